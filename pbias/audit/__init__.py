@@ -1,0 +1,1 @@
+"""The measurements: numpy and the standard library only."""

@@ -1,0 +1,99 @@
+"""The command tree, and the one place that turns what happened into an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from pbias import __doc__ as summary
+from pbias import __version__
+from pbias.cli import console
+from pbias.errors import OutputClosed, Status, UserError
+
+EXIT_STATUSES = """\b
+Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
+4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
+
+app = typer.Typer(
+    name="pbias",
+    help=summary,
+    epilog=EXIT_STATUSES,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"pbias {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def add(name: str, command: Callable[..., None], *examples: str) -> None:
+    """Register a command with two examples that can be pasted."""
+    lines = "\n".join(f"  {example}" for example in examples)
+    app.command(name, epilog=f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}")(command)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(int(Status.TERMINATED))
+
+
+def main() -> NoReturn:
+    """Run the command line; every way out of it ends here."""
+    console.start()
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments:
+        with contextlib.redirect_stdout(sys.stderr):
+            app(["-h"], prog_name="pbias", standalone_mode=False)
+        return Status.USAGE
+    try:
+        return int(app(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE)
+    except typer.TyperException as error:
+        return _usage(error)
+    except (UserError, MemoryError) as error:
+        if os.environ.get("PBIAS_DEBUG"):
+            traceback.print_exc()
+        console.logger.error("%s", error or "out of memory; use a smaller batch or model")
+        return Status.USAGE
+    except OutputClosed:
+        return Status.CLOSED_PIPE
+    except KeyboardInterrupt:
+        return Status.INTERRUPTED
+    except typer.Abort:
+        return Status.INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        console.logger.error("this is a bug in pbias; please report it with the lines above")
+        return Status.BUG
+
+
+def _usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "pbias"
+    console.logger.error("%s; see '%s -h'", error.format_message().rstrip("."), command)
+    return Status.USAGE

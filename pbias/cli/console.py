@@ -1,0 +1,38 @@
+"""What goes to standard error: notes, warnings and errors, one line each, behind `pbias: `."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
+logger = logging.getLogger("pbias")
+
+
+class _Lines(logging.Handler):
+    """Every record as one line on the standard error of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().splitlines())
+        print(f"pbias: {LEVELS.get(record.levelno, '')}{text}", file=sys.stderr, flush=True)
+
+
+def start() -> None:
+    """Send what the rooms log to standard error."""
+    logger.handlers = [_Lines()]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+
+
+def set_quiet(count: int) -> int:
+    """-q: warnings and errors only; -qq: errors only."""
+    if count:
+        logger.setLevel(min(logging.INFO + 10 * count, logging.ERROR))
+    return count
+
+
+def set_verbose(count: int) -> int:
+    """-v: details too."""
+    if count:
+        logger.setLevel(logging.DEBUG)
+    return count

@@ -1,0 +1,105 @@
+"""Options that several commands share: declared once, the same everywhere."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+from pbias.cli import console
+
+
+class Format(enum.StrEnum):
+    """How a table is written."""
+
+    AUTO = "auto"
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MD = "md"
+
+
+class Color(enum.StrEnum):
+    """When colour is used."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE; '-' is standard output."),
+]
+Table = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Write the table to FILE.")
+]
+TableFormat = Annotated[
+    Format,
+    typer.Option("--format", "-f", help="auto: a table on a terminal, else by suffix, else CSV."),
+]
+ColorWhen = Annotated[Color, typer.Option("--color", help="When to use colour.")]
+NoClobber = Annotated[
+    bool, typer.Option("--no-clobber", "-n", help="Refuse to replace an existing output.")
+]
+Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of every random choice.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Processes that read images; 0: one a core.")
+]
+Targets = Annotated[
+    str | None,
+    typer.Option(
+        "--targets",
+        metavar="A,B",
+        help="Attributes to predict [default: all 0/1 columns that are no group].",
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option("--groups", metavar="C,D", help="Columns that say which group a picture is of."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="COLUMN", help="Column that says who a picture belongs to."),
+]
+ImageRoot = Annotated[
+    str | None,
+    typer.Option("--image-root", metavar="DIR", help="Folder of the images [default: the CSV's]."),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option("--cache", metavar="DIR", help="Where decoded images go that memory cannot hold."),
+]
+Quiet = Annotated[
+    int,
+    typer.Option(
+        "--quiet",
+        "-q",
+        count=True,
+        show_default=False,
+        callback=console.set_quiet,
+        help="Warnings and errors only; -qq: errors only.",
+    ),
+]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, show_default=False, callback=console.set_verbose,
+        help="Show details.",
+    ),
+]  # fmt: skip
+
+
+def names(text: str | None) -> list[str] | None:
+    """`a,b` as ['a', 'b']; None stays None.
+
+    >>> names("Male, Young")
+    ['Male', 'Young']
+    """
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,66 @@
+"""Progress of long work: a bar on a terminal, elsewhere a plain line every 30 seconds."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pbias.cli.console import logger
+
+Advance = Callable[[int, int], None]
+LINE_EVERY_S = 30.0
+
+
+@contextmanager
+def bar(label: str, total: int | None = None) -> Iterator[Advance]:
+    """A callable (done, total) that shows how far `label` has come, with rate and time left."""
+    if not logger.isEnabledFor(logging.INFO):
+        yield lambda done, total: None
+    elif sys.stderr.isatty():
+        yield from _terminal_bar(label, total)
+    else:
+        yield _plain_lines(label)
+
+
+def _terminal_bar(label: str, total: int | None) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("pbias: {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=total, rate="")
+        start = time.monotonic()
+
+        def advance(done: int, total: int) -> None:
+            rate = done / max(time.monotonic() - start, 1e-9)
+            progress.update(task, completed=done, total=total, rate=f"{rate:,.0f}/s")
+
+        yield advance
+
+
+def _plain_lines(label: str) -> Advance:
+    start = last = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_EVERY_S:
+            last = now
+            logger.info("%s: %d of %d (%.0f/s)", label, done, total, done / (now - start))
+
+    return advance

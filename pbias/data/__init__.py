@@ -1,0 +1,1 @@
+"""Images in: from a manifest to batches."""

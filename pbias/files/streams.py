@@ -1,0 +1,157 @@
+"""Bytes in and out: `-` is a standard stream, and a named output appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pbias.errors import OutputClosed, UserError
+
+STDIO = "-"
+
+
+def read_bytes(path: str) -> bytes:
+    """All bytes of a file, or of standard input for `-`; UserError where nothing can be read."""
+    if path == STDIO:
+        return _read_stdin()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}; check the path") from error
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError("standard input is a terminal; pipe a file into '-' or name one")
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise UserError(
+            "standard input is empty; did the command before this one in the pipe fail?"
+        )
+    return data
+
+
+def check_inputs(paths: Sequence[str]) -> None:
+    """Refuse what could not be read, before any long work; at most one input may be `-`."""
+    if list(paths).count(STDIO) > 1:
+        raise UserError(
+            "'-' is given for more than one input; standard input can be read only once"
+        )
+    for path in paths:
+        if path == STDIO:
+            if sys.stdin is None or sys.stdin.isatty():
+                raise UserError("standard input is a terminal; pipe a file into '-' or name one")
+        elif not os.access(path, os.R_OK) or Path(path).is_dir():
+            what = "is a folder" if Path(path).is_dir() else "does not exist or is not readable"
+            raise UserError(f"{path} {what}; check the path")
+
+
+def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) -> None:
+    """Refuse an output that could not be written, before any long work."""
+    if path == STDIO:
+        if binary and sys.stdout.isatty():
+            raise UserError("standard output is a terminal; redirect it or name a file with -o")
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it with -o")
+    if _in_place(target):
+        return
+    if no_clobber and target.exists():
+        raise UserError(f"{path} exists and --no-clobber is given; name another output")
+    folder = _resolve(target).parent
+    if not folder.is_dir():
+        raise UserError(f"the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"the folder {folder} is not writable; name another output")
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write all of `data` or nothing: a temporary file in the same folder, then a rename.
+
+    `-` is standard output; devices and FIFOs are written in place; symlinks are followed and the
+    umask holds. Raises UserError when the disk is full or the folder is gone, OutputClosed when
+    the reader is.
+    """
+    if path == STDIO:
+        _write_stdout(data)
+        return
+    target = Path(path)
+    try:
+        if _in_place(target):
+            with target.open("wb") as file:
+                file.write(data)
+        else:
+            _replace(_resolve(target), data)
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {reason(error)}; nothing was changed there"
+        ) from error
+
+
+def write_text(path: str, text: str) -> None:
+    """`write_bytes` for text: UTF-8, `\\n` as it is."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without its number and path."""
+    return (error.strerror or str(error)).lower()
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        # Python flushes standard output once more at exit, and would report the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputClosed from error
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UserError(
+            f"cannot write standard output: {reason(error)}; is the disk full?"
+        ) from error
+
+
+def _in_place(target: Path) -> bool:
+    """Devices, FIFOs and sockets cannot be replaced by a rename."""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _resolve(target: Path) -> Path:
+    return target.resolve() if target.is_symlink() else target
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _mode(target: Path) -> int:
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
