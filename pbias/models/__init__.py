@@ -1,1 +1,11 @@
 """Architectures by name."""
+
+from pbias.models.registry import (
+    ARCHITECTURES,
+    build,
+    classifier_weight,
+    num_outputs_of,
+    restore,
+)
+
+__all__ = ["ARCHITECTURES", "build", "classifier_weight", "num_outputs_of", "restore"]

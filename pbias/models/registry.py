@@ -1,0 +1,113 @@
+"""Architectures by name: each is a factory `(num_outputs, **args) -> nn.Module`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pbias.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Argument = int | float | str | bool
+
+
+class Architecture(NamedTuple):
+    """Where a network's factory is, `package.module:function`, and its classifier's name."""
+
+    factory: str
+    classifier: str
+
+
+ARCHITECTURES = {
+    "resnet_small": Architecture("pbias.models.resnet:resnet_small", "fc"),
+    "resnet18": Architecture("pbias.models.resnet:resnet18", "fc"),
+    "resnet50": Architecture("pbias.models.resnet:resnet50", "fc"),
+    "mobilenet_v1": Architecture("pbias.models.mobilenet:mobilenet_v1", "fc"),
+    "vit_b_16": Architecture("pbias.models.vit:vit_b_16", "heads.head"),
+    "vit_l_16": Architecture("pbias.models.vit:vit_l_16", "heads.head"),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of this name; UserError lists the known ones."""
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
+    hint = f"did you mean {near[0]}?" if near else "choose one of " + ", ".join(ARCHITECTURES)
+    raise UserError(f"unknown architecture {name!r}; {hint}")
+
+
+def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:
+    """A freshly initialised network with `num_outputs` logits.
+
+    Raises UserError for an unknown name, arguments the architecture does not take, or sizes that
+    are not positive whole numbers.
+    """
+    factory = _factory(architecture(name).factory)
+    try:
+        inspect.signature(factory).bind(num_outputs, **args)
+    except TypeError as error:
+        raise UserError(f"{name} cannot be built: {error}; check the model's arguments") from error
+    for key, value in {"num_outputs": num_outputs, **args}.items():
+        if not isinstance(value, int) or value < 1:
+            raise UserError(f"{name} cannot be built with {key} = {value!r}; it must be 1 or more")
+    return factory(num_outputs, **args)
+
+
+def restore(
+    name: str, num_outputs: int, args: Mapping[str, Argument], state_dict: Mapping[str, Tensor]
+) -> nn.Module:
+    """The network that `state_dict` belongs to; it takes over the tensors without a copy.
+
+    Nothing is initialised first, which is most of the cost of building a large network. Raises
+    UserError naming the tensors that do not fit.
+    """
+    import torch
+
+    with torch.device("meta"):
+        model = build(name, num_outputs, **args)
+    _check_fit(name, model.state_dict(), state_dict)
+    model.load_state_dict(state_dict, assign=True)
+    return model.requires_grad_()
+
+
+def num_outputs_of(state_dict: Mapping[str, Tensor], arch: str) -> int:
+    """The number of logits, from the classifier of a bare state dict of architecture `arch`."""
+    key = classifier_weight(arch)
+    if key not in state_dict or state_dict[key].ndim != 2:
+        raise UserError(
+            f"the weights hold no classifier {key}, so they are not of {arch}; check --arch"
+        )
+    return int(state_dict[key].shape[0])
+
+
+def classifier_weight(arch: str) -> str:
+    """The state-dict key of the classifier's weight [num_outputs, features]."""
+    return architecture(arch).classifier + ".weight"
+
+
+def _factory(where: str) -> Callable[..., nn.Module]:
+    module, _, function = where.partition(":")
+    factory: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return factory
+
+
+def _check_fit(name: str, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    odd = [key for key in wanted if key not in given] + [key for key in given if key not in wanted]
+    if odd:
+        where = "lack" if odd[0] in wanted else "hold an unknown"
+        raise UserError(
+            f"the weights {where} {odd[0]} ({len(odd)} names differ), so they are not of {name};"
+            " check the architecture"
+        )
+    for key, tensor in wanted.items():
+        if tensor.shape != given[key].shape:
+            raise UserError(
+                f"{key} has shape {list(given[key].shape)} but {name} needs {list(tensor.shape)};"
+                " check the architecture and its arguments"
+            )
