@@ -1,0 +1,120 @@
+"""The manifest's text: parsed, checked, split by name where it has no splits."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import logging
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import PurePosixPath
+
+from pbias.errors import UserError
+
+SPLITS = ("train", "valid", "test")
+TRANSFORMS = ("grayscale", "yellow_square")
+LISTED = 60
+
+logger = logging.getLogger(__name__)
+
+
+def parse(path: str, data: bytes) -> dict[str, list[str]]:
+    """Columns by name, in file order: at least `image`, at least one row, all of one length."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
+        ) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        rows = [row for row in reader if row]
+    except csv.Error as error:
+        raise UserError(
+            f"{path}, line {reader.line_num}: {error}; mend the quoting of that line"
+        ) from error
+    _check_header(path, header)
+    width = len(header)
+    for number, row in enumerate(rows, 1):
+        if len(row) != width:
+            raise UserError(
+                f"{path}, row {number}: {len(row)} cells where the header has {width}; "
+                "quote cells that hold commas"
+            )
+    if not rows:
+        raise UserError(f"{path} holds no rows below its header; was it filtered too far?")
+    # Slices of one flat list: zip(*rows) takes four times as long.
+    cells = list(chain.from_iterable(rows))
+    return {name: cells[column::width] for column, name in enumerate(header)}
+
+
+def _check_header(path: str, header: list[str]) -> None:
+    if not any(header):
+        raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
+    if "image" not in header:
+        raise UserError(
+            f"{path} has no 'image' column{did_you_mean('image', header)}; "
+            "name the column of image paths 'image'"
+        )
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise UserError(f"{path} has two columns named '{twice[0]}'; rename one of them")
+
+
+def check_ids(path: str, ids: list[str]) -> None:
+    """Refuse ids that occur twice, are empty, or leave the image folder."""
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        number, name = next((i, x) for i, x in enumerate(ids, 1) if x in seen or seen.add(x))
+        raise UserError(
+            f"{path}, row {number}: image '{name}' is listed a second time; keep one row of each"
+        )
+    for number, name in enumerate(ids, 1):
+        if not name or name[0] == "/" or (".." in name and ".." in PurePosixPath(name).parts):
+            what = f"image '{name}' leads out of the image folder" if name else "no image is named"
+            raise UserError(
+                f"{path}, row {number}: {what}; paths are relative to the CSV's folder "
+                "or to --image-root, without '..'"
+            )
+
+
+def check_values(
+    path: str, column: str, cells: list[str], ids: list[str], allowed: Sequence[str]
+) -> None:
+    """Refuse a cell that is none of `allowed`."""
+    unknown = set(cells).difference(allowed)
+    if unknown:
+        number, cell = next((i, x) for i, x in enumerate(cells) if x in unknown)
+        choices = ", ".join(value or "(empty)" for value in allowed)
+        raise UserError(
+            f"{path}, row {number + 1} ({ids[number]}): {column} '{cell}'; use one of {choices}"
+        )
+
+
+def draw_splits(path: str, ids: list[str], seed: int) -> list[str]:
+    """Split 70/10/20 by a hash of seed and id: the same whatever the order or the other rows."""
+
+    def draw(name: str) -> str:
+        digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+        share = int.from_bytes(digest, "big") / 2**64
+        return "train" if share < 0.7 else "valid" if share < 0.8 else "test"
+
+    splits = [draw(name) for name in ids]
+    counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
+    logger.info("%s has no 'split' column; split 70/10/20 by image name: %s", path, counts)
+    return splits
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint at the column that was meant, and the columns there are, to append to an error.
+
+    >>> did_you_mean("Smilling", ["Male", "Smiling"])
+    " (did you mean 'Smiling'? it has: Male, Smiling)"
+    """
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    listed = ", ".join(known[:LISTED]) + (", ..." if len(known) > LISTED else "")
+    return f" ({hint}it has: {listed or 'no other column'})"
