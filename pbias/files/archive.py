@@ -1,0 +1,70 @@
+"""What torch writes, read without running any code in it."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from pathlib import PurePosixPath
+
+import torch
+
+from pbias.errors import UserError
+
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before 1.6
+
+
+def read_archive(data: bytes, path: str) -> object:
+    """The content of a file that `torch.save` wrote: tensors and plain values only.
+
+    `path` is for messages. Raises UserError for anything else, without having opened it: damaged
+    files, pickles that would call functions, TorchScript and exported programs.
+    """
+    if not data:
+        raise UserError(f"{path} is empty; did the command that wrote it fail?")
+    if data.startswith(ZIP):
+        _check_zip(data, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch would say to the file's author
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # the reader has no common class for what a broken file does to it
+        raise UserError(_diagnose(data, path, str(error))) from error
+
+
+def _check_zip(data: bytes, path: str) -> None:
+    """Torch does not compare checksums when it reads: a flipped bit would be another weight."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            damaged = archive.testzip()
+            names = {PurePosixPath(name).name for name in archive.namelist()}
+    except zipfile.BadZipFile as error:
+        raise UserError(
+            f"{path} is truncated or damaged ({len(data):,} bytes); copy or write it again"
+        ) from error
+    if damaged:
+        raise UserError(f"{path} is damaged ({damaged}); copy or write it again")
+    if "constants.pkl" in names:
+        raise UserError(
+            f"{path} is a TorchScript program, not weights;"
+            " save torch.jit.load(FILE).state_dict() instead"
+        )
+    if "data.pkl" not in names:
+        raise UserError(f"{path} is a zip file but no checkpoint; check the path")
+
+
+def _diagnose(data: bytes, path: str, message: str) -> str:
+    name = re.search(r"GLOBAL ([\w.]+)", message)
+    if name or (data.startswith(PICKLE) and not data.startswith(LEGACY)):
+        what = f" ({name[1]})" if name else ""
+        return (
+            f"{path} could run Python code when opened{what}, so it was not opened;"
+            " save the weights alone with torch.save(model.state_dict(), FILE)"
+        )
+    if data.startswith((ZIP, LEGACY)):
+        return f"{path} is damaged; copy or write it again"
+    return f"{path} is neither a checkpoint nor a state dict; make one with 'pbias train'"

@@ -1,0 +1,213 @@
+"""Checkpoints (`.pt`): a network, what it predicts, and where it comes from.
+
+A checkpoint is a dict that `torch.load(weights_only=True)` accepts: reading one never runs code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pbias.errors import UserError
+from pbias.files.archive import read_archive
+from pbias.files.provenance import sha256
+from pbias.files.streams import read_bytes, write_bytes
+from pbias.files.weights import check_weights, is_state_dict, own_storage
+
+FORMAT = "pbias-checkpoint"
+SCHEMA = 1
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel, torch.compile
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """A network and its provenance; everything but `state_dict` is small.
+
+    `model` is `{"name", "args"}` for `models.build`; `preprocess` has `size`, `crop`, `mean`,
+    `std`; `data` has the manifest's `path` and `sha256` (empty for weights from elsewhere);
+    `train_counts` is int64 [A, G+1, V+1, 2] as in logits files; `sparsity` is empty for a dense
+    network; `parents` are SHA-256 of the files this one was made from. `sha256` is the hash of the
+    file that was read, and not stored.
+    """
+
+    model: dict[str, Any]
+    state_dict: dict[str, Tensor]
+    targets: list[str]
+    groups: list[str]
+    group_values: list[list[str]]
+    preprocess: dict[str, Any]
+    data: dict[str, Any]
+    train_counts: NDArray[np.int64] | None
+    recipe: dict[str, Any]
+    sparsity: dict[str, Any]
+    parents: list[str]
+    environment: dict[str, str]
+    sha256: str = ""
+
+
+def load_checkpoint(path: str) -> Checkpoint:
+    """Read a checkpoint, from standard input for `-`.
+
+    Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
+    wrong types, or holds NaN weights.
+    """
+    data = read_bytes(path)
+    content = read_archive(data, path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(_foreign(content, path))
+    if content.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
+            " update pbias or write the file again"
+        )
+    _check_fields(content, path)
+    counts = content["train_counts"]
+    fields = {name: content[name] for name in _FIELDS}
+    fields["train_counts"] = None if counts is None else counts.numpy()
+    checkpoint = Checkpoint(**fields, sha256=sha256(data))
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str) -> None:
+    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes."""
+    write_bytes(path, serialize(checkpoint))
+
+
+def serialize(checkpoint: Checkpoint) -> bytes:
+    """The bytes of a checkpoint file; equal for equal content."""
+    strings: dict[str, str] = {}
+    content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
+    for name in _FIELDS:
+        content[name] = getattr(checkpoint, name)
+    buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
+    torch.save(_plain(content, strings), buffer)
+    return buffer.getvalue()
+
+
+def load_state_dict_file(path: str) -> dict[str, Tensor]:
+    """The tensors of a bare state dict (`.pt`, `.pth`), from standard input for `-`.
+
+    Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
+    DistributedDataParallel and torch.compile add. Raises UserError like `load_checkpoint`.
+    """
+    return parse_state_dict(read_bytes(path), path)
+
+
+def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
+    """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
+    content = _unwrap(read_archive(data, path))
+    if not is_state_dict(content):
+        raise UserError(
+            f"{path} holds no state dict; save one with torch.save(model.state_dict(), FILE)"
+        )
+    state_dict = content
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in state_dict):
+            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
+    check_weights(state_dict, path)
+    return state_dict
+
+
+# The types in a file, in the order in which they are written.
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "model": (dict,),
+    "state_dict": (dict,),
+    "targets": (list,),
+    "groups": (list,),
+    "group_values": (list,),
+    "preprocess": (dict,),
+    "data": (dict,),
+    "train_counts": (Tensor, type(None)),
+    "recipe": (dict,),
+    "sparsity": (dict,),
+    "parents": (list,),
+    "environment": (dict,),
+}
+
+
+def _foreign(content: object, path: str) -> str:
+    if is_state_dict(_unwrap(content)):
+        return (
+            f"{path} is a bare state dict, which does not say what it predicts; make a checkpoint"
+            f" of it with 'pbias prune {path} --arch NAME --one-shot --sparsity 0 -o FILE'"
+        )
+    return f"{path} is not a checkpoint of pbias; make one with 'pbias train'"
+
+
+def _unwrap(content: object) -> object:
+    """The weights among what training scripts save beside them."""
+    if isinstance(content, dict):
+        for wrapper in WRAPPERS:
+            if isinstance(content.get(wrapper), dict):
+                inner: object = content[wrapper]
+                return inner
+    return content
+
+
+def _check_fields(content: Mapping[str, Any], path: str) -> None:
+    for name, types in _FIELDS.items():
+        if name not in content:
+            raise UserError(f"{path} lacks {name!r}; write it again with pbias")
+        if not isinstance(content[name], types):
+            _wrong(path, name, content[name])
+    for name in ("targets", "groups", "parents"):
+        if not all(isinstance(item, str) for item in content[name]):
+            _wrong(path, name, content[name])
+    for values in content["group_values"]:
+        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+            _wrong(path, "group_values", values)
+    model = content["model"]
+    if not isinstance(model.get("name"), str) or not isinstance(model.get("args"), dict):
+        _wrong(path, "model", model)
+    if not is_state_dict(content["state_dict"]):
+        _wrong(path, "state_dict", content["state_dict"])
+
+
+def _wrong(path: str, name: str, value: object) -> None:
+    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
+    raise UserError(f"{path}: {name!r} is not what it should be: {shown}; write it again")
+
+
+def _check_content(checkpoint: Checkpoint, path: str) -> None:
+    num_targets, num_groups = len(checkpoint.targets), len(checkpoint.groups)
+    if num_targets == 0 or len(set(checkpoint.targets)) < num_targets:
+        _wrong(path, "targets", checkpoint.targets)
+    if len(checkpoint.group_values) != num_groups:
+        _wrong(path, "group_values", checkpoint.group_values)
+    if checkpoint.train_counts is not None:
+        num_values = max((len(values) for values in checkpoint.group_values), default=2)
+        shape = (num_targets, num_groups + 1, num_values + 1, 2)
+        counts = checkpoint.train_counts
+        if counts.shape != shape or counts.dtype != np.int64 or (counts < 0).any():
+            _wrong(path, "train_counts", f"shape {list(counts.shape)} instead of {list(shape)}")
+    check_weights(checkpoint.state_dict, path)
+
+
+def _plain(value: object, strings: dict[str, str]) -> object:
+    """`value` in one form whatever its history, so that equal content pickles to equal bytes.
+
+    Pickle writes an object that it meets again as a reference: equal strings become one object.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return strings.setdefault(value, str(value))
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value))
+    if isinstance(value, Tensor):
+        return own_storage(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, strings) for item in value]
+    assert isinstance(value, Mapping), f"{type(value)} has no place in a checkpoint"
+    return {_plain(key, strings): _plain(item, strings) for key, item in value.items()}

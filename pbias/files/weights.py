@@ -1,0 +1,50 @@
+"""State dicts: which dicts are one, and which tensors may be in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeGuard
+
+import torch
+from torch import Tensor
+
+from pbias.errors import UserError
+
+
+def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
+    """Whether `content` is a dict of named tensors, and not empty."""
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
+    )
+
+
+def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
+    """Refuse tensors that are not plain, and NaN weights; `path` is for messages."""
+    for name, tensor in state_dict.items():
+        # A stride of 0 makes a few bytes look like any number of weights.
+        dense = not tensor.is_meta and tensor.layout == torch.strided and not tensor.is_quantized
+        if not dense or tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise UserError(f"{path}: {name} is not a plain tensor; save it dense and on the CPU")
+        num_nan = _num_nan(tensor)
+        if num_nan:
+            raise UserError(
+                f"{path}: {name} holds {num_nan} NaN among {tensor.numel()} weights, so its"
+                " training diverged; train again with a lower learning rate"
+            )
+
+
+def own_storage(tensor: Tensor) -> Tensor:
+    """A row-major CPU tensor that owns all of its storage: a view would be saved with its base."""
+    tensor = tensor.detach().cpu().contiguous()
+    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone()
+
+
+def _num_nan(tensor: Tensor) -> int:
+    # A sum is NaN when a term is (or for inf - inf): one pass, and no mask in memory.
+    if not tensor.is_floating_point() or not math.isnan(float(tensor.sum())):
+        return 0
+    return int(tensor.isnan().sum())
