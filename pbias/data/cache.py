@@ -1,0 +1,70 @@
+"""Room for decoded pictures: memory where they fit, else a file without a name."""
+
+from __future__ import annotations
+
+import logging
+import math
+import mmap
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pbias.errors import UserError
+from pbias.files.streams import reason
+
+GIB = 2**30
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
+logger = logging.getLogger(__name__)
+
+
+def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
+    """An uninitialised uint8 array: in memory up to half of what is free, else mapped to a file.
+
+    The file lies in `folder` (None: the folder for temporary files) and has no name, so that it is
+    gone when the process is, however it ends. Raises UserError where the disk has no room either.
+    """
+    num_bytes = math.prod(shape)
+    if num_bytes <= free_memory() // 2:
+        return np.empty(shape, np.uint8)
+    where = folder or tempfile.gettempdir()
+    logger.info(
+        "the decoded pictures take %.1f GiB, more than half of the free memory; "
+        "they are kept in a temporary file in %s",
+        *(num_bytes / GIB, where),
+    )
+    try:
+        with tempfile.TemporaryFile(dir=where) as file:
+            file.truncate(num_bytes)
+            if hasattr(os, "posix_fallocate"):
+                # Without this a full disk kills the process at the first write to the map.
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
+            return np.frombuffer(mmap.mmap(file.fileno(), num_bytes), np.uint8).reshape(shape)
+    except OSError as error:
+        raise UserError(
+            f"cannot keep {num_bytes / GIB:.1f} GiB of decoded pictures in {where}: "
+            f"{reason(error)}; name a folder with room by --cache, or a smaller --image-size"
+        ) from error
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping, within the limit of a container."""
+    limits = [_system_memory()]
+    try:
+        limit = int((CGROUP / "memory.max").read_text())
+        limits.append(limit - int((CGROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # no container, or one without a limit ("max")
+    return max(0, min(limits))
+
+
+def _system_memory() -> int:
+    try:
+        fields = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,58 @@
+"""How a picture becomes the input of a network: sizes and normalisation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pbias.errors import UserError
+
+# Below this side the border of a picture is too much of it to be cropped away.
+SHIFT_BELOW = 96
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize the short side, crop a square, normalise; sizes in pixels, mean and std of 0..1."""
+
+    resize: int
+    crop: int
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def for_size(cls, size: int) -> Preprocess:
+        """What a network with inputs of `size` is trained with here.
+
+        From 96 pixels on as in the paper (resize to 256, crop 224: paper.md, "Data"), in that
+        ratio; smaller pictures are kept whole and shifted by a few pixels instead.
+        """
+        return cls(resize=size if size < SHIFT_BELOW else round(size * 256 / 224), crop=size)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
+        """Read back what a checkpoint holds; UserError where something is missing."""
+        try:
+            return cls(
+                int(values["resize"]),
+                int(values["crop"]),
+                tuple(map(float, values["mean"])),
+                tuple(map(float, values["std"])),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"the checkpoint's 'preprocess' cannot be used ({error!r}); it needs resize, crop, "
+                "mean and std"
+            ) from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a checkpoint: lists and numbers only."""
+        values = dataclasses.asdict(self)
+        return {**values, "mean": list(self.mean), "std": list(self.std)}
+
+    @property
+    def shift(self) -> int:
+        """By how many pixels a training picture moves either way where nothing is cropped off."""
+        return self.crop // 16 if self.resize == self.crop else 0
