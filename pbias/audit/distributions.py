@@ -26,21 +26,22 @@ _lgamma = np.frompyfunc(math.lgamma, 1, 1)
 _inverse = np.frompyfunc(NormalDist().inv_cdf, 1, 1)
 
 
-def _floats(x: object) -> Floats:
+def floats(x: object) -> Floats:
+    """A float64 array."""
     return np.asarray(x, dtype=np.float64)
 
 
 def normal_cdf(x: ArrayLike) -> Floats:
     """Standard normal distribution function."""
-    return 0.5 * _floats(_erfc(-_floats(x) / math.sqrt(2.0)))
+    return 0.5 * floats(_erfc(-floats(x) / math.sqrt(2.0)))
 
 
 def normal_ppf(q: ArrayLike) -> Floats:
     """Standard normal quantile; infinite at 0 and 1, NaN outside (Wichura 1988, AS 241)."""
-    q = _floats(q)
+    q = floats(q)
     inside = (q > 0) & (q < 1)
     ends = np.where(q == 0, -np.inf, np.where(q == 1, np.inf, np.nan))
-    return np.where(inside, _floats(_inverse(np.where(inside, q, 0.5))), ends)
+    return np.where(inside, floats(_inverse(np.where(inside, q, 0.5))), ends)
 
 
 def log_factorial_rest(x: Floats) -> Floats:
@@ -54,7 +55,7 @@ def log_factorial_rest(x: Floats) -> Floats:
     series = 1 / 1260 - inverse * (1 / 1680 - inverse * (1 / 1188 - inverse * 691 / 360360))
     series = (1 / 12 - inverse * (1 / 360 - inverse * series)) / large
     small = np.clip(x, 0.0, 16.0)
-    direct = _floats(_lgamma(small + 1.0)) - _x_log_ratio(small, np.ones_like(small)) + small
+    direct = floats(_lgamma(small + 1.0)) - _x_log_ratio(small, np.ones_like(small)) + small
     return np.where(x >= 16.0, series + 0.5 * np.log(2 * np.pi * large), direct)
 
 
@@ -113,7 +114,7 @@ def t_sf(t: ArrayLike, df: ArrayLike) -> Floats:
     Source: Numerical Recipes (3rd ed.) section 6.14.3; above 4,000 degrees of freedom the normal
     approximation of Hill (1970), Algorithm 395, which errs by less than 1e-10 there.
     """
-    t, df = np.broadcast_arrays(_floats(t), _floats(df))
+    t, df = np.broadcast_arrays(floats(t), floats(df))
     size = np.abs(t)
     tail = np.where(df > _HILL_DF, normal_cdf(-_hill(size, df)), _t_tail(size, df))
     return np.where(df > 0, np.where(t < 0, 1.0 - tail, tail), np.nan)
@@ -143,12 +144,12 @@ def _hill(t: Floats, df: Floats) -> Floats:
 
 def t_cdf(t: ArrayLike, df: ArrayLike) -> Floats:
     """Distribution function of Student's t; see `t_sf`."""
-    return t_sf(-_floats(t), df)
+    return t_sf(-floats(t), df)
 
 
 def t_two_sided(t: ArrayLike, df: ArrayLike) -> Floats:
     """P(|T| > |t|), the two-sided p-value of a t statistic."""
-    return 2.0 * t_sf(np.abs(_floats(t)), df)
+    return 2.0 * t_sf(np.abs(floats(t)), df)
 
 
 def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
@@ -158,7 +159,7 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
     0 and t. Both are concave there: whatever the start, the iterates after the first all lie on one
     side of the root and approach it monotonically.
     """
-    q, df = np.broadcast_arrays(_floats(q), _floats(df))
+    q, df = np.broadcast_arrays(floats(q), floats(df))
     tail = np.minimum(q, 1.0 - q)
     inner = (tail > 1e-150) & (tail < 0.5) & (df > 0)
     size = _t_isf(np.where(inner, tail, 0.1), np.where(inner, df, 1.0))
@@ -208,7 +209,7 @@ def _normal_range_cdf(width_w: Floats, num_groups: int) -> Floats:
     lowest_z, step = np.linspace(-9.0, 9.0, 121, retstep=True)
     density_z = np.exp(-0.5 * lowest_z**2) * step / math.sqrt(2.0 * math.pi)
     within_wz = normal_cdf(lowest_z + width_w[:, None]) - normal_cdf(lowest_z)
-    return _floats(num_groups * (within_wz ** (num_groups - 1) @ density_z))
+    return floats(num_groups * (within_wz ** (num_groups - 1) @ density_z))
 
 
 @lru_cache(maxsize=256)
