@@ -1,0 +1,52 @@
+"""Which fold a sample belongs to: the same on every machine, in every file and row order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_FOLDS = 200
+
+_OFFSET = np.uint64(0xCBF29CE484222325)
+_PRIME = np.uint64(0x100000001B3)
+
+
+def assign_folds(
+    owners: Sequence[str] | NDArray[np.generic], num_folds: int = NUM_FOLDS
+) -> tuple[NDArray[np.int64], int]:
+    """Fold of each sample, int64 [N], and the number of folds J, from its id or its cluster.
+
+    Equal owners share a fold, by a hash of the text (whole numbers by their digits). With
+    `num_folds` different owners or fewer, each is a fold of its own and J is their number.
+    """
+    hashes = _hash_text(np.asarray(owners))
+    distinct, index = np.unique(hashes, return_inverse=True)
+    if len(distinct) <= num_folds:
+        return index.astype(np.int64), len(distinct)
+    return (hashes % np.uint64(num_folds)).astype(np.int64), num_folds
+
+
+def row_folds(start: int, stop: int, num_folds: int = NUM_FOLDS) -> NDArray[np.int64]:
+    """Folds of the rows start to stop of a file without ids, by a hash of the row number."""
+    return (_mix(np.arange(start, stop, dtype=np.uint64)) % np.uint64(num_folds)).astype(np.int64)
+
+
+def _hash_text(owners: NDArray[np.generic]) -> NDArray[np.uint64]:
+    """FNV-1a over code points; the nul padding of a wider array changes nothing."""
+    text = owners.astype(np.str_, copy=False)
+    text = np.ascontiguousarray(text.astype(text.dtype.newbyteorder("="), copy=False))
+    units = text.view(np.uint32).reshape(len(text), text.itemsize // 4)
+    hashes = np.full(len(text), _OFFSET)
+    for unit in units.T:
+        hashes = np.where(unit != 0, (hashes ^ unit) * _PRIME, hashes)
+    return _mix(hashes)
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread every bit over all others. Source: Steele et al. (2014), SplitMix64."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
