@@ -1,0 +1,83 @@
+"""What is left of a network: zeros per layer, filters and labels without weights, size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pbias.pruning.prunable import prunable
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Counts of one weight tensor."""
+
+    name: str
+    num_weights: int
+    num_zeros: int
+    num_filters: int
+    num_empty_filters: int  # outputs (first axis) all of whose weights are zero
+
+    @property
+    def sparsity(self) -> float:
+        """The share of zeros."""
+        return self.num_zeros / self.num_weights
+
+
+@dataclass(frozen=True)
+class Account:
+    """Counts of a network; sparsity is the share of zeros among the weights that may be pruned."""
+
+    layers: list[Layer]
+    num_parameters: int  # of the whole network, biases and normalisation included
+    dense_bytes: int
+    packed_bytes: int  # a bit for each prunable weight, the values left, all else as it is
+    empty_outputs: list[int]  # rows of the classifier without weights: labels of constant output
+
+    @property
+    def num_weights(self) -> int:
+        """How many weights may be pruned."""
+        return sum(layer.num_weights for layer in self.layers)
+
+    @property
+    def num_zeros(self) -> int:
+        """How many of them are zero."""
+        return sum(layer.num_zeros for layer in self.layers)
+
+    @property
+    def sparsity(self) -> float:
+        """The share of zeros; 0 where nothing may be pruned."""
+        return self.num_zeros / self.num_weights if self.num_weights else 0.0
+
+    def per_layer(self) -> dict[str, float]:
+        """Sparsity by name, in state-dict order."""
+        return {layer.name: layer.sparsity for layer in self.layers}
+
+
+def account(model: nn.Module, classifier: str) -> Account:
+    """Count a network; `classifier` names the weight [outputs, ...] whose empty rows matter."""
+    layers = [_count(name, weight.detach()) for name, weight in prunable(model).items()]
+    tensors = model.state_dict()
+    dense_bytes = sum(tensor.nbytes for tensor in tensors.values())
+    saved_bytes = sum(
+        layer.num_zeros * tensors[layer.name].element_size() - (layer.num_weights + 7) // 8
+        for layer in layers
+    )
+    return Account(
+        layers=layers,
+        num_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        dense_bytes=dense_bytes,
+        packed_bytes=dense_bytes - saved_bytes,
+        empty_outputs=_empty_rows(tensors[classifier]).nonzero().flatten().tolist(),
+    )
+
+
+def _count(name: str, weight: Tensor) -> Layer:
+    num_nonzero = int(weight.count_nonzero())
+    num_empty = int(_empty_rows(weight).sum())
+    return Layer(name, weight.numel(), weight.numel() - num_nonzero, len(weight), num_empty)
+
+
+def _empty_rows(weight: Tensor) -> Tensor:
+    return ~weight.flatten(1).any(1)

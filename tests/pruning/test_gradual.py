@@ -1,0 +1,142 @@
+"""Masks and gradual pruning: nested, zero after every step, exact at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pbias.models import build
+from pbias.pruning.gradual import GradualPruner
+from pbias.pruning.masks import Masks
+from pbias.pruning.prunable import prunable
+from pbias.pruning.schedule import sparsities
+from pbias.pruning.selection import num_zeros
+
+OPTIMIZERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
+    "sgd": lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3),
+    "adam": lambda m: torch.optim.Adam(m.parameters(), lr=1e-2, amsgrad=True),
+    "fused": lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9, fused=True),
+}
+
+
+def _model() -> nn.Module:
+    torch.manual_seed(0)
+    return build("resnet_small", 3, width=4)
+
+
+def _zeros(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach() == 0 for name, weight in prunable(model).items()}
+
+
+def _num_zeros(model: nn.Module) -> int:
+    return sum(int(zeros.sum()) for zeros in _zeros(model).values())
+
+
+def _num_weights(model: nn.Module) -> int:
+    return sum(weight.numel() for weight in prunable(model).values())
+
+
+def _step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    loss = F.mse_loss(model(torch.randn(8, 3, 16, 16)), torch.rand(8, 3))
+    torch.autograd.backward(loss)
+    optimizer.step()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_zero_after_every_step_at_the_scheduled_count(optimizer: str) -> None:
+    model = _model()
+    schedule = sparsities("cubic", 0.05, 0.95, range(0, 5, 2))
+    pruner, update = GradualPruner(model, schedule), OPTIMIZERS[optimizer](model)
+    for epoch in range(6):
+        pruner.start_epoch(epoch)
+        sparsity = max(s for e, s in schedule.items() if e <= epoch)
+        for _ in range(2):
+            assert _num_zeros(model) == num_zeros(sparsity, _num_weights(model))
+            _step(model, update)
+            pruner.after_step(update)
+    assert _num_zeros(model) == num_zeros(0.95, _num_weights(model))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_moments_of_pruned_weights_are_zero_and_others_live(optimizer: str) -> None:
+    model = _model()
+    pruner, update = GradualPruner(model, {1: 0.9}), OPTIMIZERS[optimizer](model)
+    for epoch in range(2):
+        pruner.start_epoch(epoch)
+        _step(model, update)
+        pruner.after_step(update)
+    for name, weight in prunable(model).items():
+        moments = [m for m in update.state[weight].values() if m is not None and m.ndim > 0]
+        assert moments
+        assert all((moment[pruner.masks.pruned[name]] == 0).all() for moment in moments)
+        assert any(moment.any() for moment in moments) or bool(pruner.masks.pruned[name].all())
+
+
+def test_nothing_regrows() -> None:
+    model = _model()
+    pruner = GradualPruner(model, sparsities("linear", 0.1, 0.9, range(5)))
+    optimizer, before = OPTIMIZERS["sgd"](model), _zeros(model)
+    for epoch in range(5):
+        pruner.start_epoch(epoch)
+        _step(model, optimizer)
+        pruner.after_step(optimizer)
+        after = _zeros(model)
+        assert all((after[name] | ~zeros).all() for name, zeros in before.items())
+        before = after
+
+
+def test_old_zeros_stay_and_count() -> None:
+    model = _model()
+    Masks(prunable(model)).prune_to(0.5)
+    old = _zeros(model)
+    masks = Masks(prunable(model))
+    masks.prune_to(0.7)
+    assert masks.num_pruned == num_zeros(0.7, _num_weights(model))
+    assert all(masks.pruned[name][zeros].all() for name, zeros in old.items())
+
+
+def test_a_lower_sparsity_than_there_is_changes_nothing() -> None:
+    model = _model()
+    masks = Masks(prunable(model))
+    masks.prune_to(0.8)
+    masks.prune_to(0.3)
+    assert masks.num_pruned == num_zeros(0.8, _num_weights(model))
+
+
+def test_a_live_weight_of_zero_does_not_free_a_pruned_one() -> None:
+    layer = nn.Linear(4, 1, bias=False)
+    layer.weight.data = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    masks = Masks({"weight": layer.weight})
+    layer.weight.data = torch.tensor([[0.0, 0.0, 2.0, 3.0]])  # the second was trained to 0
+    masks.prune_to(0.25)
+    assert masks.pruned["weight"].tolist()[0][0]
+
+
+def test_what_is_pruned_is_plus_zero() -> None:
+    layer = nn.Linear(8, 8)
+    masks = Masks({"weight": layer.weight})
+    masks.prune_to(0.5)
+    layer.weight.data[masks.pruned["weight"]] = -1.0
+    masks.apply()
+    assert not torch.signbit(layer.weight[masks.pruned["weight"]]).any()
+
+
+def test_memory_format_may_change_under_the_masks() -> None:
+    model = _model()
+    masks = Masks(prunable(model))
+    masks.prune_to(0.6)
+    model.to(memory_format=torch.channels_last)
+    optimizer = OPTIMIZERS["adam"](model)
+    _step(model, optimizer)
+    masks.apply(optimizer)
+    assert _num_zeros(model) == num_zeros(0.6, _num_weights(model))
+
+
+def test_only_epochs_at_the_final_sparsity_are_eligible() -> None:
+    pruner = GradualPruner(_model(), {0: 0.1, 2: 0.5, 4: 0.9})
+    assert [pruner.eligible(epoch) for epoch in range(6)] == [False] * 4 + [True] * 2

@@ -1,0 +1,67 @@
+"""Schedules: where they start, where they end, how they rise."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbias.errors import UserError
+from pbias.pruning.schedule import pruning_epochs, sparsities
+
+SHAPES = st.sampled_from(["cubic", "linear", "constant"])
+PAIRS = st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)).map(sorted)
+
+
+@given(SHAPES, PAIRS, st.integers(0, 5), st.integers(1, 30), st.integers(1, 5))
+def test_the_last_step_reaches_the_target_exactly(
+    shape: str, pair: list[float], start: int, num_steps: int, every: int
+) -> None:
+    epochs = range(start, start + num_steps * every, every)
+    schedule = sparsities(shape, *pair, epochs)
+    assert list(schedule) == list(epochs)
+    assert schedule[epochs[-1]] == pair[1]
+
+
+@given(SHAPES, PAIRS, st.integers(1, 30))
+def test_sparsity_never_falls_and_never_passes_the_target(
+    shape: str, pair: list[float], num_steps: int
+) -> None:
+    values = list(sparsities(shape, *pair, range(num_steps)).values())
+    assert values == sorted(values)
+    assert pair[0] - 1e-12 <= values[0]
+    assert values[-1] <= pair[1]
+
+
+def test_the_cubic_schedule_by_hand() -> None:
+    # GMP-PT's 15 steps; step 7 of 15 is half way: 0.95 - 0.9 / 8.
+    schedule = sparsities("cubic", 0.05, 0.95, range(1, 60, 4))
+    assert len(schedule) == 15
+    assert schedule[1] == pytest.approx(0.05)
+    assert schedule[29] == pytest.approx(0.95 - 0.9 / 8)
+    assert schedule[57] == 0.95
+
+
+def test_linear_and_constant_by_hand() -> None:
+    assert sparsities("linear", 0.0, 0.8, range(3)) == {0: 0.0, 1: pytest.approx(0.4), 2: 0.8}
+    assert set(sparsities("constant", 0.0, 0.8, range(3)).values()) == {0.8}
+
+
+def test_a_single_step_prunes_to_the_target() -> None:
+    assert sparsities("cubic", 0.05, 0.9, range(2, 3)) == {2: 0.9}
+
+
+def test_an_unknown_shape_lists_the_known_ones() -> None:
+    with pytest.raises(UserError, match="'quadratic'; choose one of cubic, linear, constant"):
+        sparsities("quadratic", 0.0, 0.5, range(3))
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (2, 1), (5, 3), (10, 6), (80, 48)])
+def test_some_epochs_are_left_to_recover(epochs: int, steps: int) -> None:
+    assert pruning_epochs(epochs) == range(steps)
+
+
+@pytest.mark.parametrize("steps", [0, 6])
+def test_more_steps_than_epochs_are_refused(steps: int) -> None:
+    with pytest.raises(UserError, match=f"{steps} pruning steps do not fit into 5 epochs"):
+        pruning_epochs(5, steps)
