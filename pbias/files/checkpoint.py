@@ -184,7 +184,7 @@ def _check_content(checkpoint: Checkpoint, path: str) -> None:
     if len(checkpoint.group_values) != num_groups:
         _wrong(path, "group_values", checkpoint.group_values)
     if checkpoint.train_counts is not None:
-        num_values = max((len(values) for values in checkpoint.group_values), default=2)
+        num_values = max((len(values) for values in checkpoint.group_values), default=0)
         shape = (num_targets, num_groups + 1, num_values + 1, 2)
         counts = checkpoint.train_counts
         if counts.shape != shape or counts.dtype != np.int64 or (counts < 0).any():

@@ -20,4 +20,6 @@ def vit_l_16(num_outputs: int, image_size: int = 224) -> nn.Module:
 def _vit(name: str, num_outputs: int, image_size: int) -> nn.Module:
     factory = getattr(load_torchvision().models, name)
     model: nn.Module = factory(num_classes=num_outputs, image_size=image_size)
+    # torchvision starts the classifier at zero: pruning by magnitude would take it first.
+    nn.init.trunc_normal_(model.get_submodule("heads.head").get_parameter("weight"), std=0.02)
     return model

@@ -87,6 +87,12 @@ def test_signal_keeps_its_scale_through_a_fresh_network(name: str) -> None:
     assert 0.05 < logits.std() < 5
 
 
+def test_no_weight_of_a_fresh_transformer_is_zero() -> None:
+    # Zeros would be the first to be pruned: with torchvision's start, the whole classifier.
+    model = build("vit_b_16", 3, image_size=32)
+    assert model.get_parameter("heads.head.weight").count_nonzero() == 3 * 768
+
+
 def test_width_and_depth_of_the_small_network() -> None:
     wide, deep = build("resnet_small", 3, width=32), build("resnet_small", 3, depth=3)
     assert wide.fc.in_features == 128
