@@ -15,7 +15,7 @@ import typer
 
 from pbias import __doc__ as summary
 from pbias import __version__
-from pbias.cli import console
+from pbias.cli import compare, console, flag, metrics
 from pbias.errors import OutputClosed, Status, UserError
 
 EXIT_STATUSES = """\b
@@ -53,6 +53,26 @@ def add(name: str, command: Callable[..., None], *examples: str) -> None:
     """Register a command with two examples that can be pasted."""
     lines = "\n".join(f"  {example}" for example in examples)
     app.command(name, epilog=f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}")(command)
+
+
+add(
+    "metrics",
+    metrics.metrics,
+    "pbias metrics s95.npz --ref dense.npz",
+    "pbias metrics s95.npz --ref dense.npz --groups Male,Young --format json > audit.json",
+)
+add(
+    "compare",
+    compare.compare,
+    "pbias compare dense.npz s90.npz s99.npz",
+    "pbias compare *.npz --groups Male -o runs.md",
+)
+add(
+    "flag",
+    flag.flag,
+    "pbias flag dense.npz -o flags.csv",
+    "pbias flag dense.npz --margin 0.1 | head",
+)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

@@ -1,0 +1,34 @@
+"""What compression changed, sample by sample, from joint counts (metrics.md section 3).
+
+Shape suffixes as in measures.py; joint counts are [R, 1+J, S, A, 3, 2, 2]: label (0, 1, unknown),
+reference prediction, audited prediction; with several runs a side, R is every pair of runs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.audit.measures import Measure, Row, ratio
+from pbias.audit.rates import NO_LABELS, NO_NEGATIVES, NO_POSITIVES, NO_ROWS
+
+
+def flips(joint: NDArray[np.int64], rows: tuple[Row, ...]) -> list[Measure]:
+    """churn, nfr, pfr, lost_positives, gained_positives, by stratum."""
+    c = joint
+    known = c[..., :2, :, :].sum((-1, -2, -3))
+    positive, negative = c[..., 1, :, :].sum((-1, -2)), c[..., 0, :, :].sum((-1, -2))
+    table = {
+        "churn": (c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1), c.sum((-1, -2, -3)), NO_ROWS),
+        "nfr": (c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS),
+        "pfr": (c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS),
+        "lost_positives": (c[..., 1, 1, 0], positive, NO_POSITIVES),
+        "gained_positives": (c[..., 0, 0, 1], negative, NO_NEGATIVES),
+    }
+    return [ratio(name, rows, *parts) for name, parts in table.items()]
+
+
+def discordant(joint: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows on which the two models differ, int [R, S, A]."""
+    whole = joint[:, 0]
+    return np.asarray(whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1))

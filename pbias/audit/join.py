@@ -1,0 +1,115 @@
+"""The same samples in two files: joined by id, attributes by name, or refused with the reason."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits import UNKNOWN, Logits, select_rows
+
+log = logging.getLogger(__name__)
+
+
+def align(other: Logits, to: Logits) -> Logits:
+    """`other` with the rows and targets of `to`, in its order.
+
+    Joined by id, by position (with a warning) where a file has none. Raises UserError with the
+    numbers where ids, targets, labels or group values differ.
+    """
+    other = select_targets(other, to.targets, because=f" but {to.path} does")
+    rows = _rows(other, to)
+    joined = other if rows is None else select_rows(other, rows)
+    if (joined.labels == UNKNOWN).all():
+        joined = replace(joined, labels=to.labels)
+    _same_labels(joined, to)
+    _same_groups(joined, to)
+    return joined
+
+
+def select_targets(logits: Logits, targets: Sequence[str], because: str = "") -> Logits:
+    """The columns `targets`, in that order; raises UserError naming the first that is missing."""
+    if tuple(targets) == logits.targets:
+        return logits
+    for name in targets:
+        if name not in logits.targets:
+            close = difflib.get_close_matches(name, logits.targets, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "choose with --attributes"
+            raise UserError(f"{logits.path} has no attribute '{name}'{because}; {hint}")
+    columns = [logits.targets.index(name) for name in targets]
+    return replace(
+        logits,
+        targets=tuple(targets),
+        logits=logits.logits[:, columns],
+        labels=logits.labels[:, columns],
+        train_counts=None if logits.train_counts is None else logits.train_counts[columns],
+        thresholds=None if logits.thresholds is None else logits.thresholds[columns],
+    )
+
+
+def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
+    """Where each sample of `to` is in `other`; None where the order is the same."""
+    if other.ids is None or to.ids is None:
+        log.warning("joining %s to %s by position, for ids are missing", other.path, to.path)
+        if len(other) != len(to):
+            raise UserError(f"{_sizes(other, to)}; were they predicted on the same split?")
+        return None
+    if len(other) == len(to) and (other.ids == to.ids).all():
+        return None
+    place = {sample: row for row, sample in enumerate(other.ids.tolist())}
+    rows = np.array([place.get(sample, -1) for sample in to.ids.tolist()], np.intp)
+    missing = to.ids[rows < 0]
+    if len(missing):
+        raise UserError(_missing(other, to, len(missing), str(missing[0])))
+    if len(other) > len(to):
+        extra = next(s for s in other.ids.tolist() if s not in set(to.ids.tolist()))
+        raise UserError(_missing(to, other, len(other) - len(to), extra))
+    return rows
+
+
+def _sizes(a: Logits, b: Logits) -> str:
+    return f"{a.path} has {len(a)} rows but {b.path} has {len(b)}"
+
+
+def _missing(short: Logits, long: Logits, count: int, first: str) -> str:
+    what = f"{count} ids of {long.path} are not in {short.path} (first missing id: {first})"
+    return f"{_sizes(short, long)}, and {what}; were they predicted on the same split?"
+
+
+def _same_labels(joined: Logits, to: Logits) -> None:
+    differ = joined.labels != to.labels
+    if not differ.any():
+        return
+    row, column = np.argwhere(differ)[0]
+    name = row if to.ids is None else to.ids[row]
+    raise UserError(
+        f"{joined.path} and {to.path} disagree on {int(differ.sum())} labels "
+        f"(first: sample {name}, {to.targets[column]}: {joined.labels[row, column]} against "
+        f"{to.labels[row, column]}); predict both with the same labels.csv"
+    )
+
+
+def _same_groups(joined: Logits, to: Logits) -> None:
+    for index, name in enumerate(to.group_names):
+        if name not in joined.group_names:
+            continue
+        other = joined.group_names.index(name)
+        ours, theirs = _decoded(to, index), _decoded(joined, other)
+        if (ours != theirs).any():
+            row = int(np.flatnonzero(ours != theirs)[0])
+            sample = row if to.ids is None else to.ids[row]
+            raise UserError(
+                f"{joined.path} and {to.path} disagree on group '{name}' of "
+                f"{int((ours != theirs).sum())} samples (first: {sample}); predict both with the "
+                "same labels.csv"
+            )
+
+
+def _decoded(logits: Logits, index: int) -> NDArray[np.str_]:
+    values = np.array([*logits.group_values[index], ""])
+    return np.asarray(values[logits.groups[:, index]])

@@ -1,0 +1,149 @@
+"""A measure: one metric over strata x targets, per run, on all folds and with each left out.
+
+Shape suffixes: R runs, J folds, S rows (strata or contrasts), A targets. Axis 1 of a value holds
+the whole sample first and then, where intervals are wanted, the J leave-one-fold-out samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.audit.strata import Strata
+
+FEW = 10
+NOT = "not "  # the rest of a group without a value: used in contrasts, shown nowhere
+
+
+class Row(NamedTuple):
+    """The group and contrast that a row of numbers is about."""
+
+    group: str = ""
+    contrast: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Values float64 [R, 1 or 1+J, S, A], NaN where undefined; reasons str [S, A], else "".
+
+    `successes` and `trials` [R, S, A] are what a proportion was made of (None for other metrics);
+    `few` bool [S, A] marks counts under 10, where a normal approximation does not hold.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    value: NDArray[np.float64]
+    reason: NDArray[np.object_]
+    few: NDArray[np.bool_]
+    successes: NDArray[np.float64] | None = None
+    trials: NDArray[np.float64] | None = None
+
+    def take(self, indices: Sequence[int]) -> Measure:
+        """Some of the rows."""
+        index = list(indices)
+        return replace(
+            self,
+            rows=tuple(self.rows[i] for i in index),
+            value=self.value[:, :, index],
+            reason=self.reason[index],
+            few=self.few[index],
+            successes=None if self.successes is None else self.successes[:, index],
+            trials=None if self.trials is None else self.trials[:, index],
+        )
+
+
+def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:
+    """[J, ...] totals by fold as [1+J, ...]: their sum, then the sum without each fold.
+
+    With one fold there is nothing to leave out: [1, ...].
+    """
+    whole = totals.sum(axis=0, keepdims=True)
+    return whole if len(totals) == 1 else np.concatenate([whole, whole - totals])
+
+
+def by_stratum(totals: NDArray[Any], strata: Strata) -> NDArray[Any]:
+    """[..., P, A, ...] at axis 1, summed over group values to the strata: [1+J, S, A, ...]."""
+    stacked = whole_and_left_out(totals)
+    if len(strata.rows) == stacked.shape[1]:
+        return stacked
+    parts = [stacked[:, members.astype(bool)].sum(axis=1) for members in strata.sums]
+    return np.stack(parts, axis=1)
+
+
+def strata_rows(strata: Strata) -> tuple[Row, ...]:
+    """A row for each stratum: the group and its value as the contrast."""
+    return tuple(Row(s.group, NOT + s.value if s.rest else s.value) for s in strata.rows)
+
+
+def ratio(
+    name: str,
+    rows: tuple[Row, ...],
+    numerator: NDArray[Any],
+    denominator: NDArray[Any],
+    why: str,
+    *,
+    proportion: bool = True,
+) -> Measure:
+    """numerator / denominator, [R, 1+J, S, A]; undefined because of `why` where the latter is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = np.where(denominator > 0, numerator / denominator, np.nan)
+    top, bottom = numerator[:, 0].astype(float), denominator[:, 0].astype(float)
+    few = (np.minimum(top, bottom - top) if proportion else bottom).min(axis=0) < FEW
+    reason = np.where((bottom == 0).any(axis=0), why, "").astype(object)
+    for index, row in enumerate(rows):
+        if row.group:
+            reason[index] = np.where(reason[index] == "", "", f"{why} in group")
+    counts = {"successes": top, "trials": bottom} if proportion else {}
+    return Measure(name, rows, value, reason, few, **counts)
+
+
+def contrasts(measure: Measure, strata: Strata, name: str = "") -> Measure:
+    """Signed differences between strata: one row for each contrast."""
+    plus = [c.plus for c in strata.contrasts]
+    minus = [c.minus for c in strata.contrasts]
+    return Measure(
+        name or measure.name,
+        tuple(Row(c.group, c.label) for c in strata.contrasts),
+        measure.value[:, :, plus] - measure.value[:, :, minus],
+        np.array([first_reason([measure], pair) for pair in zip(plus, minus, strict=True)]),
+        measure.few[plus] | measure.few[minus],
+    )
+
+
+def spreads(measure: Measure, strata: Strata) -> Measure:
+    """Largest minus smallest value of each group of three values or more: rows `max-min`."""
+    groups = strata.ranges
+    parts = [measure.value[:, :, members] for _, members in groups]
+    return Measure(
+        measure.name,
+        tuple(Row(group, "max-min") for group, _ in groups),
+        _stack([part.max(axis=2) - part.min(axis=2) for part in parts], measure.value, axis=2),
+        _stack([first_reason([measure], members) for _, members in groups], measure.reason),
+        _stack([_any(measure.few[members]) for _, members in groups], measure.few),
+    )
+
+
+def _any(few: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(few.any(axis=0))
+
+
+def _stack(parts: list[NDArray[Any]], like: NDArray[Any], axis: int = 0) -> NDArray[Any]:
+    """Stacked, also where there is nothing to stack."""
+    if parts:
+        return np.stack(parts, axis=axis)
+    return np.empty((*like.shape[:axis], 0, *like.shape[axis + 1 :]), like.dtype)
+
+
+def first_reason(measures: Sequence[Measure], members: Sequence[int]) -> NDArray[np.object_]:
+    """The reason of the first undefined member, with the group value that it is about; str [A]."""
+    out = np.full(measures[0].reason.shape[1], "", object)
+    for measure in reversed(measures):
+        for index in reversed(members):
+            group, value = measure.rows[index]
+            reason = measure.reason[index]
+            out = np.where(reason != "", reason + f" {group}={value}", out)
+    return out

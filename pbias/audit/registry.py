@@ -1,0 +1,134 @@
+"""Every metric by name: what it is, and in which order tables show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PAPER = "Iofinova, Peste, Alistarh: Bias in Pruned Vision Models, CVPR 2023"
+NO_ROWS = "no samples"
+NO_KNOWN = "no known labels"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One metric in words. `better` says what a good value is; `labels` whether it needs labels."""
+
+    title: str
+    formula: str
+    range: str
+    better: str
+    undefined: str
+    source: str
+    labels: bool = True
+
+
+METRICS = {
+    "accuracy": Definition(
+        "accuracy", "P(s = y)", "0 to 1", "higher", NO_KNOWN, "standard"
+    ),
+    "prevalence": Definition(
+        "share of positive labels", "P(y = 1)", "0 to 1", "a property of the data", NO_KNOWN,
+        "standard",
+    ),
+    "predicted_positive_rate": Definition(
+        "share of positive predictions", "P(s = 1), over all samples", "0 to 1",
+        "near the prevalence", NO_ROWS, "standard", labels=False,
+    ),
+    "auc": Definition(
+        "area under the ROC curve",
+        "P(z of a positive > z of a negative) + P(equal) / 2, on logits", "0 to 1", "higher",
+        "no positive or no negative labels; an interval needs 2 of each",
+        "Mann and Whitney 1947",
+    ),
+    "uncertainty": Definition(
+        "share of unsure predictions", "P(abs(p - 0.5) < 0.4), over all samples", "0 to 1",
+        "lower", NO_ROWS, PAPER, labels=False,
+    ),
+    "tcb": Definition(
+        "threshold calibration bias",
+        "predicted share of the value that is rarer in training / its true share", "0 and up",
+        "1; below 1 the rare value is under-predicted",
+        "no training counts; no labels of the value rarer in training", PAPER,
+    ),
+    "ece": Definition(
+        "expected calibration error",
+        "sum over 10 equal-width bins of p (p = 1 in the last) of n_b/N abs(mean p - mean y)",
+        "0 to 1", "lower; grows as groups shrink: compare calibration_error_debiased across groups",
+        NO_KNOWN, "Guo et al. 2017",
+    ),
+    "interdependence": Definition(
+        "how well the other attributes' predictions predict this one's",
+        "R^2 of a least-squares fit with intercept of s on the s of all other attributes",
+        "0 to 1", "near that of the dense model", "constant predictions", PAPER, labels=False,
+    ),
+    "bias_amplification": Definition(
+        "bias amplification (BA)",
+        "P(g = a* given s = 1) - P(g = a* given y = 1), a* the group value with the largest "
+        "training rate P(y = 1 given g)", "-1 to 1",
+        "0; above 0 the attribute is tied to the group more than it is in truth",
+        "no training counts; a group value empty in training; training rates within 10 % of each "
+        "other or both 0; fewer than 10 positives in a group; never predicted",
+        f"{PAPER}; Zhao et al. 2017",
+    ),
+    "excess_ba": Definition(
+        "bias amplification against the reference",
+        "P(g = a* given s = 1) - P(g = a* given d = 1)", "-1 to 1", "0; above 0 compression added",
+        "as bias_amplification, without the rules on labels; never predicted by either model",
+        PAPER, labels=False,
+    ),
+    "tpr": Definition("true-positive rate", "P(s = 1 given y = 1)", "0 to 1", "higher, and equal "
+        "between groups", "no positive labels", "Hardt et al. 2016"),
+    "fpr": Definition("false-positive rate", "P(s = 1 given y = 0)", "0 to 1", "lower, and equal "
+        "between groups", "no negative labels", "Hardt et al. 2016"),
+    "fnr": Definition("false-negative rate", "P(s = 0 given y = 1)", "0 to 1", "lower, and equal "
+        "between groups", "no positive labels", "Hardt et al. 2016"),
+    "ppv": Definition("precision", "P(y = 1 given s = 1)", "0 to 1", "higher, and equal between "
+        "groups", "never predicted", "standard"),
+    "did_tpr": Definition("difference in differences of TPR",
+        "(tpr_s[g=1] - tpr_s[g=0]) - (tpr_d[g=1] - tpr_d[g=0])", "-2 to 2", "0",
+        "tpr undefined in a group, in either model", "metrics of this tool: signed and linear"),
+    "did_fpr": Definition("difference in differences of FPR", "as did_tpr, of fpr", "-2 to 2", "0",
+        "fpr undefined in a group, in either model", "as did_tpr"),
+    "did_ppv": Definition("difference in differences of PPV", "as did_tpr, of ppv", "-2 to 2", "0",
+        "ppv undefined in a group, in either model", "as did_tpr"),
+    "did_accuracy": Definition("difference in differences of accuracy", "as did_tpr, of accuracy",
+        "-2 to 2", "0", "no known labels in a group", "as did_tpr"),
+    "did_predicted_positive_rate": Definition(
+        "difference in differences of the predicted-positive rate",
+        "as did_tpr, of predicted_positive_rate", "-2 to 2", "0", "an empty group", "as did_tpr",
+        labels=False),
+    "churn": Definition("share of changed predictions", "P(s != d)", "0 to 1", "lower", NO_ROWS,
+        "Milani Fard et al. 2016", labels=False),
+    "nfr": Definition("negative flips", "P(s != y, d = y)", "0 to 1", "lower", NO_KNOWN,
+        "Yan et al. 2021"),
+    "pfr": Definition("positive flips", "P(s = y, d != y)", "0 to 1", "higher", NO_KNOWN,
+        "Yan et al. 2021"),
+    "lost_positives": Definition("positives found before and missed now",
+        "P(s = 0, d = 1 given y = 1)", "0 to 1", "lower", "no positive labels", "this tool"),
+    "gained_positives": Definition("false alarms that are new", "P(s = 1, d = 0 given y = 0)",
+        "0 to 1", "lower", "no negative labels", "this tool"),
+    "ceag": Definition("compression's effect on the accuracy gap",
+        "(acc_d,g - acc_s,g) - (acc_d - acc_s); overall accuracy over rows with a known group",
+        "-2 to 2", "0; above 0 this group lost more than all", "no known labels in a group",
+        "Hashemizadeh et al.: Balancing Act, ICLR 2024"),
+    "eod": Definition("equalized-odds difference", "max(abs(difference of TPR), abs(difference of "
+        "FPR)), over values of a group", "0 to 1", "0", "TPR or FPR undefined in a group",
+        "Hardt et al. 2016"),
+    "directional_ba": Definition("directional bias amplification, attribute to task",
+        "mean over group values of +-[P(s = 1 given g) - P(y = 1 given g)], plus where training "
+        "over-represents the pair", "-1 to 1", "0", "no training counts; no known labels in a "
+        "group", "Wang and Russakovsky: Directional Bias Amplification, ICML 2021"),
+    "underprediction": Definition("predicted against true positives", "P(s = 1 given g) / P(y = 1 "
+        "given g)", "0 and up", "1", "no positive labels", PAPER),
+    "calibration_gap": Definition("confidence against frequency", "mean(p) - mean(y)", "-1 to 1",
+        "0", NO_KNOWN, "standard"),
+    "brier": Definition("Brier score", "mean((p - y)^2)", "0 to 1", "lower", NO_KNOWN,
+        "Brier 1950"),
+    "calibration_error_debiased": Definition("calibration error, comparable between group sizes",
+        "sum over 10 equal-mass bins of n_b/N [(mean p - mean y)^2 - var(p - y)/n_b]; bins under "
+        "2 rows join their neighbour; not clipped at 0", "about 0 to 1", "0",
+        "fewer than 2 known labels", "Brocker 2012; Kumar et al. 2019"),
+    "never_predicted": Definition("the attribute is never predicted",
+        "1 if no sample is predicted positive, else 0", "0 or 1", "0", NO_ROWS, "this tool",
+        labels=False),
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""Who is compared with whom: partitions of the samples by group, their strata and contrasts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits import UNKNOWN, Logits
+
+BINARY = ("0", "1")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The samples by the values of one group; codes int16 [N], -1 unknown; name "" is everyone."""
+
+    name: str
+    values: tuple[str, ...]
+    codes: NDArray[np.int16]
+
+    @property
+    def binary(self) -> bool:
+        """Whether the values are 0 and 1, contrasted as `1-0`."""
+        return self.values == BINARY
+
+
+class Stratum(NamedTuple):
+    """One set of samples: everyone (both empty), a group value, or the rest without it."""
+
+    group: str
+    value: str
+    rest: bool = False
+
+
+class Contrast(NamedTuple):
+    """A signed difference between two strata, by their indices."""
+
+    group: str
+    label: str
+    plus: int
+    minus: int
+
+
+@dataclass(frozen=True)
+class Strata:
+    """All strata of an audit, as sums over the P values of all partitions, laid end to end."""
+
+    partitions: tuple[Partition, ...]
+
+    @cached_property
+    def rows(self) -> list[Stratum]:
+        """The S strata: the P values in order, then the rests that contrasts need."""
+        values = [Stratum(p.name, value) for p in self.partitions for value in p.values]
+        rests = [Stratum(p.name, value, rest=True) for p in self._many for value in p.values]
+        return values + rests
+
+    @cached_property
+    def sums(self) -> NDArray[np.int64]:
+        """0/1 [S, P]: which values make up each stratum."""
+        values = [row for row in self.rows if not row.rest]
+        return np.array(
+            [
+                [row.group == v.group and (row.value == v.value) != row.rest for v in values]
+                for row in self.rows
+            ],
+            dtype=np.int64,
+        )
+
+    @cached_property
+    def contrasts(self) -> list[Contrast]:
+        """`1-0` for groups of 0 and 1, else `VALUE-rest` for every value."""
+        index = {row: i for i, row in enumerate(self.rows)}
+        found = []
+        for p in self.partitions[1:]:
+            if p.binary:
+                plus, minus = (index[Stratum(p.name, value)] for value in ("1", "0"))
+                found.append(Contrast(p.name, "1-0", plus, minus))
+                continue
+            for value in p.values:
+                plus, minus = (index[Stratum(p.name, value, rest)] for rest in (False, True))
+                found.append(Contrast(p.name, f"{value}-rest", plus, minus))
+        return found
+
+    @cached_property
+    def ranges(self) -> list[tuple[str, list[int]]]:
+        """Groups of three values or more, with the indices of their strata: for `max-min`."""
+        return [(p.name, self.values_of(p.name)) for p in self._many if len(p.values) > 2]
+
+    def values_of(self, group: str) -> list[int]:
+        """Indices of the strata of one group's values."""
+        return [i for i, row in enumerate(self.rows) if row.group == group and not row.rest]
+
+    def mask(self, stratum: Stratum) -> NDArray[np.bool_]:
+        """Which samples are in a stratum, bool [N]."""
+        partition = next(p for p in self.partitions if p.name == stratum.group)
+        code = partition.values.index(stratum.value)
+        if stratum.rest:
+            return np.asarray((partition.codes != code) & (partition.codes != UNKNOWN))
+        return np.asarray(partition.codes == code)
+
+    @property
+    def _many(self) -> list[Partition]:
+        return [p for p in self.partitions[1:] if not p.binary]
+
+
+def build_strata(logits: Logits, groups: Sequence[str] | None = None) -> Strata:
+    """Everyone, and each group by name: a group or target column, or `A:B` for intersections.
+
+    By default every group of the file. Raises UserError for a name that no column has.
+    """
+    names = logits.group_names if groups is None else groups
+    everyone = Partition("", ("",), np.zeros(len(logits), np.int16))
+    return Strata((everyone, *(_partition(logits, name) for name in names)))
+
+
+def _partition(logits: Logits, name: str) -> Partition:
+    if name not in logits.group_names and name not in logits.targets and ":" in name:
+        return _intersection(name, [_column(logits, part) for part in name.split(":")])
+    return _column(logits, name)
+
+
+def _column(logits: Logits, name: str) -> Partition:
+    if name in logits.group_names:
+        index = logits.group_names.index(name)
+        return Partition(name, logits.group_values[index], logits.groups[:, index])
+    if name in logits.targets:
+        labels = logits.labels[:, logits.targets.index(name)]
+        return Partition(name, BINARY, labels.astype(np.int16))
+    known = [*logits.group_names, *logits.targets]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(known[:12])}"
+    raise UserError(f"{logits.path} has no group or target column '{name}'; {hint}")
+
+
+def _intersection(name: str, parts: list[Partition]) -> Partition:
+    codes = np.zeros(len(parts[0].codes), np.int16)
+    unknown = np.zeros(len(codes), bool)
+    for part in parts:
+        codes = codes * len(part.values) + part.codes
+        unknown |= part.codes == UNKNOWN
+    codes[unknown] = UNKNOWN
+    values = tuple(":".join(combination) for combination in product(*(p.values for p in parts)))
+    return Partition(name, values, codes)

@@ -1,0 +1,53 @@
+"""`pbias compare`: the headline numbers of several runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+)
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="LOGITS...", help="Logits files to compare.")
+    ],
+    groups: Annotated[
+        str | None,
+        typer.Option("--groups", metavar="A,B:C", help="Groups [default: the file's groups]."),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option("--attributes", metavar="A,B", help="Attributes to use [default: all]."),
+    ] = None,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Compare runs of the same samples: one row a file, over attributes defined in all of them."""
+    from pbias.audit.compare import compare as compare_runs
+    from pbias.audit.engine import Options
+    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.tables import write_table
+    from pbias.files.streams import check_output
+    from pbias.report.compare import compare_sections
+
+    check_output(output, no_clobber=no_clobber, binary=False)
+    paths = expand(runs)
+    check_sides(paths, [])
+    table = compare_runs(read_side(paths), Options(names(groups), names(attributes)))
+    write_table(table, lambda: compare_sections(table), output, form, color, command="compare")

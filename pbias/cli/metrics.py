@@ -1,0 +1,86 @@
+"""`pbias metrics`: what a model does, to whom, and what compression changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+)
+
+
+def metrics(
+    audited: Annotated[
+        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
+    ],
+    ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="A,B:C",
+            help="Group or target columns, ':' for intersections [default: the file's groups].",
+        ),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option("--attributes", metavar="A,B", help="Attributes to audit [default: all]."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--metrics", metavar="A,B", help="Metrics to compute [default: all]."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="CSV", help="Take labels and groups from CSV, by id."),
+    ] = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+    ] = None,
+    ref_thresholds: Annotated[
+        str | None,
+        typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
+    ] = False,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
+    from pbias.audit.engine import Options, audit
+    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.tables import write_table
+    from pbias.files.streams import check_output
+    from pbias.report.audit import audit_sections
+
+    check_output(output, no_clobber=no_clobber, binary=False)
+    paths, others = expand(audited), expand(ref or [])
+    check_sides(paths, others)
+    wanted = names(groups)
+    runs, references = (
+        read_side(side, thresholds=file, labels=labels, groups=wanted, probabilities=probabilities)
+        for side, file in ((paths, thresholds), (others, ref_thresholds))
+    )
+    table = audit(runs, references, Options(wanted, names(attributes), names(only)))
+    write_table(table, lambda: audit_sections(table), output, form, color, command="metrics")

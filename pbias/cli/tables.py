@@ -1,0 +1,64 @@
+"""A table out: terminal, CSV, JSON or Markdown, chosen by option, suffix or where it goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pbias.cli.options import Color, Format
+
+if TYPE_CHECKING:
+    from pbias.files.table import Table
+    from pbias.report.sections import Section
+
+SUFFIXES = {".csv": Format.CSV, ".json": Format.JSON, ".md": Format.MD, ".txt": Format.TABLE}
+
+
+def chosen(output: str, asked: Format) -> Format:
+    """What `--format auto` means for this output."""
+    if asked is not Format.AUTO:
+        return asked
+    if output == "-":
+        return Format.TABLE if sys.stdout.isatty() else Format.CSV
+    suffix = output[output.rfind(".") :] if "." in output else ""
+    return SUFFIXES.get(suffix, Format.CSV)
+
+
+def write_table(
+    table: Table,
+    sections: Callable[[], list[Section]],
+    output: str,
+    asked: Format,
+    color: Color,
+    **header: Any,
+) -> None:
+    """The whole table as CSV or JSON, or its sections for people."""
+    from pbias.files.streams import write_text
+    from pbias.files.table import to_csv, to_json
+
+    form = chosen(output, asked)
+    if form is Format.CSV:
+        text = to_csv(table)
+    elif form is Format.JSON:
+        text = to_json(table, **header)
+    elif form is Format.MD:
+        from pbias.report.markdown import render_markdown
+
+        text = render_markdown(sections())
+    else:
+        from pbias.report.terminal import render_terminal
+
+        text = render_terminal(sections(), color=_colored(output, color))
+    write_text(output, text)
+
+
+def _colored(output: str, color: Color) -> bool:
+    """--color, else NO_COLOR, else FORCE_COLOR, else whether it is a terminal."""
+    import os
+
+    if color is not Color.AUTO:
+        return color is Color.ALWAYS
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (output == "-" and sys.stdout.isatty())

@@ -1,0 +1,184 @@
+"""Logits files (`.npz`): what a model said of each sample, and what is known of the sample.
+
+Shapes: N samples, A targets, G groups, V values of the group that has most of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits_checks import (
+    SCHEMA,
+    UNKNOWN,
+    Reader,
+    check_ids,
+    check_labels,
+    check_logits,
+    parse_meta,
+)
+from pbias.files.npz import Npz
+from pbias.files.streams import write_bytes
+
+ACTIVATIONS = ("sigmoid", "softmax")
+LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
+__all__ = ["UNKNOWN", "Logits", "as_logits", "read_logits", "select_rows", "write_logits"]
+
+
+@dataclass(frozen=True)
+class Logits:
+    """One file of logits; only `logits` and `labels` must be there, the rest may be absent.
+
+    Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
+    codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
+    thresholds float64 [A] (logits; predicted positive means above).
+    """
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    targets: tuple[str, ...]
+    ids: NDArray[np.str_] | None = None
+    groups: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 0), np.int16))
+    group_names: tuple[str, ...] = ()
+    group_values: tuple[tuple[str, ...], ...] = ()
+    clusters: NDArray[Any] | None = None
+    train_counts: NDArray[np.int64] | None = None
+    activation: str = "sigmoid"
+    thresholds: NDArray[np.float64] | None = None
+    split: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.logits)
+
+
+def read_logits(path: str) -> Logits:
+    """Read and check a logits file; `-` is standard input.
+
+    Raises UserError naming the file and the array for whatever does not fit: missing arrays, wrong
+    shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1, duplicate ids.
+    """
+    with Npz(path) as npz:
+        arrays = {name: npz.read(name) for name in npz.members}
+    for name in ("logits", "labels"):
+        if name not in arrays:
+            raise UserError(
+                f"{path} holds no array '{name}' (only: {', '.join(sorted(arrays))}); "
+                "save it with np.savez(FILE, logits=..., labels=...)"
+            )
+    return _assemble(path, arrays)
+
+
+def write_logits(logits: Logits, path: str) -> None:
+    """Write a logits file; the same content gives the same bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **_arrays(logits))
+    write_bytes(path, buffer.getvalue())
+
+
+def _arrays(logits: Logits) -> dict[str, Any]:
+    widest = max((len(values) for values in logits.group_values), default=0)
+    padded = [[*values, *[""] * (widest - len(values))] for values in logits.group_values]
+    optional = {
+        "ids": logits.ids,
+        "clusters": logits.clusters,
+        "train_counts": logits.train_counts,
+        "thresholds": logits.thresholds,
+    }
+    return {
+        "logits": np.ascontiguousarray(logits.logits, np.float32),
+        "labels": np.ascontiguousarray(logits.labels, np.int8),
+        "targets": _strings(logits.targets),
+        "groups": np.ascontiguousarray(logits.groups, np.int16).reshape(len(logits), -1),
+        "group_names": _strings(logits.group_names),
+        "group_values": np.array(padded, dtype=np.str_).reshape(len(padded), widest),
+        **{name: array for name, array in optional.items() if array is not None},
+        "activation": np.array(logits.activation),
+        "split": np.array(logits.split),
+        "meta": np.array(json.dumps({"schema": SCHEMA, **logits.meta}, sort_keys=True)),
+    }
+
+
+def _strings(names: tuple[str, ...]) -> NDArray[np.str_]:
+    return np.array(names, dtype=np.str_) if names else np.empty(0, "<U1")
+
+
+def _assemble(path: str, arrays: dict[str, NDArray[Any]]) -> Logits:
+    logits = check_logits(path, arrays["logits"])
+    num_rows, num_targets = logits.shape
+    read = Reader(path, arrays)
+    targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
+    group_names = read.names("group_names", None) or ()
+    values = read.values(len(group_names))
+    num_values = max((len(v) for v in values), default=0)
+    counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
+    return Logits(
+        logits=logits,
+        labels=check_labels(path, arrays["labels"], logits.shape),
+        targets=targets,
+        ids=check_ids(path, read.text("ids", num_rows)),
+        groups=read.groups(num_rows, values),
+        group_names=group_names,
+        group_values=values,
+        clusters=read.text("clusters", num_rows),
+        train_counts=read.integers("train_counts", counts_shape),
+        activation=read.one_of("activation", ACTIVATIONS),
+        thresholds=read.floats("thresholds", (num_targets,)),
+        split=read.scalar("split") or "",
+        meta=parse_meta(path, read.scalar("meta")),
+        path=path,
+    )
+
+
+def select_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
+    """The samples `rows`, in that order."""
+    return replace(
+        logits,
+        logits=logits.logits[rows],
+        labels=logits.labels[rows],
+        ids=None if logits.ids is None else logits.ids[rows],
+        groups=logits.groups[rows],
+        clusters=None if logits.clusters is None else logits.clusters[rows],
+    )
+
+
+def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
+    """The file as logits: probabilities, when it is said that they are, become their logits.
+
+    Raises UserError for values all in [0, 1] that are not said to be probabilities, and for others
+    that are. Thresholds in the file are taken as probabilities too.
+    """
+    low, high = float(logits.logits.min()), float(logits.logits.max())
+    inside = low >= 0 and high <= 1
+    if not probabilities:
+        if inside and low < high:
+            raise UserError(
+                f"{logits.path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
+                "probabilities; if they are, add --probabilities, else save raw model outputs"
+            )
+        return logits
+    if not inside:
+        raise UserError(
+            f"{logits.path}: values run from {low:g} to {high:g}, so they are no probabilities; "
+            "leave out --probabilities"
+        )
+    thresholds = logits.thresholds
+    return replace(
+        logits,
+        logits=_logit(logits.logits).astype(np.float32),
+        thresholds=None if thresholds is None else _logit(thresholds),
+    )
+
+
+def _logit(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    p = np.asarray(p, np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOGIT, LARGEST_LOGIT))

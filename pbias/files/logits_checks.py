@@ -1,0 +1,156 @@
+"""What must hold of the arrays in a logits file, with the message where it does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+
+SCHEMA = 1
+UNKNOWN = -1
+
+
+def check_logits(path: str, array: NDArray[Any]) -> NDArray[np.float32]:
+    """Floating point [N, A], no NaN and nothing infinite; as float32."""
+    if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
+        raise UserError(
+            f"{path}: 'logits' is {array.dtype} {list(array.shape)}; "
+            "it must be floating point [samples, targets], neither of them 0"
+        )
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise UserError(
+            f"{path}: 'logits' holds {array[row, column]} (row {row}, target {column}; "
+            f"{int((~np.isfinite(array)).sum())} in all); the model is broken or diverged"
+        )
+    return array.astype(np.float32, copy=False)
+
+
+def check_labels(path: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """Whole numbers 0, 1 and -1 in the shape of the logits; as int8."""
+    if array.shape != shape:
+        raise UserError(
+            f"{path}: 'labels' is {list(array.shape)} but 'logits' is {list(shape)}; "
+            "they need the same samples and targets"
+        )
+    if array.dtype.kind not in "iub":
+        raise UserError(f"{path}: 'labels' is {array.dtype}; save integers: 0, 1, and -1 unknown")
+    if array.dtype.kind == "b":
+        return array.astype(np.int8)
+    low, high = int(array.min()), int(array.max())
+    if low < UNKNOWN or high > 1:
+        raise UserError(f"{path}: 'labels' runs from {low} to {high}; use 0, 1, and -1 unknown")
+    return array.astype(np.int8, copy=False)
+
+
+def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
+    """Each id once; None where there are none."""
+    if ids is None or len(set(ids.tolist())) == len(ids):
+        return ids
+    values, counts = np.unique(ids, return_counts=True)
+    raise UserError(
+        f"{path}: {int((counts > 1).sum())} ids occur more than once (first: "
+        f"{values[counts > 1][0]}); every sample needs an id of its own"
+    )
+
+
+def parse_meta(path: str, text: str | None) -> dict[str, Any]:
+    """The JSON object in `meta`, of a schema that is known."""
+    try:
+        meta = json.loads(text or "{}")
+    except ValueError as error:
+        raise UserError(f"{path}: 'meta' is not JSON ({error}); leave it out") from error
+    if not isinstance(meta, dict):
+        raise UserError(f"{path}: 'meta' is not a JSON object; leave it out")
+    if meta.get("schema", SCHEMA) > SCHEMA:
+        raise UserError(f"{path} has schema {meta['schema']}, newer than {SCHEMA}; update pbias")
+    return meta
+
+
+class Reader:
+    """The optional arrays, each checked against the shape that the others ask for."""
+
+    def __init__(self, path: str, arrays: dict[str, NDArray[Any]]) -> None:
+        self.path = path
+        self.arrays = arrays
+
+    def _get(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
+        array = self.arrays.get(name)
+        if array is None:
+            return None
+        fits = array.ndim == len(shape) and all(
+            want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+        )
+        # An empty list saved by numpy is float64: no entries have no kind.
+        if not fits or (array.size and array.dtype.kind not in kinds):
+            expected = [want if want is not None else "any" for want in shape]
+            raise UserError(
+                f"{self.path}: '{name}' is {array.dtype} {list(array.shape)}; expected {expected}"
+            )
+        return array
+
+    def names(self, name: str, length: int | None) -> tuple[str, ...] | None:
+        """Distinct names, or None."""
+        array = self._get(name, "U", (length,))
+        if array is None:
+            return None
+        names = tuple(str(item) for item in array)
+        if len(set(names)) < len(names):
+            raise UserError(f"{self.path}: '{name}' holds a name twice; rename one of them")
+        return names
+
+    def text(self, name: str, length: int) -> NDArray[np.str_] | None:
+        """Text [N] (numbers as text), or None."""
+        array = self._get(name, "Uiu", (length,))
+        return None if array is None else array.astype(np.str_, copy=False)
+
+    def values(self, num_groups: int) -> tuple[tuple[str, ...], ...]:
+        """The values of each group, without the padding; "0" and "1" unless said."""
+        array = self._get("group_values", "U", (num_groups, None))
+        if array is None:
+            return (("0", "1"),) * num_groups
+        return tuple(tuple(str(value) for value in row if value != "") for row in array)
+
+    def groups(self, num_rows: int, values: tuple[tuple[str, ...], ...]) -> NDArray[np.int16]:
+        """Codes int16 [N, G] within the values of each group."""
+        array = self._get("groups", "iu", (num_rows, len(values)))
+        if array is None:
+            if values:
+                raise UserError(f"{self.path}: 'group_names' without 'groups'; save both")
+            return np.empty((num_rows, 0), np.int16)
+        for index, allowed in enumerate(values):
+            column = array[:, index]
+            if column.min() < UNKNOWN or column.max() >= len(allowed):
+                raise UserError(
+                    f"{self.path}: 'groups' column {index} runs from {column.min()} to "
+                    f"{column.max()} but has {len(allowed)} values; use their codes, -1 unknown"
+                )
+        return array.astype(np.int16, copy=False)
+
+    def integers(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+        """int64 of this shape, or None."""
+        array = self._get(name, "iu", shape)
+        return None if array is None else array.astype(np.int64, copy=False)
+
+    def floats(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+        """float64 of this shape without NaN, or None."""
+        array = self._get(name, "fiu", shape)
+        if array is not None and np.isnan(array.astype(np.float64)).any():
+            raise UserError(f"{self.path}: '{name}' holds NaN; use inf for 'never predicted'")
+        return None if array is None else array.astype(np.float64, copy=False)
+
+    def scalar(self, name: str) -> str | None:
+        """One text, or None."""
+        array = self._get(name, "U", ())
+        return None if array is None else str(array)
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        """One of the allowed words, the first unless said."""
+        value = self.scalar(name) or allowed[0]
+        if value not in allowed:
+            raise UserError(f"{self.path}: '{name}' is '{value}'; use {' or '.join(allowed)}")
+        return value

@@ -1,0 +1,120 @@
+"""NPZ archives read member by member: no pickle, shapes known before any data, rows in blocks."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.streams import STDIO, check_inputs, read_bytes
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
+# zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
+MAX_EXPANSION = 1100
+
+
+class Member(NamedTuple):
+    """What the header of an array says, before its data are read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class Npz:
+    """An open archive; `path` may be `-`, which is buffered, for archives need seeking."""
+
+    def __init__(self, path: str) -> None:
+        """Open the archive and read every header; raises UserError naming what is wrong."""
+        self.path = path
+        check_inputs([path])
+        try:
+            source: Any = io.BytesIO(read_bytes(path)) if path == STDIO else path
+            self._zip = zipfile.ZipFile(source)
+            self.members = {
+                info.filename.removesuffix(".npy"): self._header(info)
+                for info in self._zip.infolist()
+                if info.filename.endswith(".npy")
+            }
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def __enter__(self) -> Npz:
+        """Use as a context manager: the file is closed at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def read(self, name: str) -> NDArray[Any]:
+        """One whole array."""
+        member = self.members[name]
+        blocks = list(self.blocks(name, max(1, member.shape[0] if member.shape else 1)))
+        return blocks[0] if blocks else np.empty(member.shape, member.dtype)
+
+    def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
+        """The array in blocks of `rows` rows (first axis), stored or deflated, in C order."""
+        member = self.members[name]
+        length = member.shape[0] if member.shape else 1
+        row_bytes = member.dtype.itemsize * math.prod(member.shape[1:])
+        try:
+            with self._zip.open(f"{name}.npy") as file:
+                _read_header(file)
+                for start in range(0, length, rows):
+                    count = min(rows, length - start)
+                    data = _read_exactly(file, count * row_bytes)
+                    shape = (count, *member.shape[1:]) if member.shape else ()
+                    yield np.frombuffer(data, member.dtype).reshape(shape)
+                file.read(1)  # reaching the end makes zipfile check the CRC
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _header(self, info: zipfile.ZipInfo) -> Member:
+        with self._zip.open(info) as file:
+            member = _read_header(file)
+        claimed = member.dtype.itemsize * math.prod(member.shape)
+        if claimed > info.file_size or info.file_size > MAX_EXPANSION * (info.compress_size + 1):
+            raise ValueError(
+                f"{info.filename} claims {claimed} bytes but the archive holds {info.file_size}"
+            )
+        return member
+
+    def _damaged(self, error: Exception) -> UserError:
+        what = str(error).split(";")[0] or type(error).__name__
+        return UserError(f"{self.path} is not a usable NPZ file: {what}; write it again with numpy")
+
+
+def _read_header(file: IO[bytes]) -> Member:
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        shape, fortran, dtype = npy.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, fortran, dtype = npy.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"array format {version} is not known")
+    if dtype.hasobject:
+        raise ValueError("it holds pickled Python objects, which are never loaded")
+    if fortran and len(shape) > 1:
+        raise ValueError("an array is in Fortran order (save np.ascontiguousarray of it)")
+    return Member(shape, dtype)
+
+
+def _read_exactly(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"the data end early ({len(data)} of {size} bytes)")
+    return data

@@ -1,0 +1,73 @@
+"""The table of measurements: tidy, one row per number; the columns are an interface."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA = 1
+COLUMNS = (
+    "metric", "attribute", "group", "contrast", "value", "low", "high", "status", "reason",
+    "reference", "change", "change_low", "change_high", "change_status", "p", "p_adjusted",
+    "detectable", "n", "n_positive", "n_predicted_positive", "n_discordant", "runs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length, by name; an absent number is NaN or None, an absent text ""."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dicts."""
+        names = list(self.columns)
+        return [dict(zip(names, row, strict=True)) for row in self._rows()]
+
+    def where(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows whose columns equal what is wanted."""
+        return [r for r in self.records() if all(r[k] == v for k, v in wanted.items())]
+
+    def _rows(self) -> Iterable[tuple[Any, ...]]:
+        return zip(*self.columns.values(), strict=True)
+
+
+def to_csv(table: Table) -> str:
+    """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.columns)
+    cells = [[_cell(value) for value in column] for column in table.columns.values()]
+    writer.writerows(zip(*cells, strict=True))
+    return buffer.getvalue()
+
+
+def to_json(table: Table, **header: Any) -> str:
+    """`{"schema": 1, ..., "rows": [...]}`; an undefined number is null."""
+    rows = [{k: _plain(v) for k, v in row.items()} for row in table.records()]
+    document = {"schema": SCHEMA, **header, "columns": list(table.columns), "rows": rows}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    return repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null, and the words inf and -inf."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if value != value else str(value)
+    return value

@@ -1,0 +1,129 @@
+"""The audit for people: headline first, then who it moved for, then what is undefined and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from pbias.files.table import Table
+from pbias.report.sections import Section, interval, number, signed
+
+HEADLINE = ("accuracy", "auc", "uncertainty", "tcb", "interdependence", "never_predicted")
+TOP = 5
+Record = dict[str, Any]
+
+
+def audit_sections(table: Table) -> list[Section]:
+    """The sections of `pbias metrics`, from its table."""
+    records = table.records()
+    paired = any(record["change"] == record["change"] for record in records)
+    groups = list(dict.fromkeys(r["group"] for r in records if r["group"]))
+    sections = [_headline(records, groups, paired)]
+    for group in groups:
+        mine = [record for record in records if record["group"] == group and record["attribute"]]
+        sections += [_amplified(group, mine, paired), *([_gaps(group, mine)] if paired else [])]
+    return [*sections, _undefined(records)]
+
+
+def _headline(records: list[Record], groups: list[str], paired: bool) -> Section:
+    means = {
+        (r["metric"], r["group"]): r
+        for r in records
+        if not r["attribute"] and (not r["group"] or r["metric"] == "bias_amplification")
+    }
+    wanted = [(metric, "") for metric in HEADLINE]
+    wanted += [("bias_amplification", group) for group in groups]
+    found = [(key, means[key]) for key in wanted if key in means]
+    rows = [[_title(*key), *_numbers(record, paired), _over(record)] for key, record in found]
+    columns = ["reference", "audited", "change"] if paired else ["value"]
+    never = [r["attribute"] for r in records if _is_never(r)]
+    notes = [f"Never predicted ({len(never)}): {', '.join(never)}"] if never else []
+    title = "Means over attributes" + (", and what compression changed" if paired else "")
+    return Section(title, ["metric", *columns, "over"], rows, notes)
+
+
+def _is_never(record: Record) -> bool:
+    overall = record["metric"] == "never_predicted" and not record["group"]
+    return bool(overall and record["attribute"] and record["value"] == 1)
+
+
+def _title(metric: str, group: str) -> str:
+    title = metric.replace("_", " ") + (f" ({group})" if group else "")
+    return "share never predicted" if metric == "never_predicted" else title
+
+
+def _numbers(record: Record, paired: bool) -> list[str]:
+    value = number(record["value"])
+    if not paired:
+        return [value + interval(record["low"], record["high"])]
+    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
+    return [number(record["reference"]), value, change]
+
+
+def _over(record: Record) -> str:
+    """`over 18 of 40, without ...` shortened to `18 of 40`."""
+    if record["status"] == "undefined":
+        return "none"
+    return str(record["reason"]).partition(",")[0].removeprefix("over ") or "all"
+
+
+def _amplified(group: str, records: list[Record], paired: bool) -> Section:
+    """The attributes whose tie to the group grew (or, alone, is) strongest."""
+    key = "change" if paired else "value"
+    found = [r for r in records if r["metric"] == "bias_amplification" and r[key] == r[key]]
+    worst = sorted(found, key=lambda r: -abs(r[key]))[:TOP]
+    columns = ["dense", "audited", "change"] if paired else ["value"]
+    rows = [[r["attribute"], *_numbers(r, paired), _mark(r)] for r in worst]
+    title = f"{group}: bias amplification, " + ("largest changes" if paired else "largest values")
+    return Section(title, ["attribute", *columns, ""], rows, [] if rows else ["undefined for all"])
+
+
+def _gaps(group: str, records: list[Record]) -> Section:
+    """The attributes whose true-positive rates moved apart (or together) most."""
+    moved = [r for r in records if r["metric"] == "did_tpr" and r["value"] == r["value"]]
+    sure = [r for r in moved if r["status"] == "ok"] or moved
+    worst = sorted(sure, key=lambda r: -abs(r["value"]))[:TOP]
+    tpr = {(r["attribute"], r["contrast"]): r for r in records if r["metric"] == "tpr"}
+    rows = []
+    for r in worst:
+        sides = [tpr.get((r["attribute"], side)) for side in r["contrast"].rsplit("-", 1)]
+        shown = signed(r["value"]) + interval(r["low"], r["high"])
+        rows.append([r["attribute"], r["contrast"], shown, *map(_move, sides), _mark(r)])
+    title = f"{group}: true-positive rates that moved apart (difference in differences)"
+    header = ["attribute", "contrast", "DiD of TPR", "TPR of first", "TPR of second", ""]
+    return Section(title, header, rows, [] if rows else ["undefined for all"])
+
+
+def _move(record: Record | None) -> str:
+    if record is None:
+        return ""
+    return f"{number(record['reference'])} to {number(record['value'])}"
+
+
+def _mark(record: Record) -> str:
+    low = "low_power" in (record["status"], record["change_status"])
+    return "few samples" if low else ""
+
+
+def _undefined(records: Iterable[Record]) -> Section:
+    """What has no value, by reason: contrasts repeat what their two sides say and are left out."""
+    metrics: dict[str, dict[str, None]] = defaultdict(dict)
+    places: dict[str, dict[str, None]] = defaultdict(dict)
+    for r in records:
+        contrast = r["contrast"].endswith(("1-0", "-rest", "max-min"))
+        if r["status"] == "undefined" and not contrast and r["attribute"] not in ("", r["group"]):
+            place = " ".join(filter(None, (r["attribute"], r["group"], r["contrast"])))
+            metrics[r["reason"]][r["metric"]] = None
+            places[r["reason"]][place] = None
+    ranked = sorted(places, key=lambda reason: -len(places[reason]))
+    rows = [
+        [why, _some(list(metrics[why])), str(len(places[why])), _some(list(places[why]))]
+        for why in ranked
+    ]
+    notes = [] if rows else ["nothing"]
+    return Section("Undefined, and why", ["reason", "metrics", "places", "where"], rows, notes)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
