@@ -19,13 +19,16 @@ from torch import Tensor
 
 from pbias.errors import UserError
 
-BLOCK = 1 << 17  # weights at a time: the temporaries stay in the cache of one core
+BLOCK = 1 << 16  # weights at a time: the temporaries stay in the cache of one core
 MAGNITUDE = np.uint32(0x7FFF_FFFF)
+UPPER = np.uint32(0x7FFF_0000)
 INFINITY = 0x7F80_0000
 HALF = 16
 NUM_BUCKETS = 1 << HALF
 
 Weights = Mapping[str, Tensor]
+Patterns = NDArray[np.uint32]
+Histogram = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,11 @@ def select(weights: Weights, num_pruned: int) -> Cut:
     Raises UserError for NaN weights. Source: architecture.md, "The central algorithms".
     """
     assert 0 <= num_pruned <= sum(weight.numel() for weight in weights.values())
-    upper = np.zeros(NUM_BUCKETS, np.int64)
-    for block in _blocks(weights):
-        upper += np.bincount(block >> HALF, minlength=NUM_BUCKETS)
-    upper = upper[: NUM_BUCKETS // 2] + upper[NUM_BUCKETS // 2 :]  # the sign is the highest bit
+    upper = _upper_histogram(weights)
     if upper[INFINITY >> HALF :].any():
         _refuse_nan(weights)
     bucket, num_below = _bucket_of(num_pruned, upper)
-    lower = np.zeros(NUM_BUCKETS, np.int64)
-    for block in _blocks(weights):
-        inside = block[(block & MAGNITUDE) >> HALF == bucket]
-        lower += np.bincount(inside & (NUM_BUCKETS - 1), minlength=NUM_BUCKETS)
+    lower = _lower_histogram(weights, bucket)
     rest, num_below_inside = _bucket_of(num_pruned - num_below, lower)
     num_ties_pruned = num_pruned - num_below - num_below_inside
     return Cut((bucket << HALF) | rest, int(lower[rest]) - num_ties_pruned)
@@ -78,18 +75,11 @@ def select(weights: Weights, num_pruned: int) -> Cut:
 
 def pruned_masks(weights: Weights, cut: Cut) -> Iterator[tuple[str, Tensor]]:
     """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
-    bits, num_ties_left = np.uint32(cut.bits), cut.num_ties_kept
+    cutter = _Cutter(cut)
     for name, weight in weights.items():
         mask = np.empty(weight.numel(), np.bool_)
-        flat = _patterns(weight)
-        for start in range(0, flat.size, BLOCK):
-            magnitudes = flat[start : start + BLOCK] & MAGNITUDE
-            part = mask[start : start + BLOCK]
-            np.less_equal(magnitudes, bits, out=part)
-            if num_ties_left:
-                kept = np.flatnonzero(magnitudes == bits)[:num_ties_left]
-                part[kept] = False
-                num_ties_left -= kept.size
+        for place, part in cutter.blocks(_patterns(weight)):
+            mask[place] = part
         yield name, torch.from_numpy(mask).reshape(weight.shape).to(weight.device)
 
 
@@ -97,28 +87,77 @@ def pruned_masks(weights: Weights, cut: Cut) -> Iterator[tuple[str, Tensor]]:
 def prune(weights: Weights, num_pruned: int) -> Cut:
     """Set the `num_pruned` smallest magnitudes to exact +0.0, in place."""
     cut = select(weights, num_pruned)
-    for name, mask in pruned_masks(weights, cut):
-        weights[name].masked_fill_(mask, 0.0)
+    cutter = _Cutter(cut)
+    for weight in weights.values():
+        patterns = _patterns(weight)
+        for place, part in cutter.blocks(patterns):
+            np.copyto(patterns[place], 0, where=part)  # no bit set is +0.0
+        if patterns.ctypes.data != weight.data_ptr():
+            weight.copy_(torch.from_numpy(patterns.view(np.float32)).view(weight.shape))
     return cut
 
 
-def _bucket_of(rank: int, histogram: NDArray[np.int64]) -> tuple[int, int]:
+class _Cutter:
+    """Marks what goes, tensor by tensor, and remembers how many ties are still to be kept."""
+
+    def __init__(self, cut: Cut) -> None:
+        self.bits, self.num_ties_left = np.uint32(cut.bits), cut.num_ties_kept
+        self.magnitudes, self.mask = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.bool_)
+
+    def blocks(self, patterns: Patterns) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+        """Where each block is, and what goes of it; the mask is reused for the next block."""
+        for start in range(0, patterns.size, BLOCK):
+            place = slice(start, min(start + BLOCK, patterns.size))
+            size = place.stop - start
+            block = np.bitwise_and(patterns[place], MAGNITUDE, out=self.magnitudes[:size])
+            part = np.less_equal(block, self.bits, out=self.mask[:size])
+            if self.num_ties_left:
+                kept = np.flatnonzero(block == self.bits)[: self.num_ties_left]
+                part[kept] = False
+                self.num_ties_left -= kept.size
+            yield place, part
+
+
+def _upper_histogram(weights: Weights) -> Histogram:
+    """How many weights have each upper half of the bit pattern, the sign left out."""
+    # Scratch space instead of temporaries: the allocator would hand those back to the system and
+    # fetch them again block by block, which took longer than the counting.
+    counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(BLOCK, np.intp)
+    for block in _blocks(weights):
+        keys = np.right_shift(block, HALF, out=index[: block.size], casting="unsafe")
+        np.add.at(counts, keys, 1)
+    return counts[: NUM_BUCKETS // 2] + counts[NUM_BUCKETS // 2 :]
+
+
+def _lower_histogram(weights: Weights, bucket: int) -> Histogram:
+    """How many weights have each lower half, among those whose upper half is `bucket`."""
+    counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(BLOCK, np.uint32)
+    inside = np.empty(BLOCK, np.bool_)
+    for block in _blocks(weights):
+        upper = np.bitwise_and(block, UPPER, out=halves[: block.size])
+        found = np.equal(upper, np.uint32(bucket << HALF), out=inside[: block.size])
+        np.add.at(counts, (block[found] & (NUM_BUCKETS - 1)).astype(np.intp), 1)
+    return counts
+
+
+def _bucket_of(rank: int, histogram: Histogram) -> tuple[int, int]:
     """The bucket that holds the `rank`-th smallest (from 1), and how many lie below the bucket."""
     cumulative = np.cumsum(histogram)
     bucket = int(np.searchsorted(cumulative, rank))
     return bucket, int(cumulative[bucket] - histogram[bucket])
 
 
-def _blocks(weights: Weights) -> Iterator[NDArray[np.uint32]]:
+def _blocks(weights: Weights) -> Iterator[Patterns]:
     for weight in weights.values():
         flat = _patterns(weight)
         for start in range(0, flat.size, BLOCK):
             yield flat[start : start + BLOCK]
 
 
-def _patterns(weight: Tensor) -> NDArray[np.uint32]:
+def _patterns(weight: Tensor) -> Patterns:
     """The bit patterns in C order: torch's own memory where that is row-major and on the CPU."""
-    assert weight.dtype == torch.float32, f"selection is defined on float32, not {weight.dtype}"
+    if weight.dtype != torch.float32:
+        raise UserError(f"weights of {weight.dtype} cannot be pruned; convert them to float32")
     array: NDArray[np.float32] = weight.detach().cpu().contiguous().view(-1).numpy()
     return array.view(np.uint32)
 
