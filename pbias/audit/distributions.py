@@ -54,9 +54,11 @@ def log_factorial_rest(x: Floats) -> Floats:
     inverse = 1.0 / large**2
     series = 1 / 1260 - inverse * (1 / 1680 - inverse * (1 / 1188 - inverse * 691 / 360360))
     series = (1 / 12 - inverse * (1 / 360 - inverse * series)) / large
-    small = np.clip(x, 0.0, 16.0)
-    direct = floats(_lgamma(small + 1.0)) - _x_log_ratio(small, np.ones_like(small)) + small
-    return np.where(x >= 16.0, series + 0.5 * np.log(2 * np.pi * large), direct)
+    rest = floats(series + 0.5 * np.log(2 * np.pi * large))
+    small = x < 16.0
+    few = x[small]
+    rest[small] = floats(_lgamma(few + 1.0)) - _x_log_ratio(few, np.ones_like(few)) + few
+    return rest
 
 
 def _x_log_ratio(x: Floats, m: Floats) -> Floats:
@@ -115,13 +117,15 @@ def t_sf(t: ArrayLike, df: ArrayLike) -> Floats:
     approximation of Hill (1970), Algorithm 395, which errs by less than 1e-10 there.
     """
     t, df = np.broadcast_arrays(floats(t), floats(df))
-    size = np.abs(t)
-    tail = np.where(df > _HILL_DF, normal_cdf(-_hill(size, df)), _t_tail(size, df))
-    return np.where(df > 0, np.where(t < 0, 1.0 - tail, tail), np.nan)
+    large, size = df > _HILL_DF, np.abs(t)
+    tail = np.full(t.shape, np.nan)
+    tail[large] = normal_cdf(-_hill(size[large], df[large]))
+    rest = (df > 0) & ~large
+    tail[rest] = _t_tail(size[rest], df[rest])
+    return np.where(t < 0, 1.0 - tail, tail)
 
 
 def _t_tail(t: Floats, df: Floats) -> Floats:
-    df = np.where((df > 0) & (df <= _HILL_DF), df, 1.0)
     return 0.5 * beta_cdf(0.5 * df, np.full_like(df, 0.5), *_beta_variables(t, df))
 
 
@@ -162,8 +166,8 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
     q, df = np.broadcast_arrays(floats(q), floats(df))
     tail = np.minimum(q, 1.0 - q)
     inner = (tail > 1e-150) & (tail < 0.5) & (df > 0)
-    size = _t_isf(np.where(inner, tail, 0.1), np.where(inner, df, 1.0))
-    size = np.where(inner, size, np.where(tail < 0.5, np.inf, 0.0))
+    size = np.where(tail < 0.5, np.inf, 0.0)
+    size[inner] = _t_isf(tail[inner], df[inner])
     return np.where((df > 0) & (tail >= 0), np.where(q < 0.5, -size, size), np.nan)
 
 
@@ -171,10 +175,12 @@ def _t_isf(tail: Floats, df: Floats) -> Floats:
     central = tail >= 0.25
     sign = np.where(central, 1.0, -1.0)
     target = np.log(np.where(central, 0.5 - tail, tail))
-    log_t = np.log(-normal_ppf(tail))
+    z = -normal_ppf(tail)
+    log_t = np.log(z + (z**3 + z) / (4.0 * df))  # the first terms of Cornish and Fisher's series
     for _ in range(100):
         t = np.exp(log_t)
-        reached = np.where(central, 0.5 - t_sf(t, df), t_sf(t, df))
+        upper = t_sf(t, df)
+        reached = np.where(central, 0.5 - upper, upper)
         step = sign * (target - np.log(reached)) * reached / _t_times_pdf(t, df)
         log_t = log_t + step
         # Each step squares the error; at the median only the absolute error can be small.
