@@ -171,6 +171,11 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
     return np.where((df > 0) & (tail >= 0), np.where(q < 0.5, -size, size), np.nan)
 
 
+def critical(level: float, df: ArrayLike = np.inf) -> Floats:
+    """How many standard errors an interval of this level reaches to either side."""
+    return -t_ppf((1.0 - level) / 2.0, df)
+
+
 def _t_isf(tail: Floats, df: Floats) -> Floats:
     central = tail >= 0.25
     sign = np.where(central, 1.0, -1.0)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from pbias.audit.distributions import Floats, t_ppf, t_two_sided
+from pbias.audit.distributions import Floats, critical, t_ppf, t_two_sided
 
 # Metrics are of order 1: a smaller standard error is the rounding of values that are all equal.
 _NOISE = 1e-12
@@ -90,11 +89,6 @@ def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
     """Lower and upper end by Student's t; the value itself where nothing varies."""
     margin = critical(level, found.df) * found.se
     return found.value - margin, found.value + margin
-
-
-def critical(level: float, df: ArrayLike = np.inf) -> Floats:
-    """How many standard errors an interval of this level reaches to either side."""
-    return -t_ppf((1.0 - level) / 2.0, df)
 
 
 def p_value(found: Estimate, null: float = 0.0) -> Floats:

@@ -60,6 +60,10 @@ def test_t_quantiles_are_those_of_scipy() -> None:
     close(ours.t_ppf(q[:, None], DF), stats.t.ppf(q[:, None], DF))
 
 
+def test_critical_values_are_in_every_textbook() -> None:
+    np.testing.assert_allclose(ours.critical(0.95, [np.inf, 10]), [1.959964, 2.228139], atol=1e-6)
+
+
 @given(st.floats(1e-140, 0.499), st.floats(1, 1e7))
 def test_t_quantiles_invert_the_tail(tail: float, df: float) -> None:
     close(ours.t_sf(-ours.t_ppf(tail, df), df), tail)
