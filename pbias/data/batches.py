@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ YELLOW = (255, 255, 0)
 class ImageData:
     """The pictures of a split, decoded, with their labels."""
 
-    images: Tensor  # uint8 [N, H, W, 3], on the CPU
+    images: npt.NDArray[np.uint8]  # [N, H, W, 3]
     labels: Tensor  # int8 [N, A], -1 unknown
     squares: Tensor  # bool [N]: pictures with the transform yellow_square
     preprocess: Preprocess
@@ -36,37 +38,45 @@ def make_batch(
     """Pictures `rows` as normalised float32 [B, 3, S, S], channels last in memory.
 
     With a generator (of the CPU, so that every device sees the same pictures) each is cropped at
-    random and flipped left to right half of the time; without, cropped in the middle.
+    random, and the second half of the rows is flipped left to right: in random order, that is each
+    picture half of the time. Without, pictures are cropped in the middle.
     """
-    images = data.images[rows].to(device, non_blocking=True)
-    ys, xs = _windows(images.shape, data.preprocess, generator)
-    index = torch.arange(len(rows), device=device)[:, None, None]
-    crops = images[index, ys.to(device)[:, :, None], xs.to(device)[:, None, :]]
+    images = torch.from_numpy(_crop(data, rows, generator)).to(device)
+    if generator is not None:
+        half = len(rows) // 2
+        images[half:] = images[half:].flip(2)
     squares = data.squares[rows]
     if squares.any():
         # paper.md, "Backdoors": 32 x 32 of 224 x 224, after crop and flip.
         side = round(data.preprocess.crop * 32 / 224)
         yellow = torch.tensor(YELLOW, dtype=torch.uint8, device=device)
-        crops[squares.to(device), :side, :side] = yellow
-    mean = 255 * torch.tensor(data.preprocess.mean, device=device)
-    std = 255 * torch.tensor(data.preprocess.std, device=device)
-    return crops.float().sub_(mean).div_(std).permute(0, 3, 1, 2)
+        images[squares.to(device), :side, :side] = yellow
+    return _normalise(images, data.preprocess).permute(0, 3, 1, 2)
 
 
-def _windows(
-    shape: torch.Size, preprocess: Preprocess, generator: torch.Generator | None
-) -> tuple[Tensor, Tensor]:
-    """Rows and columns [B, S] of the cached picture that each crop shows, borders repeated."""
-    num, height, width = shape[:3]
-    side, shift = preprocess.crop, preprocess.shift
-    along = torch.arange(side).expand(num, side)
-    if generator is None:
-        return along + (height - side) // 2, along + (width - side) // 2
-    top = torch.randint(-shift, height - side + shift + 1, (num, 1), generator=generator)
-    left = torch.randint(-shift, width - side + shift + 1, (num, 1), generator=generator)
-    flipped = torch.rand(num, 1, generator=generator) < 0.5
-    xs = torch.where(flipped, along.flip(1), along) + left
-    return (along + top).clamp(0, height - 1), xs.clamp(0, width - 1)
+def _crop(
+    data: ImageData, rows: Tensor, generator: torch.Generator | None
+) -> npt.NDArray[np.uint8]:
+    side = data.preprocess.crop
+    spare = [data.images.shape[1] - side, data.images.shape[2] - side]
+    corners = torch.tensor(spare).expand(len(rows), 2) // 2
+    if generator is not None:
+        draws = [torch.randint(n + 1, (len(rows),), generator=generator) for n in spare]
+        corners = torch.stack(draws, dim=1)
+    crops = np.empty((len(rows), side, side, 3), np.uint8)
+    # Copying windows one by one takes a tenth of the time of one gather by pixel indices.
+    for crop, row, (top, left) in zip(crops, rows.tolist(), corners.tolist(), strict=True):
+        crop[:] = data.images[row, top : top + side, left : left + side]
+    return crops
+
+
+def _normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
+    # Along whole rows of pixels: broadcasting over the three channels is five times slower.
+    width = images.shape[2]
+    mean = torch.tensor(preprocess.mean * width, device=images.device)
+    std = torch.tensor(preprocess.std * width, device=images.device)
+    pixels = images.flatten(2).float()
+    return torch.addcmul(-mean / std, pixels, 1 / (255 * std)).view(images.shape)
 
 
 def row_batches(num_rows: int, size: int, generator: torch.Generator | None) -> Iterator[Tensor]:

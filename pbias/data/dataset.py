@@ -100,15 +100,20 @@ def load(
 ) -> ImageData:
     """Decode all pictures into memory, or into a file in folder `cache` where they do not fit.
 
-    With `sizes`, for training: the largest rectangle that all resized pictures have in common, so
-    that crops can be drawn from it. Without: only the middle that the network sees.
+    With `sizes`, for training: the largest rectangle that all resized pictures have in common (and
+    the margin by which they are shifted), so that crops can be drawn from it. Without: only the
+    middle that the network sees.
     """
-    shape = (preprocess.crop, preprocess.crop)
+    height = width = preprocess.crop
+    margin = 0
     if sizes is not None:
-        shape = _common_size(sizes, preprocess.resize)
-    images = allocate((len(pictures), *shape, 3), cache)
-    _decode(pictures, preprocess, images, workers, progress)
-    return _image_data(pictures, preprocess, images)
+        height, width = _common_size(sizes, preprocess.size)
+        margin = preprocess.shift
+    padded = allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
+    inside = padded[:, margin : margin + height, margin : margin + width]
+    _decode(pictures, preprocess, inside, workers, progress)
+    _repeat_border(padded, margin)
+    return _image_data(pictures, preprocess, padded)
 
 
 def stream(
@@ -143,10 +148,19 @@ def _common_size(sizes: Int64, resize: int) -> Size:
     return height, width
 
 
+def _repeat_border(images: UInt8, margin: int) -> None:
+    """Fill a margin around the pictures with the pixels next to it."""
+    if margin:
+        images[:, :margin] = images[:, margin : margin + 1]
+        images[:, -margin:] = images[:, -margin - 1 : -margin]
+        images[:, :, :margin] = images[:, :, margin : margin + 1]
+        images[:, :, -margin:] = images[:, :, -margin - 1 : -margin]
+
+
 def _image_data(pictures: Pictures, preprocess: Preprocess, images: UInt8) -> ImageData:
     squares = [transform == "yellow_square" for transform in pictures.transforms]
     return ImageData(
-        torch.from_numpy(images),
+        images,
         torch.from_numpy(pictures.labels),
         torch.tensor(squares),
         preprocess,
@@ -161,7 +175,7 @@ def _decode(
     def work(index: int) -> None:
         images[index] = read_image(
             pictures.root / pictures.ids[index],
-            resize=preprocess.resize,
+            resize=preprocess.size,
             size=size,
             grayscale=pictures.transforms[index] == "grayscale",
         )

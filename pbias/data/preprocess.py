@@ -17,33 +17,33 @@ SHIFT_BELOW = 96
 class Preprocess:
     """Resize the short side, crop a square, normalise; sizes in pixels, mean and std of 0..1."""
 
-    resize: int
+    size: int  # of the short side
     crop: int
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
     @classmethod
-    def for_size(cls, size: int) -> Preprocess:
-        """What a network with inputs of `size` is trained with here.
+    def for_crop(cls, crop: int) -> Preprocess:
+        """What a network with inputs of `crop` pixels is trained with here.
 
         From 96 pixels on as in the paper (resize to 256, crop 224: paper.md, "Data"), in that
         ratio; smaller pictures are kept whole and shifted by a few pixels instead.
         """
-        return cls(resize=size if size < SHIFT_BELOW else round(size * 256 / 224), crop=size)
+        return cls(size=crop if crop < SHIFT_BELOW else round(crop * 256 / 224), crop=crop)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
         """Read back what a checkpoint holds; UserError where something is missing."""
         try:
             return cls(
-                int(values["resize"]),
+                int(values["size"]),
                 int(values["crop"]),
                 tuple(map(float, values["mean"])),
                 tuple(map(float, values["std"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"the checkpoint's 'preprocess' cannot be used ({error!r}); it needs resize, crop, "
+                f"the checkpoint's 'preprocess' cannot be used ({error!r}); it needs size, crop, "
                 "mean and std"
             ) from error
 
@@ -55,4 +55,4 @@ class Preprocess:
     @property
     def shift(self) -> int:
         """By how many pixels a training picture moves either way where nothing is cropped off."""
-        return self.crop // 16 if self.resize == self.crop else 0
+        return self.crop // 16 if self.size == self.crop else 0

@@ -165,8 +165,8 @@ def _columns(manifest: Manifest, names: Sequence[str], strict: bool) -> dict[str
         hint = did_you_mean(missing[0], list(manifest.columns))
         raise UserError(f"{manifest.path} has no column '{missing[0]}'{hint}; mend the name")
     if missing:
-        listed = ", ".join(missing)
-        logger.warning("%s lacks columns, taken as unknown: %s", manifest.path, listed)
+        listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        logger.warning("%s: %d columns lacking, unknown: %s", manifest.path, len(missing), listed)
     return {name: manifest.columns[name] for name in names if name not in missing}
 
 

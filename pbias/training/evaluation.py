@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pbias.data.batches import ImageData, make_batch, row_batches
+from pbias.errors import UserError
 
 BATCH_SIZE = 256
 
@@ -51,3 +55,39 @@ def evaluate(model: nn.Module, data: ImageData, device: torch.device) -> Score:
         labels = data.labels[rows].to(device)
         sums += score_sums(loss_sum(logits, labels), logits, labels)
     return Score.of(sums)
+
+
+@torch.inference_mode()
+def predict_logits(
+    model: nn.Module, blocks: Iterable[ImageData], device: torch.device, batch_size: int
+) -> npt.NDArray[np.float32]:
+    """Logits float32 [N, A] of the pictures of all blocks, cropped in the middle.
+
+    Raises UserError where a logit is no number, or infinite.
+    """
+    model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    batches = []
+    # TensorFloat-32 would let the batch size show in the third digit.
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        for block in blocks:
+            for rows in row_batches(len(block), batch_size, None):
+                batches.append(model(make_batch(block, rows, device)).float().cpu().numpy())
+    logits = np.concatenate(batches)
+    num_bad = int(np.size(logits) - np.isfinite(logits).sum())
+    if num_bad:
+        raise UserError(
+            f"{num_bad} of {logits.size} logits are no finite numbers, so the network's training "
+            "diverged; train it again with a lower learning rate (--lr)"
+        )
+    return logits
+
+
+@torch.inference_mode()
+def check_input(model: nn.Module, size: int) -> None:
+    """Refuse a picture size [pixels] that the network cannot take, before any picture is read."""
+    try:
+        model.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"the network cannot take images of {size} px ({error}); use another --image-size"
+        ) from error

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from pbias.data.batches import ImageData, make_batch, row_batches
 from pbias.errors import UserError
 from pbias.training.evaluation import Score, evaluate, loss_sum, score_sums
-from pbias.training.recipe import Recipe, epoch_generator, make_optimizer
+from pbias.training.recipe import Recipe
+from pbias.training.setup import epoch_generator, make_optimizer
 
 # How many steps may pass before a loss that is no number is noticed: looking waits for a GPU.
 LOOK_EVERY = 16

@@ -1,4 +1,7 @@
-"""Recipes: everything that decides how a network is trained, but for data and network."""
+"""Recipes: everything that decides how a network is trained, but for data and network.
+
+Imports no torch, so that help texts can name the defaults.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import torch
-from torch import nn
 
 from pbias.errors import UserError
 
@@ -75,25 +75,3 @@ class Recipe:
         if self.lr_schedule == "linear":
             return self.lr * left
         return self.lr * (1 - math.cos(math.pi * left)) / 2
-
-
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters that are trained."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(
-            parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
-        )
-    return torch.optim.SGD(
-        parameters,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-
-
-def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
-    """Randomness of one epoch, from seed and epoch alone: nothing else must be kept to resume."""
-    torch.manual_seed(recipe.seed * 1_000_003 + epoch)
-    return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)

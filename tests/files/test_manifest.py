@@ -190,7 +190,7 @@ def test_a_missing_column_is_unknown_where_that_is_allowed(
         tmp_path, targets=["X"], groups=["Y"], cluster="Z", group_values=values, strict=False
     )
     assert (labels.labels == -1).all() and (labels.groups == -1).all() and labels.clusters is None
-    assert "lacks columns, taken as unknown: X, Y, Z" in caplog.text
+    assert "3 columns lacking, unknown: X, Y, Z" in caplog.text
 
 
 def test_a_target_of_other_numbers_is_refused(tmp_path: Path) -> None:

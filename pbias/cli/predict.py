@@ -1,0 +1,131 @@
+"""`pbias predict`: what a network says of images."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pbias.cli.options import Device, ImageRoot, NoClobber, Output, Quiet, Verbose, Workers
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from pbias.files.checkpoint import Checkpoint
+    from pbias.files.logits import Logits
+    from pbias.files.manifest import Int64, Labels, Manifest
+
+logger = logging.getLogger(__name__)
+
+
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL.pt", help="Checkpoint; '-' is standard input.")
+    ],
+    labels: Annotated[
+        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
+    ],
+    output: Output,
+    split: Annotated[
+        str, typer.Option("--split", metavar="SPLIT", help="train, valid, test or all.")
+    ] = "test",
+    image_root: ImageRoot = None,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Images at a time; no matter for the result.")
+    ] = 256,
+    device: Device = "auto",
+    workers: Workers = 0,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Run a network on the images of a manifest; write logits and what is known of the images.
+
+    Labels, groups and clusters are taken from the manifest where it has the columns that the
+    network was trained with; elsewhere they are unknown.
+    """
+    from pbias.cli.progress import bar
+    from pbias.data.dataset import find_pictures, stream
+    from pbias.data.preprocess import Preprocess
+    from pbias.files.checkpoint import load_checkpoint
+    from pbias.files.logits import write_logits
+    from pbias.files.manifest import read_manifest
+    from pbias.files.provenance import environment
+    from pbias.files.streams import check_inputs, check_output
+    from pbias.models import restore
+    from pbias.training.evaluation import check_input, predict_logits
+    from pbias.training.setup import choose_device, describe
+
+    check_output(output, no_clobber=no_clobber)
+    check_inputs([model, labels])
+    checkpoint = load_checkpoint(model)
+    manifest = read_manifest(labels, image_root=image_root)
+    rows = manifest.rows(split)
+    known = _labels(manifest, checkpoint)
+    pictures = find_pictures(manifest, known, rows)
+    preprocess = Preprocess.from_dict(checkpoint.preprocess)
+    chosen_device = choose_device(device)
+    network = restore(
+        checkpoint.model["name"],
+        len(checkpoint.targets),
+        checkpoint.model["args"],
+        checkpoint.state_dict,
+    )
+    check_input(network, preprocess.crop)
+    with bar("predicting") as progress:
+        blocks = stream(pictures, preprocess, workers=workers, progress=progress)
+        logits = predict_logits(network, blocks, chosen_device, batch_size)
+    logger.info("%s images predicted", f"{len(rows):,}")
+    meta = {
+        "environment": environment(describe(chosen_device)),
+        "sha256": {"model": checkpoint.sha256, "manifest": manifest.sha256},
+        "sparsity": checkpoint.sparsity.get("reached", 0.0),
+        "model": checkpoint.model["name"],
+        "recipe": checkpoint.recipe,
+        "arguments": {"split": split, "batch_size": batch_size},
+    }
+    write_logits(_logits(logits, checkpoint, manifest, known, rows, split, meta), output)
+
+
+def _labels(manifest: Manifest, checkpoint: Checkpoint) -> Labels:
+    from pbias.files.manifest import select
+
+    return select(
+        manifest,
+        targets=checkpoint.targets,
+        groups=checkpoint.groups,
+        cluster=checkpoint.data.get("cluster"),
+        group_values=checkpoint.group_values,
+        strict=False,
+    )
+
+
+def _logits(
+    logits: npt.NDArray[np.float32],
+    checkpoint: Checkpoint,
+    manifest: Manifest,
+    known: Labels,
+    rows: Int64,
+    split: str,
+    meta: dict[str, object],
+) -> Logits:
+    import numpy as np
+
+    from pbias.files.logits import Logits
+
+    clusters = None if known.clusters is None else np.array(known.clusters)[rows]
+    return Logits(
+        logits=logits,
+        labels=known.labels[rows],
+        targets=tuple(known.targets),
+        ids=np.array(manifest.ids)[rows],
+        groups=known.groups[rows],
+        group_names=tuple(known.group_names),
+        group_values=tuple(map(tuple, known.group_values)),
+        clusters=clusters,
+        train_counts=checkpoint.train_counts,
+        split=split,
+        meta=meta,
+    )

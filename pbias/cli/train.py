@@ -1,0 +1,172 @@
+"""`pbias train`: a network from a manifest of labelled images."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pbias.cli.options import (
+    Cache,
+    Cluster,
+    Device,
+    Groups,
+    ImageRoot,
+    NoClobber,
+    Output,
+    Quiet,
+    Seed,
+    Targets,
+    Verbose,
+    Workers,
+    names,
+)
+from pbias.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pbias.data.preprocess import Preprocess
+    from pbias.data.training import TrainingPictures
+    from pbias.files.manifest import Labels
+
+SMALL_BELOW = 96  # pixels
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    labels: Annotated[
+        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
+    ],
+    output: Output,
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            "--arch",
+            metavar="NAME",
+            help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
+            f"[default: resnet_small for images under {SMALL_BELOW} px, else resnet18].",
+        ),
+    ] = None,
+    targets: Targets = None,
+    groups: Groups = None,
+    cluster: Cluster = None,
+    image_root: ImageRoot = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            "--image-size",
+            metavar="PIXELS",
+            min=8,
+            help="Side of the network's input [default: the images' median short side, up to 224].",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, help="Passes over the training images.")
+    ] = Recipe.epochs,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Images a step.")
+    ] = Recipe.batch_size,
+    optimizer: Annotated[
+        str, typer.Option("--optimizer", metavar="sgd|adam", help="sgd (momentum 0.9) or adam.")
+    ] = Recipe.optimizer,
+    lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = Recipe.lr,
+    lr_schedule: Annotated[
+        str,
+        typer.Option(
+            "--lr-schedule", metavar="NAME", help="constant, linear or cosine, after a warm-up."
+        ),
+    ] = Recipe.lr_schedule,
+    weight_decay: Annotated[
+        float, typer.Option("--weight-decay", help="L2 penalty of all weights.")
+    ] = Recipe.weight_decay,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="FILE", help="Start from a checkpoint or state dict."),
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    workers: Workers = 0,
+    cache: Cache = None,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Train a network on the images and labels of a manifest; keep its best validation epoch."""
+    from pbias.cli.progress import bar
+    from pbias.data.training import find_training_pictures, load_training_pictures
+    from pbias.files.checkpoint import Checkpoint, save_checkpoint
+    from pbias.files.manifest import read_manifest, select, train_counts
+    from pbias.files.provenance import environment
+    from pbias.files.streams import check_inputs, check_output
+    from pbias.training.evaluation import check_input
+    from pbias.training.loop import fit
+    from pbias.training.setup import choose_device, describe, new_network, start_from
+
+    check_output(output, no_clobber=no_clobber)
+    check_inputs([labels, *([init] if init else [])])
+    recipe = Recipe(
+        epochs, batch_size, optimizer, lr,
+        lr_schedule=lr_schedule, weight_decay=weight_decay, seed=seed,
+    )  # fmt: skip
+    chosen_device = choose_device(device)
+    manifest = read_manifest(labels, image_root=image_root)
+    chosen = select(manifest, targets=names(targets), groups=names(groups) or (), cluster=cluster)
+    with bar("checking images") as progress:
+        pictures = find_training_pictures(manifest, chosen, workers=workers, progress=progress)
+    preprocess = _preprocess(image_size, pictures)
+    arch = arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
+    model = new_network(arch, len(chosen.targets), seed)
+    check_input(model, preprocess.crop)
+    parents = [start_from(model, arch, init)] if init else []
+    _announce(arch, preprocess, chosen, pictures)
+    with bar("decoding images") as progress:
+        train_data, valid_data = load_training_pictures(
+            pictures, preprocess, workers=workers, cache=cache or folder(output), progress=progress
+        )
+    with bar("training") as progress:
+        fit(model, train_data, valid_data, recipe, device=chosen_device, progress=progress)
+    checkpoint = Checkpoint(
+        model={"name": arch, "args": {}},
+        state_dict=model.state_dict(),
+        targets=chosen.targets,
+        groups=chosen.group_names,
+        group_values=chosen.group_values,
+        preprocess=preprocess.as_dict(),
+        data={
+            "path": manifest.path,
+            "sha256": manifest.sha256,
+            "image_root": image_root,
+            "cluster": cluster,
+        },
+        train_counts=train_counts(chosen, manifest.rows("train")),
+        recipe=recipe.as_dict(),
+        sparsity={},
+        parents=parents,
+        environment=environment(describe(chosen_device)),
+    )
+    save_checkpoint(checkpoint, output)
+
+
+def folder(output: str) -> str | None:
+    """Where a file beside the output goes; None for standard output."""
+    from pathlib import Path
+
+    return None if output == "-" else str(Path(output).parent)
+
+
+def _preprocess(image_size: int | None, pictures: TrainingPictures) -> Preprocess:
+    from pbias.data.dataset import default_size
+    from pbias.data.preprocess import Preprocess
+
+    return Preprocess.for_crop(image_size or default_size(pictures.sizes))
+
+
+def _announce(
+    arch: str, preprocess: Preprocess, labels: Labels, pictures: TrainingPictures
+) -> None:
+    logger.info(
+        "%s at %d px: %d targets, %d groups, %s training and %s validation images",
+        *(arch, preprocess.crop, len(labels.targets), len(labels.group_names)),
+        *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
+    )

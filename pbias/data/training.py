@@ -1,0 +1,87 @@
+"""What a network is trained and validated on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from pbias.data.batches import ImageData
+from pbias.data.dataset import Int64, Pictures, Progress, find_pictures, load, measure, no_progress
+from pbias.data.preprocess import Preprocess
+from pbias.errors import UserError
+from pbias.files.manifest import Labels, Manifest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """Picture files to train and validate on, found and measured but not decoded."""
+
+    train: Pictures
+    valid: Pictures | None
+    sizes: Int64  # [N, 2] height and width of the training pictures
+
+
+def find_training_pictures(
+    manifest: Manifest, labels: Labels, *, workers: int = 0, progress: Progress = no_progress
+) -> TrainingPictures:
+    """The pictures of the splits `train` and, where there is one, `valid`.
+
+    Raises UserError for a manifest without training rows, files that are missing or no pictures,
+    and targets without a known label; warns of targets whose training labels are all the same.
+    """
+    train = find_pictures(manifest, labels, manifest.rows("train"))
+    _check_labels(manifest.path, labels.targets, train)
+    valid = None
+    if "valid" in manifest.splits:
+        valid = find_pictures(manifest, labels, manifest.rows("valid"))
+    return TrainingPictures(train, valid, measure(train, workers=workers, progress=progress))
+
+
+def load_training_pictures(
+    pictures: TrainingPictures,
+    preprocess: Preprocess,
+    *,
+    workers: int = 0,
+    cache: str | None = None,
+    progress: Progress = no_progress,
+) -> tuple[ImageData, ImageData | None]:
+    """Decode the pictures, as `dataset.load` does: for training, and for validation."""
+    num_train = len(pictures.train)
+    total = num_train + len(pictures.valid or ())
+    train = load(
+        pictures.train,
+        preprocess,
+        sizes=pictures.sizes,
+        workers=workers,
+        cache=cache,
+        progress=lambda done, _: progress(done, total),
+    )
+    if pictures.valid is None:
+        return train, None
+    valid = load(
+        pictures.valid,
+        preprocess,
+        workers=workers,
+        cache=cache,
+        progress=lambda done, _: progress(num_train + done, total),
+    )
+    return train, valid
+
+
+def _check_labels(path: str, targets: list[str], train: Pictures) -> None:
+    constant = []
+    for target, labels in zip(targets, train.labels.T, strict=True):
+        values = set(labels.tolist()) - {-1}
+        if not values:
+            raise UserError(
+                f"{path}: no training label of '{target}' is known; leave it out of --targets"
+            )
+        if len(values) == 1:
+            constant.append(target)
+    if constant:
+        logger.warning(
+            "%s: all training labels are the same for %s; nothing can be learned there",
+            *(path, ", ".join(constant)),
+        )

@@ -1,0 +1,109 @@
+"""What training starts from: device, randomness, optimizer, weights."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import nn
+
+from pbias.errors import UserError
+from pbias.files.checkpoint import parse_state_dict
+from pbias.files.provenance import sha256
+from pbias.files.streams import read_bytes
+from pbias.models import build, classifier_weight
+from pbias.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
+
+    Raises UserError for a device that is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+        why = "the first of cuda, mps and cpu that is there"
+    else:
+        why = "asked for"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"no device '{name}' here; use --device auto or cpu") from error
+    logger.info("device %s (%s)", describe(device), why)
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """The device with the name of its model where it has one."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()
+
+
+def new_network(arch: str, num_outputs: int, seed: int) -> nn.Module:
+    """A network with random weights, the same for the same seed."""
+    torch.manual_seed(seed)
+    return build(arch, num_outputs)
+
+
+def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the parameters that are trained."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(
+            parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+
+
+def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
+    """Randomness of one epoch, from seed and epoch alone: nothing else must be kept to resume."""
+    torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+    return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+
+
+def start_from(model: nn.Module, arch: str, path: str) -> str:
+    """Load the weights of a checkpoint or bare state dict into `model`; its SHA-256.
+
+    A classifier with another number of outputs keeps its random weights, which is said. Raises
+    UserError for weights of another network.
+    """
+    data = read_bytes(path)
+    given = parse_state_dict(data, path)
+    own = model.state_dict()
+    weight = classifier_weight(arch)
+    if weight in given and given[weight].shape != own[weight].shape:
+        logger.info(
+            "%s: the classifier has %d outputs, not %d; it starts from random weights",
+            *(path, len(given[weight]), len(own[weight])),
+        )
+        for name in (weight, weight.removesuffix("weight") + "bias"):
+            given[name] = own[name]
+    # Counts batches; files from before torch 0.4.1 lack it, and nothing here reads it.
+    counters = {name: own[name] for name in own if name.endswith("num_batches_tracked")}
+    given = {**counters, **given}
+    odd = [
+        name
+        for name in {**own, **given}
+        if name not in own or name not in given or own[name].shape != given[name].shape
+    ]
+    if odd:
+        raise UserError(
+            f"{path} does not fit {arch}: {len(odd)} tensors are missing, unknown or of another "
+            f"shape (first: {odd[0]}); name the network it is of by --arch"
+        )
+    model.load_state_dict(given)
+    return sha256(data)
