@@ -1,6 +1,6 @@
-"""How well the predictions of all other attributes predict those of one: R^2 from products.
+"""How well the predictions for one target follow from those for all the others.
 
-Shape suffix: A targets.
+Shape suffixes: A targets; leading axes (folds left out, runs) are free.
 """
 
 from __future__ import annotations
@@ -8,35 +8,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Eigenvalues of a correlation matrix of 0/1 columns below this are exact dependence: products of
-# counts up to 10^8 rows leave errors near 1e-15, and a dependence that is not exact leaves more.
-_RANK_TOLERANCE = 1e-10
-_NULL_TOLERANCE = 1e-7
+from pbias.audit.distributions import Floats, floats
+
+# In units of a correlation matrix. Rounding makes null eigenvalues of 1e-14; predictions of ten
+# million rows that depend on each other but for one row leave 1e-8.
+_NULL_EIGENVALUE = 1e-10
+_NULL_SHARE = 1e-10
 
 
-def r_squared(gram: NDArray[np.int64]) -> NDArray[np.float64]:
-    """R^2 of a least-squares fit with intercept of each column on all others: [..., A].
+def r_squared(gram: NDArray[np.int64]) -> Floats:
+    """R^2 of each target's least-squares fit with intercept on all the others', [..., A].
 
-    `gram` int64 [..., 1+A, 1+A] holds the products of (1, columns of 0 and 1). A constant column is
-    NaN and is no regressor. A column that is an exact combination of others has R^2 = 1, and the
-    others are as if one of the dependent columns were left out: with R the correlation matrix,
-    R^2 = 1 - 1/(R^+)_aa where e_a lies in the range of R, else 1 (`1 - 1/diag(pinv)` alone is wrong
-    for dependent columns).
+    `gram` holds sums of products of (1, predictions), int64 [..., 1+A, 1+A]. NaN for a constant
+    prediction, which also drops out of the regressors; exactly 1 for one that is a linear
+    combination of others, without disturbing those that are not part of it.
+
+    `1 - 1 / diag(inverse of the correlation matrix)`, by eigenvectors: a target that has a share in
+    the null space is determined by the others, and for the rest the pseudoinverse is right. For the
+    former it is not: it splits the weight among the dependent columns.
     """
-    g = gram.astype(np.float64)
-    n, totals = g[..., 0, 0, None, None], g[..., 0, 1:]
-    # n * cross products - product of sums: exact below 2^53, so constants are exactly 0
-    covariance = n * g[..., 1:, 1:] - totals[..., :, None] * totals[..., None, :]
-    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
-    varies = variance > 0
-    scale = np.sqrt(np.where(varies, variance, 1.0))
-    correlation = covariance / (scale[..., :, None] * scale[..., None, :])
-    # a constant column stands alone: uncorrelated with all, it disturbs none
-    alone = np.eye(variance.shape[-1]) * ~varies[..., None]
-    values, vectors = np.linalg.eigh(correlation + alone)
-    kept = values > _RANK_TOLERANCE * variance.shape[-1]
-    outside = (vectors**2 * ~kept[..., None, :]).sum(-1)
-    inverse = np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)
-    diagonal = (vectors**2 * inverse[..., None, :]).sum(-1)
-    found = np.where(outside > _NULL_TOLERANCE, 1.0, 1 - 1 / np.maximum(diagonal, 1.0))
-    return np.where(varies, found, np.nan)
+    num_rows, sums = gram[..., :1, :1], gram[..., 0, 1:]
+    # Whole numbers: nothing cancels. Exact below three billion rows.
+    scatter = num_rows * gram[..., 1:, 1:] - sums[..., :, None] * sums[..., None, :]
+    spread = np.diagonal(scatter, axis1=-2, axis2=-1)
+    scale = np.sqrt(np.where(spread > 0, spread, 1))
+    correlation = scatter / scale[..., :, None] / scale[..., None, :]
+    # Constant targets: a variance of 1 and no correlation, so that they touch nothing.
+    correlation += (spread <= 0)[..., None] * np.eye(sums.shape[-1])
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    null = (eigenvalues < _NULL_EIGENVALUE)[..., None, :]
+    null_share = np.sum(vectors**2 * null, axis=-1)
+    inverse = np.where(null, 0.0, 1.0 / np.where(null, 1.0, eigenvalues[..., None, :]))
+    unexplained = 1.0 / np.maximum(np.sum(vectors**2 * inverse, axis=-1), 1.0)
+    fit = np.where(null_share > _NULL_SHARE, 1.0, 1.0 - unexplained)
+    return floats(np.where(spread > 0, fit, np.nan))
