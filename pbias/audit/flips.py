@@ -32,3 +32,20 @@ def discordant(joint: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows on which the two models differ, int [R, S, A]."""
     whole = joint[:, 0]
     return np.asarray(whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1))
+
+
+def paired_tables(joint: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """For each rate with the same trials in both models: trials by success, [S, A, 2, 2].
+
+    Indices: success of the reference, success of the audited model; means over pairs of runs.
+    """
+    c = joint[:, 0].mean(axis=0)
+    by_label = {label: c[..., label, :, :] for label in (0, 1)}
+    missed = {label: table[..., ::-1, ::-1] for label, table in by_label.items()}
+    return {
+        "accuracy": by_label[1] + missed[0],
+        "predicted_positive_rate": c.sum(axis=-3),
+        "tpr": by_label[1],
+        "fpr": by_label[0],
+        "fnr": missed[1],
+    }

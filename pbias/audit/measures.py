@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pbias.audit.strata import Strata
 
 FEW = 10
+MAX = "max"
 NOT = "not "  # the rest of a group without a value: used in contrasts, shown nowhere
 
 
@@ -30,8 +31,11 @@ class Row(NamedTuple):
 class Measure:
     """Values float64 [R, 1 or 1+J, S, A], NaN where undefined; reasons str [S, A], else "".
 
-    `successes` and `trials` [R, S, A] are what a proportion was made of (None for other metrics);
-    `few` bool [S, A] marks counts under 10, where a normal approximation does not hold.
+    `few` bool [S, A] marks counts under 10, where a normal approximation does not hold: intervals
+    come from the counts then. A proportion has these, [S, A], means over runs: `successes`,
+    `trials`, and with a reference `paired` [S, A, 2, 2], trials by success of the reference and of
+    the audited model. A difference has its two `sides` instead, and a largest difference has
+    `spread`: for each row the measures whose largest difference between rows it is.
     """
 
     name: str
@@ -41,6 +45,9 @@ class Measure:
     few: NDArray[np.bool_]
     successes: NDArray[np.float64] | None = None
     trials: NDArray[np.float64] | None = None
+    paired: NDArray[np.float64] | None = None
+    sides: tuple[Measure, Measure] | None = None
+    spread: tuple[tuple[Measure, ...], ...] | None = None
 
     def take(self, indices: Sequence[int]) -> Measure:
         """Some of the rows."""
@@ -51,8 +58,11 @@ class Measure:
             value=self.value[:, :, index],
             reason=self.reason[index],
             few=self.few[index],
-            successes=None if self.successes is None else self.successes[:, index],
-            trials=None if self.trials is None else self.trials[:, index],
+            sides=self.sides and (self.sides[0].take(index), self.sides[1].take(index)),
+            spread=self.spread and tuple(self.spread[i] for i in index),
+            successes=None if self.successes is None else self.successes[index],
+            trials=None if self.trials is None else self.trials[index],
+            paired=None if self.paired is None else self.paired[index],
         )
 
 
@@ -91,9 +101,9 @@ def ratio(
     """numerator / denominator, [R, 1+J, S, A]; undefined because of `why` where the latter is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(denominator > 0, numerator / denominator, np.nan)
-    top, bottom = numerator[:, 0].astype(float), denominator[:, 0].astype(float)
-    few = (np.minimum(top, bottom - top) if proportion else bottom).min(axis=0) < FEW
-    reason = np.where((bottom == 0).any(axis=0), why, "").astype(object)
+    top, bottom = numerator[:, 0].mean(axis=0), denominator[:, 0].mean(axis=0)
+    few = (np.minimum(top, bottom - top) if proportion else bottom) < FEW
+    reason = np.where((denominator[:, 0] == 0).any(axis=0), why, "").astype(object)
     for index, row in enumerate(rows):
         if row.group:
             reason[index] = np.where(reason[index] == "", "", f"{why} in group")
@@ -101,16 +111,45 @@ def ratio(
     return Measure(name, rows, value, reason, few, **counts)
 
 
-def contrasts(measure: Measure, strata: Strata, name: str = "") -> Measure:
+def contrasts(measure: Measure, strata: Strata) -> Measure:
     """Signed differences between strata: one row for each contrast."""
-    plus = [c.plus for c in strata.contrasts]
-    minus = [c.minus for c in strata.contrasts]
+    plus = measure.take([c.plus for c in strata.contrasts])
+    minus = measure.take([c.minus for c in strata.contrasts])
     return Measure(
-        name or measure.name,
+        measure.name,
         tuple(Row(c.group, c.label) for c in strata.contrasts),
-        measure.value[:, :, plus] - measure.value[:, :, minus],
-        np.array([first_reason([measure], pair) for pair in zip(plus, minus, strict=True)]),
-        measure.few[plus] | measure.few[minus],
+        plus.value - minus.value,
+        np.array([first_reason([measure], (c.plus, c.minus)) for c in strata.contrasts]),
+        plus.few | minus.few,
+        sides=(plus, minus),
+    )
+
+
+def largest_change(audited: Measure, reference: Measure) -> Measure:
+    """The largest change among the values of each group, audited less reference: rows `max`."""
+    change = audited.value.mean(axis=0) - reference.value.mean(axis=0)
+    groups = list(dict.fromkeys(row.group for row in audited.rows))
+    members = [[i for i, row in enumerate(audited.rows) if row.group == group] for group in groups]
+    return Measure(
+        audited.name,
+        tuple(Row(group, MAX) for group in groups),
+        np.stack([change[None, :, m].max(axis=2) for m in members], axis=2),
+        np.array([first_reason([audited, reference], m) for m in members]),
+        np.array([(audited.few | reference.few)[m].any(axis=0) for m in members]),
+    )
+
+
+def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
+    """The mean over the targets that are `defined` [S, A], one column [S, 1]."""
+    count = defined.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(defined, measure.value, 0.0).sum(axis=3) / count
+    return Measure(
+        measure.name,
+        measure.rows,
+        mean[..., None],
+        np.where(count > 0, "", "undefined for every attribute").astype(object)[:, None],
+        np.zeros((len(count), 1), bool),
     )
 
 
@@ -124,6 +163,7 @@ def spreads(measure: Measure, strata: Strata) -> Measure:
         _stack([part.max(axis=2) - part.min(axis=2) for part in parts], measure.value, axis=2),
         _stack([first_reason([measure], members) for _, members in groups], measure.reason),
         _stack([_any(measure.few[members]) for _, members in groups], measure.few),
+        spread=tuple((measure.take(members),) for _, members in groups),
     )
 
 

@@ -155,7 +155,8 @@ def equalized_odds(tpr: Measure, fpr: Measure, strata: Strata) -> Measure:
 
     reason = np.stack([first_reason([tpr, fpr], m) for m in members])
     few = np.stack([(tpr.few[m] | fpr.few[m]).any(axis=0) for m in members])
-    return Measure("eod", rows, np.maximum(gap(tpr), gap(fpr)), reason, few)
+    spread = tuple((tpr.take(m), fpr.take(m)) for m in members)
+    return Measure("eod", rows, np.maximum(gap(tpr), gap(fpr)), reason, few, spread=spread)
 
 
 def accuracy_gap(sums: Sums, strata: Strata) -> Measure:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+
+from pbias.errors import UserError
 
 PAPER = "Iofinova, Peste, Alistarh: Bias in Pruned Vision Models, CVPR 2023"
 NO_ROWS = "no samples"
@@ -132,3 +135,34 @@ METRICS = {
         "1 if no sample is predicted positive, else 0", "0 or 1", "0", NO_ROWS, "this tool",
         labels=False),
 }  # fmt: skip
+
+
+def list_metrics() -> str:
+    """Every metric with its title, a line each."""
+    width = max(map(len, METRICS))
+    return "".join(f"{name:<{width}}  {one.title}\n" for name, one in METRICS.items())
+
+
+def known_metric(name: str) -> str:
+    """The name itself; raises UserError, with the nearest one, where there is no such metric."""
+    if name in METRICS:
+        return name
+    close = difflib.get_close_matches(name, METRICS, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else "'pbias explain' lists them"
+    raise UserError(f"no metric '{name}'; {hint}")
+
+
+def describe(name: str) -> str:
+    """All that is known of a metric, a line each; raises UserError for an unknown one."""
+    one = METRICS[known_metric(name)]
+    lines = {
+        "formula": one.formula,
+        "range": one.range,
+        "good": one.better,
+        "undefined": one.undefined,
+        "labels": "needed" if one.labels else "not needed",
+        "source": one.source,
+    }
+    return f"{name}: {one.title}\n" + "".join(
+        f"  {key:<10} {text}\n" for key, text in lines.items()
+    )

@@ -1,4 +1,4 @@
-"""The table of an audit, block by block: every estimate becomes rows, means over targets first.
+"""The table of an audit, block by block: every measure becomes rows, means over targets first.
 
 Shape suffixes as in measures.py; a block has S rows x (1 + A) targets, the mean in front.
 """
@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.amplification import ITSELF
-from pbias.audit.estimates import Estimate, change, estimate, mean_over_targets
-from pbias.audit.measures import Measure, Row
+from pbias.audit.exact import benjamini_hochberg
+from pbias.audit.inference import Numbers, Setting, of_change, of_value
+from pbias.audit.measures import Measure, Row, mean_over_targets
 from pbias.audit.registry import METRICS
 from pbias.files.table import COLUMNS, Table
 
-TEXT = ("metric", "attribute", "group", "contrast", "status", "reason", "change_status")
+TEXT = frozenset({
+    "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs",
+})  # fmt: skip
+Block = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -43,83 +47,86 @@ class Rows:
     counts: Counts
     members: Mapping[Row, list[int]]
     num_runs: str
-    blocks: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    setting: Setting
+    blocks: list[Block] = field(default_factory=list)
 
     def add(self, audited: Measure, reference: Measure | None = None) -> None:
         """A metric of the audited model and, with a reference, how it changed."""
         if not audited.rows:
             return
-        defined = audited.reason == ""
+        sides = [audited] if reference is None else [audited, reference]
+        defined = _all_defined(sides)
+        mean = mean_over_targets(audited, defined)
+        found = _joined(of_value(mean, self.setting), of_value(audited, self.setting))
+        block = self._block(audited, found, defined)
         if reference is not None:
-            defined &= reference.reason == ""
-        block = self._block(audited, self._with_mean(audited, defined), defined)
-        if reference is not None:
-            before = self._with_mean(reference, defined)
-            after = self._with_mean(audited, defined)
-            block |= _changed(before, change(after, before))
+            other = mean_over_targets(reference, defined)
+            before = np.concatenate([other.value, reference.value], axis=3)[:, 0].mean(axis=0)
+            block |= _change_columns(before, self._changes((mean, other), (audited, reference)))
         self.blocks.append(block)
 
     def add_change(self, name: str, audited: Measure, reference: Measure) -> None:
         """A metric that is itself a change: audited minus reference, as the value."""
         if not audited.rows:
             return
-        defined = (audited.reason == "") & (reference.reason == "")
-        after, before = (self._with_mean(m, defined) for m in (audited, reference))
-        self.blocks.append(self._block(replace(audited, name=name), change(after, before), defined))
+        defined = _all_defined([audited, reference])
+        means = (mean_over_targets(audited, defined), mean_over_targets(reference, defined))
+        found = self._changes(means, (audited, reference))
+        self.blocks.append(self._block(replace(audited, name=name), found, defined))
+
+    def _changes(self, means: tuple[Measure, Measure], sides: tuple[Measure, Measure]) -> Numbers:
+        return _joined(of_change(*means, self.setting), of_change(*sides, self.setting))
 
     def table(self) -> Table:
         """All rows, in the order they were added; an attribute as a group of itself has none."""
         shown = np.concatenate([block["reason"] for block in self.blocks]) != ITSELF
-        size = [block["value"].size for block in self.blocks]
         columns = {}
         for name in COLUMNS:
             blank: Any = "" if name in TEXT else np.nan
             parts = [
-                block.get(name, np.full(n, blank, object if name in TEXT else float))
-                for block, n in zip(self.blocks, size, strict=True)
+                block.get(name, np.full(block["value"].size, blank, type(blank)))
+                for block in self.blocks
             ]
-            columns[name] = np.concatenate(parts)[shown].tolist()
+            cells = np.concatenate(parts)[shown].tolist()
+            columns[name] = [_whole(c) for c in cells] if name.startswith("n") else cells
         return Table(columns)
 
-    def _with_mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Estimate:
-        mean, each = estimate(mean_over_targets(measure, defined)), estimate(measure)
-        join = [
-            np.concatenate([getattr(mean, name), getattr(each, name)], axis=-1)
-            for name in ("value", "left_out", "spread", "spread_df", "reason", "few")
-        ]
-        return Estimate(measure.name, measure.rows, *join)
-
-    def _block(
-        self, measure: Measure, found: Estimate, defined: NDArray[np.bool_]
-    ) -> dict[str, NDArray[Any]]:
+    def _block(self, measure: Measure, found: Numbers, defined: NDArray[np.bool_]) -> Block:
         num_rows, num_columns = found.value.shape
-        n = "n" if METRICS[measure.name].labels else "n_rows"
-        sources = {
-            "n": n,
-            "n_positive": "n_positive",
-            "n_predicted_positive": "n_predicted_positive",
-            "n_discordant": "n_discordant",
-        }
-        counts = {
-            name: np.array([getattr(self.counts, of)[self.members[r]].sum(0) for r in found.rows])
-            for name, of in sources.items()
-        }
-        blank = np.full((num_rows, 1), np.nan)
         notes = found.reason.copy()
-        notes[:, 0] = np.where(
-            notes[:, 0] == "", self._left_out(defined, found.reason[:, 1:]), notes[:, 0]
-        )
+        left_out = self._left_out(defined, found.reason[:, 1:])
+        notes[:, 0] = np.where(notes[:, 0] == "", left_out, notes[:, 0])
         return {
             "metric": np.full(found.value.size, measure.name, object),
             "attribute": np.tile(np.array(["", *self.targets], object), num_rows),
-            "group": np.repeat(np.array([r.group for r in found.rows], object), num_columns),
-            "contrast": np.repeat(np.array([r.contrast for r in found.rows], object), num_columns),
+            "group": np.repeat(np.array([r.group for r in measure.rows], object), num_columns),
+            "contrast": np.repeat(
+                np.array([r.contrast for r in measure.rows], object), num_columns
+            ),
             "value": found.value.ravel(),
+            "low": found.low.ravel(),
+            "high": found.high.ravel(),
             "status": _status(found).ravel(),
             "reason": notes.ravel(),
-            **{k: np.concatenate([blank, v], axis=1).ravel() for k, v in counts.items()},
+            **_p_columns(found),
+            **self._count_columns(measure),
             "runs": np.full(found.value.size, self.num_runs, object),
         }
+
+    def _count_columns(self, measure: Measure) -> Block:
+        """The counts behind each row; a mean over targets has none of its own."""
+        sources = {
+            "n": self.counts.n if METRICS[measure.name].labels else self.counts.n_rows,
+            "n_positive": self.counts.n_positive,
+            "n_predicted_positive": self.counts.n_predicted_positive,
+            "n_discordant": self.counts.n_discordant,
+        }
+        blank = np.full((len(measure.rows), 1), np.nan)
+        columns = {}
+        for name, source in sources.items():
+            each = np.array([source[self.members[row]].sum(axis=0) for row in measure.rows])
+            columns[name] = np.concatenate([blank, each], axis=1).ravel()
+        return columns
 
     def _left_out(
         self, defined: NDArray[np.bool_], reason: NDArray[np.object_]
@@ -128,20 +135,47 @@ class Rows:
         notes = []
         for kept, why in zip(defined, reason, strict=True):
             asked = [t for t, w in zip(self.targets, why, strict=True) if w != ITSELF]
-            names = [t for t in asked if not kept[self.targets.index(t)]]
+            names = [t for t, k in zip(self.targets, kept, strict=True) if not k and t in asked]
             note = f"over {len(asked) - len(names)} of {len(asked)}, without {', '.join(names)}"
             notes.append(note if names else "")
         return np.array(notes, object)
 
 
-def _status(found: Estimate) -> NDArray[np.object_]:
+def _whole(count: float) -> float:
+    """Counts are whole, but where they are means over runs."""
+    return int(count) if count.is_integer() else count
+
+
+def _all_defined(sides: Sequence[Measure]) -> NDArray[np.bool_]:
+    """Where no run of no side is undefined, [S, A]."""
+    return np.asarray(~np.any([np.isnan(s.value[:, 0]).any(axis=0) for s in sides], axis=0))
+
+
+def _joined(mean: Numbers, each: Numbers) -> Numbers:
+    names = ("value", "low", "high", "p", "detectable", "few", "reason")
+    parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]
+    return Numbers(*parts)
+
+
+def _status(found: Numbers) -> NDArray[np.object_]:
     low = np.where(found.few, "low_power", "ok").astype(object)
     return np.where(np.isnan(found.value), "undefined", low)
 
 
-def _changed(before: Estimate, changed: Estimate) -> dict[str, NDArray[Any]]:
+def _p_columns(found: Numbers) -> Block:
+    """p, adjusted over the targets of a row (the mean is no test of its own), and detectable."""
+    adjusted = np.full_like(found.p, np.nan)
+    adjusted[:, 1:] = benjamini_hochberg(found.p[:, 1:], axis=1)
+    columns = {"p": found.p, "p_adjusted": adjusted, "detectable": found.detectable}
+    return {name: column.ravel() for name, column in columns.items()}
+
+
+def _change_columns(before: NDArray[np.float64], changed: Numbers) -> Block:
     return {
-        "reference": before.value.ravel(),
+        "reference": before.ravel(),
         "change": changed.value.ravel(),
+        "change_low": changed.low.ravel(),
+        "change_high": changed.high.ravel(),
         "change_status": _status(changed).ravel(),
+        **_p_columns(changed),
     }

@@ -15,7 +15,7 @@ import typer
 
 from pbias import __doc__ as summary
 from pbias import __version__
-from pbias.cli import compare, console, flag, metrics
+from pbias.cli import compare, console, explain, flag, metrics
 from pbias.errors import OutputClosed, Status, UserError
 
 EXIT_STATUSES = """\b
@@ -72,6 +72,14 @@ add(
     flag.flag,
     "pbias flag dense.npz -o flags.csv",
     "pbias flag dense.npz --margin 0.1 | head",
+)
+
+
+add(
+    "explain",
+    explain.explain,
+    "pbias explain",
+    "pbias explain bias_amplification",
 )
 
 

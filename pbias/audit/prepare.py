@@ -1,0 +1,101 @@
+"""From files to the sides of an audit: joined, with their strata, folds and counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.audit import flips
+from pbias.audit.amplification import trained_groups
+from pbias.audit.folds import assign_folds
+from pbias.audit.join import align, select_targets
+from pbias.audit.measures import MAX, Row, strata_rows
+from pbias.audit.rows import Counts
+from pbias.audit.sides import Sample, Side
+from pbias.audit.strata import Strata, build_strata
+from pbias.files.logits import UNKNOWN, Logits
+
+log = logging.getLogger(__name__)
+
+FEW_FOLDS = 20
+
+
+def join_sides(
+    audited: Sequence[Logits],
+    references: Sequence[Logits],
+    groups: Sequence[str] | None,
+    attributes: Sequence[str] | None,
+    num_folds: int,
+) -> list[Side]:
+    """The audited side and, if there is one, the reference side, on the same samples.
+
+    Raises UserError where files do not fit together or a name is not known.
+    """
+    first = audited[0]
+    if attributes is not None:
+        first = select_targets(first, attributes)
+    strata = build_strata(audited[0], groups)
+    _say_what_is_missing(first)
+    folds, found = _folds(first, num_folds)
+    sample = Sample(
+        strata=strata,
+        labels_an=np.ascontiguousarray(first.labels.T),
+        folds=folds,
+        num_folds=found,
+        trained=trained_groups(first, strata),
+        train_counts=first.train_counts,
+    )
+    runs = [first, *(align(run, first) for run in audited[1:])]
+    others = [align(run, first) for run in references]
+    if found > 1 and len(runs) == 1:
+        log.info("one run: run-to-run variation not assessed")
+    return [Side(sample, side) for side in (runs, others) if side]
+
+
+def _folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]:
+    """The fold of each sample, int [N], and their number: what belongs together stays together."""
+    if num_folds == 1:
+        return np.zeros(len(logits), np.intp), 1
+    owners = logits.ids if logits.clusters is None else logits.clusters
+    folds, found = assign_folds(np.arange(len(logits)) if owners is None else owners, num_folds)
+    if found < FEW_FOLDS:
+        log.warning("only %d folds, for there are no more clusters: intervals are rough", found)
+    return folds.astype(np.intp), found
+
+
+def _say_what_is_missing(logits: Logits) -> None:
+    if logits.train_counts is None:
+        log.warning(
+            "%s has no training counts: bias amplification and tcb stay undefined", logits.path
+        )
+    if (logits.labels == UNKNOWN).all():
+        log.warning("%s has no labels: only metrics that need none are defined", logits.path)
+
+
+def count_rows(after: Side, joint: NDArray[np.int64] | None) -> Counts:
+    """Rows behind the numbers; predictions are means over runs."""
+    sums = after.sums
+    whole = {
+        "n": sums.num_known,
+        "n_positive": sums.num_positive,
+        "n_predicted_positive": sums.cells[..., 1].sum(-1),
+    }
+    mean = {name: count[:, 0].mean(axis=0) for name, count in whole.items()}
+    num_changed = np.full_like(mean["n"], np.nan)
+    if joint is not None:
+        num_changed = flips.discordant(joint).mean(axis=0)
+    return Counts(**mean, n_rows=sums.cells[0, 0].sum((-1, -2)), n_discordant=num_changed)
+
+
+def row_members(strata: Strata) -> dict[Row, list[int]]:
+    """The strata that each row of the table is made of."""
+    members = {row: [index] for index, row in enumerate(strata_rows(strata))}
+    for contrast in strata.contrasts:
+        members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]
+    for partition in strata.partitions[1:]:
+        for label in ("", MAX, "max-min"):
+            members[Row(partition.name, label)] = strata.values_of(partition.name)
+    return members
