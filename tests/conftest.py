@@ -1,14 +1,22 @@
-"""Where the real images are, and a shell to run commands in."""
+"""Where the real images are, files to audit, and two ways to run commands."""
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from pbias.files.logits import Logits
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
@@ -41,6 +49,7 @@ def shell(tmp_path: Path) -> Run:
     def run(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
+            check=False,
             cwd=tmp_path,
             env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,
@@ -50,3 +59,78 @@ def shell(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def pbias(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run a command in this process, in a folder of its own: exit status, output and error."""
+    from pbias.cli.app import main
+
+    logger, terminate = logging.getLogger("pbias"), signal.getsignal(signal.SIGTERM)
+    before = logger.handlers, logger.propagate, logger.level
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["pbias", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        status = int(ended.value.code or 0)
+        return subprocess.CompletedProcess(arguments, status, shown.out, shown.err)
+
+    yield run
+    logger.handlers, logger.propagate, logger.level = before
+    signal.signal(signal.SIGTERM, terminate)
+
+
+@pytest.fixture(scope="session")
+def make_logits() -> Callable[..., Logits]:
+    """A builder of logits files: three attributes, a binary and a categorical group."""
+    return _make_logits
+
+
+def _make_logits(seed: int = 0, num: int = 60, noise: float = 0.0, **changes: Any) -> Logits:
+    """Random but plausible; labels and group values are unknown here and there.
+
+    `noise` changes the logits and nothing else, so that files of one seed can be compared.
+    """
+    labels, groups = _draw(np.random.default_rng(seed), num)
+    rng = np.random.default_rng([seed, 1])
+    z = 2.5 * labels - 1.5 + 0.4 * groups[:, :1] + rng.normal(0, 1.5, labels.shape)
+    z += noise * np.random.default_rng([seed, 2]).normal(size=labels.shape)
+    whole = Logits(
+        logits=z.astype(np.float32),
+        labels=_forget(rng, labels).astype(np.int8),
+        targets=("Smiling", "Wearing_Hat", "Young"),
+        ids=np.array([f"images/{row:04d}.png" for row in range(num)]),
+        groups=_forget(rng, groups).astype(np.int16),
+        group_names=("Male", "Skin"),
+        group_values=(("0", "1"), ("I", "II", "III")),
+        train_counts=_count(*_draw(np.random.default_rng([seed, 3]), 4 * num)),
+        path=f"run{seed}.npz",
+    )
+    return replace(whole, **changes)
+
+
+def _draw(rng: np.random.Generator, num: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Labels [N, 3] that depend on the groups [N, 2]."""
+    groups = np.stack([rng.random(num) < 0.4, rng.choice(3, num, p=[0.4, 0.35, 0.25])], axis=1)
+    rates = np.array([0.35, 0.3, 0.7]) + groups[:, :1] * [0.25, 0.2, -0.3]
+    rates = rates + groups[:, 1:] * [0.02, -0.05, 0.1]
+    return (rng.random(rates.shape) < rates).astype(int), groups.astype(int)
+
+
+def _forget(rng: np.random.Generator, codes: NDArray[Any]) -> NDArray[Any]:
+    return np.where(rng.random(codes.shape) < 0.05, -1, codes)
+
+
+def _count(labels: NDArray[Any], groups: NDArray[Any]) -> NDArray[np.int64]:
+    """Training counts [A, G+1, V+1, 2], in the layout of a logits file."""
+    counts = np.zeros((labels.shape[1], 3, 4, 2), np.int64)
+    for row, values in zip(labels, groups, strict=True):
+        for target, label in enumerate(row):
+            counts[target, [0, 1, 2], [*values, 3], label] += 1
+    return counts

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +20,10 @@ from pbias.errors import UserError
 from pbias.files.streams import STDIO, check_inputs, read_bytes
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
+# What numpy lets through when the text of a header is no Python literal, or a very deep one.
+SENSELESS = (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 1
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100
 
@@ -78,12 +84,16 @@ class Npz:
                     count = min(rows, length - start)
                     data = _read_exactly(file, count * row_bytes)
                     shape = (count, *member.shape[1:]) if member.shape else ()
-                    yield np.frombuffer(data, member.dtype).reshape(shape)
+                    yield _array(data, member.dtype).reshape(shape)
                 file.read(1)  # reaching the end makes zipfile check the CRC
         except DAMAGED as error:
             raise self._damaged(error) from error
 
     def _header(self, info: zipfile.ZipInfo) -> Member:
+        if info.flag_bits & ENCRYPTED:
+            raise ValueError(f"{info.filename} is encrypted")
+        if info.compress_type not in COMPRESSIONS:
+            raise ValueError(f"{info.filename} is compressed in a way that numpy never does")
         with self._zip.open(info) as file:
             member = _read_header(file)
         claimed = member.dtype.itemsize * math.prod(member.shape)
@@ -94,23 +104,37 @@ class Npz:
         return member
 
     def _damaged(self, error: Exception) -> UserError:
-        what = str(error).split(";")[0] or type(error).__name__
+        what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
         return UserError(f"{self.path} is not a usable NPZ file: {what}; write it again with numpy")
 
 
 def _read_header(file: IO[bytes]) -> Member:
     version = npy.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = npy.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, fortran, dtype = npy.read_array_header_2_0(file)
-    else:
+    if version not in ((1, 0), (2, 0)):
         raise ValueError(f"array format {version} is not known")
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, about files from Python 2
+            shape, fortran, dtype = read(file)
+    except SENSELESS as error:
+        raise ValueError("the header of an array makes no sense") from error
     if dtype.hasobject:
         raise ValueError("it holds pickled Python objects, which are never loaded")
     if fortran and len(shape) > 1:
         raise ValueError("an array is in Fortran order (save np.ascontiguousarray of it)")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"an array claims the shape {shape}")
     return Member(shape, dtype)
+
+
+def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The values; text must be Unicode, for Python cannot print (or even hold) what is not."""
+    if dtype.kind == "U":
+        points = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any():
+            raise ValueError("an array of text holds what is no Unicode")
+    return np.frombuffer(data, dtype)
 
 
 def _read_exactly(file: IO[bytes], size: int) -> bytes:
