@@ -196,7 +196,8 @@ def _distance(gate: Gate, record: Record) -> tuple[float, str]:
     beyond = value - gate.bound if gate.at_most else gate.bound - value
     parts = (record["attribute"] or MEAN, record["group"], record["contrast"])
     name = " ".join(filter(None, parts))
-    return beyond, f"; worst: {name} {value:.4g} [{low:.4g}, {high:.4g}]"
+    ends = "" if low != low else f" [{low:.4g}, {high:.4g}]"
+    return beyond, f"; worst: {name} {value:.4g}{ends}"
 
 
 def overall(outcomes: Sequence[Outcome]) -> Verdict:

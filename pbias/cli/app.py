@@ -15,7 +15,18 @@ import typer
 
 from pbias import __doc__ as summary
 from pbias import __version__
-from pbias.cli import compare, console, explain, flag, metrics
+from pbias.cli import (
+    compare,
+    console,
+    env,
+    explain,
+    flag,
+    metrics,
+    predict,
+    prune,
+    synth,
+    train,
+)
 from pbias.errors import OutputClosed, Status, UserError
 
 EXIT_STATUSES = """\b
@@ -56,10 +67,35 @@ def add(name: str, command: Callable[..., None], *examples: str) -> None:
 
 
 add(
+    "synth",
+    synth.synth,
+    "pbias synth -o faces --num 12000",
+    "pbias synth --sheet sheet.png",
+)
+add(
+    "train",
+    train.train,
+    "pbias train faces/labels.csv --groups Male,Young -o dense.pt",
+    "pbias train photos/labels.csv --arch resnet18 --image-size 128 -o dense.pt",
+)
+add(
+    "prune",
+    prune.prune,
+    "pbias prune dense.pt --sparsity 0.95 -o s95.pt",
+    "pbias prune resnet50.pth --arch resnet50 --one-shot --sparsity 0.9 -o s90.pt",
+)
+add(
+    "predict",
+    predict.predict,
+    "pbias predict s95.pt faces/labels.csv --split test -o s95.npz",
+    "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
+    "pbias predict - faces/labels.csv -o s90.npz",
+)
+add(
     "metrics",
     metrics.metrics,
     "pbias metrics s95.npz --ref dense.npz",
-    "pbias metrics s95.npz --ref dense.npz --groups Male,Young --format json > audit.json",
+    "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
 )
 add(
     "compare",
@@ -73,14 +109,13 @@ add(
     "pbias flag dense.npz -o flags.csv",
     "pbias flag dense.npz --margin 0.1 | head",
 )
-
-
 add(
     "explain",
     explain.explain,
     "pbias explain",
     "pbias explain bias_amplification",
 )
+add("env", env.env, "pbias env", "pbias env > env.txt")
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

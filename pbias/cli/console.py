@@ -6,6 +6,7 @@ import logging
 import sys
 
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
+VERDICT = 35  # a result, not a complaint: shown with -q, without a word before it
 logger = logging.getLogger("pbias")
 
 

@@ -41,19 +41,23 @@ def read_side(
     thresholds: str | None = None,
     labels: str | None = None,
     groups: Sequence[str] | None = None,
+    cluster: str | None = None,
     probabilities: bool = False,
 ) -> list[Logits]:
     """The files of one side, with thresholds and labels from elsewhere where they are given."""
     from dataclasses import replace
 
+    from pbias.errors import UserError
     from pbias.files.logits import as_logits, read_logits
     from pbias.files.relabel import relabel
     from pbias.files.thresholds import read_thresholds
 
+    if cluster is not None and labels is None:
+        raise UserError("--cluster names a column of --labels; give that file too")
     runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
     if labels is not None:
         parts = sorted({part for name in groups or [] for part in name.split(":")})
-        runs = [relabel(run, labels, parts) for run in runs]
+        runs = [relabel(run, labels, parts, cluster) for run in runs]
     if thresholds is not None:
         runs = [replace(run, thresholds=read_thresholds(thresholds, run.targets)) for run in runs]
     return runs

@@ -60,6 +60,34 @@ def metrics(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
     ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
+    ] = None,
+    level: Annotated[
+        float,
+        typer.Option(
+            "--level", metavar="SHARE", min=0.5, max=0.9999, help="Level of the intervals."
+        ),
+    ] = 0.95,
+    folds: Annotated[
+        int,
+        typer.Option("--folds", metavar="NUM", min=20, max=10_000, help="Folds of the jackknife."),
+    ] = 200,
+    no_intervals: Annotated[
+        bool, typer.Option("--no-intervals", help="Values alone: faster, and no gates.")
+    ] = False,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+    ] = None,
+    gate_file: Annotated[
+        str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
+    ] = None,
+    gate_strict: Annotated[
+        bool,
+        typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
+    ] = False,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -68,19 +96,31 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
-    from pbias.audit.engine import Options, audit
+    from pbias.audit.engine import Audit, Options
+    from pbias.cli.gates import check_gates, read_gates
     from pbias.cli.inputs import check_sides, expand, read_side
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
     from pbias.report.audit import audit_sections
 
     check_output(output, no_clobber=no_clobber, binary=False)
+    gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
     paths, others = expand(audited), expand(ref or [])
     check_sides(paths, others)
     wanted = names(groups)
     runs, references = (
-        read_side(side, thresholds=file, labels=labels, groups=wanted, probabilities=probabilities)
+        read_side(
+            side,
+            thresholds=file,
+            labels=labels,
+            groups=wanted,
+            cluster=cluster,
+            probabilities=probabilities,
+        )
         for side, file in ((paths, thresholds), (others, ref_thresholds))
     )
-    table = audit(runs, references, Options(wanted, names(attributes), names(only)))
+    options = Options(wanted, names(attributes), names(only), level, 1 if no_intervals else folds)
+    audit = Audit(runs, references, options)
+    table = audit.table()
     write_table(table, lambda: audit_sections(table), output, form, color, command="metrics")
+    check_gates(gates, audit, table, strict=gate_strict)
