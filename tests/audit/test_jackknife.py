@@ -152,7 +152,7 @@ def runs_coverage(num_runs: int, run_sd: float) -> float:
     """Runs differ as wholes (by group) and on single samples; the true difference is 0."""
     rng = np.random.default_rng(num_runs)
     draws, found = 250, []
-    for _ in range(16):
+    for _ in range(10):
         difficulty = rng.standard_normal((100, 15, draws), dtype=np.float32)
         group = rng.random(difficulty.shape, dtype=np.float32) < 0.25
         runs = run_sd * rng.standard_normal((2, num_runs, 2, draws), dtype=np.float32)
