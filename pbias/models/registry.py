@@ -71,8 +71,12 @@ def restore(
 
     with torch.device("meta"):
         model = build(name, num_outputs, **args)
-    _check_fit(name, model.state_dict(), state_dict)
-    model.load_state_dict(state_dict, assign=True)
+    wanted = model.state_dict()
+    # Counts batches; nothing here reads it, and files from before torch 0.4.1 lack it.
+    counters = {key: torch.tensor(0) for key in wanted if key.endswith("num_batches_tracked")}
+    given = {**counters, **state_dict}
+    _check_fit(name, wanted, given)
+    model.load_state_dict(given, assign=True)
     return model.requires_grad_()
 
 

@@ -119,6 +119,13 @@ def test_restored_networks_compute_the_same() -> None:
     assert all(p.requires_grad for p in again.parameters())
 
 
+def test_weights_from_before_batches_were_counted_still_fit() -> None:
+    model = build("resnet_small", 4).eval()
+    old = {k: v for k, v in model.state_dict().items() if "num_batches_tracked" not in k}
+    again = restore("resnet_small", 4, {}, old).eval()
+    assert torch.equal(again(_images()), model(_images()))
+
+
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [

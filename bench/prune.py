@@ -1,0 +1,198 @@
+"""Selection to 95 %: pbias beside torch.nn.utils.prune, each in a fresh process.
+
+    python bench/prune.py                  # ResNet50, and the whole command
+    python bench/prune.py --model vit_l_16 # 304 million weights; torch needs 16 GiB and minutes
+
+Time is of the selection and zeroing alone, the best of some runs; memory is the highest resident
+set during it above the one before. Both must choose the same weights, ties at the threshold aside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SPARSITY = 0.95
+MIB = 2**20
+# At least so many times faster, and at most so much extra memory in MiB.
+AIMS = {"resnet50": (30, 32), "vit_l_16": (40, 40)}
+WHOLE_AIM = 1.5
+
+LOAD_AND_SAVE = (
+    "import sys, torch; torch.save(torch.load(sys.argv[1], weights_only=True), sys.argv[2])"
+)
+
+
+def main() -> None:
+    """Compare, print a table, and exit with 1 where an aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=AIMS, default="resnet50")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        _child(given.child[0], given.model, Path(given.child[1]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        met = _compare_selection(given.model, given.runs, Path(folder))
+        if given.model == "resnet50":
+            met &= _compare_commands(given.model, max(given.runs, 5), Path(folder))
+    sys.exit(0 if met else 1)
+
+
+def _compare_selection(model: str, runs: int, folder: Path) -> bool:
+    ours = [_measure("pbias", model, folder) for _ in range(runs)]
+    theirs = [_measure("torch", model, folder) for _ in range(runs if model == "resnet50" else 1)]
+    time_ours, time_theirs = (min(run["time_s"] for run in side) for side in (ours, theirs))
+    memory_ours, memory_theirs = (max(run["extra_mib"] for run in side) for side in (ours, theirs))
+    print(f"{model}, {ours[0]['num_weights']:,} weights to {SPARSITY:.0%}:")
+    print(f"  pbias                     {time_ours:8.3f} s  {memory_ours:8.1f} MiB extra")
+    print(f"  torch global_unstructured {time_theirs:8.3f} s  {memory_theirs:8.1f} MiB extra")
+    differ = _num_different(folder)
+    faster, extra = AIMS[model]
+    met = time_theirs >= faster * time_ours and memory_ours <= extra and differ == 0
+    print(
+        f"  {time_theirs / time_ours:.0f} times faster (aim: {faster}), {memory_ours:.0f} MiB"
+        f" (aim: {extra}), {differ} weights differ but for ties: {'met' if met else 'MISSED'}"
+    )
+    return met
+
+
+def _measure(method: str, model: str, folder: Path) -> dict[str, float]:
+    command: list[str | Path] = [
+        sys.executable,
+        __file__,
+        "--model",
+        model,
+        "--child",
+        method,
+        folder,
+    ]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def _num_different(folder: Path) -> int:
+    """Weights that one method pruned and the other did not, but for ties at the threshold."""
+    ours, theirs = (np.load(folder / f"{method}.npy") for method in METHODS)
+    ties = np.load(folder / "ties.npy")
+    return int(np.unpackbits((ours ^ theirs) & ~ties).sum())
+
+
+def _child(method: str, name: str, folder: Path) -> None:
+    """Measure one method in this process; times and memory go to standard output."""
+    weights = _weights(name)
+    num_weights = sum(weight.numel() for _, weight in weights)
+    before = _reset_peak()
+    start = time.perf_counter()
+    threshold = METHODS[method](weights, round(SPARSITY * num_weights))
+    seconds = time.perf_counter() - start
+    extra_mib = (_resident("VmHWM") - before) / MIB
+    print(json.dumps({"time_s": seconds, "extra_mib": extra_mib, "num_weights": num_weights}))
+    pruned = (getattr(*place).detach() == 0 for place in _places(weights))
+    np.save(folder / f"{method}.npy", _pack(pruned))
+    if threshold is not None:
+        ties = (weight.detach().abs() == threshold for _, weight in _weights(name))
+        np.save(folder / "ties.npy", _pack(ties))
+
+
+Place = tuple["nn.Module", str]  # where a weight is: its module and its name there
+Weights = list[tuple[Place, "nn.Parameter"]]
+
+
+def _weights(name: str) -> Weights:
+    """The prunable weights of a freshly initialised network, always the same."""
+    import torch
+
+    from pbias.models import build
+    from pbias.pruning.prunable import prunable
+
+    torch.manual_seed(0)
+    model = build(name, 1000)
+    weights = []
+    for key, weight in prunable(model).items():
+        module, _, attribute = key.rpartition(".")
+        weights.append(((model.get_submodule(module), attribute), weight))
+    return weights
+
+
+def _places(weights: Weights) -> list[Place]:
+    return [place for place, _ in weights]
+
+
+def _prune_pbias(weights: Weights, num_pruned: int) -> float:
+    from pbias.pruning.selection import prune
+
+    named = {str(index): weight for index, (_, weight) in enumerate(weights)}
+    return prune(named, num_pruned).threshold
+
+
+def _prune_torch(weights: Weights, num_pruned: int) -> None:
+    from torch.nn.utils.prune import L1Unstructured, global_unstructured
+
+    global_unstructured(_places(weights), pruning_method=L1Unstructured, amount=num_pruned)
+
+
+METHODS: dict[str, Callable[[Weights, int], float | None]] = {
+    "pbias": _prune_pbias,
+    "torch": _prune_torch,
+}
+
+
+def _pack(masks: Iterable[Tensor]) -> NDArray[np.uint8]:
+    return np.concatenate([np.packbits(mask.numpy()) for mask in masks])
+
+
+def _reset_peak() -> int:
+    """Forget the highest resident set so far (Linux); the bytes resident now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _resident("VmRSS")
+
+
+def _resident(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def _compare_commands(name: str, runs: int, folder: Path) -> bool:
+    """The whole `pbias prune --one-shot` process, and one that imports torch, loads and saves."""
+    dense, pruned = str(folder / "dense.pt"), str(folder / "pruned.pt")
+    save = "import sys, torch; from pbias.models import build; torch.manual_seed(0);"
+    save += "torch.save(build(sys.argv[1], 1000).state_dict(), sys.argv[2])"
+    subprocess.run([sys.executable, "-c", save, name, dense], check=True)
+    adopt = [sys.executable, "-m", "pbias", "prune", "-q", "--one-shot", "--sparsity"]
+    subprocess.run([*adopt, "0", "--arch", name, dense, "-o", dense], check=True)
+    ours, plain = [], []
+    for _ in range(runs):  # by turns, so that both meet the same noise
+        ours.append(_wall([*adopt, str(SPARSITY), dense, "-o", pruned]))
+        plain.append(_wall([sys.executable, "-c", LOAD_AND_SAVE, dense, pruned]))
+    ratio = min(ours) / min(plain)
+    print(f"whole process on {name}, best of {runs}:")
+    print(f"  pbias prune --one-shot    {min(ours):8.3f} s")
+    print(f"  import torch, load, save  {min(plain):8.3f} s")
+    print(f"  {ratio:.2f} times (aim: {WHOLE_AIM}): {'met' if ratio <= WHOLE_AIM else 'MISSED'}")
+    return ratio <= WHOLE_AIM
+
+
+def _wall(command: Sequence[str | Path]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Gradual pruning for `pbias prune`: data, training and pruning put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pbias.cli.progress import bar
+from pbias.cli.train import folder
+from pbias.data.batches import ImageData
+from pbias.data.preprocess import Preprocess
+from pbias.data.training import find_training_pictures, load_training_pictures
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint, save_checkpoint
+from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
+from pbias.files.streams import STDIO
+from pbias.pruning.gradual import GradualPruner
+from pbias.pruning.networks import network
+from pbias.pruning.one_shot import pruned_checkpoint, report
+from pbias.pruning.schedule import INITIAL_SPARSITY, pruning_epochs, sparsities
+from pbias.training.loop import Hooks, fit
+from pbias.training.recipe import Recipe
+from pbias.training.setup import choose_device, describe
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """What the options say about training; None is what the checkpoint says."""
+
+    data: str | None
+    image_root: str | None
+    cache: str | None
+    workers: int
+    device: str
+    steps: int | None
+    pruning_schedule: str
+    recipe: dict[str, Any]  # changes to the checkpoint's recipe
+
+
+def prune_gradually(
+    parent: Checkpoint, path: str, jobs: Sequence[tuple[float, str]], tuning: Tuning
+) -> None:
+    """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
+    recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
+    epochs = pruning_epochs(recipe.epochs, tuning.steps)
+    manifest = _manifest(parent, path, tuning)
+    labels = select(
+        manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
+    )
+    device = choose_device(tuning.device)
+    pictures = _pictures(manifest, labels, parent, jobs[0][1], tuning)
+    trained = dataclasses.replace(
+        parent,
+        data={
+            **parent.data,
+            "path": manifest.path,
+            "sha256": manifest.sha256,
+            "image_root": _image_root(parent, tuning),
+        },
+        train_counts=train_counts(labels, manifest.rows("train")),
+        recipe=recipe.as_dict(),
+    )
+    for sparsity, output in jobs:
+        initial = min(INITIAL_SPARSITY, sparsity)
+        schedule = sparsities(tuning.pruning_schedule, initial, sparsity, epochs)
+        model = _train(parent, pictures, recipe, schedule, device)
+        how = {
+            "method": "gradual",
+            "schedule": tuning.pruning_schedule,
+            "initial": initial,
+            "epochs": list(epochs),
+        }
+        child, counts = pruned_checkpoint(trained, model, sparsity, how, device=describe(device))
+        save_checkpoint(child, output)
+        report(child, counts, output)
+
+
+def _train(
+    parent: Checkpoint,
+    pictures: tuple[ImageData, ImageData | None],
+    recipe: Recipe,
+    schedule: Mapping[int, float],
+    device: torch.device,
+) -> nn.Module:
+    """A copy of the parent's network, trained and pruned by the schedule."""
+    weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
+    model = network(dataclasses.replace(parent, state_dict=weights))
+    pruner = GradualPruner(model, schedule)
+    hooks = Hooks(pruner.start_epoch, pruner.after_step, pruner.eligible)
+    with bar(f"pruning to {max(schedule.values()):g}") as progress:
+        fit(model, *pictures, recipe, device=device, hooks=hooks, progress=progress)
+    return model
+
+
+def _image_root(parent: Checkpoint, tuning: Tuning) -> str | None:
+    """The folder of the images as it is named, or as it was for the same data."""
+    if tuning.image_root or tuning.data:
+        return tuning.image_root
+    root: str | None = parent.data.get("image_root")
+    return root
+
+
+def _manifest(parent: Checkpoint, path: str, tuning: Tuning) -> Manifest:
+    """What to train on; UserError names both ways out where that is not here."""
+    named = parent.data.get("path")
+    root = _image_root(parent, tuning)
+    if tuning.data:
+        return read_manifest(tuning.data, image_root=root)
+    if named is None or named == STDIO or not Path(named).exists():
+        where = f"was trained on {named}, which is not here" if named else "names no data"
+        raise UserError(
+            f"{path} {where}; name the data with --data LABELS.csv, or prune without training"
+            " with --one-shot"
+        )
+    manifest = read_manifest(named, image_root=root)
+    if manifest.sha256 != parent.data.get("sha256"):
+        logger.warning("%s has changed since %s was trained on it", named, path)
+    return manifest
+
+
+def _pictures(
+    manifest: Manifest, labels: Labels, parent: Checkpoint, output: str, tuning: Tuning
+) -> tuple[ImageData, ImageData | None]:
+    with bar("checking images") as progress:
+        pictures = find_training_pictures(
+            manifest, labels, workers=tuning.workers, progress=progress
+        )
+    with bar("decoding images") as progress:
+        return load_training_pictures(
+            pictures,
+            Preprocess.from_dict(parent.preprocess),
+            workers=tuning.workers,
+            cache=tuning.cache or folder(output),
+            progress=progress,
+        )
