@@ -117,7 +117,7 @@ def _assemble(path: str, arrays: dict[str, NDArray[Any]]) -> Logits:
     read = Reader(path, arrays)
     targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
     group_names = read.names("group_names", None) or ()
-    values = read.values(len(group_names))
+    values = read.values(group_names)
     num_values = max((len(v) for v in values), default=0)
     counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
     return Logits(
@@ -125,11 +125,11 @@ def _assemble(path: str, arrays: dict[str, NDArray[Any]]) -> Logits:
         labels=check_labels(path, arrays["labels"], logits.shape),
         targets=targets,
         ids=check_ids(path, read.text("ids", num_rows)),
-        groups=read.groups(num_rows, values),
+        groups=read.groups(num_rows, group_names, values),
         group_names=group_names,
         group_values=values,
         clusters=read.text("clusters", num_rows),
-        train_counts=read.integers("train_counts", counts_shape),
+        train_counts=read.counts("train_counts", counts_shape),
         activation=read.one_of("activation", ACTIVATIONS),
         thresholds=read.floats("thresholds", (num_targets,)),
         split=read.scalar("split") or "",
@@ -170,15 +170,26 @@ def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
             f"{logits.path}: values run from {low:g} to {high:g}, so they are no probabilities; "
             "leave out --probabilities"
         )
+    inverse = _log if logits.activation == "softmax" else _logit
     thresholds = logits.thresholds
     return replace(
         logits,
-        logits=_logit(logits.logits).astype(np.float32),
-        thresholds=None if thresholds is None else _logit(thresholds),
+        logits=inverse(np.asarray(logits.logits, np.float64)).astype(np.float32),
+        thresholds=None if thresholds is None else _logit_of_threshold(thresholds),
     )
 
 
-def _logit(p: NDArray[np.floating]) -> NDArray[np.float64]:
-    p = np.asarray(p, np.float64)
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         return np.asarray(np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOGIT, LARGEST_LOGIT))
+
+
+def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.maximum(np.log(p), -2 * LARGEST_LOGIT))
+
+
+def _logit_of_threshold(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Below 0 everything is above it, beyond 1 nothing."""
+    inside = _logit(np.clip(p, 0.0, 1.0))
+    return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))

@@ -12,6 +12,10 @@ from pbias.errors import UserError
 
 SCHEMA = 1
 UNKNOWN = -1
+TEXT, TEXT_OR_INTEGERS, INTEGERS, NUMBERS = "U", "Uiu", "iu", "fiu"  # kinds of numpy dtypes
+KINDS = {
+    TEXT: "text", TEXT_OR_INTEGERS: "text or integers", INTEGERS: "integers", NUMBERS: "numbers",
+}  # fmt: skip
 
 
 def check_logits(path: str, array: NDArray[Any]) -> NDArray[np.float32]:
@@ -21,13 +25,16 @@ def check_logits(path: str, array: NDArray[Any]) -> NDArray[np.float32]:
             f"{path}: 'logits' is {array.dtype} {list(array.shape)}; "
             "it must be floating point [samples, targets], neither of them 0"
         )
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
+    with np.errstate(over="ignore"):
+        logits = array.astype(np.float32, copy=False)
+    finite = np.isfinite(logits)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
         raise UserError(
             f"{path}: 'logits' holds {array[row, column]} (row {row}, target {column}; "
-            f"{int((~np.isfinite(array)).sum())} in all); the model is broken or diverged"
+            f"{int((~finite).sum())} in all); the model is broken or diverged"
         )
-    return array.astype(np.float32, copy=False)
+    return logits
 
 
 def check_labels(path: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int8]:
@@ -62,12 +69,15 @@ def parse_meta(path: str, text: str | None) -> dict[str, Any]:
     """The JSON object in `meta`, of a schema that is known."""
     try:
         meta = json.loads(text or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: 'meta' is not JSON ({error}); leave it out") from error
     if not isinstance(meta, dict):
         raise UserError(f"{path}: 'meta' is not a JSON object; leave it out")
-    if meta.get("schema", SCHEMA) > SCHEMA:
-        raise UserError(f"{path} has schema {meta['schema']}, newer than {SCHEMA}; update pbias")
+    schema = meta.get("schema", SCHEMA)
+    if not isinstance(schema, int):
+        raise UserError(f"{path}: 'meta' has schema {json.dumps(schema)}; it is a number: {SCHEMA}")
+    if schema > SCHEMA:
+        raise UserError(f"{path} has schema {schema}, newer than {SCHEMA}; update pbias")
     return meta
 
 
@@ -87,65 +97,89 @@ class Reader:
         )
         # An empty list saved by numpy is float64: no entries have no kind.
         if not fits or (array.size and array.dtype.kind not in kinds):
-            expected = [want if want is not None else "any" for want in shape]
             raise UserError(
-                f"{self.path}: '{name}' is {array.dtype} {list(array.shape)}; expected {expected}"
+                f"{self.path}: '{name}' is {_kind(array)} {_shape(array.shape)}; "
+                f"it must be {KINDS[kinds]} {_shape(shape)}"
             )
         return array
 
     def names(self, name: str, length: int | None) -> tuple[str, ...] | None:
         """Distinct names, or None."""
-        array = self._get(name, "U", (length,))
+        array = self._get(name, TEXT, (length,))
         if array is None:
             return None
-        names = tuple(str(item) for item in array)
-        if len(set(names)) < len(names):
-            raise UserError(f"{self.path}: '{name}' holds a name twice; rename one of them")
-        return names
+        return self._distinct(f"'{name}'", [str(item) for item in array])
 
     def text(self, name: str, length: int) -> NDArray[np.str_] | None:
         """Text [N] (numbers as text), or None."""
-        array = self._get(name, "Uiu", (length,))
+        array = self._get(name, TEXT_OR_INTEGERS, (length,))
         return None if array is None else array.astype(np.str_, copy=False)
 
-    def values(self, num_groups: int) -> tuple[tuple[str, ...], ...]:
+    def values(self, group_names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """The values of each group, without the padding; "0" and "1" unless said."""
-        array = self._get("group_values", "U", (num_groups, None))
+        array = self._get("group_values", TEXT, (len(group_names), None))
         if array is None:
-            return (("0", "1"),) * num_groups
-        return tuple(tuple(str(value) for value in row if value != "") for row in array)
+            return (("0", "1"),) * len(group_names)
+        return tuple(
+            self._unpadded(name, row.tolist()) for name, row in zip(group_names, array, strict=True)
+        )
 
-    def groups(self, num_rows: int, values: tuple[tuple[str, ...], ...]) -> NDArray[np.int16]:
+    def _unpadded(self, group: str, cells: list[str]) -> tuple[str, ...]:
+        values = [cell for cell in cells if cell]
+        if values != cells[: len(values)]:
+            raise UserError(
+                f"{self.path}: 'group_values' of {group} holds an empty value before "
+                f"'{values[-1]}'; empty cells are padding and stand last"
+            )
+        return self._distinct(f"'group_values' of {group}", values)
+
+    def _distinct(self, what: str, names: list[str]) -> tuple[str, ...]:
+        twice = [name for index, name in enumerate(names) if name in names[:index]]
+        if twice:
+            raise UserError(f"{self.path}: {what} holds '{twice[0]}' twice; rename one of them")
+        return tuple(names)
+
+    def groups(
+        self, num_rows: int, names: tuple[str, ...], values: tuple[tuple[str, ...], ...]
+    ) -> NDArray[np.int16]:
         """Codes int16 [N, G] within the values of each group."""
-        array = self._get("groups", "iu", (num_rows, len(values)))
-        if array is None:
-            if values:
+        given = self.arrays.get("groups")
+        if given is None:
+            if names:
                 raise UserError(f"{self.path}: 'group_names' without 'groups'; save both")
             return np.empty((num_rows, 0), np.int16)
-        for index, allowed in enumerate(values):
-            column = array[:, index]
+        if given.ndim == 2 and given.shape[1] != len(names):
+            raise UserError(
+                f"{self.path}: 'groups' has {given.shape[1]} columns but 'group_names' names "
+                f"{len(names)}; save a name for each"
+            )
+        array = self._get("groups", INTEGERS, (num_rows, len(names)))
+        assert array is not None, "looked up above"
+        for column, name, allowed in zip(array.T, names, values, strict=True):
             if column.min() < UNKNOWN or column.max() >= len(allowed):
                 raise UserError(
-                    f"{self.path}: 'groups' column {index} runs from {column.min()} to "
-                    f"{column.max()} but has {len(allowed)} values; use their codes, -1 unknown"
+                    f"{self.path}: 'groups' of {name} runs from {column.min()} to {column.max()} "
+                    f"but has {len(allowed)} values; use their codes from 0, and -1 unknown"
                 )
         return array.astype(np.int16, copy=False)
 
-    def integers(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
-        """int64 of this shape, or None."""
-        array = self._get(name, "iu", shape)
+    def counts(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+        """int64 of this shape, none below 0, or None."""
+        array = self._get(name, INTEGERS, shape)
+        if array is not None and array.size and array.min() < 0:
+            raise UserError(f"{self.path}: '{name}' holds counts below 0; save counts of samples")
         return None if array is None else array.astype(np.int64, copy=False)
 
     def floats(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
         """float64 of this shape without NaN, or None."""
-        array = self._get(name, "fiu", shape)
+        array = self._get(name, NUMBERS, shape)
         if array is not None and np.isnan(array.astype(np.float64)).any():
             raise UserError(f"{self.path}: '{name}' holds NaN; use inf for 'never predicted'")
         return None if array is None else array.astype(np.float64, copy=False)
 
     def scalar(self, name: str) -> str | None:
         """One text, or None."""
-        array = self._get(name, "U", ())
+        array = self._get(name, TEXT, ())
         return None if array is None else str(array)
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
@@ -154,3 +188,11 @@ class Reader:
         if value not in allowed:
             raise UserError(f"{self.path}: '{name}' is '{value}'; use {' or '.join(allowed)}")
         return value
+
+
+def _kind(array: NDArray[Any]) -> str:
+    return {"U": "text", "S": "bytes"}.get(array.dtype.kind, str(array.dtype))
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('any' if size is None else str(size) for size in shape)}]"
