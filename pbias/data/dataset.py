@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import UnidentifiedImageError
 
 from pbias.data.batches import ImageData
 from pbias.data.cache import allocate
@@ -195,7 +196,8 @@ def _for_all(
             try:
                 work(index)
             except BROKEN as error:
-                failures[index] = str(error) or type(error).__name__
+                unknown = isinstance(error, UnidentifiedImageError)
+                failures[index] = "no kind of picture that is known" if unknown else str(error)
         return failures
 
     failures: dict[int, str] = {}

@@ -21,9 +21,7 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.Decomp
 def read_size(path: Path) -> Size:
     """Height and width of a picture held upright, from its header alone."""
     with Image.open(path) as image:
-        width, height = image.size
-        sideways = image.getexif().get(ORIENTATION, 1) >= 5
-    return (width, height) if sideways else (height, width)
+        return _upright_size(image)
 
 
 def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) -> UInt8:
@@ -33,13 +31,27 @@ def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) 
     `BROKEN` where that fails.
     """
     with Image.open(path) as image:
+        whole = resized(_upright_size(image), resize)
         # JPEG decodes at a reduced scale for less; twice the size wanted leaves no trace of it.
         image.draft(None, (2 * resize, 2 * resize))
-        upright = ImageOps.exif_transpose(_to_8_bits(image))
-        rgb = _to_rgb(upright)
+        turned = _orientation(image) != 1
+        image.load()
+        rgb = _to_rgb(_to_8_bits(ImageOps.exif_transpose(image) if turned else image))
     if grayscale:
         rgb = rgb.convert("L").convert("RGB")
-    return _resize_and_cut(rgb, resize, size)
+    return _cut(rgb.resize(whole[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0), size)
+
+
+def _upright_size(image: Image.Image) -> Size:
+    width, height = image.size
+    return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def _orientation(image: Image.Image) -> int:
+    # Pillow decodes a whole PNG to look for a chunk that stands before the pixels or is not there.
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(ORIENTATION, 1))
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
@@ -60,11 +72,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", rgba.size, WHITE), rgba).convert("RGB")
 
 
-def _resize_and_cut(image: Image.Image, resize: int, size: Size) -> UInt8:
-    height, width = resized(image.size[::-1], resize)
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+def _cut(image: Image.Image, size: Size) -> UInt8:
+    top, left = (image.height - size[0]) // 2, (image.width - size[1]) // 2
     return np.asarray(image)[top : top + size[0], left : left + size[1]]
 
 

@@ -1,0 +1,129 @@
+"""Reading one picture: every mode of Pillow becomes upright RGB of the size that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pbias.data.images import BROKEN, read_image, read_size
+
+# Two colours that every mode can hold apart, left and right.
+LEFT, RIGHT = (200, 200, 200), (40, 40, 40)
+
+
+def two_colours(width: int = 40, height: int = 20) -> Image.Image:
+    image = Image.new("RGB", (width, height), LEFT)
+    image.paste(RIGHT, (width // 2, 0, width, height))
+    return image
+
+
+def read(path: Path, size: int = 20) -> NDArray[np.uint8]:
+    return read_image(path, resize=size, size=(size, 2 * size))
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("RGB", "png"), ("L", "png"), ("P", "png"), ("RGBA", "png"), ("LA", "png"), ("I;16", "png"),
+        ("L", "jpg"), ("CMYK", "jpg"), ("RGB", "bmp"), ("RGB", "webp"), ("RGB", "tif"),
+        ("CMYK", "tif"), ("I;16", "tif"),
+    ],
+)  # fmt: skip
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str, suffix: str) -> None:
+    image = two_colours()
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode, palette=Image.Palette.ADAPTIVE)
+    path = tmp_path / f"x.{suffix}"
+    image.save(path)
+    pixels = read(path)
+    assert pixels.shape == (20, 40, 3) and pixels.dtype == np.uint8
+    np.testing.assert_allclose(pixels[:, :16], 200, atol=8)
+    np.testing.assert_allclose(pixels[:, 24:], 40, atol=8)
+
+
+def test_black_and_white_becomes_rgb(tmp_path: Path) -> None:
+    two_colours().convert("1", dither=Image.Dither.NONE).save(tmp_path / "x.png")
+    pixels = read(tmp_path / "x.png")
+    assert (pixels[:, :20] == 255).all() and (pixels[:, 20:] == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_are_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (20, 0, 40, 20))
+    image.convert(mode).save(tmp_path / "x.png")
+    pixels = read(tmp_path / "x.png")
+    assert (pixels[:, :20] == 255).all() and (pixels[:, 20:] == 0).all()
+
+
+def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
+    first, second = (Image.new("RGB", (40, 20), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
+    assert read(tmp_path / "x.gif")[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+    # What a camera stores for each orientation: the inverse of what a viewer has to do.
+    stored = {
+        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+    }[orientation]  # fmt: skip
+    image = two_colours() if stored is None else two_colours().transpose(stored)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "x.png", exif=exif)
+    assert read_size(tmp_path / "x.png") == (20, 40)
+    np.testing.assert_array_equal(read(tmp_path / "x.png"), np.asarray(two_colours()))
+
+
+def test_the_short_side_is_resized_and_the_middle_cut_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (218, 178, 3), dtype=np.uint8))
+    image.save(tmp_path / "x.png")
+    expected = np.asarray(image.resize((256, 313), Image.Resampling.BILINEAR))[44:268, 16:240]
+    got = read_image(tmp_path / "x.png", resize=256, size=(224, 224))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_a_photograph_decoded_at_reduced_scale_looks_the_same(tmp_path: Path) -> None:
+    ys, xs = np.mgrid[0:1200, 0:1600]
+    waves = [127 + 60 * np.sin(xs / 37 + i) + 60 * np.cos(ys / 29 - i) for i in range(3)]
+    image = Image.fromarray(np.stack(waves, axis=2).astype(np.uint8))
+    image.save(tmp_path / "x.jpg", quality=95)
+    got = read_image(tmp_path / "x.jpg", resize=64, size=(64, 64)).astype(int)
+    whole = np.asarray(image.resize((85, 64), Image.Resampling.BILINEAR))[:, 10:74]
+    assert np.abs(got - whole).max() <= 3
+
+
+def test_grayscale_is_grey_before_resizing(tmp_path: Path) -> None:
+    image = two_colours()
+    image.putpixel((0, 0), (255, 0, 0))
+    image.save(tmp_path / "x.png")
+    got = read_image(tmp_path / "x.png", resize=10, size=(10, 20), grayscale=True)
+    expected = image.convert("L").resize((20, 10), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(got, np.repeat(np.asarray(expected)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "tif", "webp"])
+def test_truncated_files_are_broken(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"x.{suffix}"
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(BROKEN):
+        read(path)
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.ones((20, 40), np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(ValueError, match="floating-point"):
+        read(tmp_path / "x.tif")
