@@ -1,0 +1,65 @@
+"""Recipes: learning rates over time, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbias.errors import UserError
+from pbias.training.recipe import LR_SCHEDULES, Recipe
+
+
+def test_the_learning_rate_rises_linearly_and_then_follows_the_schedule() -> None:
+    recipe = Recipe(epochs=10, lr=0.4, warmup_epochs=2, lr_schedule="cosine")
+    rates = [recipe.lr_at(epoch) for epoch in (0, 1, 2, 6, 10)]
+    assert rates == pytest.approx([0, 0.2, 0.4, 0.2, 0])
+
+
+def test_a_linear_schedule_falls_evenly() -> None:
+    recipe = Recipe(epochs=10, lr=1.0, warmup_epochs=0, lr_schedule="linear")
+    assert [recipe.lr_at(epoch) for epoch in (0, 2.5, 10)] == pytest.approx([1, 0.75, 0])
+
+
+def test_a_constant_schedule_stays() -> None:
+    recipe = Recipe(epochs=3, lr=0.1, warmup_epochs=0, lr_schedule="constant")
+    assert recipe.lr_at(0) == recipe.lr_at(2.9) == 0.1
+
+
+@given(
+    epochs=st.integers(1, 50),
+    share=st.floats(0, 1),
+    warmup=st.floats(0, 60),
+    schedule=st.sampled_from(LR_SCHEDULES),
+)
+def test_the_learning_rate_stays_between_0_and_its_highest(
+    epochs: int, share: float, warmup: float, schedule: str
+) -> None:
+    recipe = Recipe(epochs=epochs, lr=0.1, warmup_epochs=warmup, lr_schedule=schedule)
+    assert 0 <= recipe.lr_at(share * epochs) <= 0.1 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": "adamw"}, "no optimizer 'adamw'; use one of sgd, adam"),
+        ({"lr_schedule": "step"}, "no learning-rate schedule 'step'; use one of constant"),
+        ({"epochs": 0}, "0 epochs of batches of 64; both must be at least 1"),
+        ({"lr": 0.0}, "learning rate 0.0 and weight decay"),
+        ({"lr": float("nan")}, "learning rate nan"),
+        ({"weight_decay": -1.0}, "weight decay -1.0"),
+    ],
+)
+def test_what_cannot_be_trained_with_is_refused(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        Recipe().replace(**changes)
+    assert message in str(error.value)
+
+
+def test_a_recipe_survives_a_checkpoint_of_a_newer_version() -> None:
+    recipe = Recipe(epochs=3, lr=0.5, seed=7)
+    assert Recipe.from_dict({**recipe.as_dict(), "from_the_future": 1}) == recipe
+
+
+def test_changes_that_are_none_keep_what_is_there() -> None:
+    assert Recipe(lr=0.5).replace(lr=None, epochs=2) == Recipe(lr=0.5, epochs=2)
