@@ -82,7 +82,9 @@ def amplification(sums: Sums, trained: Sequence[Trained]) -> Measure:
         positives = sums.num_positive[0, 0, group.members].min(axis=0)
         row[(group.reason == "") & (positives < MIN_POSITIVES)] = TOO_FEW
     value = np.where(reason == "", share.value - base.value, np.nan)
-    return replace(share, value=value, reason=reason)
+    return replace(
+        share, value=value, reason=reason, successes=None, trials=None, sides=(share, base)
+    )
 
 
 def share_of_predicted(sums: Sums, trained: Sequence[Trained]) -> Measure:
@@ -92,7 +94,7 @@ def share_of_predicted(sums: Sums, trained: Sequence[Trained]) -> Measure:
 
 def _shares(name: str, counts: NDArray[np.int64], trained: Sequence[Trained]) -> Measure:
     """Share of a* among the rows counted in [R, 1+J, S, A], a row for each group."""
-    values, reasons, few = [], [], []
+    values, reasons, few, chosen, totals = [], [], [], [], []
     for group in trained:
         by_value = counts[:, :, group.members]
         total = by_value[:, 0].sum(axis=1)
@@ -101,8 +103,18 @@ def _shares(name: str, counts: NDArray[np.int64], trained: Sequence[Trained]) ->
         values.append(np.where(reason == "", _share(by_value, group.largest), np.nan))
         reasons.append(reason)
         few.append((total < FEW).any(axis=0))
-    rows = tuple(Row(group.group) for group in trained)
-    return Measure(name, rows, np.stack(values, 2), np.stack(reasons), np.stack(few))
+        whole = by_value[:, 0].mean(axis=0)
+        chosen.append(np.take_along_axis(whole, group.largest[None], axis=0)[0])
+        totals.append(whole.sum(axis=0))
+    return Measure(
+        name,
+        tuple(Row(group.group) for group in trained),
+        np.stack(values, axis=2),
+        np.stack(reasons),
+        np.stack(few),
+        np.stack(chosen),
+        np.stack(totals),
+    )
 
 
 def _share(counts: NDArray[np.int64], largest: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.distributions import Floats, floats
-from pbias.audit.ranking import Integers, Ranking, blocks
+from pbias.audit.ranking import Integers, Ranking, blocks, members
 
 Labels = NDArray[np.int8]
 Codes = NDArray[np.integer]
@@ -47,9 +47,26 @@ def auc_by_group(ranking: Ranking, labels_an: Labels, codes_n: Codes, num_values
     """AUC within each group value, [V, A]."""
     out = np.empty((num_values, len(labels_an)))
     for a, (order_n, run_n, y_n) in enumerate(zip(*ranking, labels_an, strict=True)):
-        placed = _place(order_n, run_n, y_n, codes_n, num_values)
-        out[:, a] = _divide(placed.sum_wins(1, placed.block_k, num_values), *placed.num_by_class)
+        out[:, a] = [
+            _auc_of_sorted(y_n[row_k], run_n[kept])
+            for row_k, kept in members(order_n, y_n, codes_n, num_values)
+        ]
     return out
+
+
+def _auc_of_sorted(y_k: Labels, run_k: NDArray[np.int32]) -> float:
+    """AUC of samples in ascending order, by the ranks of the positives; ties share their mean."""
+    positions = np.flatnonzero(y_k)
+    num = len(positions)
+    num_pairs = num * (len(y_k) - num)
+    if num_pairs == 0:
+        return np.nan
+    ranks: Floats | Integers = positions
+    if (run_k[1:] == run_k[:-1]).any():
+        mine = run_k[positions]
+        first, last = (np.searchsorted(run_k, mine, side) for side in ("left", "right"))
+        ranks = (first + last - 1) / 2
+    return float((ranks.sum() - num * (num - 1) / 2) / num_pairs)
 
 
 class _Placed(NamedTuple):

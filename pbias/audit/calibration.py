@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.distributions import Floats, floats
-from pbias.audit.ranking import Ranking, blocks
+from pbias.audit.ranking import Ranking, members
 
 NUM_BINS = 10
 _SMALLEST_BIN = 2  # rows; a variance needs two
@@ -32,19 +32,27 @@ def equal_mass_totals(
     lies in bin `10 r // n`, and equal p go with the first of them. `ranking` orders p; that of the
     logits does for sigmoids. The totals add over folds, not over group values.
     """
-    num_targets = len(p_an)
-    out = np.empty((num_folds, num_values, num_targets, NUM_BINS, 3))
+    out = np.empty((num_folds, num_values, len(p_an), NUM_BINS, 3))
     for a, (order_n, run_n, p_n, y_n) in enumerate(zip(*ranking, p_an, labels_an, strict=True)):
-        found = blocks(order_n, run_n, np.where(y_n >= 0, codes_n, -1), num_values)
-        row_k, start_k = found.row_k, found.start_b[found.block_k]
-        size_k = np.diff(found.start_b)[found.block_k]
-        bin_k = NUM_BINS * (found.first_k - start_k) // size_k
-        cell_k = (folds_n[row_k] * np.int64(num_values) + found.block_k) * NUM_BINS + bin_k
-        error_k = floats(p_n)[row_k] - y_n[row_k]
-        for moment, weights in enumerate((None, error_k, error_k**2)):
-            sums = np.bincount(cell_k, weights, num_folds * num_values * NUM_BINS)
-            out[:, :, a, :, moment] = sums.reshape(num_folds, num_values, NUM_BINS)
+        for value, (row_k, kept) in enumerate(members(order_n, y_n, codes_n, num_values)):
+            error_k = floats(p_n)[row_k] - y_n[row_k]
+            bin_k = np.repeat(np.arange(NUM_BINS), np.diff(_edges(run_n[kept])))
+            cell_k = folds_n[row_k] * NUM_BINS + bin_k
+            for moment, weights in enumerate((None, error_k, error_k**2)):
+                sums = np.bincount(cell_k, weights, num_folds * NUM_BINS)
+                out[:, value, a, :, moment] = sums.reshape(num_folds, NUM_BINS)
     return out
+
+
+def _edges(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Where the bins of samples in ascending order begin, and the end: int [11].
+
+    Bin b begins at the first r with 10 r // n = b, after the run of ties that it would cut.
+    """
+    edges = -(-np.arange(NUM_BINS + 1) * len(run_k) // NUM_BINS)
+    if len(run_k):
+        edges[1:] = np.searchsorted(run_k, run_k[edges[1:] - 1], "right")
+    return edges
 
 
 def debiased_error(totals: Floats) -> Floats:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.audit import small
 from pbias.audit.jackknife import Estimate, detectable, estimate, interval, p_value
-from pbias.audit.measures import MAX, Measure
+from pbias.audit.measures import FEW, MAX, Measure
 
 Floats = NDArray[np.float64]
 IN_REFERENCE = " in the reference"
@@ -58,7 +58,8 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     p = p_value(found) if signed else np.full_like(low, np.nan)
     if small.has_counts(measure) and measure.few.any():
         score = small.value_interval(measure, setting.level, independent=setting.independent)
-        p_small = small.value_p(measure) if setting.independent else np.full_like(p, np.nan)
+        exact = measure.few & (setting.independent and measure.name not in SIGNED)
+        p_small = small.exact_p(measure, exact, change=False)
         low, high, p = _where(measure.few, (*score, p_small), (low, high, p))
     if measure.spread is not None:
         low, high = small.spread_interval(measure, setting.level, independent=setting.independent)
@@ -68,15 +69,28 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
 
 
-def of_change(audited: Measure, reference: Measure, setting: Setting) -> Numbers:
-    """Audited less reference; p that nothing changed. Undefined where either is."""
+def of_change(
+    audited: Measure,
+    reference: Measure,
+    setting: Setting,
+    num_discordant: NDArray[np.float64] | None = None,
+) -> Numbers:
+    """Audited less reference; p that nothing changed. Undefined where either is.
+
+    `num_discordant` [S, A]: samples on which the two predict differently.
+    """
     found = estimate(audited.value, reference.value)
     low, high, p = *interval(found, setting.level), p_value(found)
     few = audited.few | reference.few
-    if small.has_pairs(audited):
+    if num_discordant is not None:
+        few = few | (num_discordant < FEW)
+    paired = small.has_pairs(audited)
+    if paired:
         few = few | small.few_discordant(audited)
-        score = small.change_interval(audited, setting.level, independent=setting.independent)
-        p_small = small.change_p(audited) if setting.independent else np.full_like(p, np.nan)
+    if small.has_counts(audited) and few.any():
+        independent = setting.independent
+        score = small.change_interval(audited, reference, setting.level, independent=independent)
+        p_small = small.exact_p(audited, few & (paired and independent), change=True)
         low, high, p = _where(few, (*score, p_small), (low, high, p))
     if audited.spread is not None or audited.name in BIASED - {"ece"}:
         low = high = p = np.full_like(low, np.nan)

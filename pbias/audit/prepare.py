@@ -50,9 +50,19 @@ def join_sides(
     )
     runs = [first, *(align(run, first) for run in audited[1:])]
     others = [align(run, first) for run in references]
-    if found > 1 and len(runs) == 1:
-        log.info("one run: run-to-run variation not assessed")
+    if found > 1:
+        _say_how_runs_vary(len(runs), len(others))
     return [Side(sample, side) for side in (runs, others) if side]
+
+
+def _say_how_runs_vary(num_audited: int, num_references: int) -> None:
+    if 1 in (num_audited, num_references) and max(num_audited, num_references) > 1:
+        log.warning(
+            "several runs against one: how the single run varies is not assessed, and intervals of "
+            "changes are too narrow; give both sides several"
+        )
+    elif num_audited == 1:
+        log.info("one run: run-to-run variation not assessed")
 
 
 def _folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]:

@@ -5,6 +5,7 @@ Shape suffixes: A targets, N samples, k the sorted samples that take part.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -75,3 +76,16 @@ def blocks(
         np.repeat(starts + lengths, lengths),
         start_b,
     )
+
+
+def members(
+    order_n: NDArray[np.int32],
+    labels_n: NDArray[np.int8],
+    codes_n: NDArray[np.integer],
+    num_values: int,
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.intp]]]:
+    """For each group value its samples of known label, ascending: which, and their positions."""
+    code_k = np.where(labels_n[order_n] >= 0, codes_n[order_n], -1)
+    for value in range(num_values):
+        kept = np.flatnonzero(code_k == value)
+        yield order_n[kept], kept

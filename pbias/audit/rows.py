@@ -75,7 +75,9 @@ class Rows:
         self.blocks.append(self._block(replace(audited, name=name), found, defined))
 
     def _changes(self, means: tuple[Measure, Measure], sides: tuple[Measure, Measure]) -> Numbers:
-        return _joined(of_change(*means, self.setting), of_change(*sides, self.setting))
+        num_discordant = self._sum(self.counts.n_discordant, sides[0])
+        each = of_change(*sides, self.setting, num_discordant)
+        return _joined(of_change(*means, self.setting), each)
 
     def table(self) -> Table:
         """All rows, in the order they were added; an attribute as a group of itself has none."""
@@ -124,9 +126,12 @@ class Rows:
         blank = np.full((len(measure.rows), 1), np.nan)
         columns = {}
         for name, source in sources.items():
-            each = np.array([source[self.members[row]].sum(axis=0) for row in measure.rows])
-            columns[name] = np.concatenate([blank, each], axis=1).ravel()
+            columns[name] = np.concatenate([blank, self._sum(source, measure)], axis=1).ravel()
         return columns
+
+    def _sum(self, counts: NDArray[Any], measure: Measure) -> NDArray[Any]:
+        """Counts by stratum, summed over the strata that each row is made of."""
+        return np.array([counts[self.members[row]].sum(axis=0) for row in measure.rows])
 
     def _left_out(
         self, defined: NDArray[np.bool_], reason: NDArray[np.object_]

@@ -1,4 +1,4 @@
-"""Metrics that need more than counts of label and prediction: AUC and interdependence.
+"""Metrics that need more than counts of label and prediction: AUC, interdependence, calibration.
 
 Shape suffixes as in measures.py.
 """
@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.auc import auc_by_group, auc_left_out
+from pbias.audit.calibration import debiased_error, equal_mass_totals
 from pbias.audit.interdependence import r_squared
 from pbias.audit.measures import FEW, Measure, Row, strata_rows, whole_and_left_out
-from pbias.audit.ranking import Ranking, rank
+from pbias.audit.ranking import Ranking
 from pbias.audit.rates import NO_NEGATIVES, NO_POSITIVES
 from pbias.audit.strata import Strata
 from pbias.files.logits import UNKNOWN
+
+MIN_KNOWN = 2
 
 
 def interdependence(grams: Sequence[NDArray[np.int64]]) -> Measure:
@@ -32,14 +35,14 @@ def interdependence(grams: Sequence[NDArray[np.int64]]) -> Measure:
 
 
 def auc(
-    logits_an: Sequence[NDArray[np.float32]],
+    rankings: Sequence[Ranking],
     labels_an: NDArray[np.int8],
     strata: Strata,
     folds: NDArray[np.intp],
     num_folds: int,
 ) -> Measure:
     """AUC of every run by stratum; undefined without positive or negative labels."""
-    value = np.stack([_one_run(rank(z), labels_an, strata, folds, num_folds) for z in logits_an])
+    value = np.stack([_one_run(r, labels_an, strata, folds, num_folds) for r in rankings])
     positive, negative = (_label_counts(labels_an == label, strata) for label in (1, 0))
     reason = np.where(negative == 0, NO_NEGATIVES, "").astype(object)
     reason[positive == 0] = NO_POSITIVES
@@ -47,6 +50,31 @@ def auc(
         if row.group:
             reason[index][reason[index] != ""] += " in group"
     return Measure("auc", strata_rows(strata), value, reason, np.minimum(positive, negative) < FEW)
+
+
+def debiased_calibration(
+    rankings: Sequence[Ranking],
+    p_an: Sequence[NDArray[np.float64]],
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> Measure:
+    """calibration_error_debiased of every run by stratum; undefined under 2 known labels.
+
+    Source: metrics.md section 4.
+    """
+    runs = []
+    for ranking, p in zip(rankings, p_an, strict=True):
+        totals = [
+            equal_mass_totals(ranking, p, labels_an, codes, num, folds, num_folds)
+            for codes, num in _codes(strata)
+        ]
+        runs.append(debiased_error(whole_and_left_out(np.concatenate(totals, axis=1))))
+    num_known = _label_counts(labels_an != UNKNOWN, strata)
+    reason = np.where(num_known < MIN_KNOWN, "fewer than 2 known labels", "").astype(object)
+    name = "calibration_error_debiased"
+    return Measure(name, strata_rows(strata), np.stack(runs), reason, num_known < FEW)
 
 
 def _one_run(

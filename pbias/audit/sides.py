@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pbias.audit import amplification, rates, scores
 from pbias.audit.measures import Measure, by_stratum
+from pbias.audit.ranking import rank
 from pbias.audit.strata import Strata
 from pbias.audit.totals import Predictions, Totals, predictions, reduce_pairs, reduce_rows
 from pbias.files.logits import Logits
@@ -57,19 +58,29 @@ class Side:
     def measures(self) -> dict[str, Measure]:
         """Every metric of one model, by name, over strata or groups."""
         s = self.sample
-        logits_an = [np.ascontiguousarray(run.logits.T) for run in self.runs]
+        rankings = [rank(run.logits.T) for run in self.runs]
+        rows = (s.labels_an, s.strata, s.folds, s.num_folds)
         found = [
             *rates.rates(self.sums),
             *rates.under_prediction(self.sums, s.train_counts),
             rates.never_predicted(self.sums),
             *rates.calibration(self.sums),
             scores.interdependence([totals.gram for totals in self.totals]),
-            scores.auc(logits_an, s.labels_an, s.strata, s.folds, s.num_folds),
-            amplification.amplification(self.sums, s.trained),
-            amplification.directional(self.sums, s.trained),
+            scores.auc(rankings, *rows),
+            scores.debiased_calibration(rankings, [each.p for each in self.predicted], *rows),
         ]
         by_name = {measure.name: measure for measure in found}
-        return by_name | {"eod": rates.equalized_odds(by_name["tpr"], by_name["fpr"], s.strata)}
+        return by_name | self._of_groups(by_name["tpr"], by_name["fpr"])
+
+    def _of_groups(self, tpr: Measure, fpr: Measure) -> dict[str, Measure]:
+        s = self.sample
+        if not s.trained:
+            return {}
+        return {
+            "bias_amplification": amplification.amplification(self.sums, s.trained),
+            "directional_ba": amplification.directional(self.sums, s.trained),
+            "eod": rates.equalized_odds(tpr, fpr, s.strata),
+        }
 
     @cached_property
     def parts(self) -> dict[str, Measure]:

@@ -8,6 +8,7 @@ clusters, one run), counts shrink by the design effect. Shapes [S, A] as in meas
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from pbias.audit.jackknife import estimate
 from pbias.audit.measures import FEW, Measure
 
 Floats = NDArray[np.float64]
+Where = tuple[NDArray[np.intp], ...]
 
 
 def has_counts(measure: Measure) -> bool:
@@ -55,17 +57,29 @@ def value_interval(measure: Measure, level: float, *, independent: bool) -> Inte
     return wilson(successes * share, trials * share, level)
 
 
-def change_interval(measure: Measure, level: float, *, independent: bool) -> Interval:
-    """Newcombe's paired interval of a change; MOVER's of the difference of two changes."""
-    if measure.sides is not None:
-        parts = [
-            (_change(m), *change_interval(m, level, independent=independent)) for m in measure.sides
-        ]
+def change_interval(
+    audited: Measure, reference: Measure, level: float, *, independent: bool
+) -> Interval:
+    """Newcombe's paired interval of a change, else that of two unpaired rates, which is wider.
+
+    MOVER's of the difference of two changes; a side that is the same in both models has none.
+    """
+    if audited.sides is not None and reference.sides is not None:
+        pairs = list(zip(audited.sides, reference.sides, strict=True))
+        if _same_counts(*pairs[1]):
+            return change_interval(*pairs[0], level, independent=independent)
+        ends = [change_interval(*pair, level, independent=independent) for pair in pairs]
+        parts = [_with_value(a, end, r) for (a, r), end in zip(pairs, ends, strict=True)]
         return mover_difference(*parts[0], *parts[1])
-    share = 1.0 if independent else _effective_share(measure)
-    table = _pairs(measure)
+    if audited.paired is None:
+        sides = [
+            _with_value(m, value_interval(m, level, independent=independent))
+            for m in (audited, reference)
+        ]
+        return mover_difference(*sides[0], *sides[1])
+    share = 1.0 if independent else _effective_share_of_change(audited, reference)
     both, audited_only, reference_only, neither = (
-        table[..., d, s] * share for d, s in ((1, 1), (0, 1), (1, 0), (0, 0))
+        audited.paired[..., d, s] * share for d, s in ((1, 1), (0, 1), (1, 0), (0, 0))
     )
     return newcombe_paired(both, audited_only, reference_only, neither, level)
 
@@ -87,30 +101,40 @@ def spread_interval(measure: Measure, level: float, *, independent: bool) -> Int
 
 
 def few_discordant(measure: Measure) -> NDArray[np.bool_]:
-    """Fewer than 10 rows on which the two models differ, or few successes or failures."""
+    """Fewer than 10 rows on which the two models differ, among those that a rate is made of."""
     if measure.sides is not None:
         return np.asarray(few_discordant(measure.sides[0]) | few_discordant(measure.sides[1]))
     table = _pairs(measure)
-    return np.asarray(measure.few | (table[..., 0, 1] + table[..., 1, 0] < FEW))
+    return np.asarray(table[..., 0, 1] + table[..., 1, 0] < FEW)
 
 
-def value_p(measure: Measure) -> Floats:
+def exact_p(measure: Measure, few: NDArray[np.bool_], *, change: bool) -> Floats:
+    """Exact p [S, A] where `few`, NaN elsewhere: of a change, else of a difference."""
+    p = np.full(few.shape, np.nan)
+    if few.any():
+        where = np.nonzero(few)
+        p[where] = (_change_p if change else _value_p)(measure, where)
+    return p
+
+
+def _value_p(measure: Measure, where: Where) -> Floats:
     """Fisher's exact p of a difference; NaN for a proportion, compared with nothing."""
     if measure.sides is None:
-        return np.full(measure.reason.shape, np.nan)
-    return _fisher(*(_counts(side) for side in measure.sides))
+        return np.full(len(where[0]), np.nan)
+    first, second = (tuple(c[where] for c in _counts(side)) for side in measure.sides)
+    return _fisher(first, second)
 
 
-def change_p(measure: Measure) -> Floats:
+def _change_p(measure: Measure, where: Where) -> Floats:
     """Exact p that nothing changed: McNemar's, or Fisher's on flips for a difference of groups.
 
     Flips in each direction are compared between the two groups; where both directions occur, the
     smaller p counts twice.
     """
     if measure.sides is None:
-        table = _pairs(measure)
+        table = _pairs(measure)[where]
         return mcnemar_exact(table[..., 0, 1], table[..., 1, 0])
-    tables = [_pairs(side) for side in measure.sides]
+    tables = [_pairs(side)[where] for side in measure.sides]
     totals = [table.sum(axis=(-2, -1)) for table in tables]
     directions = [[table[..., d, 1 - d] for table in tables] for d in (0, 1)]
     p = [_fisher(*zip(flips, totals, strict=True)) for flips in directions]
@@ -118,7 +142,7 @@ def change_p(measure: Measure) -> Floats:
     return np.asarray(np.minimum(np.minimum(*p) * np.maximum(occur, 1), 1.0))
 
 
-def _fisher(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Floats:
+def _fisher(first: Sequence[Floats], second: Sequence[Floats]) -> Floats:
     (a, n_a), (b, n_b) = first, second
     return fisher_exact(a, n_a - a, b, n_b - b)
 
@@ -134,15 +158,37 @@ def _spread(member: Measure, level: float, *, independent: bool) -> Interval:
     )
 
 
-def _effective_share(measure: Measure) -> Floats:
-    """Share of the rows that count as independent, by the errors that folds and runs show.
+def _same_counts(audited: Measure, reference: Measure) -> bool:
+    return all(
+        np.array_equal(a, r) for a, r in zip(_counts(audited), _counts(reference), strict=True)
+    )
 
-    Rows of few counts show no error of their own: they take the median of their target's others.
-    """
+
+def _effective_share(measure: Measure) -> Floats:
+    """Share of the rows of a proportion that count as independent."""
     trials = _counts(measure)[1]
     found = estimate(measure.value)
     effect = design_effect(found.se, found.value, trials)
-    effect[measure.few | (effect == 0)] = np.nan
+    return _share_of(effect, measure.few, trials)
+
+
+def _effective_share_of_change(audited: Measure, reference: Measure) -> Floats:
+    """Share of the rows of a paired change that count as independent."""
+    table = _pairs(audited)
+    trials, gained, lost = table.sum(axis=(-2, -1)), table[..., 0, 1], table[..., 1, 0]
+    n = np.where(trials > 0, trials, np.nan)
+    variance = (gained + lost - (gained - lost) ** 2 / n) / n**2
+    found = estimate(audited.value, reference.value)
+    effect = found.se**2 / np.where(variance > 0, variance, np.nan)
+    return _share_of(effect, few_discordant(audited), trials)
+
+
+def _share_of(effect: Floats, few: NDArray[np.bool_], trials: Floats) -> Floats:
+    """1 / design effect, never above 1.
+
+    Rows of few counts show no error of their own: they take the median of their target's others.
+    """
+    effect = np.where(few | (effect == 0), np.nan, effect)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows of NaN alone
         typical = np.nanmedian(effect, axis=0)
@@ -151,16 +197,14 @@ def _effective_share(measure: Measure) -> Floats:
     return np.asarray(effective_total(trials, effect) / np.where(trials > 0, trials, 1.0))
 
 
-def _with_value(measure: Measure, ends: Interval) -> tuple[Floats, Floats, Floats]:
-    return measure.value[:, 0].mean(axis=0), ends.low, ends.high
-
-
-def _change(measure: Measure) -> Floats:
-    """Change of a proportion, from its paired counts."""
-    table = _pairs(measure)
-    total = table.sum(axis=(-2, -1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((table[..., 0, 1] - table[..., 1, 0]) / total)
+def _with_value(
+    audited: Measure, ends: Interval, reference: Measure | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """A value (less that of the reference) and its ends."""
+    value = audited.value[:, 0].mean(axis=0)
+    if reference is not None:
+        value = value - reference.value[:, 0].mean(axis=0)
+    return value, ends.low, ends.high
 
 
 def _counts(measure: Measure) -> tuple[Floats, Floats]:
