@@ -125,7 +125,8 @@ def train(
             pictures, preprocess, workers=workers, cache=cache or folder(output), progress=progress
         )
     with bar("training") as progress:
-        fit(model, train_data, valid_data, recipe, device=chosen_device, progress=progress)
+        result = fit(model, train_data, valid_data, recipe, device=chosen_device, progress=progress)
+    logger.info("kept epoch %d", result.epoch + 1)
     checkpoint = Checkpoint(
         model={"name": arch, "args": {}},
         state_dict=model.state_dict(),
@@ -166,7 +167,7 @@ def _announce(
     arch: str, preprocess: Preprocess, labels: Labels, pictures: TrainingPictures
 ) -> None:
     logger.info(
-        "%s at %d px: %d targets, %d groups, %s training and %s validation images",
-        *(arch, preprocess.crop, len(labels.targets), len(labels.group_names)),
+        "%s at %d px; %d targets; groups: %s; %s images to train on, %s to validate",
+        *(arch, preprocess.crop, len(labels.targets), ", ".join(labels.group_names) or "none"),
         *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
     )

@@ -1,0 +1,145 @@
+"""`pbias predict`: logits with what is known of the images, the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pytest
+
+from pbias.files.checkpoint import load_checkpoint
+from pbias.files.logits import Logits, read_logits
+from pbias.files.manifest import read_manifest, select
+from pbias.files.provenance import sha256
+
+Run = Callable[..., CompletedProcess[str]]
+
+TRAIN = (
+    *("train", "photos/labels.csv", "--targets", "bright,red", "--groups", "male,band"),
+    *("--cluster", "person", "--epochs", "1", "--batch-size", "16", "-o", "dense.pt"),
+)
+PREDICT = ("predict", "dense.pt", "photos/labels.csv")
+
+
+@pytest.fixture
+def trained(pbias: Run, photos: Path) -> Path:
+    """`dense.pt` beside `photos`."""
+    assert pbias(*TRAIN).returncode == 0
+    return photos
+
+
+def run(pbias: Run, *options: str, out: str = "out.npz") -> Logits:
+    assert pbias(*PREDICT, *options, "-o", out).returncode == 0
+    return read_logits(out)
+
+
+def test_labels_groups_and_clusters_are_those_of_the_test_rows(pbias: Run, trained: Path) -> None:
+    logits = run(pbias)
+    manifest = read_manifest("photos/labels.csv")
+    rows = manifest.rows("test")
+    expected = select(manifest, targets=["bright", "red"], groups=["male", "band"])
+    assert logits.ids.tolist() == [manifest.ids[row] for row in rows]
+    np.testing.assert_array_equal(logits.labels, expected.labels[rows])
+    np.testing.assert_array_equal(logits.groups, expected.groups[rows])
+    assert logits.targets == ("bright", "red") and logits.group_names == ("male", "band")
+    assert logits.group_values == (("0", "1"), ("old", "young"))
+    assert logits.clusters.tolist() == [manifest.columns["person"][row] for row in rows]
+    counts = load_checkpoint("dense.pt").train_counts
+    np.testing.assert_array_equal(logits.train_counts, counts)
+
+
+def test_the_file_says_where_it_comes_from(pbias: Run, trained: Path) -> None:
+    logits = run(pbias)
+    assert logits.split == "test" and logits.activation == "sigmoid"
+    assert logits.meta["sha256"] == {
+        "model": sha256(Path("dense.pt").read_bytes()),
+        "manifest": sha256((trained / "labels.csv").read_bytes()),
+    }
+    assert logits.meta["sparsity"] == 0.0
+    assert logits.meta["recipe"]["epochs"] == 1
+    assert logits.meta["environment"]["device"] == "cpu"
+
+
+@pytest.mark.parametrize(("split", "num"), [("train", 44), ("valid", 10), ("all", 64)])
+def test_other_splits_can_be_predicted(pbias: Run, trained: Path, split: str, num: int) -> None:
+    logits = run(pbias, "--split", split)
+    assert len(logits) == num and logits.split == split
+
+
+@pytest.mark.parametrize("size", ["1", "7"])
+def test_the_batch_size_does_not_change_the_logits(pbias: Run, trained: Path, size: str) -> None:
+    whole = run(pbias, "--split", "all")
+    parts = run(pbias, "--split", "all", "--batch-size", size)
+    np.testing.assert_allclose(parts.logits, whole.logits, atol=1e-5)
+
+
+def test_the_same_command_gives_the_same_bytes(pbias: Run, trained: Path) -> None:
+    run(pbias)
+    run(pbias, "--workers", "3", out="again.npz")
+    assert Path("out.npz").read_bytes() == Path("again.npz").read_bytes()
+
+
+def test_a_manifest_of_images_alone_gives_unknown_labels(pbias: Run, trained: Path) -> None:
+    rows = [line.split(",")[0] for line in (trained / "labels.csv").read_text().splitlines()]
+    (trained / "bare.csv").write_text("\n".join(rows) + "\n")
+    done = pbias("predict", "dense.pt", "photos/bare.csv", "--split", "all", "-o", "out.npz")
+    assert done.returncode == 0
+    assert "warning: photos/bare.csv: 5 columns lacking, unknown: bright, red, male" in done.stderr
+    logits = read_logits("out.npz")
+    assert (logits.labels == -1).all() and (logits.groups == -1).all()
+    assert logits.clusters is None and logits.group_values == (("0", "1"), ("old", "young"))
+
+
+def test_a_network_trained_without_groups_predicts(pbias: Run, photos: Path) -> None:
+    pbias("train", "photos/labels.csv", "--epochs", "1", "-o", "dense.pt")
+    logits = run(pbias)
+    assert logits.group_names == () and logits.train_counts.shape == (3, 1, 1, 2)
+
+
+def test_rows_of_a_drawn_split_are_those_that_were_not_trained_on(pbias: Run, photos: Path) -> None:
+    lines = (photos / "labels.csv").read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    rows = [",".join([row[0], *row[2:]]) for row in cells]
+    (photos / "labels.csv").write_text("\n".join(rows) + "\n")
+    said = pbias(*TRAIN, "--seed", "5").stderr
+    assert "has no 'split' column; split 70/10/20 by image name" in said
+    ids = [set(run(pbias, "--split", split).ids.tolist()) for split in ("train", "valid", "test")]
+    assert sum(map(len, ids)) == len(set.union(*ids)) == 64
+
+
+def test_logits_are_those_of_the_pictures_in_the_manifest(pbias: Run, trained: Path) -> None:
+    before = run(pbias)
+    lines = (trained / "labels.csv").read_text().splitlines()
+    (trained / "labels.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    after = run(pbias)
+    assert after.ids.tolist() == before.ids.tolist()[::-1]
+    np.testing.assert_allclose(after.logits, before.logits[::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.pt", "photos/labels.csv"], "absent.pt does not exist"),
+        (["photos/labels.csv", "photos/labels.csv"], "labels.csv"),
+        (["dense.pt", "photos/labels.csv", "--split", "tset"], "has no rows of split 'tset'"),
+        (["dense.pt", "photos/labels.csv", "--image-root", "x"], "10 of 10 images"),
+        (["-", "-"], "'-' is given for more than one input"),
+    ],
+)
+def test_errors_are_one_line_and_nothing_is_written(
+    pbias: Run, trained: Path, arguments: list[str], message: str
+) -> None:
+    failed = pbias("predict", *arguments, "-o", "out.npz")
+    assert failed.returncode == 2
+    assert failed.stderr.count("error: ") == 1 and message in failed.stderr
+    assert not Path("out.npz").exists()
+
+
+def test_a_checkpoint_comes_through_a_pipe(shell: Run, pbias: Run, trained: Path) -> None:
+    run(pbias)
+    assert (
+        shell("cat dense.pt | pbias predict - photos/labels.csv -o - > piped.npz").returncode == 0
+    )
+    assert Path("piped.npz").read_bytes() == Path("out.npz").read_bytes()

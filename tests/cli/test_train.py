@@ -1,0 +1,198 @@
+"""`pbias train`: what it writes, says and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import numpy as np
+import pytest
+import torch
+
+from pbias.files.checkpoint import load_checkpoint
+from pbias.files.manifest import read_manifest, select, train_counts
+from pbias.files.provenance import sha256
+
+Run = Callable[..., CompletedProcess[str]]
+
+TRAIN = ("train", "photos/labels.csv", "--epochs", "2", "--batch-size", "16", "-o", "dense.pt")
+
+
+def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> None:
+    options = ("--groups", "male,band", "--cluster", "person", "--seed", "3", "--lr", "0.05")
+    assert pbias(*TRAIN, *options).returncode == 0
+    made = load_checkpoint("dense.pt")
+    assert made.model == {"name": "resnet_small", "args": {}}
+    assert made.targets == ["bright", "red"]
+    assert made.groups == ["male", "band"]
+    assert made.group_values == [["0", "1"], ["old", "young"]]
+    assert made.preprocess == {"size": 24, "crop": 24, "mean": [0.5] * 3, "std": [0.5] * 3}
+    assert made.data == {
+        "path": "photos/labels.csv",
+        "sha256": sha256((photos / "labels.csv").read_bytes()),
+        "image_root": None,
+        "cluster": "person",
+    }
+    assert (made.recipe["seed"], made.recipe["lr"], made.recipe["epochs"]) == (3, 0.05, 2)
+    assert (made.sparsity, made.parents) == ({}, [])
+    assert made.environment["device"] == "cpu" and "torch" in made.environment
+
+
+def test_training_counts_are_of_the_training_rows(pbias: Run, photos: Path) -> None:
+    pbias(*TRAIN, "--groups", "male,band")
+    manifest = read_manifest("photos/labels.csv")
+    labels = select(manifest, targets=None, groups=["male", "band"])
+    expected = train_counts(labels, manifest.rows("train"))
+    np.testing.assert_array_equal(load_checkpoint("dense.pt").train_counts, expected)
+
+
+def test_by_default_every_attribute_is_a_target(pbias: Run, photos: Path) -> None:
+    assert pbias(*TRAIN).returncode == 0
+    assert load_checkpoint("dense.pt").targets == ["bright", "red", "male"]
+
+
+def test_every_epoch_and_the_choices_are_said_on_standard_error(pbias: Run, photos: Path) -> None:
+    done = pbias(*TRAIN)
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("pbias: ") for line in lines)
+    assert lines[0] == "pbias: device cpu (the first of cuda, mps and cpu that is there)"
+    assert lines[1] == (
+        "pbias: resnet_small at 24 px; 3 targets; groups: none; "
+        "44 images to train on, 10 to validate"
+    )
+    assert lines[2].startswith("pbias: epoch 1 of 2: loss ")
+    assert lines[4].startswith("pbias: kept epoch ")
+
+
+def test_the_same_seed_gives_the_same_bytes_wherever_it_is_written(
+    pbias: Run, photos: Path
+) -> None:
+    pbias(*TRAIN)
+    pbias(*TRAIN[:-1], "other name.pt", "--workers", "3")
+    assert Path("dense.pt").read_bytes() == Path("other name.pt").read_bytes()
+    pbias(*TRAIN[:-1], "seed1.pt", "--seed", "1")
+    assert Path("dense.pt").read_bytes() != Path("seed1.pt").read_bytes()
+
+
+def test_large_images_get_resnet18_and_small_ones_resnet_small(pbias: Run, photos: Path) -> None:
+    said = [pbias(*TRAIN, "--epochs", "1", "--image-size", size).stderr for size in ("95", "96")]
+    assert "resnet_small at 95 px" in said[0] and "resnet18 at 96 px" in said[1]
+
+
+def test_training_starts_from_a_checkpoint_with_other_outputs(pbias: Run, photos: Path) -> None:
+    pbias(*TRAIN)
+    parent = sha256(Path("dense.pt").read_bytes())
+    done = pbias(*TRAIN[:-1], "next.pt", "--targets", "red", "--init", "dense.pt")
+    assert "dense.pt: the classifier has 3 outputs, not 1" in done.stderr
+    assert load_checkpoint("next.pt").parents == [parent]
+
+
+def test_what_was_trained_predicts_better_than_chance(pbias: Run, photos: Path) -> None:
+    said = pbias(*TRAIN, "--epochs", "12", "--targets", "bright", "--lr", "0.05").stderr
+    last = next(line for line in said.splitlines() if "epoch 12 of 12" in line)
+    assert float(last.split("valid accuracy ")[1].split(",")[0]) > 0.8
+
+
+def test_a_manifest_from_a_pipe_names_images_in_the_working_folder(
+    shell: Run, photos: Path
+) -> None:
+    command = "cd photos && pbias train - --epochs 1 -o dense.pt < labels.csv"
+    assert shell(command).returncode == 0
+    assert load_checkpoint(str(photos / "dense.pt")).data["path"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--targets", "brigt"], "no column 'brigt' (did you mean 'bright'?"),
+        (["--groups", "femal"], "no column 'femal' (did you mean 'male'?"),
+        (["--arch", "resnet_smal"], "did you mean resnet_small?"),
+        (["--optimizer", "sdg"], "no optimizer 'sdg'; use one of sgd, adam"),
+        (["--device", "cuda:77"], "no device 'cuda:77' here"),
+        (["--init", "absent.pt"], "absent.pt does not exist"),
+        (["--image-root", "elsewhere"], "44 of 44 images of photos/labels.csv are not there"),
+        (["-o", "no/such/folder.pt"], "the folder no/such does not exist"),
+        (["--lr", "1e38"], "lower the learning rate"),
+    ],
+)
+def test_errors_are_one_line_and_nothing_is_written(
+    pbias: Run, photos: Path, options: list[str], message: str
+) -> None:
+    failed = pbias(*TRAIN, *options)
+    assert failed.returncode == 2
+    errors = [line for line in failed.stderr.splitlines() if "error: " in line]
+    assert len(errors) == 1 and message in errors[0]
+    assert not list(Path().glob("*.pt"))
+
+
+def change(photos: Path, old: str, new: str) -> None:
+    path = photos / "labels.csv"
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",train,", ",test,", "has no rows of split 'train'"),
+        ("image,", "file,", "has no 'image' column"),
+        (",train,0,", ",train,-1,", "row "),
+    ],
+)
+def test_a_manifest_that_cannot_be_learned_from_is_refused(
+    pbias: Run, photos: Path, old: str, new: str, message: str
+) -> None:
+    change(photos, old, new)
+    failed = pbias(*TRAIN, "--targets", "bright")
+    assert failed.returncode == 2 and message in failed.stderr
+
+
+def test_a_broken_image_is_named(pbias: Run, photos: Path) -> None:
+    (photos / "7.png").write_bytes((photos / "7.png").read_bytes()[:400])
+    failed = pbias(*TRAIN)
+    assert failed.returncode == 2
+    assert "1 of 44 images cannot be read (first: photos/7.png: " in failed.stderr
+
+
+def test_a_target_without_known_labels_is_refused_and_a_constant_one_noted(
+    pbias: Run, photos: Path
+) -> None:
+    change(photos, ",train,0,", ",train,1,")
+    assert "all training labels are the same for bright" in pbias(*TRAIN).stderr
+    change(photos, ",train,1,", ",train,,")
+    failed = pbias(*TRAIN)
+    assert failed.returncode == 2 and "no training label of 'bright' is known" in failed.stderr
+
+
+def test_without_validation_rows_the_last_epoch_is_kept(pbias: Run, photos: Path) -> None:
+    change(photos, ",valid,", ",train,")
+    assert "the last epoch is kept" in pbias(*TRAIN).stderr
+    assert load_checkpoint("dense.pt").recipe["epochs"] == 2
+
+
+def test_an_existing_output_is_kept_with_no_clobber(pbias: Run, photos: Path) -> None:
+    Path("dense.pt").write_text("precious")
+    assert pbias(*TRAIN, "--no-clobber").returncode == 2
+    assert Path("dense.pt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(("signal", "status"), [("INT", 130), ("TERM", 143)])
+def test_an_interrupted_run_leaves_nothing(
+    shell: Run, photos: Path, signal: str, status: int
+) -> None:
+    # set -m: without job control, bash starts background commands deaf to Ctrl-C.
+    done = shell(
+        "set -m; pbias train photos/labels.csv --epochs 100000 -o dense.pt 2> photos/said &"
+        f"until grep -q 'epoch 2 of' photos/said; do sleep 0.1; done; kill -{signal} %1; wait %1"
+    )
+    assert done.returncode == status
+    assert [path.name for path in photos.parent.iterdir()] == ["photos"]
+
+
+def test_the_weights_load_into_the_plain_network(pbias: Run, photos: Path) -> None:
+    from pbias.models import build
+
+    pbias(*TRAIN)
+    content = torch.load("dense.pt", weights_only=True)
+    build("resnet_small", 3).load_state_dict(content["state_dict"])
