@@ -43,13 +43,14 @@ def trained_groups(logits: Logits, strata: Strata) -> list[Trained]:
 def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
     members = strata.values_of(group)
     num_targets, num_values = len(logits.targets), len(members)
+    itself = np.array(logits.targets) == group
     if logits.train_counts is None or group not in logits.group_names:
         return Trained(
             group,
             members,
             np.zeros(num_targets, np.intp),
             np.zeros((num_targets, num_values), bool),
-            np.full(num_targets, NO_TRAIN_COUNTS, object),
+            np.where(itself, ITSELF, NO_TRAIN_COUNTS).astype(object),
         )
     counts = logits.train_counts[:, logits.group_names.index(group), :num_values]
     total, positive = counts.sum(-1), counts[..., 1]
@@ -57,7 +58,7 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
         rate = positive / total
         overall = positive.sum(-1, keepdims=True) / total.sum(-1, keepdims=True)
     reason = _why(rate, total)
-    reason[np.array(logits.targets) == group] = ITSELF
+    reason[itself] = ITSELF
     return Trained(group, members, np.nan_to_num(rate).argmax(axis=1), rate > overall, reason)
 
 

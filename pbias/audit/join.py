@@ -67,7 +67,8 @@ def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
     if len(missing):
         raise UserError(_missing(other, to, len(missing), str(missing[0])))
     if len(other) > len(to):
-        extra = next(s for s in other.ids.tolist() if s not in set(to.ids.tolist()))
+        known = set(to.ids.tolist())
+        extra = next(sample for sample in other.ids.tolist() if sample not in known)
         raise UserError(_missing(to, other, len(other) - len(to), extra))
     return rows
 

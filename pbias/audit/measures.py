@@ -17,7 +17,9 @@ from pbias.audit.strata import Strata
 
 FEW = 10
 MAX = "max"
-NOT = "not "  # the rest of a group without a value: used in contrasts, shown nowhere
+# The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
+# apart from a value such as "not stated".
+NOT = "not\N{NO-BREAK SPACE}"
 
 
 class Row(NamedTuple):

@@ -35,7 +35,7 @@ def join_sides(
     Raises UserError where files do not fit together or a name is not known.
     """
     first = audited[0]
-    if attributes is not None:
+    if attributes:
         first = select_targets(first, attributes)
     strata = build_strata(audited[0], groups)
     _say_what_is_missing(first)

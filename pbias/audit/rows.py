@@ -17,6 +17,7 @@ from pbias.audit.exact import benjamini_hochberg
 from pbias.audit.inference import Numbers, Setting, of_change, of_value
 from pbias.audit.measures import Measure, Row, mean_over_targets
 from pbias.audit.registry import METRICS
+from pbias.errors import UserError
 from pbias.files.table import COLUMNS, Table
 
 TEXT = frozenset({
@@ -80,7 +81,15 @@ class Rows:
         return _joined(of_change(*means, self.setting), each)
 
     def table(self) -> Table:
-        """All rows, in the order they were added; an attribute as a group of itself has none."""
+        """All rows, in the order they were added; an attribute as a group of itself has none.
+
+        Raises UserError where there are none at all.
+        """
+        if not self.blocks:
+            raise UserError(
+                "the metrics asked for have no rows here; "
+                "those of a change need --ref, those of a difference --groups"
+            )
         shown = np.concatenate([block["reason"] for block in self.blocks]) != ITSELF
         columns = {}
         for name in COLUMNS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import UNKNOWN, Logits
+
+log = logging.getLogger(__name__)
 
 BINARY = ("0", "1")
 
@@ -114,11 +117,16 @@ class Strata:
 def build_strata(logits: Logits, groups: Sequence[str] | None = None) -> Strata:
     """Everyone, and each group by name: a group or target column, or `A:B` for intersections.
 
-    By default every group of the file. Raises UserError for a name that no column has.
+    By default every group of the file; one without any values is left out with a warning. Raises
+    UserError for a name that no column has.
     """
     names = logits.group_names if groups is None else groups
     everyone = Partition("", ("",), np.zeros(len(logits), np.int16))
-    return Strata((everyone, *(_partition(logits, name) for name in names)))
+    partitions = [_partition(logits, name) for name in names]
+    for partition in partitions:
+        if not partition.values:
+            log.warning("%s: nobody has a known '%s': left out", logits.path, partition.name)
+    return Strata((everyone, *(p for p in partitions if p.values)))
 
 
 def _partition(logits: Logits, name: str) -> Partition:

@@ -95,11 +95,11 @@ Verbose = Annotated[
 
 
 def names(text: str | None) -> list[str] | None:
-    """`a,b` as ['a', 'b']; None stays None.
+    """`a,b` as ['a', 'b'], each once; None stays None.
 
-    >>> names("Male, Young")
+    >>> names("Male, Young,Male")
     ['Male', 'Young']
     """
     if text is None:
         return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
