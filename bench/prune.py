@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SPARSITY = 0.95
+NUM_OUTPUTS = 40
 MIB = 2**20
 # At least so many times faster, and at most so much extra memory in MiB.
 AIMS = {"resnet50": (30, 32), "vit_l_16": (40, 40)}
@@ -122,7 +123,7 @@ def _weights(name: str) -> Weights:
     from pbias.pruning.prunable import prunable
 
     torch.manual_seed(0)
-    model = build(name, 1000)
+    model = build(name, NUM_OUTPUTS)
     weights = []
     for key, weight in prunable(model).items():
         module, _, attribute = key.rpartition(".")
@@ -172,9 +173,9 @@ def _compare_commands(name: str, runs: int, folder: Path) -> bool:
     """The whole `pbias prune --one-shot` process, and one that imports torch, loads and saves."""
     dense, pruned = str(folder / "dense.pt"), str(folder / "pruned.pt")
     save = "import sys, torch; from pbias.models import build; torch.manual_seed(0);"
-    save += "torch.save(build(sys.argv[1], 1000).state_dict(), sys.argv[2])"
+    save += "torch.save(build(sys.argv[1], 40).state_dict(), sys.argv[2])"
     subprocess.run([sys.executable, "-c", save, name, dense], check=True)
-    adopt = [sys.executable, "-m", "pbias", "prune", "-q", "--one-shot", "--sparsity"]
+    adopt = [sys.executable, "-m", "pbias", "prune", "-qq", "--one-shot", "--sparsity"]
     subprocess.run([*adopt, "0", "--arch", name, dense, "-o", dense], check=True)
     ours, plain = [], []
     for _ in range(runs):  # by turns, so that both meet the same noise

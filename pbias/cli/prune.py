@@ -20,6 +20,8 @@ from pbias.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from pbias.files.checkpoint import Checkpoint
 
 
@@ -113,9 +115,9 @@ def prune(
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
         check_output(path, no_clobber=no_clobber)
-    parent = _read(checkpoint, arch, [target for target, _ in jobs])
+    parent, model = _read(checkpoint, arch, [target for target, _ in jobs])
     if one_shot:
-        _prune_at_once(parent, jobs)
+        _prune_at_once(parent, model, jobs)
         return
     from pbias.cli.gradual import Tuning, prune_gradually
 
@@ -153,7 +155,8 @@ def _check_options(one_shot: bool, arch: str | None, tuning: Mapping[str, object
         raise UserError("--arch is for bare state dicts, which are pruned with --one-shot; add it")
 
 
-def _read(path: str, arch: str | None, sparsities: list[float]) -> Checkpoint:
+def _read(path: str, arch: str | None, sparsities: list[float]) -> tuple[Checkpoint, nn.Module]:
+    """The checkpoint and its network, which can be pruned to each of the sparsities."""
     from pbias.files.checkpoint import load_checkpoint
     from pbias.pruning.networks import adopt, network
     from pbias.pruning.one_shot import check_range, check_reachable, measure
@@ -161,18 +164,19 @@ def _read(path: str, arch: str | None, sparsities: list[float]) -> Checkpoint:
     for sparsity in sparsities:
         check_range(sparsity)
     parent = adopt(path, arch) if arch else load_checkpoint(path)
-    counts = measure(parent, network(parent))
+    model = network(parent)
+    counts = measure(parent, model)
     for sparsity in sparsities:
         check_reachable(sparsity, counts, path)
-    return parent
+    return parent, model
 
 
-def _prune_at_once(parent: Checkpoint, jobs: list[tuple[float, str]]) -> None:
+def _prune_at_once(parent: Checkpoint, model: nn.Module, jobs: list[tuple[float, str]]) -> None:
     """From low to high in place: what goes at a low sparsity goes at a higher one as well."""
     from pbias.files.checkpoint import save_checkpoint
     from pbias.pruning.one_shot import prune_at_once, report
 
     for sparsity, path in jobs:
-        child, counts = prune_at_once(parent, sparsity)
+        child, counts = prune_at_once(parent, model, sparsity)
         save_checkpoint(child, path)
         report(child, counts, path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pbias.models.initialize import initialize_convolutions
+
 # Channels and stride of the 13 pairs of depthwise and pointwise convolutions (table 1).
 PAIRS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
@@ -28,7 +30,8 @@ class MobileNetV1(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(num_in, num_outputs)
-        _initialize(self)
+        # Fan-out would count the outputs of all groups and start depthwise filters at nearly zero.
+        initialize_convolutions(self, "fan_in")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, 3, H, W] to logits [N, num_outputs]."""
@@ -43,13 +46,3 @@ def mobilenet_v1(num_outputs: int) -> MobileNetV1:
 
 def _normalized(conv: nn.Conv2d) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU(inplace=True))
-
-
-def _initialize(model: nn.Module) -> None:
-    """He initialisation, by the 9 inputs of a depthwise output and all inputs of a pointwise one.
-
-    Fan-out mode would count the outputs of all groups and start depthwise filters at nearly zero.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pbias.models.initialize import initialize_convolutions
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
@@ -85,7 +87,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(num_in, num_outputs)
-        _initialize(self)
+        initialize_convolutions(self, "fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, 3, H, W] to logits [N, num_outputs]."""
@@ -141,10 +143,3 @@ def _join(block: BasicBlock | Bottleneck, x: Tensor, y: Tensor) -> Tensor:
     shortcut = x if block.downsample is None else block.downsample(x)
     joined: Tensor = block.relu(y + shortcut)
     return joined
-
-
-def _initialize(model: nn.Module) -> None:
-    """He initialisation of convolutions, fan-out mode (He et al., ICCV 2015)."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

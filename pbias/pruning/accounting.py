@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pbias.pruning.prunable import prunable
@@ -57,7 +59,7 @@ class Account:
 
 def account(model: nn.Module, classifier: str) -> Account:
     """Count a network; `classifier` names the weight [outputs, ...] whose empty rows matter."""
-    layers = [_count(name, weight.detach()) for name, weight in prunable(model).items()]
+    layers = [_count(name, weight) for name, weight in prunable(model).items()]
     tensors = model.state_dict()
     dense_bytes = sum(tensor.nbytes for tensor in tensors.values())
     saved_bytes = sum(
@@ -69,15 +71,17 @@ def account(model: nn.Module, classifier: str) -> Account:
         num_parameters=sum(parameter.numel() for parameter in model.parameters()),
         dense_bytes=dense_bytes,
         packed_bytes=dense_bytes - saved_bytes,
-        empty_outputs=_empty_rows(tensors[classifier]).nonzero().flatten().tolist(),
+        empty_outputs=np.flatnonzero(_num_left(tensors[classifier]) == 0).tolist(),
     )
 
 
 def _count(name: str, weight: Tensor) -> Layer:
-    num_nonzero = int(weight.count_nonzero())
-    num_empty = int(_empty_rows(weight).sum())
-    return Layer(name, weight.numel(), weight.numel() - num_nonzero, len(weight), num_empty)
+    left = _num_left(weight)
+    num_zeros = weight.numel() - int(left.sum())
+    return Layer(name, weight.numel(), num_zeros, len(left), int((left == 0).sum()))
 
 
-def _empty_rows(weight: Tensor) -> Tensor:
-    return ~weight.flatten(1).any(1)
+def _num_left(weight: Tensor) -> NDArray[np.intp]:
+    """Weights that are not zero by output, the first axis; -0.0 is zero."""
+    left: NDArray[np.intp] = np.count_nonzero(weight.detach().cpu().flatten(1).numpy(), axis=1)
+    return left

@@ -13,12 +13,11 @@ from pbias.files.checkpoint import Checkpoint
 from pbias.files.provenance import environment
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
-from pbias.pruning.networks import network
 from pbias.pruning.prunable import prunable
 from pbias.pruning.selection import num_zeros, prune
 
 TIE_RULE = "lower index kept"
-MAX_LISTED = 100
+MAX_LISTED = 40
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +40,10 @@ def check_reachable(sparsity: float, counts: Account, path: str) -> None:
         )
 
 
-def prune_at_once(checkpoint: Checkpoint, sparsity: float) -> tuple[Checkpoint, Account]:
-    """Prune the weights of a checkpoint in place, without training."""
-    model = network(checkpoint)
+def prune_at_once(
+    checkpoint: Checkpoint, model: nn.Module, sparsity: float
+) -> tuple[Checkpoint, Account]:
+    """Prune the network of a checkpoint in place, without training."""
     weights = prunable(model)
     total = sum(weight.numel() for weight in weights.values())
     if sparsity > 0:

@@ -244,6 +244,7 @@ def test_a_bare_state_dict_says_how_to_make_a_checkpoint(wrapper: str, path: str
         ({"train_counts": torch.zeros(3, 2, 3, 2)}, "'train_counts' is not"),
         ({"train_counts": torch.zeros(3, 2, 2, 2, dtype=torch.int64)}, "'train_counts' is not"),
         ({"state_dict": {"w": torch.tensor([1.0, torch.nan])}}, "w holds 1 NaN among 2 weights"),
+        ({"state_dict": {"w": torch.full((3,), torch.nan, dtype=torch.bfloat16)}}, "3 NaN among 3"),
         ({"state_dict": {"w": torch.zeros(1).expand(10**12)}}, "w is not a plain tensor"),
         ({"state_dict": {"w": torch.zeros(2, 2).to_sparse()}}, "w is not a plain tensor"),
         ({"state_dict": {"w": torch.zeros(2, device="meta")}}, "w is not a plain tensor"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -152,3 +154,15 @@ def test_weights_of_another_width_name_the_shapes() -> None:
     state_dict = build("resnet_small", 4, width=8).state_dict()
     with pytest.raises(UserError, match=r"conv1\.weight has shape \[8, .* needs \[16, "):
         restore("resnet_small", 4, {}, state_dict)
+
+
+def test_restoring_is_as_quick_to_start_as_torch() -> None:
+    code = (
+        "import sys\n"
+        "from pbias.models import build, restore\n"
+        "for name in ('resnet_small', 'resnet50', 'mobilenet_v1'):\n"
+        "    restore(name, 3, {}, build(name, 3).state_dict())\n"
+        "print([name for name in ('torch._dynamo', 'torchvision') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
