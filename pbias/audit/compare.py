@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table
 
 MEANS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")
+METRICS = (*MEANS, "bias_amplification", "never_predicted")
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
@@ -23,11 +25,12 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
     where some are left out in one run or another: means over different sets cannot be compared.
     Raises UserError where the runs are not of the same samples.
     """
-    tables = [audit([run if run is runs[0] else align(run, runs[0])], (), options) for run in runs]
+    values = replace(options or Options(), metrics=METRICS, num_folds=1)
+    tables = [audit([run if run is runs[0] else align(run, runs[0])], (), values) for run in runs]
     groups = list(dict.fromkeys(tables[0].columns["group"]))[1:]
     columns: dict[str, list[Any]] = {
         "run": [Path(run.path).stem for run in runs],
-        "sparsity": [run.meta.get("sparsity") for run in runs],
+        "sparsity": [_sparsity(run) for run in runs],
     }
     for metric in MEANS:
         columns |= _means(tables, metric, "", metric)
@@ -37,6 +40,14 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
         int(sum(_values(table, "never_predicted", "").values())) for table in tables
     ]
     return Table(columns)
+
+
+def _sparsity(run: Logits) -> float | None:
+    """What the file says, for it may come from anywhere: a share of zeros, or nothing."""
+    found = run.meta.get("sparsity")
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
+        return None
+    return float(found)
 
 
 def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[str, list[Any]]:
