@@ -20,6 +20,10 @@ check: .venv/ready  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pbias.docs --check
+
+docs: .venv/ready  ## pages made from the program itself
+	$(BIN)/python -m pbias.docs
 
 bench: .venv/ready  ## side-by-side measurements
 	for script in bench/*.py; do $(BIN)/python "$$script" || exit 1; done

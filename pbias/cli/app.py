@@ -29,9 +29,20 @@ from pbias.cli import (
 )
 from pbias.errors import OutputClosed, Status, UserError
 
+STATUSES = {
+    Status.DONE: "done",
+    Status.GATE_FAILED: "a gate failed",
+    Status.USAGE: "usage or input error",
+    Status.BUG: "a bug",
+    Status.INCONCLUSIVE: "a gate is inconclusive",
+    Status.INTERRUPTED: "Ctrl-C",
+    Status.CLOSED_PIPE: "reader closed the pipe",
+    Status.TERMINATED: "terminated",
+}
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
+EXAMPLES: dict[str, tuple[str, ...]] = {}
 
 app = typer.Typer(
     name="pbias",
@@ -62,6 +73,7 @@ def _root(
 
 def add(name: str, command: Callable[..., None], *examples: str) -> None:
     """Register a command with two examples that can be pasted."""
+    EXAMPLES[name] = examples
     lines = "\n".join(f"  {example}" for example in examples)
     app.command(name, epilog=f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}")(command)
 

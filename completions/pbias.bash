@@ -1,0 +1,34 @@
+# Completions of pbias, made from its command tree by `python -m pbias.docs`.
+_pbias() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    local command=${COMP_WORDS[1]}
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        COMPREPLY=($(compgen -W "synth train prune predict metrics compare flag explain env -h --help -V --version" -- "$word"))
+        return
+    fi
+    case "$command $before" in
+        "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "metrics --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "compare -f"|"compare --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "compare --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "flag -f"|"flag --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "flag --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+    esac
+    if [[ $word == -* ]]; then
+        case $command in
+            synth) COMPREPLY=($(compgen -W "-o --output --sheet --num --size --split -s --seed --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            train) COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            prune) COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            predict) COMPREPLY=($(compgen -W "-o --output --split --image-root --batch-size --device --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            metrics) COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            compare) COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            flag) COMPREPLY=($(compgen -W "--margin --thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            explain) COMPREPLY=($(compgen -W "-q --quiet -v --verbose -h --help" -- "$word")) ;;
+            env) COMPREPLY=($(compgen -W "-q --quiet -v --verbose -h --help" -- "$word")) ;;
+        esac
+        return
+    fi
+    COMPREPLY=($(compgen -f -- "$word"))
+}
+complete -o filenames -F _pbias pbias

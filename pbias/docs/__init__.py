@@ -1,0 +1,1 @@
+"""Pages, man pages and completions, all made from the command tree."""

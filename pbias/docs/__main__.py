@@ -1,0 +1,46 @@
+"""`python -m pbias.docs [--check]`: write what is made from the program, or say what is stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pbias.docs import completions, pages
+from pbias.docs.man import man_pages
+from pbias.docs.tree import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def generated() -> dict[str, str]:
+    """Every generated file, by its path in the repository."""
+    tree = commands()
+    return {
+        "docs/metrics.md": pages.metrics_page(),
+        "docs/commands.md": pages.commands_page(tree),
+        **{f"man/{name}": text for name, text in man_pages(tree).items()},
+        "completions/pbias.bash": completions.bash(tree),
+        "completions/_pbias": completions.zsh(tree),
+        "completions/pbias.fish": completions.fish(tree),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is stale; with --check, only name it (status 1 if there is any)."""
+    files = generated()
+    stale = [name for name, text in files.items() if _read(ROOT / name) != text]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"{name} is stale; run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (ROOT / name).write_text(files[name], encoding="utf-8")
+    return 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

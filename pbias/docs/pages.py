@@ -1,0 +1,54 @@
+"""Markdown pages made from the program: metrics and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbias.audit.registry import METRICS
+from pbias.cli.app import STATUSES
+from pbias.docs.tree import Command, Parameter
+
+
+def metrics_page() -> str:
+    """Every metric, as `pbias explain` tells it."""
+    parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
+    for name, one in METRICS.items():
+        lines = {
+            "Formula": one.formula,
+            "Range": one.range,
+            "Good": one.better,
+            "Undefined": one.undefined,
+            "Labels": "needed" if one.labels else "not needed",
+            "Source": one.source,
+        }
+        listed = "\n".join(f"* {key}: {text}" for key, text in lines.items())
+        parts.append(f"## {name}\n\n{one.title[0].upper()}{one.title[1:]}.\n\n{listed}\n")
+    return "\n".join(parts)
+
+
+def commands_page(commands: Sequence[Command]) -> str:
+    """Every command with its options."""
+    parts = ["# Commands\n\nAs `pbias COMMAND -h` shows them; made by `make docs`.\n"]
+    parts += map(_command, commands)
+    statuses = "\n".join(f"| {status} | {meaning} |" for status, meaning in STATUSES.items())
+    parts.append(f"## Exit statuses\n\n| status | meaning |\n| --- | --- |\n{statuses}\n")
+    return "\n".join(parts)
+
+
+def _command(command: Command) -> str:
+    examples = "\n".join(command.examples)
+    rows = [*map(_row, command.arguments), *map(_row, command.options)]
+    head = "| option | meaning | default |\n| --- | --- | --- |"
+    table = "\n".join([head, *rows])
+    return f"## pbias {command.name}\n\n{command.summary}\n\n```\n{examples}\n```\n\n{table}\n"
+
+
+def _row(parameter: Parameter) -> str:
+    names = ", ".join(f"`{name}`" for name in parameter.names)
+    named = parameter.names[0] == parameter.metavar or not parameter.metavar
+    shown = names if named else f"{names} `{_escape(parameter.metavar)}`"
+    return f"| {shown} | {_escape(parameter.help)} | {_escape(parameter.default)} |"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
