@@ -46,7 +46,12 @@ class Tuning:
 
 
 def prune_gradually(
-    parent: Checkpoint, path: str, jobs: Sequence[tuple[float, str]], tuning: Tuning
+    parent: Checkpoint,
+    path: str,
+    jobs: Sequence[tuple[float, str]],
+    tuning: Tuning,
+    *,
+    packed: bool,
 ) -> None:
     """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
     recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
@@ -79,7 +84,7 @@ def prune_gradually(
             "epochs": list(epochs),
         }
         child, counts = pruned_checkpoint(trained, model, sparsity, how, device=describe(device))
-        save_checkpoint(child, output)
+        save_checkpoint(child, output, packed=packed)
         report(child, counts, output)
 
 

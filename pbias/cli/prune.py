@@ -86,6 +86,9 @@ def prune(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Images a batch [default: as before].")
     ] = None,
+    pack: Annotated[
+        bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
+    ] = False,
     image_root: ImageRoot = None,
     cache: Cache = None,
     seed: Seed = 0,
@@ -117,7 +120,7 @@ def prune(
         check_output(path, no_clobber=no_clobber)
     parent, model = _read(checkpoint, arch, [target for target, _ in jobs])
     if one_shot:
-        _prune_at_once(parent, model, jobs)
+        _prune_at_once(parent, model, jobs, packed=pack)
         return
     from pbias.cli.gradual import Tuning, prune_gradually
 
@@ -125,7 +128,7 @@ def prune(
         data, image_root, cache, workers, device, steps, pruning_schedule,
         {**recipe, "seed": seed},
     )  # fmt: skip
-    prune_gradually(parent, checkpoint, jobs, tuning)
+    prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
 
 
 def _jobs(sparsity: str, output: str) -> list[tuple[float, str]]:
@@ -171,12 +174,14 @@ def _read(path: str, arch: str | None, sparsities: list[float]) -> tuple[Checkpo
     return parent, model
 
 
-def _prune_at_once(parent: Checkpoint, model: nn.Module, jobs: list[tuple[float, str]]) -> None:
+def _prune_at_once(
+    parent: Checkpoint, model: nn.Module, jobs: list[tuple[float, str]], *, packed: bool
+) -> None:
     """From low to high in place: what goes at a low sparsity goes at a higher one as well."""
     from pbias.files.checkpoint import save_checkpoint
     from pbias.pruning.one_shot import prune_at_once, report
 
     for sparsity, path in jobs:
         child, counts = prune_at_once(parent, model, sparsity)
-        save_checkpoint(child, path)
+        save_checkpoint(child, path, packed=packed)
         report(child, counts, path)

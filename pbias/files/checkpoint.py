@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.files.archive import read_archive
+from pbias.files.packed import pack, unpack_all
 from pbias.files.provenance import sha256
 from pbias.files.streams import read_bytes, write_bytes
 from pbias.files.weights import check_weights, is_state_dict, own_storage
@@ -68,6 +69,7 @@ def load_checkpoint(path: str) -> Checkpoint:
             f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
             " update pbias or write the file again"
         )
+    content = {**content, "state_dict": unpack_all(content.get("state_dict"), path)}
     _check_fields(content, path)
     counts = content["train_counts"]
     fields = {name: content[name] for name in _FIELDS}
@@ -77,17 +79,23 @@ def load_checkpoint(path: str) -> Checkpoint:
     return checkpoint
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: str) -> None:
-    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes."""
-    write_bytes(path, serialize(checkpoint))
+def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
+    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes.
+
+    `packed`: tensors with zeros as a bitmask and values, which `load_checkpoint` reads as well.
+    """
+    write_bytes(path, serialize(checkpoint, packed=packed))
 
 
-def serialize(checkpoint: Checkpoint) -> bytes:
+def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
     """The bytes of a checkpoint file; equal for equal content."""
     strings: dict[str, str] = {}
     content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
     for name in _FIELDS:
         content[name] = getattr(checkpoint, name)
+    if packed:
+        state_dict = checkpoint.state_dict
+        content["state_dict"] = {name: pack(tensor) for name, tensor in state_dict.items()}
     buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
     torch.save(_plain(content, strings), buffer)
     return buffer.getvalue()
@@ -104,7 +112,7 @@ def load_state_dict_file(path: str) -> dict[str, Tensor]:
 
 def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
     """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
-    content = _unwrap(read_archive(data, path))
+    content = unpack_all(_unwrap(read_archive(data, path)), path)
     if not is_state_dict(content):
         raise UserError(
             f"{path} holds no state dict; save one with torch.save(model.state_dict(), FILE)"
@@ -195,12 +203,13 @@ def _check_content(checkpoint: Checkpoint, path: str) -> None:
 def _plain(value: object, strings: dict[str, str]) -> object:
     """`value` in one form whatever its history, so that equal content pickles to equal bytes.
 
-    Pickle writes an object that it meets again as a reference: equal strings become one object.
+    Pickle writes an object that it meets again as a reference. So equal strings become one object,
+    and a new one, as torch pickles strings of its own ("cpu") that may or may not be the same.
     """
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        return strings.setdefault(value, str(value))
+        return strings.setdefault(value, _copied(value))
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, np.ndarray):
@@ -211,3 +220,7 @@ def _plain(value: object, strings: dict[str, str]) -> object:
         return [_plain(item, strings) for item in value]
     assert isinstance(value, Mapping), f"{type(value)} has no place in a checkpoint"
     return {_plain(key, strings): _plain(item, strings) for key, item in value.items()}
+
+
+def _copied(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")

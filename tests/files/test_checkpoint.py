@@ -44,7 +44,7 @@ def _checkpoint(**changes: object) -> Checkpoint:
         recipe={"epochs": 3, "lr": 0.1},
         sparsity={},
         parents=["cd"],
-        environment={"torch": "2"},
+        environment={"torch": "2", "device": "cpu"},
     )
     return dataclasses.replace(whole, **changes)
 
