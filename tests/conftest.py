@@ -14,12 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from pbias.files.logits import Logits
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
+
+# A busy machine or a slow disk is no failure.
+settings.register_profile("any_speed", deadline=None)
+settings.load_profile("any_speed")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -44,7 +44,8 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
     members = strata.values_of(group)
     num_targets, num_values = len(logits.targets), len(members)
     itself = np.array(logits.targets) == group
-    if logits.train_counts is None or group not in logits.group_names:
+    counts = _counts_of(logits, group)
+    if counts is None:
         return Trained(
             group,
             members,
@@ -52,7 +53,7 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
             np.zeros((num_targets, num_values), bool),
             np.where(itself, ITSELF, NO_TRAIN_COUNTS).astype(object),
         )
-    counts = logits.train_counts[:, logits.group_names.index(group), :num_values]
+    counts = counts[:, :num_values]
     total, positive = counts.sum(-1), counts[..., 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = positive / total
@@ -60,6 +61,14 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
     reason = _why(rate, total)
     reason[itself] = ITSELF
     return Trained(group, members, np.nan_to_num(rate).argmax(axis=1), rate > overall, reason)
+
+
+def _counts_of(logits: Logits, group: str) -> NDArray[np.int64] | None:
+    """Training counts [A, V+1, 2] of a group; None where there are none, or 0 of a later group."""
+    if logits.train_counts is None or group not in logits.group_names:
+        return None
+    counts = logits.train_counts[:, logits.group_names.index(group)]
+    return counts if counts.any() else None
 
 
 def _why(rate: NDArray[np.float64], total: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 
@@ -15,7 +16,10 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = " ".join(record.getMessage().splitlines())
-        print(f"pbias: {LEVELS.get(record.levelno, '')}{text}", file=sys.stderr, flush=True)
+        # Closed (`2>&-`), a broken pipe or a full disk: nobody is left to tell.
+        if sys.stderr is not None:
+            with contextlib.suppress(OSError):
+                print(f"pbias: {LEVELS.get(record.levelno, '')}{text}", file=sys.stderr, flush=True)
 
 
 def start() -> None:

@@ -47,7 +47,7 @@ def flag(
     from pbias.report.flags import flag_sections
 
     check_output(output, no_clobber=no_clobber, binary=False)
-    check_sides([dense], [])
+    check_sides([dense], [], [thresholds])
     (logits,) = read_side([dense], thresholds=thresholds, probabilities=probabilities)
     table = flag_uncertain(logits, margin)
     log = logging.getLogger(__name__)

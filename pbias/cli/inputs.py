@@ -3,61 +3,83 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
+    from pbias.files.manifest import Manifest
 
 
 def expand(paths: Sequence[str]) -> list[str]:
     """Quoted globs as files, in order; a path that exists or matches nothing stays as it is."""
-    from pathlib import Path
-
     found: list[str] = []
     for path in paths:
-        matches = [] if Path(path).exists() else sorted(glob.glob(path))  # noqa: PTH207
+        matches = [] if os.path.lexists(path) else sorted(glob.glob(path))  # noqa: PTH207
         found += matches or [path]
     return found
 
 
-def check_sides(audited: Sequence[str], references: Sequence[str]) -> None:
-    """Refuse what cannot be read, and a file that is named on both sides."""
+def check_sides(
+    audited: Sequence[str], references: Sequence[str], others: Sequence[str | None] = ()
+) -> None:
+    """Refuse what cannot be read, and a run that is named twice, on one side or on both."""
     from pathlib import Path
 
     from pbias.errors import UserError
     from pbias.files.streams import check_inputs
 
-    check_inputs([*audited, *references])
-    real = {Path(path).resolve() for path in audited}
-    for path in references:
-        if Path(path).resolve() in real:
+    check_inputs([*audited, *references, *(path for path in others if path is not None)])
+    ours, theirs = ([Path(path).resolve() for path in side] for side in (audited, references))
+    for path, real in zip([*audited, *references], [*ours, *theirs], strict=True):
+        if real in ours and real in theirs:
             raise UserError(f"{path} is both audited and reference; name two different files")
+        if (ours + theirs).count(real) > 1:
+            raise UserError(f"{path} is named twice; name each run once")
+
+
+def read_labels(path: str | None, cluster: str | None) -> Manifest | None:
+    """The manifest of --labels, read once for all files."""
+    from pbias.errors import UserError
+    from pbias.files.manifest import read_manifest
+
+    if cluster is not None and path is None:
+        raise UserError("--cluster names a column of --labels; give that file too")
+    return None if path is None else read_manifest(path)
 
 
 def read_side(
     paths: Sequence[str],
     *,
     thresholds: str | None = None,
-    labels: str | None = None,
+    manifest: Manifest | None = None,
     groups: Sequence[str] | None = None,
     cluster: str | None = None,
     probabilities: bool = False,
 ) -> list[Logits]:
     """The files of one side, with thresholds and labels from elsewhere where they are given."""
+    from pbias.files.logits import as_logits, read_logits
+    from pbias.files.relabel import relabel
+
+    runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
+    if manifest is not None:
+        parts = [part for name in groups or [] for part in name.split(":")]
+        runs = [relabel(run, manifest, parts, cluster) for run in runs]
+    return runs if thresholds is None else _with_thresholds(runs, thresholds)
+
+
+def _with_thresholds(runs: Sequence[Logits], path: str) -> list[Logits]:
     from dataclasses import replace
 
     from pbias.errors import UserError
-    from pbias.files.logits import as_logits, read_logits
-    from pbias.files.relabel import relabel
     from pbias.files.thresholds import read_thresholds
 
-    if cluster is not None and labels is None:
-        raise UserError("--cluster names a column of --labels; give that file too")
-    runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
-    if labels is not None:
-        parts = sorted({part for name in groups or [] for part in name.split(":")})
-        runs = [relabel(run, labels, parts, cluster) for run in runs]
-    if thresholds is not None:
-        runs = [replace(run, thresholds=read_thresholds(thresholds, run.targets)) for run in runs]
-    return runs
+    for run in runs:
+        if run.activation == "softmax":
+            raise UserError(
+                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
+                f"threshold; leave out {path}"
+            )
+    found = read_thresholds(path)
+    return [replace(run, thresholds=found.of(run.targets)) for run in runs]

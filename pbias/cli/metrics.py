@@ -98,21 +98,21 @@ def metrics(
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
     from pbias.audit.engine import Audit, Options
     from pbias.cli.gates import check_gates, read_gates
-    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
     from pbias.report.audit import audit_sections
 
     check_output(output, no_clobber=no_clobber, binary=False)
-    gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
     paths, others = expand(audited), expand(ref or [])
-    check_sides(paths, others)
-    wanted = names(groups)
+    check_sides(paths, others, [labels, thresholds, ref_thresholds, gate_file])
+    gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
+    wanted, manifest = names(groups), read_labels(labels, cluster)
     runs, references = (
         read_side(
             side,
             thresholds=file,
-            labels=labels,
+            manifest=manifest,
             groups=wanted,
             cluster=cluster,
             probabilities=probabilities,

@@ -20,7 +20,7 @@ def chosen(output: str, asked: Format) -> Format:
     if asked is not Format.AUTO:
         return asked
     if output == "-":
-        return Format.TABLE if sys.stdout.isatty() else Format.CSV
+        return Format.TABLE if _terminal(output) else Format.CSV
     suffix = output[output.rfind(".") :] if "." in output else ""
     return SUFFIXES.get(suffix, Format.CSV)
 
@@ -61,4 +61,8 @@ def _colored(output: str, color: Color) -> bool:
         return color is Color.ALWAYS
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (output == "-" and sys.stdout.isatty())
+    return bool(os.environ.get("FORCE_COLOR")) or _terminal(output)
+
+
+def _terminal(output: str) -> bool:
+    return output == "-" and sys.stdout is not None and sys.stdout.isatty()

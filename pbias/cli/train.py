@@ -111,7 +111,9 @@ def train(
     )  # fmt: skip
     chosen_device = choose_device(device)
     manifest = read_manifest(labels, image_root=image_root)
-    chosen = select(manifest, targets=names(targets), groups=names(groups) or (), cluster=cluster)
+    chosen = select(
+        manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
+    )
     with bar("checking images") as progress:
         pictures = find_training_pictures(manifest, chosen, workers=workers, progress=progress)
     preprocess = _preprocess(image_size, pictures)

@@ -122,13 +122,15 @@ def select(
 ) -> Labels:
     """Labels of `targets`, values of `groups` and names of clusters, as codes, row by row.
 
-    `targets` None or empty: every attribute that is no group. The values of a group are sorted,
+    `targets` None: every attribute that is no group. The values of a group are sorted,
     numbers by value; those of an attribute are "0" and "1". `group_values` fixes them instead:
     another value is unknown, with a warning. A column that is missing, or a target that is no
     column of 0 and 1, is a UserError; unless `strict`, a missing one is unknown, with a warning.
     """
     groups = list(dict.fromkeys(groups))
-    targets = list(dict.fromkeys(targets or _default_targets(manifest, groups)))
+    if targets is None:
+        targets = _default_targets(manifest, groups)
+    targets = list(dict.fromkeys(targets))
     table = _columns(manifest, [*targets, *groups, *([cluster] if cluster else [])], strict)
     labels = np.full((len(manifest.ids), len(targets)), UNKNOWN, np.int8)
     for index, name in enumerate(targets):

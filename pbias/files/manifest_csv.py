@@ -68,10 +68,13 @@ def check_ids(path: str, ids: list[str]) -> None:
     """Refuse ids that occur twice, are empty, or leave the image folder."""
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
-        number, name = next((i, x) for i, x in enumerate(ids, 1) if x in seen or seen.add(x))
-        raise UserError(
-            f"{path}, row {number}: image '{name}' is listed a second time; keep one row of each"
-        )
+        for number, name in enumerate(ids, 1):
+            if name in seen:
+                raise UserError(
+                    f"{path}, row {number}: image '{name}' is listed a second time; "
+                    "keep one row of each"
+                )
+            seen.add(name)
     for number, name in enumerate(ids, 1):
         if not name or name[0] == "/" or (".." in name and ".." in PurePosixPath(name).parts):
             what = f"image '{name}' leads out of the image folder" if name else "no image is named"

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
-from pbias.files.streams import STDIO, check_inputs, read_bytes
+from pbias.files.streams import STDIO, check_inputs, is_regular, read_bytes
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
 # What numpy lets through when the text of a header is no Python literal, or a very deep one.
@@ -36,14 +36,15 @@ class Member(NamedTuple):
 
 
 class Npz:
-    """An open archive; `path` may be `-`, which is buffered, for archives need seeking."""
+    """An open archive; `-` and pipes are buffered, for archives need seeking."""
 
     def __init__(self, path: str) -> None:
         """Open the archive and read every header; raises UserError naming what is wrong."""
         self.path = path
         check_inputs([path])
         try:
-            source: Any = io.BytesIO(read_bytes(path)) if path == STDIO else path
+            whole = path == STDIO or not is_regular(path)
+            source: Any = io.BytesIO(read_bytes(path)) if whole else path
             self._zip = zipfile.ZipFile(source)
             self.members = {
                 info.filename.removesuffix(".npy"): self._header(info)

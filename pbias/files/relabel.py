@@ -6,50 +6,80 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits
-from pbias.files.manifest import read_manifest, select
+from pbias.files.manifest import Labels, Manifest, select
 
 
 def relabel(
-    logits: Logits, path: str, groups: Sequence[str] | None = None, cluster: str | None = None
+    logits: Logits, manifest: Manifest, groups: Sequence[str] = (), cluster: str | None = None
 ) -> Logits:
-    """`logits` with the labels, the groups and the clusters that the manifest at `path` has.
+    """`logits` with the labels, the groups and the clusters that the manifest has.
 
-    Targets that are columns there take their labels from it; `groups` are added to (or replace)
-    those of the file. Raises UserError where the file has no ids, or an id is not in the manifest.
+    Targets that are columns there take their labels from it; `groups` that are columns there are
+    added to (or replace) those of the file, which keep what is known of them in training. Raises
+    UserError where the file has no ids, or an id is not in the manifest.
     """
+    rows = _rows(logits, manifest)
+    targets = [name for name in logits.targets if name in manifest.columns]
+    added = [name for name in dict.fromkeys(groups) if name in manifest.columns]
+    found = select(manifest, targets=targets, groups=added, cluster=cluster)
+    labels = logits.labels.copy()
+    labels[:, [logits.targets.index(name) for name in targets]] = found.labels[rows]
+    with_groups = _with_groups(logits, found, rows)
+    clusters = logits.clusters if found.clusters is None else np.array(found.clusters)[rows]
+    return replace(with_groups, labels=labels, clusters=clusters)
+
+
+def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
+    """Where each sample is in the manifest."""
     if logits.ids is None:
         raise UserError(f"{logits.path} has no ids to find labels by; save the array 'ids' too")
-    manifest = read_manifest(path)
+    ids = logits.ids.tolist()
     place = {name: row for row, name in enumerate(manifest.ids)}
-    missing = [name for name in logits.ids.tolist() if name not in place]
+    missing = [name for name in ids if name not in place]
     if missing:
         raise UserError(
-            f"{path} lacks {len(missing)} of the {len(logits)} ids of {logits.path} "
+            f"{manifest.path} lacks {len(missing)} of the {len(ids)} ids of {logits.path} "
             f"(first: {missing[0]}); is it the manifest that was predicted?"
         )
-    rows = np.array([place[name] for name in logits.ids.tolist()])
-    targets = [name for name in logits.targets if name in manifest.columns]
-    added = [name for name in groups or [] if name in manifest.columns]
-    chosen = select(manifest, targets=targets or None, groups=added, cluster=cluster)
-    labels = logits.labels.copy()
-    for index, name in enumerate(chosen.targets if targets else []):
-        labels[:, logits.targets.index(name)] = chosen.labels[rows, index]
-    kept = [i for i, name in enumerate(logits.group_names) if name not in added]
-    clusters = logits.clusters
-    if chosen.clusters is not None:
-        clusters = np.array(chosen.clusters)[rows]
+    return np.array([place[name] for name in ids], np.intp)
+
+
+def _with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits:
+    """The groups of the file that are not replaced, then those that are found."""
+    kept = [i for i, name in enumerate(logits.group_names) if name not in found.group_names]
+    names = (*(logits.group_names[i] for i in kept), *found.group_names)
+    values = (*(logits.group_values[i] for i in kept), *map(tuple, found.group_values))
     return replace(
         logits,
-        labels=labels,
-        groups=np.concatenate([logits.groups[:, kept], chosen.groups[rows]], axis=1),
-        group_names=(*(logits.group_names[i] for i in kept), *added),
-        group_values=(
-            *(logits.group_values[i] for i in kept),
-            *(tuple(values) for values in chosen.group_values),
-        ),
-        clusters=clusters,
-        train_counts=None if added else logits.train_counts,
+        groups=np.concatenate([logits.groups[:, kept], found.groups[rows]], axis=1),
+        group_names=names,
+        group_values=values,
+        train_counts=_train_counts(logits, names, values),
     )
+
+
+def _train_counts(
+    logits: Logits, names: Sequence[str], values: Sequence[tuple[str, ...]]
+) -> NDArray[np.int64] | None:
+    """Training counts in the layout of these groups; 0 for groups and values that were not there.
+
+    Layout: architecture.md, "Logits".
+    """
+    old = logits.train_counts
+    if old is None:
+        return None
+    counts = np.zeros((len(old), len(names) + 1, max(map(len, values), default=0) + 1, 2), np.int64)
+    counts[:, -1, -1] = old[:, -1, -1]
+    for new, name in enumerate(names):
+        if name in logits.group_names:
+            group = logits.group_names.index(name)
+            known = logits.group_values[group]
+            counts[:, new, -1] = old[:, group, -1]
+            for code, value in enumerate(values[new]):
+                if value in known:
+                    counts[:, new, code] = old[:, group, known.index(value)]
+    return counts

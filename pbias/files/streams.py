@@ -25,14 +25,20 @@ def read_bytes(path: str) -> bytes:
 
 
 def _read_stdin() -> bytes:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UserError("standard input is a terminal; pipe a file into '-' or name one")
+    _check_stdin()
     data = sys.stdin.buffer.read()
     if not data:
         raise UserError(
             "standard input is empty; did the command before this one in the pipe fail?"
         )
     return data
+
+
+def _check_stdin() -> None:
+    if sys.stdin is None:
+        raise UserError("standard input is closed; pipe a file into '-' or name one")
+    if sys.stdin.isatty():
+        raise UserError("standard input is a terminal; pipe a file into '-' or name one")
 
 
 def check_inputs(paths: Sequence[str]) -> None:
@@ -43,31 +49,54 @@ def check_inputs(paths: Sequence[str]) -> None:
         )
     for path in paths:
         if path == STDIO:
-            if sys.stdin is None or sys.stdin.isatty():
-                raise UserError("standard input is a terminal; pipe a file into '-' or name one")
-        elif not os.access(path, os.R_OK) or Path(path).is_dir():
-            what = "is a folder" if Path(path).is_dir() else "does not exist or is not readable"
-            raise UserError(f"{path} {what}; check the path")
+            _check_stdin()
+        elif stat.S_ISDIR(_mode(Path(path))):
+            raise UserError(f"{path} is a folder; name a file in it")
+        elif not os.access(path, os.R_OK):
+            raise UserError(f"{path} does not exist or is not readable; check the path")
+
+
+def is_regular(path: str) -> bool:
+    """Whether a path names a file that can be read from any place, unlike a pipe."""
+    return stat.S_ISREG(_mode(Path(path)))
 
 
 def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) -> None:
     """Refuse an output that could not be written, before any long work."""
     if path == STDIO:
-        if binary and sys.stdout.isatty():
-            raise UserError("standard output is a terminal; redirect it or name a file with -o")
+        _check_stdout(binary)
         return
-    target = Path(path)
-    if target.is_dir():
+    target = _resolve(Path(path))
+    _check_name(path, target)
+    mode = _mode(target)
+    if stat.S_ISDIR(mode):
         raise UserError(f"{path} is a folder; name a file in it with -o")
-    if _in_place(target):
+    if _in_place(mode):
         return
-    if no_clobber and target.exists():
+    if no_clobber and mode:
         raise UserError(f"{path} exists and --no-clobber is given; name another output")
-    folder = _resolve(target).parent
-    if not folder.is_dir():
+    folder = target.parent
+    if not stat.S_ISDIR(_mode(folder)):
         raise UserError(f"the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
         raise UserError(f"the folder {folder} is not writable; name another output")
+
+
+def _check_name(path: str, target: Path) -> None:
+    """Refuse what no file can be called, such as a name that is too long."""
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}; name another output") from error
+
+
+def _check_stdout(binary: bool) -> None:
+    if sys.stdout is None:
+        raise UserError("standard output is closed; redirect it or name a file with -o")
+    if binary and sys.stdout.isatty():
+        raise UserError("standard output is a terminal; redirect it or name a file with -o")
 
 
 def write_bytes(path: str, data: bytes) -> None:
@@ -80,13 +109,13 @@ def write_bytes(path: str, data: bytes) -> None:
     if path == STDIO:
         _write_stdout(data)
         return
-    target = Path(path)
+    target = _resolve(Path(path))
     try:
-        if _in_place(target):
+        if _in_place(_mode(target)):
             with target.open("wb") as file:
                 file.write(data)
         else:
-            _replace(_resolve(target), data)
+            _replace(target, data)
     except BrokenPipeError as error:
         raise OutputClosed from error
     except OSError as error:
@@ -96,8 +125,8 @@ def write_bytes(path: str, data: bytes) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """`write_bytes` for text: UTF-8, `\\n` as it is."""
-    write_bytes(path, text.encode("utf-8"))
+    """`write_bytes` for text in UTF-8, line ends as they are; what is no Unicode is escaped."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def reason(error: OSError) -> str:
@@ -121,37 +150,43 @@ def _write_stdout(data: bytes) -> None:
         ) from error
 
 
-def _in_place(target: Path) -> bool:
-    """Devices, FIFOs and sockets cannot be replaced by a rename."""
+def _mode(path: Path) -> int:
+    """Kind and permissions; 0 where there is nothing, or nothing that a path can name."""
     try:
-        mode = target.stat().st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _in_place(mode: int) -> bool:
+    """Devices, FIFOs and sockets cannot be replaced by a rename."""
+    return bool(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _resolve(target: Path) -> Path:
-    return target.resolve() if target.is_symlink() else target
+    """Where a symlink leads: that file is replaced, not the link."""
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 
 def _replace(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    # Not named after the target, whose name may be as long as names can be.
+    handle, name = tempfile.mkstemp(prefix=".pbias-", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_mode(target))
+        temporary.chmod(_permissions(target))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _mode(target: Path) -> int:
-    if target.exists():
-        return stat.S_IMODE(target.stat().st_mode)
+def _permissions(target: Path) -> int:
+    if mode := _mode(target):
+        return stat.S_IMODE(mode)
     umask = os.umask(0)
     os.umask(umask)
     return 0o666 & ~umask

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,12 +42,25 @@ class Table:
 
 def to_csv(table: Table) -> str:
     """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
     cells = [[_cell(value) for value in column] for column in table.columns.values()]
-    writer.writerows(zip(*cells, strict=True))
-    return buffer.getvalue()
+    return csv_text(table.columns, zip(*cells, strict=True))
+
+
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A header and rows of text as RFC 4180 with `\\n` between lines."""
+    lines = _Lines()
+    # The line end of the RFC, for the module quotes the characters of its line end, and no others.
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """What csv.writer writes to, one line a call."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def to_json(table: Table, **header: Any) -> str:

@@ -5,43 +5,61 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.streams import read_bytes, write_text
+from pbias.files.table import csv_text
 
 COLUMNS = ["attribute", "threshold"]
 
 
-def read_thresholds(path: str, targets: Sequence[str]) -> NDArray[np.float64]:
-    """The logit threshold of each target, float64 [A]; inf: never predicted, -inf: always.
+@dataclass(frozen=True)
+class Thresholds:
+    """Logit thresholds by attribute; inf: never predicted, -inf: always."""
 
-    Raises UserError for a missing column or target, a number that is none, or a target twice.
+    path: str
+    values: Mapping[str, float]
+
+    def of(self, targets: Sequence[str]) -> NDArray[np.float64]:
+        """The threshold of each target, float64 [A]; raises UserError where one is missing."""
+        missing = [name for name in targets if name not in self.values]
+        if missing:
+            raise UserError(
+                f"{self.path} has no threshold for {len(missing)} of {len(targets)} attributes "
+                f"(first: {missing[0]}); add a line for each"
+            )
+        return np.array([self.values[name] for name in targets], np.float64)
+
+
+def read_thresholds(path: str) -> Thresholds:
+    """Read a threshold file; `-` is standard input.
+
+    Raises UserError for a missing column, a number that is none, or an attribute twice.
     """
     try:
-        lines = list(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig"))))
+        text = io.StringIO(read_bytes(path).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, strict=True)
+        lines = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one") from error
+    if not set(COLUMNS) <= set(reader.fieldnames or ()):
+        raise UserError(f"{path} needs the columns {' and '.join(COLUMNS)}; add a header line")
     found: dict[str, float] = {}
     for number, line in enumerate(lines, start=2):
         name, threshold = _entry(path, number, line)
         if name in found:
             raise UserError(f"{path}, line {number}: '{name}' stands there twice; remove one")
         found[name] = threshold
-    missing = [name for name in targets if name not in found]
-    if missing:
-        raise UserError(
-            f"{path} has no threshold for {len(missing)} of {len(targets)} attributes "
-            f"(first: {missing[0]}); add a line for each"
-        )
-    return np.array([found[name] for name in targets])
+    return Thresholds(path, found)
 
 
 def _entry(path: str, number: int, line: Mapping[str, str]) -> tuple[str, float]:
-    if any(line.get(column) is None for column in COLUMNS):
-        raise UserError(f"{path}, line {number}: needs the columns {' and '.join(COLUMNS)}")
+    if any(line[column] is None for column in COLUMNS):
+        raise UserError(f"{path}, line {number} is too short; give attribute and threshold")
     try:
         threshold = float(line["threshold"])
     except ValueError:
@@ -56,8 +74,5 @@ def _entry(path: str, number: int, line: Mapping[str, str]) -> tuple[str, float]
 
 def write_thresholds(path: str, thresholds: Mapping[str, float]) -> None:
     """Write one line a target, in full precision."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows((name, repr(float(value))) for name, value in thresholds.items())
-    write_text(path, buffer.getvalue())
+    rows = ((name, repr(float(value))) for name, value in thresholds.items())
+    write_text(path, csv_text(COLUMNS, rows))

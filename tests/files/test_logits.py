@@ -79,9 +79,7 @@ def test_everything_that_is_written_is_read(file: str, make_logits: MakeLogits) 
 
 
 NAMES = st.lists(st.text("aB_é名 ,\"'", min_size=1, max_size=6), unique=True, max_size=3)
-ON_DISK = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ON_DISK = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ON_DISK

@@ -208,7 +208,7 @@ def arrays_or_user_error(file: Path, data: bytes) -> None:
             assert "\n" not in str(error)
 
 
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 EDITS = st.lists(
     st.tuples(st.integers(0, len(HEADER)), st.text("{}()[],:'\"\\ \n0179-eLfU<>V|.#", max_size=3)),
     min_size=1,
