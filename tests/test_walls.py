@@ -1,0 +1,114 @@
+"""The walls between the rooms: imports point one way, and the light ones stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbias.cli.app import app
+
+REPO = Path(__file__).resolve().parent.parent
+ROOMS: dict[str, set[str]] = {
+    "docs": {"cli", "audit", "report", "files"},
+    "cli": {"training", "pruning", "audit", "report", "data", "models", "files"},
+    "training": {"data", "models", "files"},
+    "pruning": {"data", "models", "files"},
+    "audit": {"files"},
+    "report": {"files"},
+    "data": {"files", "models"},
+    "models": {"files"},
+    "files": set(),
+}
+FOLDERS = sorted(path.parent.name for path in REPO.glob("pbias/*/__init__.py"))
+HEAVY = {"numpy", "torch", "torchvision", "pandas", "rich", "PIL"}
+COMMANDS = [command.name for command in app.registered_commands]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports anywhere, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(name: str) -> str:
+    """The room of a dotted name; `` for what is no room, such as pbias.errors."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "pbias" and parts[1:] and parts[1] in ROOMS else ""
+
+
+def test_there_is_a_rule_for_every_room() -> None:
+    assert len(FOLDERS) >= 8 and set(FOLDERS) <= set(ROOMS)
+
+
+@pytest.mark.parametrize("own", FOLDERS)
+def test_imports_point_one_way(own: str) -> None:
+    for path in sorted((REPO / "pbias" / own).rglob("*.py")):
+        others = {room(name) for name in imports(path)} - {"", own}
+        assert others <= ROOMS[own], f"{path.relative_to(REPO)} imports {others - ROOMS[own]}"
+
+
+def test_the_way_leads_down() -> None:
+    """No room can be reached from itself."""
+    for start in ROOMS:
+        reached, ahead = set(), set(ROOMS[start])
+        while ahead:
+            reached |= ahead
+            ahead = set().union(*(ROOMS[name] for name in ahead)) - reached
+        assert start not in reached
+
+
+def test_errors_import_nothing_of_the_house() -> None:
+    assert not [name for name in imports(REPO / "pbias" / "errors.py") if "pbias" in name]
+
+
+REPORT = """
+import sys
+def report(step):
+    tops = {name.partition('.')[0] for name in sys.modules} - {'__main__', 'pbias'}
+    print(f"{step}:", *sorted(tops - set(sys.stdlib_module_names)))
+"""
+HELP = """
+from pbias.cli.app import app
+for name in {names}:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        app([*name.split(), '-h'], prog_name='pbias', standalone_mode=False)
+    assert 'Usage' in out.getvalue()
+    report(name)
+"""
+
+
+def loaded_after(code: str) -> dict[str, set[str]]:
+    """Packages that are loaded at each `report(step)` of a program, but for the library's."""
+    program = [sys.executable, "-c", f"import contextlib, io\n{REPORT}\n{code}"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=REPO)
+    lines = (line.partition(":") for line in done.stdout.splitlines())
+    return {step: set(names.split()) for step, _, names in lines}
+
+
+def test_the_audit_imports_numpy_and_the_standard_library_alone() -> None:
+    modules = [path.stem for path in (REPO / "pbias" / "audit").glob("[!_]*.py")]
+    lines = [f"import pbias.audit.{name}" for name in modules]
+    loaded = loaded_after("\n".join(["report('before')", *lines, "report('after')"]))
+    assert len(modules) > 10 and loaded["after"] - loaded["before"] == {"numpy"}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = loaded_after(HELP.format(names=["", *COMMANDS]))
+    assert loaded.keys() == {"", *COMMANDS} >= {"", "metrics", "compare", "flag", "train"}
+    for command, packages in loaded.items():
+        assert not packages & HEAVY, f"pbias {command} -h loads {packages & HEAVY}"
+
+
+def test_the_version_imports_nothing_heavy() -> None:
+    code = "from pbias.cli.app import app\napp(['-V'], standalone_mode=False)\nreport('version')"
+    assert not loaded_after(code)["version"] & HEAVY
