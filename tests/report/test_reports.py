@@ -1,0 +1,164 @@
+"""What the tables say to people: headline first, the largest changes, what is undefined and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbias.audit.compare import compare
+from pbias.audit.engine import Options, audit
+from pbias.audit.flags import flag_uncertain
+from pbias.files.logits import Logits
+from pbias.files.table import Table
+from pbias.report.audit import audit_sections
+from pbias.report.compare import compare_sections
+from pbias.report.flags import flag_sections
+from pbias.report.markdown import render_markdown
+from pbias.report.sections import Section
+from pbias.report.terminal import render_terminal
+
+MakeLogits = Callable[..., Logits]
+NEVER_HATS = np.array([0.0, np.inf, 0.0])
+
+
+@pytest.fixture(scope="module")
+def pair(make_logits: MakeLogits) -> tuple[Logits, Logits]:
+    worse = make_logits(num=300, noise=2.0, thresholds=NEVER_HATS, path="s99.npz")
+    return worse, make_logits(num=300, path="dense.npz")
+
+
+@pytest.fixture(scope="module")
+def table(pair: tuple[Logits, Logits]) -> Table:
+    return audit([pair[0]], [pair[1]])
+
+
+def find(sections: list[Section], title: str) -> Section:
+    (section,) = [section for section in sections if title in section.title]
+    return section
+
+
+def everything(sections: list[Section]) -> str:
+    return render_markdown(sections) + render_terminal(sections, color=False)
+
+
+@pytest.fixture(scope="module")
+def sections(table: Table) -> list[Section]:
+    return audit_sections(table)
+
+
+def test_means_come_first_and_what_is_undefined_near_the_end(sections: list[Section]) -> None:
+    titles = [section.title for section in sections]
+    assert titles[0].startswith("Means over attributes")
+    assert titles.index("Undefined, and why") >= len(titles) - 2
+
+
+def test_every_headline_is_the_mean_of_the_table(table: Table, sections: list[Section]) -> None:
+    rows = {row[0]: row for row in sections[0].rows}
+    for metric in ("accuracy", "auc", "uncertainty", "tcb", "interdependence"):
+        (mean,) = table.where(metric=metric, attribute="", group="")
+        _, reference, audited, change, _ = rows[metric.replace("_", " ")]
+        assert reference == f"{mean['reference']:.3f}" and audited == f"{mean['value']:.3f}"
+        assert change.startswith(f"{mean['change']:+.3f}")
+
+
+def test_a_mean_says_over_how_many_attributes(sections: list[Section]) -> None:
+    over = {row[0]: row[-1] for row in sections[0].rows}
+    assert over["accuracy"] == "all" and over["interdependence"] == "2 of 3"
+
+
+def test_attributes_never_predicted_are_named(sections: list[Section]) -> None:
+    assert sections[0].notes == ["Never predicted (1): Wearing_Hat"]
+
+
+def test_the_largest_changes_of_amplification_come_first(
+    table: Table, sections: list[Section]
+) -> None:
+    rows = table.where(metric="bias_amplification", group="Male", contrast="")
+    changes = {r["attribute"]: r["change"] for r in rows if r["attribute"]}
+    known = [name for name, change in changes.items() if change == change]
+    expected = sorted(known, key=lambda name: -abs(changes[name]))
+    assert [row[0] for row in find(sections, "Male: bias amplification").rows] == expected
+
+
+def test_every_group_has_its_sections(sections: list[Section]) -> None:
+    for group in ("Male", "Skin"):
+        assert sum(section.title.startswith(f"{group}: ") for section in sections) == 2
+
+
+def test_what_is_undefined_stands_under_its_reason(table: Table, sections: list[Section]) -> None:
+    section = find(sections, "Undefined, and why")
+    reasons = {row[0] for row in section.rows}
+    undefined = {r["reason"] for r in table.records() if r["status"] == "undefined"}
+    assert {"never predicted", "never predicted in group", "constant predictions"} <= reasons
+    assert reasons <= undefined
+    assert all("Wearing_Hat" in row[-1] for row in section.rows if "never" in row[0])
+
+
+def test_without_a_reference_values_take_the_place_of_changes(pair: tuple[Logits, Logits]) -> None:
+    sections = audit_sections(audit([pair[1]]))
+    assert sections[0].title == "Means over attributes"
+    assert "change" not in sections[0].header
+    assert "largest values" in find(sections, "Male: bias amplification").title
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"groups": []},
+        {"metrics": ["accuracy"]},
+        {"metrics": ["bias_amplification"]},
+        {"metrics": ["did_tpr"]},
+        {"metrics": ["churn"], "groups": []},
+        {"groups": ["Male:Skin", "Young"]},
+        {"attributes": ["Wearing_Hat"]},
+        {"num_folds": 1},
+    ],
+)
+def test_any_selection_can_be_shown(pair: tuple[Logits, Logits], options: dict[str, Any]) -> None:
+    table = audit([pair[0]], [pair[1]], Options(**options))
+    assert "###" in everything(audit_sections(table))
+
+
+def test_nothing_is_called_nan(
+    table: Table, sections: list[Section], pair: tuple[Logits, Logits]
+) -> None:
+    bare = replace(pair[0], train_counts=None, labels=np.full_like(pair[0].labels, -1))
+    runs = compare_sections(compare([bare, replace(bare, path="b.npz")]))
+    for text in map(everything, (sections, audit_sections(audit([bare])), runs)):
+        assert not re.search(r"\bnan\b|None", text)
+
+
+def test_runs_side_by_side(pair: tuple[Logits, Logits]) -> None:
+    sparse = replace(pair[0], meta={"sparsity": 0.995})
+    table = compare([pair[1], sparse])
+    (section,) = compare_sections(table)
+    assert section.header[:3] == ["run", "sparsity", "accuracy"] and "BA Skin" in section.header
+    assert [row[:2] for row in section.rows] == [["dense", "-"], ["s99", "99.5%"]]
+    assert section.rows[0][2] == f"{table.columns['accuracy'][0]:.3f}"
+    assert section.rows[1][-1] == "1"
+
+
+def test_runs_say_over_how_many_attributes_means_run(pair: tuple[Logits, Logits]) -> None:
+    (section,) = compare_sections(compare(list(pair)))
+    (note,) = section.notes
+    assert note.startswith("Means over the attributes defined in all runs: 3 of them")
+    assert "interdep. over 2" in note
+
+
+def test_flags_show_the_first_and_count_the_rest(pair: tuple[Logits, Logits]) -> None:
+    table = flag_uncertain(pair[1])
+    (section,) = flag_sections(table)
+    assert len(section.rows) == 20 and str(len(table)) in section.title
+    assert section.rows[0][0] == table.columns["id"][0]
+    assert section.notes == [f"and {len(table) - 20} more: -o flags.csv writes all"]
+
+
+def test_no_flags_are_no_rows(pair: tuple[Logits, Logits]) -> None:
+    (section,) = flag_sections(flag_uncertain(pair[1], 0.0))
+    assert section.rows == section.notes == []
+    assert everything([section])
