@@ -37,7 +37,8 @@ def draw_beard(canvas: Canvas, face: Face, skin: Array, hair: Array) -> None:
         layer = canvas.layer(canvas.face(GOATEE + (0, chin_y(face))))
         _paint(canvas, face, layer, color, 1.05 * goatee)
     if sideburns > 0:
-        _paint(canvas, face, canvas.layer(canvas.head(both(SIDEBURN))), color, 1.05 * sideburns)
+        for side in canvas.head(both(SIDEBURN)):
+            _paint(canvas, face, canvas.layer(side), color, 1.05 * sideburns)
 
 
 def draw_mustache(canvas: Canvas, face: Face, hair: Array) -> None:

@@ -20,6 +20,7 @@ Ink = tuple[int, int, int, int]
 
 MIN_SIZE, MAX_SIZE = 16, 1024
 SKULL_WIDTH, SKULL_HEIGHT, SKULL_DEPTH = 1.06, 1.42, 0.85
+SKULL = np.array([SKULL_WIDTH**-2, SKULL_HEIGHT**-2])  # of the ellipse (x, y)^2 @ SKULL = 1
 _COUNT = np.arange(MAX_SIZE)
 FAINTEST = 0.004  # less than one of 255 steps
 
@@ -90,9 +91,9 @@ class Canvas:
 
     def face(self, points: Points, lift: float = 0.0, bulge: float = 1.0) -> Points:
         """Pixels of points on the face, which stands out by `bulge`, and `lift` above it."""
-        x, y = points[..., 0] * (1 / SKULL_WIDTH), points[..., 1] * (1 / SKULL_HEIGHT)
-        depth = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * (bulge * SKULL_DEPTH) + lift
-        placed: Points = points @ self._flat + self._origin + depth[..., None] * self._deep
+        depth = np.sqrt(np.maximum(1 - points * points @ SKULL, 0))[..., None]
+        towards = self._deep * (bulge * SKULL_DEPTH)
+        placed: Points = points @ self._flat + depth * towards + (self._origin + lift * self._deep)
         return placed
 
     def head(self, points: Points, lift: float = 0.0) -> Points:
@@ -147,19 +148,15 @@ class Canvas:
         drawn = np.frombuffer(image.reduce(k).tobytes(), dtype=np.uint8)
         self.rgb[window] = drawn.reshape(height, width, 3) * np.float32(1 / 255)
 
-    def layer(self, *shapes: Points) -> Layer | None:
-        """Cover of a union of polygons [n, 2] or [k, n, 2], in pixels; None outside the picture."""
-        every = np.concatenate([shape.reshape(-1, 2) for shape in shapes])
-        window = self._window(every.min(axis=0).tolist(), every.max(axis=0).tolist())
+    def layer(self, polygon: Points) -> Layer | None:
+        """Cover of a polygon [n, 2], in pixels; None where it lies outside the picture."""
+        window = self._window(polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist())
         if window is None:
             return None
-        rows, columns = window
-        k = self.detail
+        k, (rows, columns) = self.detail, window
         box = (columns.start * k, rows.start * k, columns.stop * k, rows.stop * k)
         self._sheet.paste(0, box)
-        for shape in shapes:
-            for polygon in (shape * k - 0.5).reshape(-1, 2 * shape.shape[-2]).tolist():
-                self._pen.polygon(polygon, fill=255)
+        self._pen.polygon((polygon * k - 0.5).ravel().tolist(), fill=255)
         cover = self._sheet.reduce(k, box)
         alpha = np.frombuffer(cover.tobytes(), dtype=np.uint8).reshape(cover.height, cover.width)
         return Layer(rows, columns, alpha * np.float32(1 / 255))
