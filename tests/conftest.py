@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from pbias.files.logits import Logits
+from pbias.files.logits import Logits, write_logits
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
@@ -95,6 +95,15 @@ def pbias(
 def make_logits() -> Callable[..., Logits]:
     """A builder of logits files: three attributes, a binary and a categorical group."""
     return _make_logits
+
+
+@pytest.fixture
+def audit_files(tmp_path: Path, make_logits: Callable[..., Logits]) -> Path:
+    """`dense.npz`, `s90.npz`, `s99.npz` in the working folder of `pbias` and `shell`."""
+    for name, noise, sparsity in (("dense", 0.0, 0.0), ("s90", 0.5, 0.9), ("s99", 2.0, 0.99)):
+        logits = make_logits(noise=noise, meta={"sparsity": sparsity})
+        write_logits(logits, str(tmp_path / f"{name}.npz"))
+    return tmp_path
 
 
 def _make_logits(seed: int = 0, num: int = 60, noise: float = 0.0, **changes: Any) -> Logits:

@@ -19,7 +19,7 @@ from pbias.files.table import Table
 GRAMMAR = re.compile(
     r"""\s*(?P<abs>abs\s*\()?\s*(?P<change>change\s*\()?\s*(?P<metric>\w+)\s*(?P<close>[)\s]*)
     (?:@(?P<group>[^/<>=]+?)(?:=(?P<contrast>[^/<>]+?))?)?\s*(?:/(?P<attribute>[^<>]+?))?
-    \s*(?P<side><=|>=)\s*(?P<bound>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*""",
+    \s*(?P<side><=|>=)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*""",
     re.VERBOSE,
 )
 MEAN = "mean"

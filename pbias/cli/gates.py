@@ -13,7 +13,7 @@ from pbias.errors import Status, UserError
 
 if TYPE_CHECKING:
     from pbias.audit.engine import Audit
-    from pbias.audit.gates import Gate
+    from pbias.audit.gates import Gate, Outcome
     from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -41,18 +41,25 @@ def read_gates(
     return gates
 
 
-def check_gates(gates: Sequence[Gate], audit: Audit, table: Table, *, strict: bool) -> None:
-    """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
-    from pbias.audit.gates import Verdict, covered, judge, overall
+def judge_gates(
+    gates: Sequence[Gate], audit: Audit, table: Table, *, strict: bool
+) -> list[Outcome]:
+    """What each gate says; raises UserError for a gate that no row matches."""
+    from pbias.audit.gates import covered, judge
 
-    if not gates:
+    rows = [len(covered(gate, table)) for gate in gates]
+    wide = [audit.table(1.0 - (1.0 - audit.options.level) / num_rows) for num_rows in rows]
+    return [judge(g, table, w, strict=strict) for g, w in zip(gates, wide, strict=True)]
+
+
+def leave_with(outcomes: Sequence[Outcome]) -> None:
+    """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
+    from pbias.audit.gates import Verdict, overall
+
+    if not outcomes:
         return
-    outcomes = []
-    for gate in gates:
-        num_rows = len(covered(gate, table))
-        wide = audit.table(1.0 - (1.0 - audit.options.level) / num_rows)
-        outcomes.append(judge(gate, table, wide, strict=strict))
-        log.log(VERDICT, "%s", outcomes[-1].line())
+    for outcome in outcomes:
+        log.log(VERDICT, "%s", outcome.line())
     statuses = {Verdict.FAIL: Status.GATE_FAILED, Verdict.INCONCLUSIVE: Status.INCONCLUSIVE}
     verdict = overall(outcomes)
     if verdict in statuses:

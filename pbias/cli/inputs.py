@@ -32,7 +32,7 @@ def check_sides(
 
     check_inputs([*audited, *references, *(path for path in others if path is not None)])
     ours, theirs = ([Path(path).resolve() for path in side] for side in (audited, references))
-    for path, real in zip([*audited, *references], [*ours, *theirs], strict=True):
+    for path, real in zip([*references, *audited], [*theirs, *ours], strict=True):
         if real in ours and real in theirs:
             raise UserError(f"{path} is both audited and reference; name two different files")
         if (ours + theirs).count(real) > 1:

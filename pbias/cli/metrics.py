@@ -97,7 +97,7 @@ def metrics(
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
     from pbias.audit.engine import Audit, Options
-    from pbias.cli.gates import check_gates, read_gates
+    from pbias.cli.gates import judge_gates, leave_with, read_gates
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
@@ -122,5 +122,6 @@ def metrics(
     options = Options(wanted, names(attributes), names(only), level, 1 if no_intervals else folds)
     audit = Audit(runs, references, options)
     table = audit.table()
+    outcomes = judge_gates(gates, audit, table, strict=gate_strict)
     write_table(table, lambda: audit_sections(table), output, form, color, command="metrics")
-    check_gates(gates, audit, table, strict=gate_strict)
+    leave_with(outcomes)

@@ -1,0 +1,258 @@
+"""`pbias metrics`: its options, what they change in the table, and its exit statuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbias.audit.engine import Options, audit
+from pbias.files.logits import Logits, read_logits, select_rows, write_logits
+from pbias.files.table import to_csv
+from pbias.files.thresholds import write_thresholds
+
+Run = Callable[..., CompletedProcess[str]]
+FAST = ("--metrics", "tpr,did_tpr,churn", "--no-intervals")
+GATED = ("--metrics", "accuracy,never_predicted,churn,did_tpr")
+
+pytestmark = pytest.mark.usefixtures("audit_files")
+
+
+def rows_of(done: CompletedProcess[str]) -> list[dict[str, str]]:
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def only(rows: Sequence[dict[str, str]], **wanted: str) -> dict[str, str]:
+    (row,) = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
+    return row
+
+
+def values(rows: Sequence[dict[str, str]], column: str = "value") -> list[str]:
+    return [row[column] for row in rows]
+
+
+def change(name: str, **changes: Any) -> None:
+    """Rewrite a file with some of its arrays changed."""
+    write_logits(replace(read_logits(name), **changes), name)
+
+
+def test_the_table_is_that_of_the_engine(pbias: Run) -> None:
+    done = pbias("metrics", "s90.npz", "--ref", "dense.npz")
+    expected = audit([read_logits("s90.npz")], [read_logits("dense.npz")])
+    assert (done.returncode, done.stdout) == (0, to_csv(expected))
+    assert done.stderr == "pbias: one run: run-to-run variation not assessed\n"
+
+
+def test_without_a_reference_there_are_no_changes(pbias: Run) -> None:
+    rows = rows_of(pbias("metrics", "s90.npz", "--no-intervals"))
+    assert set(values(rows, "change")) == set(values(rows, "reference")) == {""}
+    assert not {"churn", "did_tpr", "excess_ba", "ceag"} & set(values(rows, "metric"))
+
+
+def test_without_intervals_there_are_values_alone(pbias: Run) -> None:
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", "--metrics", "brier,calibration_gap")
+    whole, bare = rows_of(pbias(*args)), rows_of(pbias(*args, "--no-intervals"))
+    for column in ("value", "reference", "change"):
+        pairs = zip(values(whole, column), values(bare, column), strict=True)
+        assert all(float(a) == pytest.approx(float(b), abs=1e-12) for a, b in pairs)
+    for column in ("low", "high", "change_low", "change_high", "p", "p_adjusted", "detectable"):
+        assert set(values(bare, column)) == {""} != set(values(whole, column)), column
+
+
+def test_a_higher_level_is_a_wider_interval(pbias: Run) -> None:
+    args = ("metrics", "s90.npz", "--metrics", "brier", "--level")
+    narrow, wide = (rows_of(pbias(*args, level))[1] for level in ("0.8", "0.99"))
+    assert float(wide["low"]) < float(narrow["low"]) < float(narrow["value"])
+    assert float(narrow["value"]) < float(narrow["high"]) < float(wide["high"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--level", "1"), ("--level", "95"), ("--folds", "1"), ("--folds", "x")]
+)
+def test_levels_and_folds_that_make_no_sense(pbias: Run, option: str, value: str) -> None:
+    done = pbias("metrics", "s90.npz", option, value)
+    assert done.returncode == 2 and f"'{option}'" in done.stderr
+
+
+def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
+    options = ("--groups", "Skin, Male:Skin,Skin", "--attributes", "Young,Smiling")
+    rows = rows_of(pbias("metrics", "s90.npz", *options, "--metrics", "tpr,accuracy"))
+    assert list(dict.fromkeys(values(rows, "metric"))) == ["tpr", "accuracy"]
+    assert list(dict.fromkeys(values(rows, "attribute"))) == ["", "Young", "Smiling"]
+    assert list(dict.fromkeys(values(rows, "group"))) == ["", "Skin", "Male:Skin"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--groups", "Mal"), "no group or target column 'Mal'; did you mean 'Male'?"),
+        (("--attributes", "Hat"), "no attribute 'Hat'"),
+        (("--metrics", "tpd"), "no metric 'tpd'; did you mean"),
+        (("--metrics", "churn"), "need --ref"),
+        (("--ref", "s90.npz"), "s90.npz is both audited and reference; name two different files"),
+        (("--ref", "./s90.npz"), "./s90.npz is both audited and reference"),
+        (("s90.npz",), "s90.npz is named twice"),
+        (("--ref", "none.npz"), "none.npz does not exist"),
+        (("--labels", "none.csv"), "none.csv does not exist"),
+        (("--thresholds", "none.csv"), "none.csv does not exist"),
+        (("--ref-thresholds", "none.csv"), "none.csv does not exist"),
+        (("--gate-file", "none.txt"), "none.txt does not exist"),
+        (("--cluster", "person"), "--cluster names a column of --labels"),
+        (("--probabilities",), "they are no probabilities; leave out --probabilities"),
+        (("--gate", "tpr < 1"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
+        (("--gate", "tpr <= 1.2.3"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
+        (("--gate", "churn <= 1"), "is about a change; name the dense model with --ref"),
+        (("--gate", "tpr@Age >= 0"), "matches no row"),
+        (("--gate", "tpr >= 0", "--no-intervals"), "a gate needs intervals"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(
+    pbias: Run, options: tuple[str, ...], said: str
+) -> None:
+    done = pbias("metrics", "s90.npz", *options, "-q")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("pbias: error: ") and done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_several_runs_a_side_by_glob_and_by_repeating(pbias: Run) -> None:
+    Path("r1.npz").write_bytes(Path("s90.npz").read_bytes())
+    Path("d1.npz").write_bytes(Path("dense.npz").read_bytes())
+    args = ("--ref", "d*.npz", *FAST)
+    rows = rows_of(pbias("metrics", "s9*.npz", "r1.npz", *args))
+    assert set(values(rows, "runs")) == {"3:2"}
+    again = pbias(
+        "metrics", "s90.npz", "s99.npz", "r1.npz", "--ref", "d1.npz", "--ref", "dense.npz"
+    )
+    assert set(values(rows_of(again), "runs")) == {"3:2"}
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(pbias: Run) -> None:
+    Path("s[9]9.npz").write_bytes(Path("dense.npz").read_bytes())
+    rows = rows_of(pbias("metrics", "s[9]9.npz", *FAST))
+    assert values(rows) == values(rows_of(pbias("metrics", "dense.npz", *FAST)))
+
+
+def test_thresholds_of_each_side(pbias: Run) -> None:
+    write_thresholds("never.csv", {"Smiling": np.inf, "Young": 0.0, "Wearing_Hat": 0.0})
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", *FAST)
+    ours = rows_of(pbias(*args, "--thresholds", "never.csv"))
+    theirs = rows_of(pbias(*args, "--ref-thresholds", "never.csv"))
+    place = {"metric": "tpr", "attribute": "Smiling", "group": "", "contrast": ""}
+    assert only(ours, **place)["value"] == "0.0" != only(ours, **place)["reference"]
+    assert only(theirs, **place)["reference"] == "0.0" != only(theirs, **place)["value"]
+
+
+def test_thresholds_have_no_meaning_for_a_softmax(pbias: Run) -> None:
+    change("s90.npz", activation="softmax")
+    write_thresholds("t.csv", {"Smiling": 0.0, "Young": 0.0, "Wearing_Hat": 0.0})
+    done = pbias("metrics", "s90.npz", "--thresholds", "t.csv")
+    assert done.returncode == 2 and "s90.npz is of a softmax" in done.stderr
+
+
+def test_probabilities_are_those_of_their_logits(pbias: Run) -> None:
+    logits = read_logits("s90.npz")
+    before = rows_of(pbias("metrics", "s90.npz", *FAST, "--metrics", "tpr,brier,uncertainty"))
+    p = 1 / (1 + np.exp(-logits.logits.astype(float)))
+    change("s90.npz", logits=p.astype(np.float32))
+    refused = pbias("metrics", "s90.npz", *FAST)
+    assert refused.returncode == 2 and "add --probabilities" in refused.stderr
+    options = (*FAST, "--metrics", "tpr,brier,uncertainty", "--probabilities")
+    after = rows_of(pbias("metrics", "s90.npz", *options))
+    assert [float(v) for v in values(after)] == pytest.approx([float(v) for v in values(before)])
+
+
+def labels_csv(name: str, logits: Logits) -> None:
+    """Every id in reverse order, with Smiling, Age and who it is of."""
+    assert logits.ids is not None
+    rows = [
+        f"{i},test,{n % 2},{('old', 'young')[n % 3 > 0]},p{n // 4}"
+        for n, i in enumerate(logits.ids)
+    ]
+    Path(name).write_text("\n".join(["image,split,Smiling,Age,person", *rows[::-1]]) + "\n")
+
+
+def test_labels_groups_and_clusters_from_a_manifest(pbias: Run) -> None:
+    labels_csv("labels.csv", read_logits("s90.npz"))
+    options = ("--labels", "labels.csv", "--groups", "Age,Male", "--cluster", "person")
+    done = pbias("metrics", "s90.npz", "--ref", "dense.npz", *options)
+    rows = rows_of(done)
+    assert "only 15 folds" in done.stderr
+    prevalence = only(rows, metric="prevalence", attribute="Smiling", group="", contrast="")
+    assert (prevalence["value"], prevalence["n"]) == ("0.5", "60")
+    old = only(rows, metric="accuracy", attribute="Smiling", group="Age", contrast="old")
+    assert old["n"] == "20"
+    amplified = [r for r in rows if r["metric"] == "bias_amplification" and r["attribute"]]
+    reasons = {r["reason"] for r in amplified if r["group"] == "Age"}
+    assert reasons == {"no training counts"}
+    assert "no training counts" not in {r["reason"] for r in amplified if r["group"] == "Male"}
+
+
+def test_without_labels_what_needs_none_remains(pbias: Run) -> None:
+    for name in ("s90.npz", "dense.npz"):
+        change(name, labels=np.full((60, 3), -1, np.int8))
+    done = pbias("metrics", "s90.npz", "--ref", "dense.npz", "--no-intervals")
+    assert "warning: s90.npz has no labels" in done.stderr
+    defined = {r["metric"] for r in rows_of(done) if r["status"] != "undefined"}
+    expected = {"predicted_positive_rate", "uncertainty", "interdependence", "churn", "excess_ba"}
+    assert defined == expected | {"never_predicted", "did_predicted_positive_rate"}
+
+
+def test_without_training_counts_it_is_said_what_is_missing(pbias: Run) -> None:
+    change("s90.npz", train_counts=None)
+    done = pbias("metrics", "s90.npz", *FAST)
+    assert "s90.npz has no training counts: bias amplification and tcb stay" in done.stderr
+
+
+def test_samples_that_differ_are_refused_with_the_first(pbias: Run) -> None:
+    logits = read_logits("dense.npz")
+    write_logits(select_rows(logits, np.arange(59)), "dense.npz")
+    done = pbias("metrics", "s90.npz", "--ref", "dense.npz", "-o", "out.csv")
+    assert done.returncode == 2 and "first missing id: images/0059.png" in done.stderr
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("gate", "status", "verdict"),
+    [
+        ("accuracy >= 0.1", 0, "pass"),
+        ("never_predicted<=0", 0, "pass"),
+        ("accuracy >= 0.999", 1, "fail"),
+        ("churn/mean <= 0.0001", 1, "fail"),
+        ("abs(did_tpr)@Male <= 0.05", 4, "inconclusive"),
+    ],
+)
+def test_a_gate_decides_the_exit_status(pbias: Run, gate: str, status: int, verdict: str) -> None:
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", *GATED)
+    done, plain = pbias(*args, "--gate", gate, "-q"), pbias(*args, "-q")
+    assert done.returncode == status
+    assert done.stdout == plain.stdout
+    assert done.stderr.startswith(f"pbias: gate '{gate}': {verdict}; of ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_worst_of_several_gates_decides(pbias: Run) -> None:
+    Path("gates.txt").write_text("# bounds\n\naccuracy >= 0.1  # easy\naccuracy >= 0.999\n")
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", "--gate-file", "gates.txt", "-q", *GATED)
+    done = pbias(*args, "--gate", "abs(did_tpr)@Male <= 0.05")
+    verdicts = [line.split("': ")[1].split(";")[0] for line in done.stderr.splitlines()]
+    assert (done.returncode, verdicts) == (1, ["inconclusive", "pass", "fail"])
+
+
+def test_a_table_is_written_although_a_gate_fails(pbias: Run) -> None:
+    done = pbias("metrics", "s90.npz", *GATED, "--gate", "accuracy >= 0.999", "-o", "out.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert Path("out.csv").read_text() == pbias("metrics", "s90.npz", *GATED).stdout
+
+
+def test_options_of_the_engine_are_those_of_the_command() -> None:
+    fields = Options.__dataclass_fields__
+    assert set(fields) == {"groups", "attributes", "metrics", "level", "num_folds"}
