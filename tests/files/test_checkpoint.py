@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import pickle
+import tempfile
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import (
@@ -181,6 +184,31 @@ def test_a_flipped_bit_in_the_weights_is_noticed(path: str) -> None:
     whole[place + 8001] ^= 1
     Path(path).write_bytes(whole)
     with pytest.raises(UserError, match=r"dense\.pt is damaged \(archive/data/0\); copy"):
+        load_checkpoint(path)
+
+
+@given(st.data())
+def test_damage_anywhere_is_a_user_error_or_harmless(data: st.DataObject) -> None:
+    weights = torch.arange(600.0).reshape(20, 30)
+    whole = bytearray(serialize(_checkpoint(state_dict={"w": weights})))
+    for _ in range(data.draw(st.integers(1, 3))):
+        # Names, sizes and checksums are at the end.
+        place = data.draw(
+            st.integers(0, len(whole) - 1) | st.integers(len(whole) - 2000, len(whole) - 1)
+        )
+        whole[place] = data.draw(st.integers(0, 255))
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(whole)
+        try:
+            assert torch.equal(load_checkpoint(file.name).state_dict["w"], weights)
+        except UserError as error:
+            assert file.name in str(error)
+
+
+def test_compressed_archives_are_refused(path: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10**6))
+    with pytest.raises(UserError, match="is a zip file but no checkpoint"):
         load_checkpoint(path)
 
 
