@@ -16,6 +16,7 @@ from pbias.cli.options import (
     Table,
     TableFormat,
     Verbose,
+    no_nan,
 )
 
 
@@ -23,7 +24,13 @@ def flag(
     dense: Annotated[str, typer.Argument(metavar="LOGITS", help="The dense model's logits.")],
     margin: Annotated[
         float,
-        typer.Option("--margin", min=0.0, max=0.5, help="Unsure means abs(p - 0.5) below this."),
+        typer.Option(
+            "--margin",
+            min=0.0,
+            max=0.5,
+            callback=no_nan,
+            help="Unsure means abs(p - 0.5) below this.",
+        ),
     ] = 0.4,
     thresholds: Annotated[
         str | None,

@@ -16,6 +16,7 @@ from pbias.cli.options import (
     TableFormat,
     Verbose,
     names,
+    no_nan,
 )
 
 
@@ -67,7 +68,12 @@ def metrics(
     level: Annotated[
         float,
         typer.Option(
-            "--level", metavar="SHARE", min=0.5, max=0.9999, help="Level of the intervals."
+            "--level",
+            metavar="SHARE",
+            min=0.5,
+            max=0.9999,
+            callback=no_nan,
+            help="Level of the intervals.",
         ),
     ] = 0.95,
     folds: Annotated[

@@ -94,6 +94,13 @@ Verbose = Annotated[
 ]  # fmt: skip
 
 
+def no_nan(value: float) -> float:
+    """Refuse what is neither below nor above any bound."""
+    if value != value:
+        raise typer.BadParameter("nan is no number")
+    return value
+
+
 def names(text: str | None) -> list[str] | None:
     """`a,b` as ['a', 'b'], each once; None stays None.
 

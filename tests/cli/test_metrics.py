@@ -75,7 +75,7 @@ def test_a_higher_level_is_a_wider_interval(pbias: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--level", "1"), ("--level", "95"), ("--folds", "1"), ("--folds", "x")]
+    ("option", "value"), [("--level", "1"), ("--level", "95"), ("--level", "nan"), ("--folds", "1")]
 )
 def test_levels_and_folds_that_make_no_sense(pbias: Run, option: str, value: str) -> None:
     done = pbias("metrics", "s90.npz", option, value)
