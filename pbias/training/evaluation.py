@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +25,10 @@ class Score:
     accuracy: float
 
     @classmethod
-    def of(cls, sums: Tensor) -> Score:
-        """From the sums of `score_sums`."""
-        loss, right, known = sums.tolist()
+    def of(cls, sums: Sequence[Tensor]) -> Score:
+        """From what `score_sums` gave for each batch."""
+        # On the CPU, because not every device adds in double precision.
+        loss, right, known = torch.stack(list(sums)).cpu().double().sum(dim=0).tolist()
         return cls(loss / known, right / known) if known else cls(float("nan"), float("nan"))
 
 
@@ -39,21 +40,21 @@ def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """Sum of losses, number of right predictions, number of known labels: float64 [3]."""
+    """Sum of losses, number of right predictions, number of known labels: float32 [3]."""
     known = labels >= 0
     right = ((logits > 0) == (labels == 1)) & known
-    return torch.stack([loss.double(), right.sum().double(), known.sum().double()])
+    return torch.stack([loss, right.sum(), known.sum()])
 
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, data: ImageData, device: torch.device) -> Score:
     """Loss and accuracy on pictures cropped in the middle."""
     model.eval()
-    sums = torch.zeros(3, dtype=torch.float64, device=device)
+    sums = []
     for rows in row_batches(len(data), BATCH_SIZE, None):
         logits = model(make_batch(data, rows, device)).float()
         labels = data.labels[rows].to(device)
-        sums += score_sums(loss_sum(logits, labels), logits, labels)
+        sums.append(score_sums(loss_sum(logits, labels), logits, labels))
     return Score.of(sums)
 
 

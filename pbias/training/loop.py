@@ -122,14 +122,14 @@ class _Trainer:
         """One epoch; its score is of the batches as they were trained on."""
         self.model.train()
         done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
-        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        sums = []
         for step, (when, images, labels) in enumerate(self._batches(epoch)):
-            sums += self._step(self.recipe.lr_at(epoch + when), images, labels)
+            sums.append(self._step(self.recipe.lr_at(epoch + when), images, labels))
             if step % LOOK_EVERY == 0:
-                _check(sums, epoch)
+                _check(sums[-1], epoch)
             done += len(images)
             self.progress(done, total)
-        _check(sums, epoch)
+        _check(sums[-1], epoch)
         return Score.of(sums)
 
     def _batches(self, epoch: int) -> Iterator[tuple[float, Tensor, Tensor]]:

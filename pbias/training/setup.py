@@ -32,6 +32,7 @@ def choose_device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"no device '{name}' here; use --device auto or cpu") from error
+    torch.backends.cudnn.deterministic = True  # or the same seed gives other weights on a GPU
     logger.info("device %s (%s)", describe(device), why)
     return device
 
@@ -56,16 +57,18 @@ def new_network(arch: str, num_outputs: int, seed: int) -> nn.Module:
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """The recipe's optimizer over the parameters that are trained."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # One kernel a step instead of several a tensor; not every device has it.
+    fused = parameters[0].device.type in ("cpu", "cuda")
     if recipe.optimizer == "adam":
         return torch.optim.Adam(
-            parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+            parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=fused
         )
     return torch.optim.SGD(
         parameters,
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
-        fused=True,
+        fused=fused,
     )
 
 

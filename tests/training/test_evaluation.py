@@ -54,7 +54,7 @@ def test_a_score_is_what_the_logits_say() -> None:
 
 
 def test_a_score_of_nothing_known_is_no_number() -> None:
-    score = Score.of(torch.zeros(3))
+    score = Score.of([torch.zeros(3)])
     assert np.isnan(score.loss) and np.isnan(score.accuracy)
 
 
