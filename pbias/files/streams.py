@@ -66,15 +66,15 @@ def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) ->
     if path == STDIO:
         _check_stdout(binary)
         return
-    target = _resolve(Path(path))
-    _check_name(path, target)
-    mode = _mode(target)
+    mode = _mode(Path(path))
     if stat.S_ISDIR(mode):
         raise UserError(f"{path} is a folder; name a file in it with -o")
     if _in_place(mode):
         return
     if no_clobber and mode:
         raise UserError(f"{path} exists and --no-clobber is given; name another output")
+    target = _resolve(Path(path))
+    _check_name(path, target)
     folder = target.parent
     if not stat.S_ISDIR(_mode(folder)):
         raise UserError(f"the folder {folder} does not exist; create it first")
@@ -109,13 +109,13 @@ def write_bytes(path: str, data: bytes) -> None:
     if path == STDIO:
         _write_stdout(data)
         return
-    target = _resolve(Path(path))
+    target = Path(path)
     try:
         if _in_place(_mode(target)):
             with target.open("wb") as file:
                 file.write(data)
         else:
-            _replace(target, data)
+            _replace(_resolve(target), data)
     except BrokenPipeError as error:
         raise OutputClosed from error
     except OSError as error:
@@ -137,7 +137,9 @@ def reason(error: OSError) -> str:
 def _write_stdout(data: bytes) -> None:
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        left = memoryview(data)
+        while left:  # with PYTHONUNBUFFERED, one write may take a part only
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         # Python flushes standard output once more at exit, and would report the closed pipe again.
