@@ -22,11 +22,11 @@ class Recipe:
     """How a network is trained; the defaults are for small networks on CPUs."""
 
     epochs: int = 10
-    batch_size: int = 64
-    optimizer: str = "sgd"
-    lr: float = 0.1
+    batch_size: int = 128
+    optimizer: str = "adam"
+    lr: float = 0.003
     momentum: float = 0.9  # of sgd
-    weight_decay: float = 5e-4
+    weight_decay: float = 0.0
     lr_schedule: str = "cosine"
     warmup_epochs: float = 0.5
     augment: bool = True  # random crop and flip
