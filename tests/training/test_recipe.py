@@ -44,7 +44,7 @@ def test_the_learning_rate_stays_between_0_and_its_highest(
     [
         ({"optimizer": "adamw"}, "no optimizer 'adamw'; use one of sgd, adam"),
         ({"lr_schedule": "step"}, "no learning-rate schedule 'step'; use one of constant"),
-        ({"epochs": 0}, "0 epochs of batches of 64; both must be at least 1"),
+        ({"epochs": 0}, "0 epochs of batches of 128; both must be at least 1"),
         ({"lr": 0.0}, "learning rate 0.0 and weight decay"),
         ({"lr": float("nan")}, "learning rate nan"),
         ({"weight_decay": -1.0}, "weight decay -1.0"),
