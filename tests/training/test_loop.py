@@ -19,6 +19,8 @@ from pbias.training.recipe import Recipe
 CPU = torch.device("cpu")
 SIDE = 8
 RECIPE = Recipe(
+    epochs=3, batch_size=16, optimizer="sgd", lr=0.05, weight_decay=5e-4, warmup_epochs=0
+)
     epochs=3, batch_size=16, lr=0.05, warmup_epochs=0, optimizer="sgd", lr=0.1, weight_decay=5e-4
 )
 
