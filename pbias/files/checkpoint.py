@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from torch import Tensor
 from pbias.errors import UserError
 from pbias.files.archive import read_archive
 from pbias.files.packed import pack, unpack_all
+from pbias.files.plain import plain
 from pbias.files.provenance import sha256
 from pbias.files.streams import read_bytes, write_bytes
-from pbias.files.weights import check_weights, is_state_dict, own_storage
+from pbias.files.weights import check_weights, is_state_dict
 
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
@@ -54,77 +55,6 @@ class Checkpoint:
     sha256: str = ""
 
 
-def load_checkpoint(path: str) -> Checkpoint:
-    """Read a checkpoint, from standard input for `-`.
-
-    Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
-    wrong types, or holds NaN weights.
-    """
-    data = read_bytes(path)
-    content = read_archive(data, path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(_foreign(content, path))
-    if content.get("schema") != SCHEMA:
-        raise UserError(
-            f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
-            " update pbias or write the file again"
-        )
-    content = {**content, "state_dict": unpack_all(content.get("state_dict"), path)}
-    _check_fields(content, path)
-    counts = content["train_counts"]
-    fields = {name: content[name] for name in _FIELDS}
-    fields["train_counts"] = None if counts is None else counts.numpy()
-    checkpoint = Checkpoint(**fields, sha256=sha256(data))
-    _check_content(checkpoint, path)
-    return checkpoint
-
-
-def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
-    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes.
-
-    `packed`: tensors with zeros as a bitmask and values, which `load_checkpoint` reads as well.
-    """
-    write_bytes(path, serialize(checkpoint, packed=packed))
-
-
-def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
-    """The bytes of a checkpoint file; equal for equal content."""
-    strings: dict[str, str] = {}
-    content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
-    for name in _FIELDS:
-        content[name] = getattr(checkpoint, name)
-    if packed:
-        state_dict = checkpoint.state_dict
-        content["state_dict"] = {name: pack(tensor) for name, tensor in state_dict.items()}
-    buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
-    torch.save(_plain(content, strings), buffer)
-    return buffer.getvalue()
-
-
-def load_state_dict_file(path: str) -> dict[str, Tensor]:
-    """The tensors of a bare state dict (`.pt`, `.pth`), from standard input for `-`.
-
-    Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
-    DistributedDataParallel and torch.compile add. Raises UserError like `load_checkpoint`.
-    """
-    return parse_state_dict(read_bytes(path), path)
-
-
-def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
-    """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
-    content = unpack_all(_unwrap(read_archive(data, path)), path)
-    if not is_state_dict(content):
-        raise UserError(
-            f"{path} holds no state dict; save one with torch.save(model.state_dict(), FILE)"
-        )
-    state_dict = content
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in state_dict):
-            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
-    check_weights(state_dict, path)
-    return state_dict
-
-
 # The types in a file, in the order in which they are written.
 _FIELDS: dict[str, tuple[type, ...]] = {
     "model": (dict,),
@@ -140,6 +70,97 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "parents": (list,),
     "environment": (dict,),
 }
+
+
+def load_checkpoint(path: str) -> Checkpoint:
+    """Read a checkpoint, from standard input for `-`.
+
+    Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
+    wrong types, or holds NaN weights.
+    """
+    data = read_bytes(path)
+    content = read_archive(data, path)
+    if not _has_format(content):
+        raise UserError(_foreign(content, path))
+    return _checkpoint(content, path, sha256(data))
+
+
+def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
+    """Read a checkpoint or a bare state dict, whichever the file holds; `-` is standard input."""
+    data = read_bytes(path)
+    content = read_archive(data, path)
+    return (
+        _checkpoint(content, path, sha256(data)) if _has_format(content) else _bare(content, path)
+    )
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
+    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes.
+
+    `packed`: tensors with zeros as a bitmask and values, which `load_checkpoint` reads as well.
+    """
+    write_bytes(path, serialize(checkpoint, packed=packed))
+
+
+def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
+    """The bytes of a checkpoint file; equal for equal content."""
+    content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
+    for name in _FIELDS:
+        content[name] = getattr(checkpoint, name)
+    if packed:
+        state_dict = checkpoint.state_dict
+        content["state_dict"] = {name: pack(tensor) for name, tensor in state_dict.items()}
+    buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
+    torch.save(plain(content), buffer)
+    return buffer.getvalue()
+
+
+def load_state_dict_file(path: str) -> dict[str, Tensor]:
+    """The tensors of a bare state dict (`.pt`, `.pth`), from standard input for `-`.
+
+    Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
+    DistributedDataParallel and torch.compile add. Raises UserError like `load_checkpoint`.
+    """
+    return parse_state_dict(read_bytes(path), path)
+
+
+def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
+    """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
+    return _bare(read_archive(data, path), path)
+
+
+def _has_format(content: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _checkpoint(content: dict[str, Any], path: str, digest: str) -> Checkpoint:
+    if content.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
+            " update pbias or write the file again"
+        )
+    content = {**content, "state_dict": unpack_all(content.get("state_dict"), path)}
+    _check_fields(content, path)
+    counts = content["train_counts"]
+    fields = {name: content[name] for name in _FIELDS}
+    fields["train_counts"] = None if counts is None else counts.numpy()
+    checkpoint = Checkpoint(**fields, sha256=digest)
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def _bare(content: object, path: str) -> dict[str, Tensor]:
+    content = unpack_all(_unwrap(content), path)
+    if not is_state_dict(content):
+        raise UserError(
+            f"{path} holds no state dict; save one with torch.save(model.state_dict(), FILE)"
+        )
+    state_dict = content
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in state_dict):
+            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
+    check_weights(state_dict, path)
+    return state_dict
 
 
 def _foreign(content: object, path: str) -> str:
@@ -198,29 +219,3 @@ def _check_content(checkpoint: Checkpoint, path: str) -> None:
         if counts.shape != shape or counts.dtype != np.int64 or (counts < 0).any():
             _wrong(path, "train_counts", f"shape {list(counts.shape)} instead of {list(shape)}")
     check_weights(checkpoint.state_dict, path)
-
-
-def _plain(value: object, strings: dict[str, str]) -> object:
-    """`value` in one form whatever its history, so that equal content pickles to equal bytes.
-
-    Pickle writes an object that it meets again as a reference. So equal strings become one object,
-    and a new one, as torch pickles strings of its own ("cpu") that may or may not be the same.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, str):
-        return strings.setdefault(value, _copied(value))
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.array(value))
-    if isinstance(value, Tensor):
-        return own_storage(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item, strings) for item in value]
-    assert isinstance(value, Mapping), f"{type(value)} has no place in a checkpoint"
-    return {_plain(key, strings): _plain(item, strings) for key, item in value.items()}
-
-
-def _copied(text: str) -> str:
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")

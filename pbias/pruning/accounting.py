@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,20 +60,33 @@ class Account:
 
 def account(model: nn.Module, classifier: str) -> Account:
     """Count a network; `classifier` names the weight [outputs, ...] whose empty rows matter."""
-    layers = [_count(name, weight) for name, weight in prunable(model).items()]
+    num_parameters = sum(parameter.numel() for parameter in model.parameters())
     tensors = model.state_dict()
+    empty = np.flatnonzero(_num_left(tensors[classifier]) == 0).tolist()
+    return _account(prunable(model), tensors, num_parameters, empty)
+
+
+def account_bare(state_dict: Mapping[str, Tensor]) -> Account:
+    """Count weights whose network is not known: all with two axes or more are taken as prunable."""
+    floating = {name: t for name, t in state_dict.items() if t.is_floating_point()}
+    weights = {name: tensor for name, tensor in floating.items() if tensor.ndim > 1}
+    num_parameters = sum(t.numel() for name, t in floating.items() if "running_" not in name)
+    return _account(weights, state_dict, num_parameters, [])
+
+
+def _account(
+    weights: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+    num_parameters: int,
+    empty_outputs: list[int],
+) -> Account:
+    layers = [_count(name, weight) for name, weight in weights.items()]
     dense_bytes = sum(tensor.nbytes for tensor in tensors.values())
     saved_bytes = sum(
         layer.num_zeros * tensors[layer.name].element_size() - (layer.num_weights + 7) // 8
         for layer in layers
     )
-    return Account(
-        layers=layers,
-        num_parameters=sum(parameter.numel() for parameter in model.parameters()),
-        dense_bytes=dense_bytes,
-        packed_bytes=dense_bytes - saved_bytes,
-        empty_outputs=np.flatnonzero(_num_left(tensors[classifier]) == 0).tolist(),
-    )
+    return Account(layers, num_parameters, dense_bytes, dense_bytes - saved_bytes, empty_outputs)
 
 
 def _count(name: str, weight: Tensor) -> Layer:
