@@ -21,8 +21,6 @@ SIDE = 8
 RECIPE = Recipe(
     epochs=3, batch_size=16, optimizer="sgd", lr=0.05, weight_decay=5e-4, warmup_epochs=0
 )
-    epochs=3, batch_size=16, lr=0.05, warmup_epochs=0, optimizer="sgd", lr=0.1, weight_decay=5e-4
-)
 
 
 def task(num: int = 96, seed: int = 0) -> ImageData:
