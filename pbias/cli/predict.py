@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pbias.cli.options import Device, ImageRoot, NoClobber, Output, Quiet, Verbose, Workers
+from pbias.cli.options import Cluster, Device, ImageRoot, NoClobber, Output, Quiet, Verbose, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,7 @@ def predict(
     split: Annotated[
         str, typer.Option("--split", metavar="SPLIT", help="train, valid, test or all.")
     ] = "test",
+    cluster: Cluster = None,
     image_root: ImageRoot = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Images at a time; no matter for the result.")
@@ -63,7 +64,7 @@ def predict(
     checkpoint = load_checkpoint(model)
     manifest = read_manifest(labels, image_root=image_root)
     rows = manifest.rows(split)
-    known = _labels(manifest, checkpoint)
+    known = _labels(manifest, checkpoint, cluster or checkpoint.data.get("cluster"))
     pictures = find_pictures(manifest, known, rows)
     preprocess = Preprocess.from_dict(checkpoint.preprocess)
     chosen_device = choose_device(device)
@@ -89,14 +90,14 @@ def predict(
     write_logits(_logits(logits, checkpoint, manifest, known, rows, split, meta), output)
 
 
-def _labels(manifest: Manifest, checkpoint: Checkpoint) -> Labels:
+def _labels(manifest: Manifest, checkpoint: Checkpoint, cluster: str | None) -> Labels:
     from pbias.files.manifest import select
 
     return select(
         manifest,
         targets=checkpoint.targets,
         groups=checkpoint.groups,
-        cluster=checkpoint.data.get("cluster"),
+        cluster=cluster,
         group_values=checkpoint.group_values,
         strict=False,
     )

@@ -50,6 +50,13 @@ def test_labels_groups_and_clusters_are_those_of_the_test_rows(pbias: Run, train
     np.testing.assert_array_equal(logits.train_counts, counts)
 
 
+def test_another_column_of_clusters_can_be_named(pbias: Run, trained: Path) -> None:
+    assert set(run(pbias, "--split", "all", "--cluster", "band").clusters.tolist()) == {
+        "young",
+        "old",
+    }
+
+
 def test_the_file_says_where_it_comes_from(pbias: Run, trained: Path) -> None:
     logits = run(pbias)
     assert logits.split == "test" and logits.activation == "sigmoid"
