@@ -383,6 +383,15 @@ def test_a_softmax_file_predicts_its_largest_logit() -> None:
             assert found == pytest.approx(RATES[metric](r), abs=1e-6), metric
 
 
+@pytest.mark.parametrize("threshold", [None, 0.0, 0.1, float(np.float32(0.1)), -math.inf, math.inf])
+def test_positive_means_above_the_threshold_in_float64(threshold: float | None) -> None:
+    z = np.array([[-1.0], [-0.0], [0.0], [np.float32(0.1)], [0.2]], np.float32)
+    thresholds = None if threshold is None else np.array([threshold])
+    file = Logits(z, np.ones((5, 1), np.int8), ("Hat",), thresholds=thresholds)
+    expected = sum(float(value) > (threshold or 0.0) for value in z[:, 0]) / 5
+    assert cells(audit([file], (), Options(num_folds=1)), "tpr")["Hat", "", ""] == expected
+
+
 def test_several_runs_give_the_mean_of_each(make_logits: Callable[..., Logits]) -> None:
     runs = [make_logits(num=300, noise=noise) for noise in (0.5, 1.0, 2.0)]
     dense, options = [make_logits(num=300)], Options(num_folds=1)

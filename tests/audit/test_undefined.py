@@ -176,6 +176,26 @@ def test_fewer_than_ten_predicted_positives_are_low_power(predicted: int, status
     assert row["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("hits", "misses", "status"), [(9, 30, "low_power"), (30, 9, "low_power"), (10, 10, "ok")]
+)
+def test_fewer_than_ten_successes_or_failures_are_low_power(
+    hits: int, misses: int, status: str
+) -> None:
+    y = [1] * (hits + misses) + [0] * 40
+    table = audit([file(y=y, s=[1] * hits + [0] * (misses + 40), male=[0] * len(y))])
+    assert cell(table, "tpr")["status"] == cell(table, "tpr", "Male", "0")["status"] == status
+    assert cell(table, "tpr")["value"] == hits / (hits + misses)
+
+
+@pytest.mark.parametrize(("flips", "status"), [(9, "low_power"), (10, "ok")])
+def test_fewer_than_ten_changed_predictions_are_low_power(flips: int, status: str) -> None:
+    s = [1 - value for value in S[:flips]] + S[flips:]
+    table = audit([file(s=s)], [file()])
+    assert cell(table, "churn")["status"] == status
+    assert cell(table, "accuracy")["change_status"] == status
+
+
 def test_the_reference_alone_can_make_a_change_undefined() -> None:
     row = cell(audit([file()], [NEVER], VALUES_ALONE), "ppv")
     assert row["status"] == "ok" and row["value"] == 0.5
