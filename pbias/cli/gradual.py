@@ -23,7 +23,7 @@ from pbias.files.streams import STDIO
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
-from pbias.pruning.schedule import INITIAL_SPARSITY, pruning_epochs, sparsities
+from pbias.pruning.schedule import INITIAL_SPARSITY, pruning_times, sparsities
 from pbias.training.loop import Hooks, fit
 from pbias.training.recipe import Recipe
 from pbias.training.setup import choose_device, describe
@@ -40,7 +40,7 @@ class Tuning:
     cache: str | None
     workers: int
     device: str
-    steps: int | None
+    steps: int
     pruning_schedule: str
     recipe: dict[str, Any]  # changes to the checkpoint's recipe
 
@@ -55,7 +55,11 @@ def prune_gradually(
 ) -> None:
     """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
     recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
-    epochs = pruning_epochs(recipe.epochs, tuning.steps)
+    times = pruning_times(recipe.epochs, tuning.steps)
+    schedules = [
+        sparsities(tuning.pruning_schedule, min(INITIAL_SPARSITY, target), target, times)
+        for target, _ in jobs
+    ]
     manifest = _manifest(parent, path, tuning)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
@@ -73,15 +77,13 @@ def prune_gradually(
         train_counts=train_counts(labels, manifest.rows("train")),
         recipe=recipe.as_dict(),
     )
-    for sparsity, output in jobs:
-        initial = min(INITIAL_SPARSITY, sparsity)
-        schedule = sparsities(tuning.pruning_schedule, initial, sparsity, epochs)
+    for (sparsity, output), schedule in zip(jobs, schedules, strict=True):
         model = _train(parent, pictures, recipe, schedule, device)
         how = {
             "method": "gradual",
             "schedule": tuning.pruning_schedule,
-            "initial": initial,
-            "epochs": list(epochs),
+            "initial": min(INITIAL_SPARSITY, sparsity),
+            "at_epochs": times,
         }
         child, counts = pruned_checkpoint(trained, model, sparsity, how, device=describe(device))
         save_checkpoint(child, output, packed=packed)
@@ -92,13 +94,14 @@ def _train(
     parent: Checkpoint,
     pictures: tuple[ImageData, ImageData | None],
     recipe: Recipe,
-    schedule: Mapping[int, float],
+    schedule: Mapping[float, float],
     device: torch.device,
 ) -> nn.Module:
     """A copy of the parent's network, trained and pruned by the schedule."""
     weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
     model = network(dataclasses.replace(parent, state_dict=weights))
-    pruner = GradualPruner(model, schedule)
+    steps_per_epoch = -(-len(pictures[0]) // recipe.batch_size)
+    pruner = GradualPruner(model, schedule, steps_per_epoch)
     hooks = Hooks(pruner.start_epoch, pruner.after_step, pruner.eligible)
     with bar(f"pruning to {max(schedule.values()):g}") as progress:
         fit(model, *pictures, recipe, device=device, hooks=hooks, progress=progress)

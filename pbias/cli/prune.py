@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pbias.files.checkpoint import Checkpoint
 
 
+NUM_STEPS = 20
+
+
 def prune(
     checkpoint: Annotated[
         str, typer.Argument(metavar="CHECKPOINT", help="Trained network; '-' is standard input.")
@@ -60,7 +63,9 @@ def prune(
     steps: Annotated[
         int | None,
         typer.Option(
-            "--steps", min=1, help="Pruning steps, one an epoch [default: 6 in 10 epochs]."
+            "--steps",
+            min=1,
+            help="Pruning steps, over the first 6 tenths of the epochs [default: 20].",
         ),
     ] = None,
     pruning_schedule: Annotated[
@@ -125,7 +130,7 @@ def prune(
     from pbias.cli.gradual import Tuning, prune_gradually
 
     tuning = Tuning(
-        data, image_root, cache, workers, device, steps, pruning_schedule,
+        data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
         {**recipe, "seed": seed},
     )  # fmt: skip
     prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)

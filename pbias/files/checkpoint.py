@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -78,20 +79,16 @@ def load_checkpoint(path: str) -> Checkpoint:
     Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
     wrong types, or holds NaN weights.
     """
-    data = read_bytes(path)
-    content = read_archive(data, path)
+    content, digest = _read(path)
     if not _has_format(content):
         raise UserError(_foreign(content, path))
-    return _checkpoint(content, path, sha256(data))
+    return _checkpoint(content, path, digest)
 
 
 def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
     """Read a checkpoint or a bare state dict, whichever the file holds; `-` is standard input."""
-    data = read_bytes(path)
-    content = read_archive(data, path)
-    return (
-        _checkpoint(content, path, sha256(data)) if _has_format(content) else _bare(content, path)
-    )
+    content, digest = _read(path)
+    return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
@@ -127,6 +124,14 @@ def load_state_dict_file(path: str) -> dict[str, Tensor]:
 def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
     """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
     return _bare(read_archive(data, path), path)
+
+
+def _read(path: str) -> tuple[object, str]:
+    """The content of a file and its SHA-256, which a second core computes meanwhile."""
+    data = read_bytes(path)
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sha256, data)
+        return read_archive(data, path), digest.result()
 
 
 def _has_format(content: object) -> TypeGuard[dict[str, Any]]:

@@ -17,21 +17,36 @@ logger = logging.getLogger(__name__)
 class GradualPruner:
     """Prunes a network while it is trained; its methods are the hooks of `training.fit`."""
 
-    def __init__(self, model: nn.Module, schedule: Mapping[int, float]) -> None:
-        """`schedule`: the sparsity to prune to at the start of an epoch (from 0)."""
+    def __init__(
+        self, model: nn.Module, schedule: Mapping[float, float], steps_per_epoch: int
+    ) -> None:
+        """`schedule`: the sparsity to prune to at a time, in epochs from the start of training."""
         self.masks = Masks(prunable(model))
-        self.schedule = schedule
+        self.last_time = max(schedule)
+        self.due = sorted(schedule.items())
+        self.steps_per_epoch = steps_per_epoch
+        self.epoch = self.step = 0
 
     def start_epoch(self, epoch: int) -> None:
-        """Prune where the schedule says so."""
-        if epoch in self.schedule:
-            self.masks.prune_to(self.schedule[epoch])
-            logger.debug("epoch %d: pruned to %.4f", epoch + 1, self.schedule[epoch])
+        """Prune to what is due by the start of this epoch (from 0)."""
+        self.epoch, self.step = epoch, 0
+        while self.due and self.due[0][0] <= epoch:
+            self._prune()
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Keep what is pruned at zero."""
+        """Prune to what became due within the epoch, and keep what is pruned at zero."""
+        self.step += 1
+        # What is due at the end of an epoch waits for the start of the next: the network is
+        # evaluated as it was trained.
+        while self.due and self.due[0][0] < self.epoch + self.step / self.steps_per_epoch:
+            self._prune()
         self.masks.apply(optimizer)
 
     def eligible(self, epoch: int) -> bool:
-        """Only an epoch at the final sparsity may be the one that is kept."""
-        return epoch >= max(self.schedule)
+        """Only an epoch that ends at the final sparsity may be the one that is kept."""
+        return epoch + 1 > self.last_time
+
+    def _prune(self) -> None:
+        time, sparsity = self.due.pop(0)
+        self.masks.prune_to(sparsity)
+        logger.debug("after %.2f epochs: pruned to %.4f", time, sparsity)

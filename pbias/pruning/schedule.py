@@ -1,15 +1,20 @@
-"""How sparsity rises over epochs."""
+"""How sparsity rises over training; times are in epochs from its start."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pbias.errors import UserError
 
 INITIAL_SPARSITY = 0.05  # paper.md, "initial -> target sparsity"
+PRUNING_SHARE = 0.6
 POWERS = {"cubic": 3, "linear": 1, "constant": 0}
 
 
-def sparsities(shape: str, initial: float, target: float, epochs: range) -> dict[int, float]:
-    """The sparsity to prune to at the start of each of `epochs`; the last is exactly `target`.
+def sparsities(
+    shape: str, initial: float, target: float, times: Sequence[float]
+) -> dict[float, float]:
+    """The sparsity to prune to at each of `times`, which rise; the last is exactly `target`.
 
     Step j of J: `target - (target - initial) (1 - j/(J-1))^p`, with p = 3 for `cubic`, 1 for
     `linear`; `constant` prunes to the target at once. A single step prunes to the target.
@@ -21,25 +26,22 @@ def sparsities(shape: str, initial: float, target: float, epochs: range) -> dict
     if shape not in POWERS:
         raise UserError(f"unknown pruning schedule {shape!r}; choose one of {', '.join(POWERS)}")
     assert 0 <= initial <= target < 1
-    assert len(epochs) > 0
-    last = len(epochs) - 1
+    assert len(times) > 0
+    last = len(times) - 1
     schedule = {}
-    for step, epoch in enumerate(epochs):
+    for step, time in enumerate(times):
         left = (1 - step / last) ** POWERS[shape] if step < last and POWERS[shape] else 0.0
-        schedule[epoch] = target - (target - initial) * left
+        schedule[time] = target - (target - initial) * left
     return schedule
 
 
-def pruning_epochs(num_epochs: int, num_steps: int | None = None) -> range:
-    """One step an epoch from the first epoch on; by default six tenths of the epochs prune.
+def pruning_times(num_epochs: int, num_steps: int) -> list[float]:
+    """When to prune, evenly over the first part of training; in the rest the network recovers.
 
-    The others recover at the target. Raises UserError where the epochs are too few.
+    The last step comes before `PRUNING_SHARE` of the epochs have passed.
+
+    >>> pruning_times(10, 3)
+    [0.0, 2.0, 4.0]
     """
-    if num_steps is None:
-        num_steps = max(1, round(0.6 * num_epochs))
-    if not 1 <= num_steps <= num_epochs:
-        raise UserError(
-            f"{num_steps} pruning steps do not fit into {num_epochs} epochs, one step an epoch;"
-            " raise --epochs or lower --steps"
-        )
-    return range(num_steps)
+    assert num_steps > 0
+    return [PRUNING_SHARE * num_epochs * step / num_steps for step in range(num_steps)]

@@ -75,8 +75,8 @@ def test_the_checkpoint_says_how(here: Path) -> None:
     prune("dense.pt", "0.9", "s90.pt", epochs=4, lr=0.05, steps=2, seed=5)
     child = load_checkpoint("s90.pt")
     assert child.parents == [sha256((here / "dense.pt").read_bytes())]
-    assert {k: child.sparsity[k] for k in ("method", "schedule", "initial", "epochs")} == {
-        "method": "gradual", "schedule": "cubic", "initial": 0.05, "epochs": [0, 1],
+    assert {k: child.sparsity[k] for k in ("method", "schedule", "initial", "at_epochs")} == {
+        "method": "gradual", "schedule": "cubic", "initial": 0.05, "at_epochs": [0.0, 1.2],
     }  # fmt: skip
     parent = load_checkpoint("dense.pt")
     changes = {"epochs": 4, "lr": 0.05, "seed": 5}

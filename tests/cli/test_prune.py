@@ -194,7 +194,7 @@ def test_sparsity_0_keeps_the_weights() -> None:
         ("0.9", {"arch": "resnet18"}, "the weights lack .* so they are not of resnet18"),
         ("0.9", {"one_shot": False, "arch": "resnet18"}, "are pruned with --one-shot; add it"),
         ("0.9", {"one_shot": False}, "faces/labels.csv, which is not here; .*--data.*--one-shot"),
-        ("0.9", {"one_shot": False, "steps": 4}, "4 pruning steps do not fit into 3 epochs"),
+        ("0.9", {"one_shot": False, "pruning_schedule": "x"}, "unknown pruning schedule 'x'"),
     ],
 )
 def test_wrong_options_are_refused(sparsity: str, options: dict[str, bool], message: str) -> None:

@@ -51,7 +51,7 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def test_zero_after_every_step_at_the_scheduled_count(optimizer: str) -> None:
     model = _model()
     schedule = sparsities("cubic", 0.05, 0.95, range(0, 5, 2))
-    pruner, update = GradualPruner(model, schedule), OPTIMIZERS[optimizer](model)
+    pruner, update = GradualPruner(model, schedule, 2), OPTIMIZERS[optimizer](model)
     for epoch in range(6):
         pruner.start_epoch(epoch)
         sparsity = max(s for e, s in schedule.items() if e <= epoch)
@@ -65,7 +65,7 @@ def test_zero_after_every_step_at_the_scheduled_count(optimizer: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_moments_of_pruned_weights_are_zero_and_others_live(optimizer: str) -> None:
     model = _model()
-    pruner, update = GradualPruner(model, {1: 0.9}), OPTIMIZERS[optimizer](model)
+    pruner, update = GradualPruner(model, {1: 0.9}, 1), OPTIMIZERS[optimizer](model)
     for epoch in range(2):
         pruner.start_epoch(epoch)
         _step(model, update)
@@ -79,7 +79,7 @@ def test_moments_of_pruned_weights_are_zero_and_others_live(optimizer: str) -> N
 
 def test_nothing_regrows() -> None:
     model = _model()
-    pruner = GradualPruner(model, sparsities("linear", 0.1, 0.9, range(5)))
+    pruner = GradualPruner(model, sparsities("linear", 0.1, 0.9, range(5)), 1)
     optimizer, before = OPTIMIZERS["sgd"](model), _zeros(model)
     for epoch in range(5):
         pruner.start_epoch(epoch)
@@ -138,5 +138,23 @@ def test_memory_format_may_change_under_the_masks() -> None:
 
 
 def test_only_epochs_at_the_final_sparsity_are_eligible() -> None:
-    pruner = GradualPruner(_model(), {0: 0.1, 2: 0.5, 4: 0.9})
+    pruner = GradualPruner(_model(), {0: 0.1, 2: 0.5, 4: 0.9}, 1)
     assert [pruner.eligible(epoch) for epoch in range(6)] == [False] * 4 + [True] * 2
+
+
+def test_within_an_epoch_pruning_comes_when_it_is_due() -> None:
+    model = _model()
+    pruner, update = (
+        GradualPruner(model, {0.0: 0.1, 0.5: 0.5, 1.0: 0.9}, 4),
+        OPTIMIZERS["sgd"](model),
+    )
+    reached = []
+    for epoch in range(2):
+        pruner.start_epoch(epoch)
+        for _ in range(4):
+            _step(model, update)
+            pruner.after_step(update)
+            reached.append(_num_zeros(model))
+    expected = [0.1, 0.1, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9]
+    assert reached == [num_zeros(sparsity, _num_weights(model)) for sparsity in expected]
+    assert [pruner.eligible(epoch) for epoch in range(2)] == [False, True]

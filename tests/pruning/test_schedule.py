@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pbias.errors import UserError
-from pbias.pruning.schedule import pruning_epochs, sparsities
+from pbias.pruning.schedule import pruning_times, sparsities
 
 SHAPES = st.sampled_from(["cubic", "linear", "constant"])
 PAIRS = st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)).map(sorted)
@@ -56,12 +57,10 @@ def test_an_unknown_shape_lists_the_known_ones() -> None:
         sparsities("quadratic", 0.0, 0.5, range(3))
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(1, 1), (2, 1), (5, 3), (10, 6), (80, 48)])
-def test_some_epochs_are_left_to_recover(epochs: int, steps: int) -> None:
-    assert pruning_epochs(epochs) == range(steps)
-
-
-@pytest.mark.parametrize("steps", [0, 6])
-def test_more_steps_than_epochs_are_refused(steps: int) -> None:
-    with pytest.raises(UserError, match=f"{steps} pruning steps do not fit into 5 epochs"):
-        pruning_epochs(5, steps)
+@given(st.integers(1, 100), st.integers(1, 100))
+def test_pruning_is_even_and_leaves_time_to_recover(num_epochs: int, num_steps: int) -> None:
+    times = pruning_times(num_epochs, num_steps)
+    assert len(times) == num_steps
+    assert times[0] == 0
+    assert times[-1] < 0.6 * num_epochs
+    assert np.diff(times) == pytest.approx(0.6 * num_epochs / num_steps)
