@@ -37,7 +37,8 @@ def discordant(joint: NDArray[np.int64]) -> NDArray[np.int64]:
 def paired_tables(joint: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """For each rate with the same trials in both models: trials by success, [S, A, 2, 2].
 
-    Indices: success of the reference, success of the audited model; means over pairs of runs.
+    Indices: success of the reference, success of the audited model; means over pairs of runs. Those
+    of a ratio to the labels are its predictions.
     """
     c = joint[:, 0].mean(axis=0)
     by_label = {label: c[..., label, :, :] for label in (0, 1)}
@@ -48,4 +49,6 @@ def paired_tables(joint: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         "tpr": by_label[1],
         "fpr": by_label[0],
         "fnr": missed[1],
+        "tcb": by_label[0] + by_label[1],
+        "underprediction": by_label[0] + by_label[1],
     }

@@ -5,20 +5,28 @@ Shape suffixes as in measures.py. Source of every rule: metrics.md section 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit import small
+from pbias.audit.intervals import Interval, mover_difference
 from pbias.audit.jackknife import Estimate, detectable, estimate, interval, p_value
-from pbias.audit.measures import FEW, MAX, Measure
+from pbias.audit.measures import FEW, MAX, SPREAD, UNLIKE, Measure
+from pbias.audit.scales import scaled_interval
 
 Floats = NDArray[np.float64]
 IN_REFERENCE = " in the reference"
 # Absolute values and maxima are pushed up by noise: intervals of these are mapped from their parts,
 # or there are none.
-BIASED = frozenset({"ece", "eod", "never_predicted"})
+BIASED = frozenset({"ece", "eod", "interdependence", "never_predicted"})
+BIASED_ALIKE = frozenset({"ece", "interdependence"})  # in both models, so not their change
+# What changes where no prediction does.
+OF_PROBABILITIES = frozenset({
+    "auc", "uncertainty", "ece", "brier", "calibration_gap", "calibration_error_debiased",
+})  # fmt: skip
 # What is compared with 0 also without a reference.
 SIGNED = frozenset({"bias_amplification", "directional_ba", "calibration_gap"})
 
@@ -53,20 +61,49 @@ class Numbers:
 def of_value(measure: Measure, setting: Setting) -> Numbers:
     """The value of one model, a mean over runs; p for 0 where it is a difference."""
     found = estimate(measure.value)
-    low, high = interval(found, setting.level)
+    low, high = _value_ends(measure, found, setting)
     signed = measure.sides is not None or measure.name in SIGNED
     p = p_value(found) if signed else np.full_like(low, np.nan)
     if small.has_counts(measure) and measure.few.any():
-        score = small.value_interval(measure, setting.level, independent=setting.independent)
-        exact = measure.few & (setting.independent and measure.name not in SIGNED)
-        p_small = small.exact_p(measure, exact, change=False)
-        low, high, p = _where(measure.few, (*score, p_small), (low, high, p))
+        tested = setting.independent and measure.name not in SIGNED | UNLIKE
+        p = np.where(measure.few, small.exact_p(measure, measure.few & tested, change=False), p)
     if measure.spread is not None:
         low, high = small.spread_interval(measure, setting.level, independent=setting.independent)
         p = np.full_like(p, np.nan)
-    elif measure.name in BIASED or all(row.contrast == MAX for row in measure.rows):
+    elif measure.name in BIASED or _of_maxima(measure):
         low = high = np.full_like(low, np.nan)
     return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
+
+
+def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval:
+    """Of whole counts and few ones a score interval, of others t on the scale of the metric."""
+    if measure.sides is not None and measure.name not in SIGNED:
+        each = [estimate(side.value) for side in measure.sides]
+        parts = [_value_ends(*side, setting) for side in zip(measure.sides, each, strict=True)]
+        return _difference(each, parts, found, setting)
+    ends = scaled_interval(measure.name, found, setting.level)
+    if not small.has_counts(measure):
+        return ends
+    whole = setting.independent and measure.name not in SIGNED | UNLIKE
+    by_counts = measure.few | np.isnan(ends.low) | (whole or measure.name == "auc")
+    if not by_counts.any():
+        return ends
+    score = small.value_interval(measure, setting.level, independent=setting.independent)
+    return Interval(*_where(by_counts, score, ends))
+
+
+def _difference(
+    each: Sequence[Estimate], ends: Sequence[Interval], found: Estimate, setting: Setting
+) -> Interval:
+    """MOVER's from two sides, correlated as the standard error of their difference says.
+
+    Independent rows of different groups are not correlated.
+    """
+    first, second = (one.se for one in each)
+    product = np.where(first * second > 0, first * second, np.nan)
+    r = np.clip((first**2 + second**2 - found.se**2) / (2 * product), -1.0, 1.0)
+    r = np.zeros_like(r) if setting.independent else np.nan_to_num(r)
+    return mover_difference(each[0].value, *ends[0], each[1].value, *ends[1], r)
 
 
 def of_change(
@@ -80,9 +117,9 @@ def of_change(
     `num_discordant` [S, A]: samples on which the two predict differently.
     """
     found = estimate(audited.value, reference.value)
-    low, high, p = *interval(found, setting.level), p_value(found)
+    (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
     few = audited.few | reference.few
-    if num_discordant is not None:
+    if num_discordant is not None and audited.name not in OF_PROBABILITIES:
         few = few | (num_discordant < FEW)
     paired = small.has_pairs(audited)
     if paired:
@@ -90,11 +127,42 @@ def of_change(
     if small.has_counts(audited) and few.any():
         independent = setting.independent
         score = small.change_interval(audited, reference, setting.level, independent=independent)
-        p_small = small.exact_p(audited, few & (paired and independent), change=True)
+        tested = paired and independent and audited.name not in UNLIKE
+        p_small = small.exact_p(audited, few & tested, change=True)
         low, high, p = _where(few, (*score, p_small), (low, high, p))
-    if audited.spread is not None or audited.name in BIASED - {"ece"}:
+    if audited.name in BIASED - BIASED_ALIKE or _of_maxima(audited):
         low = high = p = np.full_like(low, np.nan)
     return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
+
+
+def _change_ends(
+    audited: Measure, reference: Measure, found: Estimate, setting: Setting
+) -> Interval:
+    """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
+    plain = Interval(*interval(found, setting.level))
+    if audited.name != "auc":
+        return plain
+    if audited.sides is not None and reference.sides is not None:
+        pairs = list(zip(audited.sides, reference.sides, strict=True))
+        each = [estimate(a.value, r.value) for a, r in pairs]
+        parts = [_change_ends(*p, one, setting) for p, one in zip(pairs, each, strict=True)]
+        return _difference(each, parts, found, setting)
+    value = audited.value[:, 0].mean(axis=0)
+    around = scaled_interval("auc", found._replace(value=value), setting.level)
+    shifted = Interval(*(found.value + (end - value) for end in around))
+    return Interval(*_where(np.isnan(around.low), plain, shifted))
+
+
+def of_mean(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
+    """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
+
+    That is as wide as if all erred alike; the folds have nothing to say there.
+    """
+    count = defined.sum(axis=1, keepdims=True)
+    count = np.where(count > 0, count, np.nan)
+    ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
+    low, high = _where(mean.few, (end / count for end in ends), (mean.low, mean.high))
+    return replace(mean, low=low, high=high)
 
 
 def _numbers(
@@ -109,8 +177,12 @@ def _numbers(
     return Numbers(found.value, low, high, p, detectable(found, setting.level), few, reason)
 
 
+def _of_maxima(measure: Measure) -> bool:
+    return all(row.contrast in (MAX, SPREAD) for row in measure.rows)
+
+
 def _where(
-    few: NDArray[np.bool_], then: tuple[Floats, ...], otherwise: tuple[Floats, ...]
+    few: NDArray[np.bool_], then: Iterable[Floats], otherwise: Iterable[Floats]
 ) -> tuple[Floats, ...]:
     return tuple(np.where(few, a, b) for a, b in zip(then, otherwise, strict=True))
 

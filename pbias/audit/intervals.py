@@ -36,17 +36,28 @@ def wilson(
 
 
 def mover_difference(
-    value_1: Floats, low_1: Floats, high_1: Floats, value_2: Floats, low_2: Floats, high_2: Floats
+    value_1: Floats,
+    low_1: Floats,
+    high_1: Floats,
+    value_2: Floats,
+    low_2: Floats,
+    high_2: Floats,
+    correlation: ArrayLike = 0.0,
 ) -> Interval:
-    """Interval of value 1 less value 2 from the intervals of independent estimates.
+    """Interval of value 1 less value 2 from those of both and the correlation of the estimates.
 
     Each end recovers the variances of the two near that end. Source: Zou and Donner (2008),
     section 2.
     """
+    r = floats(correlation)
+
+    def reach(first: Floats, second: Floats) -> Floats:
+        return np.sqrt(np.maximum(first**2 - 2.0 * r * first * second + second**2, 0.0))
+
     difference = value_1 - value_2
     return Interval(
-        difference - np.hypot(value_1 - low_1, high_2 - value_2),
-        difference + np.hypot(high_1 - value_1, value_2 - low_2),
+        difference - reach(value_1 - low_1, high_2 - value_2),
+        difference + reach(high_1 - value_1, value_2 - low_2),
     )
 
 
@@ -84,19 +95,8 @@ def newcombe_paired(
     """
     a, b, c, d = np.broadcast_arrays(*(floats(v) for v in (both, first_only, second_only, neither)))
     n = np.where(a + b + c + d > 0, a + b + c + d, np.nan)
-    low_1, high_1 = wilson(a + b, n, level, df)
-    low_2, high_2 = wilson(a + c, n, level, df)
-    rate_1, rate_2 = (a + b) / n, (a + c) / n
-    phi = _corrected_phi(a, b, c, d)
-
-    def reach(first: Floats, second: Floats) -> Floats:
-        return np.sqrt(np.maximum(first**2 - 2.0 * phi * first * second + second**2, 0.0))
-
-    difference = (b - c) / n
-    return Interval(
-        difference - reach(rate_1 - low_1, high_2 - rate_2),
-        difference + reach(high_1 - rate_1, rate_2 - low_2),
-    )
+    first, second = ((k / n, *wilson(k, n, level, df)) for k in (a + b, a + c))
+    return mover_difference(*first, *second, _corrected_phi(a, b, c, d))
 
 
 def _corrected_phi(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
@@ -104,6 +104,27 @@ def _corrected_phi(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
     excess = a * d - b * c
     corrected = np.where(excess > 0, np.maximum(excess - (a + b + c + d) / 2, 0.0), excess)
     return corrected / np.sqrt(np.where(product > 0, product, np.inf))
+
+
+def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the ratio of two expectations from score intervals of both counts.
+
+    MOVER on the log scale, as if the counts were independent; those that overlap vary less.
+    Source: Li, Tang and Wong (2014), Computational Statistics 29, for the ratio of Poisson rates.
+    """
+    k, n = np.broadcast_arrays(floats(above), np.where(floats(below) > 0, below, np.nan))
+    (low_k, high_k), (low_n, high_n) = _poisson_score(k, level), _poisson_score(n, level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        down = np.hypot(np.log(k / low_k), np.log(high_n / n))
+        up = np.hypot(np.log(high_k / k), np.log(n / low_n))
+        low, high = k / n * np.exp(-down), k / n * np.exp(up)
+    return Interval(np.where(k > 0, low, 0.0 * n), np.where(k > 0, high, high_k / low_n))
+
+
+def _poisson_score(count: Floats, level: float) -> Interval:
+    square = critical(level) ** 2
+    middle, margin = count + square / 2, np.sqrt(square * (count + square / 4))
+    return Interval(middle - margin, middle + margin)
 
 
 def pairwise_differences(
@@ -150,16 +171,6 @@ def absolute(signed: Interval) -> Interval:
     """Interval of a size from that of the signed number: from 0 where that includes 0."""
     low, high = signed
     return Interval(np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low))
-
-
-def design_effect(se: ArrayLike, rate: ArrayLike, total: ArrayLike) -> Floats:
-    """How many times the variance of a rate exceeds that of independent rows; NaN at rates 0 and 1.
-
-    Source: Kish (1965); the standard error is one that honours clusters, as the jackknife's.
-    """
-    p, n = floats(rate), floats(total)
-    independent = p * (1 - p) / np.where(n > 0, n, np.nan)
-    return floats(se) ** 2 / np.where(independent > 0, independent, np.nan)
 
 
 def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:

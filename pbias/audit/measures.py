@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from pbias.audit.strata import Strata
 
 FEW = 10
+RATIOS = frozenset({"tcb", "underprediction"})
+UNLIKE = RATIOS | {"auc"}  # two counts that are not successes among trials
 MAX = "max"
+SPREAD = "max-min"
 # The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
 # apart from a value such as "not stated".
 NOT = "not\N{NO-BREAK SPACE}"
@@ -36,7 +39,8 @@ class Measure:
     `few` bool [S, A] marks counts under 10, where a normal approximation does not hold: intervals
     come from the counts then. A proportion has these, [S, A], means over runs: `successes`,
     `trials`, and with a reference `paired` [S, A, 2, 2], trials by success of the reference and of
-    the audited model. A difference has its two `sides` instead, and a largest difference has
+    the audited model. (Those of a ratio are above and below the line, those of an AUC the positives
+    and the negatives.) A difference has its two `sides` instead, and a largest difference has
     `spread`: for each row the measures whose largest difference between rows it is.
     """
 
@@ -151,8 +155,18 @@ def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
         measure.rows,
         mean[..., None],
         np.where(count > 0, "", "undefined for every attribute").astype(object)[:, None],
-        np.zeros((len(count), 1), bool),
+        (np.where(defined, fewest(measure), 0.0).sum(axis=1) < FEW)[:, None],
     )
+
+
+def fewest(measure: Measure) -> NDArray[np.float64]:
+    """The smallest count that decides, such as successes or failures, [S, A]; infinite without."""
+    if measure.sides is not None:
+        return np.minimum(*map(fewest, measure.sides))
+    if measure.successes is None or measure.trials is None:
+        return np.full(measure.few.shape, np.inf)
+    others = measure.trials if measure.name in UNLIKE else measure.trials - measure.successes
+    return np.minimum(measure.successes, others)
 
 
 def spreads(measure: Measure, strata: Strata) -> Measure:
@@ -161,7 +175,7 @@ def spreads(measure: Measure, strata: Strata) -> Measure:
     parts = [measure.value[:, :, members] for _, members in groups]
     return Measure(
         measure.name,
-        tuple(Row(group, "max-min") for group, _ in groups),
+        tuple(Row(group, SPREAD) for group, _ in groups),
         _stack([part.max(axis=2) - part.min(axis=2) for part in parts], measure.value, axis=2),
         _stack([first_reason([measure], members) for _, members in groups], measure.reason),
         _stack([_any(measure.few[members]) for _, members in groups], measure.few),

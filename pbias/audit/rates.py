@@ -6,7 +6,8 @@ Shape suffixes as in measures.py; cells are [R, 1+J, S, A, 3, 2]: label (0, 1, u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,22 +85,30 @@ def under_prediction(sums: Sums, train_counts: NDArray[np.int64] | None) -> list
     Source: metrics.md sections 2 and 4; the paper, section 3 (threshold calibration bias).
     """
     known, positive, predicted = sums.num_known, sums.num_positive, sums.num_predicted
-    under = ratio("underprediction", sums.rows, predicted, positive, NO_POSITIVES, proportion=False)
+    under = _ratio_of_counts("underprediction", sums.rows, predicted, positive, NO_POSITIVES)
     rare_is_one = np.ones(positive.shape[-1], bool)
     if train_counts is not None:
         everyone = train_counts[:, -1, -1]
         rare_is_one = everyone[:, 1] <= everyone.sum(-1) / 2
-    tcb = ratio(
+    tcb = _ratio_of_counts(
         "tcb",
         sums.rows,
         np.where(rare_is_one, predicted, known - predicted),
         np.where(rare_is_one, positive, known - positive),
         "no labels of the value rarer in training",
-        proportion=False,
     )
     if train_counts is None:
         tcb = undefined(tcb, NO_TRAIN_COUNTS)
     return [under, tcb]
+
+
+def _ratio_of_counts(
+    name: str, rows: tuple[Row, ...], top: NDArray[Any], bottom: NDArray[Any], why: str
+) -> Measure:
+    found = ratio(name, rows, top, bottom, why, proportion=False)
+    counts = [count[:, 0].mean(axis=0) for count in (top, bottom)]
+    few = np.minimum(*counts) < FEW
+    return replace(found, few=few, successes=counts[0], trials=counts[1])
 
 
 def never_predicted(sums: Sums) -> Measure:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pbias.audit.amplification import ITSELF
 from pbias.audit.exact import benjamini_hochberg
-from pbias.audit.inference import Numbers, Setting, of_change, of_value
+from pbias.audit.inference import Numbers, Setting, of_change, of_mean, of_value
 from pbias.audit.measures import Measure, Row, mean_over_targets
 from pbias.audit.registry import METRICS
 from pbias.errors import UserError
@@ -58,12 +58,14 @@ class Rows:
         sides = [audited] if reference is None else [audited, reference]
         defined = _all_defined(sides)
         mean = mean_over_targets(audited, defined)
-        found = _joined(of_value(mean, self.setting), of_value(audited, self.setting))
+        each = of_value(audited, self.setting)
+        found = _joined(of_mean(of_value(mean, self.setting), each, defined), each)
         block = self._block(audited, found, defined)
         if reference is not None:
             other = mean_over_targets(reference, defined)
             before = np.concatenate([other.value, reference.value], axis=3)[:, 0].mean(axis=0)
-            block |= _change_columns(before, self._changes((mean, other), (audited, reference)))
+            changed = self._changes((mean, other), (audited, reference), defined)
+            block |= _change_columns(before, changed)
         self.blocks.append(block)
 
     def add_change(self, name: str, audited: Measure, reference: Measure) -> None:
@@ -72,13 +74,19 @@ class Rows:
             return
         defined = _all_defined([audited, reference])
         means = (mean_over_targets(audited, defined), mean_over_targets(reference, defined))
-        found = self._changes(means, (audited, reference))
+        found = self._changes(means, (audited, reference), defined)
         self.blocks.append(self._block(replace(audited, name=name), found, defined))
 
-    def _changes(self, means: tuple[Measure, Measure], sides: tuple[Measure, Measure]) -> Numbers:
+    def _changes(
+        self,
+        means: tuple[Measure, Measure],
+        sides: tuple[Measure, Measure],
+        defined: NDArray[np.bool_],
+    ) -> Numbers:
         num_discordant = self._sum(self.counts.n_discordant, sides[0])
         each = of_change(*sides, self.setting, num_discordant)
-        return _joined(of_change(*means, self.setting), each)
+        of_all = np.where(defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
+        return _joined(of_mean(of_change(*means, self.setting, of_all), each, defined), each)
 
     def table(self) -> Table:
         """All rows, in the order they were added; an attribute as a group of itself has none.

@@ -49,7 +49,9 @@ def auc(
     for index, row in enumerate(strata.rows):
         if row.group:
             reason[index][reason[index] != ""] += " in group"
-    return Measure("auc", strata_rows(strata), value, reason, np.minimum(positive, negative) < FEW)
+    few = np.minimum(positive, negative) < FEW
+    counts = (positive.astype(np.float64), negative.astype(np.float64))
+    return Measure("auc", strata_rows(strata), value, reason, few, *counts)
 
 
 def debiased_calibration(

@@ -13,29 +13,35 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.audit.auc_interval import auc_interval
 from pbias.audit.exact import fisher_exact, mcnemar_exact
 from pbias.audit.intervals import (
     Interval,
-    design_effect,
     effective_total,
     largest_difference,
     mover_difference,
     newcombe_paired,
     pairwise_differences,
+    ratio_of_counts,
     wilson,
 )
 from pbias.audit.jackknife import estimate
-from pbias.audit.measures import FEW, Measure
+from pbias.audit.measures import FEW, RATIOS, UNLIKE, Measure
 
 Floats = NDArray[np.float64]
 Where = tuple[NDArray[np.intp], ...]
 
 
 def has_counts(measure: Measure) -> bool:
-    """Whether a measure is a proportion, or a difference of two."""
+    """Whether a measure is made of counts, or a difference of two that are."""
     if measure.sides is not None:
         return all(map(has_counts, measure.sides))
     return measure.trials is not None
+
+
+def is_proportion(measure: Measure) -> bool:
+    """Whether these are successes among trials."""
+    return has_counts(measure) and measure.name not in UNLIKE
 
 
 def has_pairs(measure: Measure) -> bool:
@@ -46,15 +52,19 @@ def has_pairs(measure: Measure) -> bool:
 
 
 def value_interval(measure: Measure, level: float, *, independent: bool) -> Interval:
-    """Wilson's interval of a proportion, MOVER's of a difference."""
+    """Score interval of a proportion, ratio or AUC from its counts, MOVER's of a difference."""
     if measure.sides is not None:
         parts = [
             _with_value(m, value_interval(m, level, independent=independent)) for m in measure.sides
         ]
         return mover_difference(*parts[0], *parts[1])
-    successes, trials = _counts(measure)
-    share = 1.0 if independent else _effective_share(measure)
-    return wilson(successes * share, trials * share, level)
+    first, second = _counts(measure)
+    if measure.name == "auc":
+        return auc_interval(measure.value, first, second, level)
+    share = np.ones_like(second) if independent else _effective_share(measure)
+    if measure.name in RATIOS:
+        return ratio_of_counts(first * share, second * share, level)
+    return wilson(first * share, second * share, level)
 
 
 def change_interval(
@@ -62,14 +72,17 @@ def change_interval(
 ) -> Interval:
     """Newcombe's paired interval of a change, else that of two unpaired rates, which is wider.
 
-    MOVER's of the difference of two changes; a side that is the same in both models has none.
+    MOVER's of the difference of two changes; a side that is the same in both models has none. That
+    of a ratio to the labels is that of its predictions, to the longer side.
     """
     if audited.sides is not None and reference.sides is not None:
         pairs = list(zip(audited.sides, reference.sides, strict=True))
         if _same_counts(*pairs[1]):
             return change_interval(*pairs[0], level, independent=independent)
-        ends = [change_interval(*pair, level, independent=independent) for pair in pairs]
-        parts = [_with_value(a, end, r) for (a, r), end in zip(pairs, ends, strict=True)]
+        parts = [
+            _with_value(a, change_interval(a, r, level, independent=independent), r)
+            for a, r in pairs
+        ]
         return mover_difference(*parts[0], *parts[1])
     if audited.paired is None:
         sides = [
@@ -81,7 +94,14 @@ def change_interval(
     both, audited_only, reference_only, neither = (
         audited.paired[..., d, s] * share for d, s in ((1, 1), (0, 1), (1, 0), (0, 0))
     )
-    return newcombe_paired(both, audited_only, reference_only, neither, level)
+    ends = newcombe_paired(both, audited_only, reference_only, neither, level)
+    if audited.name not in RATIOS:
+        return ends
+    total, change = _pairs(audited).sum(axis=(-2, -1)), _with_value(audited, ends, reference)[0]
+    bottom = np.where(_counts(audited)[1] > 0, _counts(audited)[1], np.nan)
+    middle = (audited_only - reference_only) / np.where(total > 0, total * share, np.nan)
+    reach = np.maximum(middle - ends.low, ends.high - middle) * total / bottom
+    return Interval(change - reach, change + reach)
 
 
 def spread_interval(measure: Measure, level: float, *, independent: bool) -> Interval:
@@ -148,7 +168,7 @@ def _fisher(first: Sequence[Floats], second: Sequence[Floats]) -> Floats:
 
 
 def _spread(member: Measure, level: float, *, independent: bool) -> Interval:
-    if not has_counts(member):
+    if not is_proportion(member):
         nothing = np.full(member.reason.shape[1], np.nan)
         return Interval(nothing, nothing)
     successes, trials = _counts(member)
@@ -166,9 +186,10 @@ def _same_counts(audited: Measure, reference: Measure) -> bool:
 
 def _effective_share(measure: Measure) -> Floats:
     """Share of the rows of a proportion that count as independent."""
-    trials = _counts(measure)[1]
-    found = estimate(measure.value)
-    effect = design_effect(found.se, found.value, trials)
+    found, trials = estimate(measure.value), _counts(measure)[1]
+    one = found.value if measure.name in RATIOS else found.value * (1 - found.value)
+    variance = one / np.where(trials > 0, trials, np.nan)
+    effect = found.se**2 / np.where(variance > 0, variance, np.nan)
     return _share_of(effect, measure.few, trials)
 
 

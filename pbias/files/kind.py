@@ -15,7 +15,7 @@ NUM_BYTES = 256
 def holds_arrays(path: str) -> bool:
     """Whether a file (`-`: standard input, which is not consumed) is an archive of numpy arrays."""
     if path == STDIO:
-        first = sys.stdin.buffer.peek(NUM_BYTES)[:NUM_BYTES]  # type: ignore[attr-defined]
+        first = getattr(sys.stdin.buffer, "peek")(NUM_BYTES)[:NUM_BYTES]  # noqa: B009
     else:
         with Path(path).open("rb") as file:
             first = file.read(NUM_BYTES)

@@ -79,19 +79,19 @@ def check(table: Table) -> None:
     assert "nan" not in render_markdown(audit_sections(table))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(pair=files(), num_folds=st.sampled_from([1, 200]))
 def test_an_audit_against_a_reference(pair: tuple[Logits, Logits], num_folds: int) -> None:
     check(audit([pair[0]], [pair[1]], Options(num_folds=num_folds)))
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(pair=files(), groups=st.sampled_from([None, ["x"], []]))
 def test_an_audit_alone_of_several_runs(pair: tuple[Logits, Logits], groups: Any) -> None:
     check(audit([pair[0], pair[1]], (), Options(groups=groups)))
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(pair=files())
 def test_a_comparison(pair: tuple[Logits, Logits]) -> None:
     table = compare(list(pair))

@@ -95,3 +95,8 @@ def test_the_classes_of_a_softmax_are_flagged_by_their_probability() -> None:
     )
     assert sorted(table.columns["attribute"]) == ["a", "b"]
     assert {r["attribute"]: r["prediction"] for r in table.records()} == {"a": 1, "b": 0}
+
+
+def test_a_margin_is_not_within_itself() -> None:
+    logits = Logits(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int8), ("a",))
+    assert len(flag_uncertain(logits, 0.0)) == 0 and len(flag_uncertain(logits, 1e-9)) == 1

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pbias.audit.registry import METRICS
 from pbias.cli.app import app
 
 Run = Callable[..., CompletedProcess[str]]
@@ -93,10 +94,9 @@ def test_the_version(pbias: Run, option: str) -> None:
     assert done.returncode == 0 and re.fullmatch(r"pbias \d+\.\d+\.\d+\n", done.stdout)
 
 
-def test_explain_knows_every_metric_of_a_table(pbias: Run, audit_files: Path) -> None:
-    table = json.loads(pbias("metrics", "s90.npz", "--ref", "dense.npz", "-f", "json").stdout)
+def test_explain_knows_every_metric(pbias: Run) -> None:
     listed = pbias("explain").stdout
-    for metric in {row["metric"] for row in table["rows"]}:
+    for metric in METRICS:
         assert re.search(rf"^{metric}\b", listed, re.MULTILINE)
         assert pbias("explain", metric).returncode == 0
 
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_used_is_one_line(
 pytestmark = pytest.mark.usefixtures("audit_files")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["json", "table"])
 @pytest.mark.parametrize("command", TABLES)
 def test_the_same_run_gives_the_same_bytes(pbias: Run, command: str, form: str) -> None:
     first, second = (pbias(*TABLES[command], "-f", form) for _ in range(2))
@@ -154,10 +154,13 @@ def test_the_same_run_gives_the_same_bytes(pbias: Run, command: str, form: str) 
 
 
 @pytest.mark.parametrize(
-    ("suffix", "form"),
-    [*zip(FORMATS[:3], FORMATS[:3], strict=True), ("txt", "table"), ("dat", "csv"), ("", "csv")],
+    ("command", "suffix", "form"),
+    [
+        *(("flag", form, form) for form in FORMATS[:3]),
+        *(("flag", "txt", "table"), ("flag", "dat", "csv"), ("flag", "", "csv")),
+        *(("metrics", "json", "json"), ("compare", "md", "md")),
+    ],
 )
-@pytest.mark.parametrize("command", TABLES)
 def test_the_suffix_of_the_output_decides_the_format(
     pbias: Run, command: str, suffix: str, form: str
 ) -> None:
