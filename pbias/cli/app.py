@@ -21,7 +21,9 @@ from pbias.cli import (
     env,
     explain,
     flag,
+    info,
     metrics,
+    pack,
     predict,
     prune,
     synth,
@@ -102,6 +104,24 @@ add(
     "pbias predict s95.pt faces/labels.csv --split test -o s95.npz",
     "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
     "pbias predict - faces/labels.csv -o s90.npz",
+)
+add(
+    "info",
+    info.info,
+    "pbias info s95.pt",
+    "pbias info s95.pt --expect-sparsity 0.95",
+)
+add(
+    "pack",
+    pack.pack,
+    "pbias pack s95.pt -o s95.packed.pt",
+    "pbias prune dense.pt --sparsity 0.95 --one-shot -o - | pbias pack - -o s95.packed.pt",
+)
+add(
+    "unpack",
+    pack.unpack,
+    "pbias unpack s95.packed.pt -o s95.pt",
+    "pbias unpack - -o s95.pt < s95.packed.pt",
 )
 add(
     "metrics",
