@@ -20,6 +20,7 @@ from pbias.audit.intervals import (
     newcombe_difference,
     newcombe_paired,
     pairwise_differences,
+    ratio_of_counts,
     wilson,
 )
 
@@ -114,6 +115,36 @@ def test_swapping_the_models_turns_the_interval_around(a: int, b: int, c: int, d
 def test_normal_errors_combine_as_they_should() -> None:
     found = mover_difference(*np.array([5.0, 2.0, 8.0, 1.0, -3.0, 5.0]))
     np.testing.assert_allclose(found, (4 - 5, 4 + 5))
+
+
+def test_errors_in_common_cancel_in_a_difference() -> None:
+    one = np.array([5.0, 4.0, 6.5])
+    np.testing.assert_allclose(mover_difference(*one, *one, 1.0), (-0.5, 0.5))
+    np.testing.assert_allclose(mover_difference(*one, *one, -1.0), (-2.5, 2.5))
+
+
+def test_ratio_of_counts_by_hand() -> None:
+    low, high = ratio_of_counts(12, 30)
+    z = stats.norm.ppf(0.975)
+    (l1, u1), (l2, u2) = (
+        k + z**2 / 2 + z * np.sqrt(k + z**2 / 4) * np.array([-1, 1]) for k in (12, 30)
+    )
+    np.testing.assert_allclose(low, 0.4 * np.exp(-np.hypot(np.log(12 / l1), np.log(u2 / 30))))
+    np.testing.assert_allclose(high, 0.4 * np.exp(np.hypot(np.log(u1 / 12), np.log(30 / l2))))
+
+
+def test_ratio_of_no_counts_reaches_from_0_and_to_none_is_undefined() -> None:
+    low, high = ratio_of_counts([0, 5], [20, 0])
+    assert low[0] == 0 and 0.15 < high[0] < 0.4
+    assert np.isnan(low[1]) and np.isnan(high[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("expected", [(1, 30), (5, 10), (8, 300), (40, 8)])
+def test_ratio_of_counts_covers(expected: tuple[int, int]) -> None:
+    k, n = np.random.default_rng(3).poisson(expected, (20_000, 2)).T
+    covered = holds(ratio_of_counts(k, n), expected[0] / expected[1])[n > 0]
+    assert np.mean(covered) >= 0.935
 
 
 def test_pairwise_intervals_of_two_groups_are_those_of_agresti_and_caffo() -> None:
