@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pbias.models.initialize import initialize_convolutions
+from pbias.models.initialize import initialize_he
 
 # Channels and stride of the 13 pairs of depthwise and pointwise convolutions (table 1).
 PAIRS = (
@@ -31,7 +31,7 @@ class MobileNetV1(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(num_in, num_outputs)
         # Fan-out would count the outputs of all groups and start depthwise filters at nearly zero.
-        initialize_convolutions(self, "fan_in")
+        initialize_he(self, "fan_in")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, 3, H, W] to logits [N, num_outputs]."""
