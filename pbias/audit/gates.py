@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pbias.audit.inference import IN_REFERENCE
+from pbias.audit.measures import MAX, SPREAD
 from pbias.audit.registry import known_metric
 from pbias.errors import UserError
 from pbias.files.table import Table
@@ -83,17 +84,26 @@ def parse_gate(text: str) -> Gate:
             f"gate '{text}' is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER; "
             "for example 'abs(did_tpr)@Male <= 0.05'"
         )
-    return Gate(
+    gate = Gate(
         text=text.strip(),
         metric=known_metric(match["metric"]),
         absolute=bool(match["abs"]),
         change=bool(match["change"]),
-        group=match["group"],
-        contrast=match["contrast"],
-        attribute=match["attribute"],
+        group=_stripped(match["group"]),
+        contrast=_stripped(match["contrast"]),
+        attribute=_stripped(match["attribute"]),
         at_most=match["side"] == "<=",
         bound=float(match["bound"]),
     )
+    if gate.change and gate.metric.startswith(CHANGES):
+        raise UserError(
+            f"gate '{gate.text}': {gate.metric} is a change already; leave out change(...)"
+        )
+    return gate
+
+
+def _stripped(name: str | None) -> str | None:
+    return None if name is None else name.strip()
 
 
 def needs_reference(gate: Gate) -> bool:
@@ -104,6 +114,7 @@ def needs_reference(gate: Gate) -> bool:
 def covered(gate: Gate, table: Table) -> list[int]:
     """The rows of a table that a gate is about; raises UserError where there are none.
 
+    So it does where none of them has an interval: no bound could ever be held or broken.
     Without a group: those of everyone, or of all groups for a metric that has no others. Without a
     contrast: the group values, or whatever else the metric has. Without an attribute: all, but not
     their mean, which `/mean` names.
@@ -123,11 +134,23 @@ def covered(gate: Gate, table: Table) -> list[int]:
         rows = [r for r in rows if not _is_contrast(r[3])]
     if not rows:
         raise UserError(f"gate '{gate.text}' matches no row; check its group and attribute")
-    return [r[0] for r in rows]
+    found = [r[0] for r in rows]
+    if gate.metric not in EXACT and not any(_has_ends(gate, table, index) for index in found):
+        raise UserError(
+            f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
+            "interval; gate their change, the values of the group, or an unbiased metric"
+        )
+    return found
 
 
 def _is_contrast(label: str) -> bool:
-    return label.endswith(("1-0", "-rest", "max-min"))
+    return label == MAX or label.endswith(("1-0", "-rest", SPREAD))
+
+
+def _has_ends(gate: Gate, table: Table, index: int) -> bool:
+    """Whether a row has an interval, or could have had one, were it not undefined."""
+    value, low, _ = _numbers(gate, _record(table, index))
+    return value != value or low == low
 
 
 def judge(gate: Gate, ordinary: Table, simultaneous: Table, *, strict: bool = False) -> Outcome:

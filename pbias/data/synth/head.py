@@ -14,7 +14,7 @@ EAR = blob(xy([-0.12, 0.10, 0.13, 0.03, -0.12], [-0.2, -0.24, 0.0, 0.32, 0.3]))
 
 def chin_y(face: Face) -> float:
     """Where the face ends below."""
-    long = face.around("length", 0.0, 0.05) + 0.17 * (face["Oval_Face"] - 0.35)
+    long = face.around("length", 0.0, 0.05) + 0.22 * (face["Oval_Face"] - 0.35)
     return 1.2 + 0.07 * face.male("jaw") + long - 0.03 * face["Chubby"]
 
 
@@ -22,8 +22,8 @@ def outline(face: Face) -> Points:
     """The face from the top of the skull round the chin, in head coordinates."""
     jaw, fat, oval = face.male("jaw"), face["Chubby"], face["Oval_Face"]
     square = face.luck["squareness"] * (1 - 0.8 * oval)
-    cheek = 0.97 + 0.17 * fat - 0.08 * oval + 0.04 * face.luck["cheek"]
-    corner = 0.71 + 0.12 * jaw + 0.26 * fat + 0.10 * square - 0.07 * oval
+    cheek = 0.97 + 0.17 * fat - 0.10 * oval + 0.04 * face.luck["cheek"]
+    corner = 0.71 + 0.12 * jaw + 0.26 * fat + 0.10 * square - 0.10 * oval
     corner += 0.05 * face.old("jaw")
     chin = 0.30 + 0.13 * jaw + 0.20 * fat + 0.07 * square
     y = chin_y(face)

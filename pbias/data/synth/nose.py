@@ -27,8 +27,8 @@ def draw_nose(canvas: Canvas, face: Face, skin: Array) -> None:
     big, point = face["Big_Nose"], face["Pointy_Nose"]
     wide = 0.165 + 0.02 * face.male("nose") + 0.02 * face.luck["nose"]
     nose = _Nose(
-        wide=wide * (1 + 0.62 * big) * (1 - 0.42 * point),
-        y=0.37 + face.around("nose_length", 0.0, 0.04) + 0.05 * big + 0.03 * point,
+        wide=wide * (1 + 0.62 * big) * (1 - 0.45 * point),
+        y=0.37 + face.around("nose_length", 0.0, 0.04) + 0.05 * big + 0.06 * point,
         lift=0.16 + 0.16 * point + 0.05 * big,
         big=big,
         point=point,
@@ -66,7 +66,7 @@ def _draw_tip(canvas: Canvas, skin: Array, dark: Array, nose: _Nose) -> None:
     holes = both(ellipse(0.52 * wide, y + 0.05, 0.26 * wide, 0.035 + 0.01 * big, 10))
     canvas.fill(canvas.face(holes, nose.lift), tone(dark, 0.45), 0.85)
     if point > 0.15:
-        under = xy([-0.5 * wide, 0, 0.5 * wide], [y + 0.06, y + 0.21, y + 0.06])
+        under = xy([-0.5 * wide, 0, 0.5 * wide], [y + 0.05, y + 0.25, y + 0.05])
         canvas.fill(canvas.face(under, nose.lift), dark, 1.0 * (point - 0.15))
     ridge = xy([-0.035, 0.035, 0.05, 0, -0.05], [-0.1, -0.1, y - 0.02, y + 0.05, y - 0.02])
     canvas.fill(canvas.face(ridge, nose.lift), gloss(skin), 0.12 + 0.5 * point)

@@ -1,0 +1,38 @@
+"""`pbias env`: what a bug report needs, one fact a line."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+import pytest
+import torch
+
+from pbias import __version__
+from pbias.cli.env import env
+
+
+@pytest.fixture
+def facts(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What is printed, by name."""
+    env()
+    lines = capsys.readouterr().out.splitlines()
+    pairs = [line.partition(": ") for line in lines]
+    return {name: value for name, _, value in pairs}
+
+
+def test_versions_are_those_that_run(facts: dict[str, str]) -> None:
+    assert facts["pbias"] == __version__
+    assert facts["python"] == platform.python_version()
+    assert facts["numpy"] == np.__version__
+    assert facts["torch"] == torch.__version__
+
+
+def test_threads_and_devices_are_said(facts: dict[str, str]) -> None:
+    assert facts["threads"] == str(torch.get_num_threads())
+    assert facts["cuda"].startswith("none") is not torch.cuda.is_available()
+    assert {"system", "processor", "capability", "bf16", "cores", "mps"} <= facts.keys()
+
+
+def test_torchvision_operators_are_told_as_they_are(facts: dict[str, str]) -> None:
+    assert "its operators" in facts["torchvision"]
