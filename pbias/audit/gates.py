@@ -19,7 +19,8 @@ from pbias.files.table import Table
 
 GRAMMAR = re.compile(
     r"""\s*(?P<abs>abs\s*\()?\s*(?P<change>change\s*\()?\s*(?P<metric>\w+)\s*(?P<close>[)\s]*)
-    (?:@(?P<group>[^/<>=]+?)(?:=(?P<contrast>[^/<>]+?))?)?\s*(?:/(?P<attribute>[^<>]+?))?
+    (?:@\s*(?P<group>[^\s/<>=][^/<>=]*?)\s*(?:=\s*(?P<contrast>[^\s/<>][^/<>]*?))?)?
+    \s*(?:/\s*(?P<attribute>[^\s<>][^<>]*?))?
     \s*(?P<side><=|>=)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*""",
     re.VERBOSE,
 )
@@ -89,9 +90,9 @@ def parse_gate(text: str) -> Gate:
         metric=known_metric(match["metric"]),
         absolute=bool(match["abs"]),
         change=bool(match["change"]),
-        group=_stripped(match["group"]),
-        contrast=_stripped(match["contrast"]),
-        attribute=_stripped(match["attribute"]),
+        group=match["group"],
+        contrast=match["contrast"],
+        attribute=match["attribute"],
         at_most=match["side"] == "<=",
         bound=float(match["bound"]),
     )
@@ -100,10 +101,6 @@ def parse_gate(text: str) -> Gate:
             f"gate '{gate.text}': {gate.metric} is a change already; leave out change(...)"
         )
     return gate
-
-
-def _stripped(name: str | None) -> str | None:
-    return None if name is None else name.strip()
 
 
 def needs_reference(gate: Gate) -> bool:
