@@ -23,11 +23,10 @@ _MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
 class BucketedAuc(NamedTuple):
-    """AUC, the largest error that bucketing can have caused, and DeLong's variance, all [...]."""
+    """AUC and the largest error that bucketing can have caused, both [...]."""
 
     auc: Floats
     error: Floats
-    variance: Floats
 
 
 def empty_buckets(num_values: int, num_targets: int) -> NDArray[np.int64]:
@@ -61,26 +60,13 @@ def add_to_buckets(
 def auc_from_buckets(counts: NDArray[np.int64]) -> BucketedAuc:
     """AUC of counts [..., 2, B], pairs in one bucket counted half; NaN where a class is empty.
 
-    The exact AUC is within `error`: half the share of pairs that share a bucket. The variance is
-    undefined with fewer than 2 samples of a class. Source: DeLong et al. (1988), from counts.
+    The exact AUC is within `error`: half the share of pairs that share a bucket.
     """
     total = counts.sum(axis=-1)
-    num_negative, num_positive = total[..., 0], total[..., 1]
-    auc, variance, tied = (np.full(total.shape[:-1], np.nan) for _ in range(3))
+    auc, tied = (np.full(total.shape[:-1], np.nan) for _ in range(2))
     for index in np.ndindex(auc.shape):
-        if num_negative[index] and num_positive[index]:
+        if total[index].min() > 0:
             negative, positive = counts[index] / total[index][:, None]
-            auc[index], variance[index], tied[index] = _one(negative, positive, total[index])
-    return BucketedAuc(auc, tied / 2, variance)
-
-
-def _one(negative: Floats, positive: Floats, num: NDArray[np.int64]) -> tuple[float, float, float]:
-    """AUC, its variance and the share of tied pairs from the shares of each class by bucket."""
-    beaten = np.cumsum(negative) - negative / 2
-    beaten_by = 1.0 - (np.cumsum(positive) - positive / 2)
-    auc = float(positive @ beaten)
-    variance = np.nan
-    if num.min() > 1:
-        spread = negative @ (beaten_by - auc) ** 2, positive @ (beaten - auc) ** 2
-        variance = float(np.sum(np.array(spread) / (num - 1)))
-    return auc, variance, float(positive @ negative)
+            tied[index] = positive @ negative
+            auc[index] = positive @ np.cumsum(negative) - tied[index] / 2
+    return BucketedAuc(auc, tied / 2)

@@ -1,6 +1,6 @@
 """Calibration error without the bias of small groups, and thresholds that match a prevalence.
 
-Shape suffixes: A targets, N samples, V group values, J folds. Labels int8, -1 unknown: left out.
+Shape suffixes: A targets, J folds, n samples, k samples in ascending order.
 """
 
 from __future__ import annotations
@@ -11,48 +11,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.distributions import Floats, floats
-from pbias.audit.ranking import Ranking, members
 
 NUM_BINS = 10
 _SMALLEST_BIN = 2  # rows; a variance needs two
 
 
 def equal_mass_totals(
-    ranking: Ranking,
-    p_an: NDArray[np.floating],
-    labels_an: NDArray[np.int8],
-    codes_n: NDArray[np.integer],
-    num_values: int,
-    folds_n: NDArray[np.integer],
+    error_k: Floats,
+    run_k: NDArray[np.int32],
+    fold_k: NDArray[np.integer] | None,
     num_folds: int,
 ) -> Floats:
-    """Rows, sums of p - y and sums of (p - y)^2 by fold and equal-mass bin, [J, V, A, 10, 3].
+    """Rows, sums of p - y and sums of (p - y)^2 by fold and equal-mass bin, [J, 10, 3].
 
-    Each group value and target has bins of its own: the r-th of n known rows in order of p, from 0,
-    lies in bin `10 r // n`, and equal p go with the first of them. `ranking` orders p; that of the
-    logits does for sigmoids. The totals add over folds, not over group values.
+    `error_k` is p - y of samples in ascending order of p, `run_k` numbers the runs of equal p. The
+    r-th of n samples, from 0, lies in bin `10 r // n`, and equal p go with the first of them. The
+    totals add over folds, not over groups.
     """
-    out = np.empty((num_folds, num_values, len(p_an), NUM_BINS, 3))
-    for a, (order_n, run_n, p_n, y_n) in enumerate(zip(*ranking, p_an, labels_an, strict=True)):
-        for value, (row_k, kept) in enumerate(members(order_n, y_n, codes_n, num_values)):
-            error_k = floats(p_n)[row_k] - y_n[row_k]
-            bin_k = np.repeat(np.arange(NUM_BINS), np.diff(_edges(run_n[kept])))
-            cell_k = folds_n[row_k] * NUM_BINS + bin_k
-            for moment, weights in enumerate((None, error_k, error_k**2)):
-                sums = np.bincount(cell_k, weights, num_folds * NUM_BINS)
-                out[:, value, a, :, moment] = sums.reshape(num_folds, NUM_BINS)
-    return out
+    bounds = _bounds(run_k)
+    if fold_k is None:
+        moments = [_segment_sums(x_k, bounds) for x_k in (error_k, error_k * error_k)]
+        return floats(np.stack([np.diff(bounds), *moments], axis=-1)[None])
+    cell_k = fold_k * NUM_BINS + np.repeat(np.arange(NUM_BINS), np.diff(bounds))
+    weights = (None, error_k, error_k * error_k)
+    totals = [np.bincount(cell_k, w, num_folds * NUM_BINS) for w in weights]
+    return floats(np.stack(totals, axis=-1).reshape(num_folds, NUM_BINS, 3))
 
 
-def _edges(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Where the bins of samples in ascending order begin, and the end: int [11].
+def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Where the bins begin, and the end: int [11].
 
     Bin b begins at the first r with 10 r // n = b, after the run of ties that it would cut.
     """
-    edges = -(-np.arange(NUM_BINS + 1) * len(run_k) // NUM_BINS)
+    bounds = -(-np.arange(NUM_BINS + 1) * len(run_k) // NUM_BINS)
     if len(run_k):
-        edges[1:] = np.searchsorted(run_k, run_k[edges[1:] - 1], "right")
-    return edges
+        bounds[1:] = np.searchsorted(run_k, run_k[bounds[1:] - 1], "right")
+    return bounds
+
+
+def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
+    """Sums between neighbouring bounds, which may be equal."""
+    sums = np.zeros(len(bounds) - 1)
+    filled = np.diff(bounds) > 0
+    if filled.any():
+        sums[filled] = np.add.reduceat(values_k, bounds[:-1][filled])
+    return sums
 
 
 def debiased_error(totals: Floats) -> Floats:

@@ -31,9 +31,8 @@ class Sums:
     rows: tuple[Row, ...]
     cells: NDArray[np.int64]
     uncertain: NDArray[np.int64]
-    bins: NDArray[np.int64]
-    p_sums: NDArray[np.float64]
-    p_squares: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
     @property
     def num_known(self) -> NDArray[np.int64]:
@@ -53,7 +52,7 @@ class Sums:
 
 def sums(runs: Sequence[Totals], strata: Strata) -> Sums:
     """The totals of each run, by stratum."""
-    names = ("cells", "uncertain", "bins", "p_sums", "p_squares")
+    names = ("cells", "uncertain", "errors", "squares")
     return Sums(
         strata_rows(strata),
         *(np.stack([by_stratum(getattr(run, name), strata) for run in runs]) for name in names),
@@ -124,13 +123,10 @@ def never_predicted(sums: Sums) -> Measure:
 def calibration(sums: Sums) -> list[Measure]:
     """ece (10 equal-width bins), brier and calibration_gap `mean(p) - mean(y)`; known labels."""
     known = sums.num_known
-    p_bins = sums.p_sums[..., :2].sum(-1)
-    positive_bins = sums.bins[..., 1]
-    squares = sums.p_squares[..., :2].sum(-1) - 2 * sums.p_sums[..., 1].sum(-1)
     table = {
-        "ece": np.abs(p_bins - positive_bins).sum(-1),
-        "brier": squares + sums.num_positive,
-        "calibration_gap": p_bins.sum(-1) - sums.num_positive,
+        "ece": np.abs(sums.errors).sum(-1),
+        "brier": sums.squares,
+        "calibration_gap": sums.errors.sum(-1),
     }
     return [
         ratio(name, sums.rows, top, known, NO_LABELS, proportion=False)

@@ -106,8 +106,8 @@ class Rows:
                 block.get(name, np.full(block["value"].size, blank, type(blank)))
                 for block in self.blocks
             ]
-            cells = np.concatenate(parts)[shown].tolist()
-            columns[name] = [_whole(c) for c in cells] if name.startswith("n") else cells
+            cells = np.concatenate(parts)[shown]
+            columns[name] = (_whole(cells) if name.startswith("n") else cells).tolist()
         return Table(columns)
 
     def _block(self, measure: Measure, found: Numbers, defined: NDArray[np.bool_]) -> Block:
@@ -154,18 +154,22 @@ class Rows:
         self, defined: NDArray[np.bool_], reason: NDArray[np.object_]
     ) -> NDArray[np.object_]:
         """What a mean over targets says of the targets that it leaves out, [S]."""
-        notes = []
-        for kept, why in zip(defined, reason, strict=True):
+        notes = np.full(len(defined), "", object)
+        for row in np.flatnonzero(~defined.all(axis=1)):
+            why, kept = reason[row], defined[row]
             asked = [t for t, w in zip(self.targets, why, strict=True) if w != ITSELF]
             names = [t for t, k in zip(self.targets, kept, strict=True) if not k and t in asked]
             note = f"over {len(asked) - len(names)} of {len(asked)}, without {', '.join(names)}"
-            notes.append(note if names else "")
-        return np.array(notes, object)
+            notes[row] = note if names else ""
+        return notes
 
 
-def _whole(count: float) -> float:
+def _whole(counts: NDArray[np.float64]) -> NDArray[np.object_]:
     """Counts are whole, but where they are means over runs."""
-    return int(count) if count.is_integer() else count
+    cells = counts.astype(object)
+    whole = counts == np.floor(counts)
+    cells[whole] = counts[whole].astype(np.int64)
+    return cells
 
 
 def _all_defined(sides: Sequence[Measure]) -> NDArray[np.bool_]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from pbias.audit import amplification, rates, scores
 from pbias.audit.measures import Measure, by_stratum
-from pbias.audit.ranking import rank
 from pbias.audit.strata import Strata
 from pbias.audit.totals import Predictions, Totals, predictions, reduce_pairs, reduce_rows
 from pbias.files.logits import Logits
@@ -58,16 +57,18 @@ class Side:
     def measures(self) -> dict[str, Measure]:
         """Every metric of one model, by name, over strata or groups."""
         s = self.sample
-        rankings = [rank(run.logits.T) for run in self.runs]
-        rows = (s.labels_an, s.strata, s.folds, s.num_folds)
+        ranked = [
+            scores.score_rows(p, s.labels_an, s.strata, s.folds, s.num_folds)
+            for p in self.predicted
+        ]
         found = [
             *rates.rates(self.sums),
             *rates.under_prediction(self.sums, s.train_counts),
             rates.never_predicted(self.sums),
             *rates.calibration(self.sums),
             scores.interdependence([totals.gram for totals in self.totals]),
-            scores.auc(rankings, *rows),
-            scores.debiased_calibration(rankings, [each.p for each in self.predicted], *rows),
+            scores.auc(ranked, self.sums),
+            scores.debiased_calibration(ranked, self.sums),
         ]
         by_name = {measure.name: measure for measure in found}
         return by_name | self._of_groups(by_name["tpr"], by_name["fpr"])

@@ -5,28 +5,40 @@ Shape suffixes: J folds, P group values (strata.py), A targets, n rows of a bloc
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.strata import Strata
+from pbias.audit.tally import Tally
 from pbias.files.logits import UNKNOWN, Logits
 
 NUM_BINS = 10
 NUM_LABELS = 3  # 0, 1, unknown
 UNCERTAIN_MARGIN = 0.4
+# Products of 0 and 1 add up exactly in float32 below 2^24 rows.
+_EXACT_ROWS = 1 << 24
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model says of n rows, by target: p float64 [A, n], s bool [A, n]."""
+    """What one model says of n rows, by target: logits float32 [A, n], s bool [A, n]."""
 
-    p: NDArray[np.float64]
+    logits: NDArray[np.float32]
     s: NDArray[np.bool_]
+    multiclass: bool = False
+
+    @cached_property
+    def p(self) -> NDArray[np.float64]:
+        """Probabilities, [A, n]."""
+        return softmax(self.logits.T).T.copy() if self.multiclass else sigmoid(self.logits)
+
+    def p_of(self, target: int) -> NDArray[np.float64]:
+        """Probabilities for one target, [n], without those for all where these are separate."""
+        return self.p[target] if self.multiclass else sigmoid(self.logits[target])
 
 
 @dataclass(frozen=True)
@@ -35,16 +47,15 @@ class Totals:
 
     cells int64 [J, P, A, 3, 2]: rows by label (0, 1, unknown) and prediction;
     uncertain int64 [J, P, A]: rows with p within 0.4 of 0.5;
-    bins int64 [J, P, A, 10, 3], p_sums float64 [J, P, A, 10, 3]: rows and sums of p by bin of p and
-    label; p_squares float64 [J, P, A, 3]: sums of p^2 by label;
+    errors float64 [J, P, A, 10]: sums of p - y by bin of p, over rows with a known label;
+    squares float64 [J, P, A]: sums of (p - y)^2 over the same;
     gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows.
     """
 
     cells: NDArray[np.int64]
     uncertain: NDArray[np.int64]
-    bins: NDArray[np.int64]
-    p_sums: NDArray[np.float64]
-    p_squares: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    squares: NDArray[np.float64]
     gram: NDArray[np.int64]
 
     def __add__(self, other: Totals) -> Totals:
@@ -54,9 +65,11 @@ class Totals:
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities in float64, right for large logits of either sign."""
-    z = np.asarray(logits, np.float64)
+    p = np.negative(logits, dtype=np.float64)
     with np.errstate(over="ignore"):
-        return np.asarray(1.0 / (1.0 + np.exp(-z)))
+        np.exp(p, out=p)
+    p += 1.0
+    return np.asarray(np.divide(1.0, p, out=p))
 
 
 def softmax(logits_na: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -71,10 +84,10 @@ def predictions(logits: Logits) -> Predictions:
     z_an = np.ascontiguousarray(logits.logits.T)
     if logits.activation == "softmax":
         best = logits.logits.argmax(axis=1)
-        s = best == np.arange(len(z_an))[:, None]
-        return Predictions(np.ascontiguousarray(softmax(logits.logits).T), s)
-    thresholds = np.zeros(len(z_an)) if logits.thresholds is None else logits.thresholds
-    return Predictions(sigmoid(z_an), z_an > thresholds[:, None])
+        return Predictions(z_an, best == np.arange(len(z_an))[:, None], multiclass=True)
+    if logits.thresholds is None:
+        return Predictions(z_an, z_an > 0)
+    return Predictions(z_an, z_an > logits.thresholds[:, None])
 
 
 def reduce_rows(
@@ -85,20 +98,26 @@ def reduce_rows(
     num_folds: int,
 ) -> Totals:
     """Totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n]."""
-    p, s = predicted.p, predicted.s
-    label = _label_codes(labels_an)
-    # p = 1 belongs to the last bin
-    by_bin = np.minimum((p * NUM_BINS).astype(np.int32), NUM_BINS - 1) * NUM_LABELS + label
-    by_prediction = (label * 2 + s) * 2 + (np.abs(p - 0.5) < UNCERTAIN_MARGIN)
-    tally = _Tally(strata, folds, num_folds)
-    cells = tally(by_prediction, (NUM_LABELS, 2, 2))
+    tally = Tally(strata, folds, num_folds)
+    shape = (num_folds, tally.num_values, len(labels_an))
+    cells = np.empty((*shape, NUM_LABELS, 2, 2), np.int64)
+    errors, squares = np.empty((*shape, NUM_BINS)), np.empty(shape)
+    for a, (y, s) in enumerate(zip(labels_an, predicted.s, strict=True)):
+        p = predicted.p_of(a)
+        unsure = np.abs(p - 0.5) < UNCERTAIN_MARGIN
+        cell = (_label_codes(y) * np.int8(2) + s) * np.int8(2) + unsure
+        cells[:, :, a] = tally(cell, (NUM_LABELS, 2, 2))
+        # p = 1 belongs to the last bin
+        by_bin = np.minimum((p * NUM_BINS).astype(np.int8), np.int8(NUM_BINS - 1))
+        error = np.where(y == UNKNOWN, 0.0, p - y)
+        errors[:, :, a] = tally(by_bin, (NUM_BINS,), error)
+        squares[:, :, a] = tally(None, (), error * error)
     return Totals(
         cells=cells.sum(-1),
         uncertain=cells[..., 1].sum((-1, -2)),
-        bins=tally(by_bin, (NUM_BINS, NUM_LABELS)),
-        p_sums=tally(by_bin, (NUM_BINS, NUM_LABELS), p),
-        p_squares=tally(label, (NUM_LABELS,), p * p),
-        gram=_gram(s, folds, num_folds),
+        errors=errors,
+        squares=squares,
+        gram=_gram(predicted.s, folds, num_folds),
     )
 
 
@@ -111,59 +130,24 @@ def reduce_pairs(
     num_folds: int,
 ) -> NDArray[np.int64]:
     """Rows by label (0, 1, unknown), reference and audited prediction: int64 [J, P, A, 3, 2, 2]."""
-    cell = _label_codes(labels_an) * 4 + d * np.int32(2) + s
-    tally = _Tally(strata, folds, num_folds)
-    return np.asarray(tally(cell, (NUM_LABELS, 2, 2)), np.int64)
+    tally = Tally(strata, folds, num_folds)
+    cells = _label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
+    return np.stack([tally(cell, (NUM_LABELS, 2, 2)) for cell in cells], axis=2)
 
 
-def _label_codes(labels_an: NDArray[np.int8]) -> NDArray[np.int32]:
-    return np.where(labels_an == UNKNOWN, np.int32(2), labels_an.astype(np.int32))
-
-
-class _Tally:
-    """Counts (or sums) rows by fold, group value and a cell number, for every target."""
-
-    def __init__(self, strata: Strata, folds: NDArray[np.intp], num_folds: int) -> None:
-        self.num_folds = num_folds
-        self.spans = []
-        for partition in strata.partitions:
-            codes = partition.codes.astype(np.intp)
-            rows = None if (codes != UNKNOWN).all() else np.flatnonzero(codes != UNKNOWN)
-            base = folds * len(partition.values) + codes
-            self.spans.append((rows, base if rows is None else base[rows], len(partition.values)))
-
-    def __call__(
-        self,
-        cell_an: NDArray[np.int32],
-        shape: tuple[int, ...],
-        weights_an: NDArray[np.float64] | None = None,
-    ) -> NDArray[Any]:
-        """[J, P, A, *shape]: int64 counts of rows, or float64 sums of their weights."""
-        num_cells, num_targets = math.prod(shape), len(cell_an)
-        dtype = np.int64 if weights_an is None else np.float64
-        num_values = sum(span[2] for span in self.spans)
-        out = np.empty((self.num_folds, num_values, num_targets, *shape), dtype)
-        first = 0
-        for rows, base, values in self.spans:
-            start, size = base * num_cells, self.num_folds * values * num_cells
-            for target, cell in enumerate(cell_an):
-                weight = None if weights_an is None else weights_an[target]
-                if rows is not None:
-                    cell, weight = cell[rows], None if weight is None else weight[rows]
-                sums = np.bincount(start + cell, weight, size)
-                out[:, first : first + values, target] = sums.reshape(-1, values, *shape)
-            first += values
-        return out
+def _label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    return np.where(labels == UNKNOWN, np.int8(2), labels)
 
 
 def _gram(s: NDArray[np.bool_], folds: NDArray[np.intp], num_folds: int) -> NDArray[np.int64]:
-    """[J, A+1, A+1]; float32 products of 0 and 1 are exact below 2^24 rows a block."""
-    ones = np.ones((1, s.shape[1]), np.float32)
-    design = np.concatenate([ones, s.astype(np.float32)])
-    if num_folds == 1:
-        return np.asarray((design @ design.T)[None], np.int64)
-    order = np.argsort(folds, kind="stable")
-    ends = np.searchsorted(folds[order], np.arange(num_folds + 1))
-    design = design[:, order]
+    """[J, A+1, A+1]"""
+    design = np.ones((len(s) + 1, s.shape[1]), np.float32)
+    design[1:] = s
+    ends = np.array([0, s.shape[1]])
+    if num_folds > 1:
+        order = np.argsort(folds, kind="stable")
+        ends = np.searchsorted(folds[order], np.arange(num_folds + 1))
+        design = design[:, order]
+    assert np.diff(ends).max() < _EXACT_ROWS
     parts = [design[:, a:b] @ design[:, a:b].T for a, b in pairwise(ends)]
     return np.asarray(np.stack(parts), np.int64)

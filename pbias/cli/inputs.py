@@ -42,11 +42,14 @@ def check_sides(
 def read_labels(path: str | None, cluster: str | None) -> Manifest | None:
     """The manifest of --labels, read once for all files."""
     from pbias.errors import UserError
-    from pbias.files.manifest import read_manifest
 
     if cluster is not None and path is None:
         raise UserError("--cluster names a column of --labels; give that file too")
-    return None if path is None else read_manifest(path)
+    if path is None:
+        return None
+    from pbias.files.manifest import read_manifest
+
+    return read_manifest(path)
 
 
 def read_side(
@@ -60,10 +63,11 @@ def read_side(
 ) -> list[Logits]:
     """The files of one side, with thresholds and labels from elsewhere where they are given."""
     from pbias.files.logits import as_logits, read_logits
-    from pbias.files.relabel import relabel
 
     runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
     if manifest is not None:
+        from pbias.files.relabel import relabel
+
         parts = [part for name in groups or [] for part in name.split(":")]
         runs = [relabel(run, manifest, parts, cluster) for run in runs]
     return runs if thresholds is None else _with_thresholds(runs, thresholds)

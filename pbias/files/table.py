@@ -42,8 +42,7 @@ class Table:
 
 def to_csv(table: Table) -> str:
     """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell."""
-    cells = [[_cell(value) for value in column] for column in table.columns.values()]
-    return csv_text(table.columns, zip(*cells, strict=True))
+    return csv_text(table.columns, zip(*map(_cells, table.columns.values()), strict=True))
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -70,12 +69,11 @@ def to_json(table: Table, **header: Any) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None or value != value:
-        return ""
-    return repr(value)
+def _cells(column: Sequence[Any]) -> list[str]:
+    return [
+        value if isinstance(value, str) else "" if value is None or value != value else repr(value)
+        for value in column
+    ]
 
 
 def _plain(value: Any) -> Any:
