@@ -7,7 +7,7 @@ mkdir -p "$out"
 cd "$out"
 
 # 1. Faces with the attributes of CelebA, their frequencies and their ties to sex, age, weight and skin tone.
-pbias synth -o faces --num 12000 --seed "$seed"
+pbias synth -o faces --num 10000 --seed "$seed"
 
 # 2. A dense network: all attributes at once, with the groups that the audit will ask about.
 groups=Male,Young,Chubby,Pale_Skin
@@ -15,7 +15,7 @@ pbias train faces/labels.csv --groups "$groups" --epochs 12 --seed "$seed" -o de
 
 # 3. Pruned step by step, with fine-tuning on the data that the checkpoint names.
 for percent in 90 95 99; do
-    pbias prune dense.pt --sparsity "0.$percent" --epochs 8 --seed "$seed" -o "s$percent.pt"
+    pbias prune dense.pt --sparsity "0.$percent" --epochs 7 --seed "$seed" -o "s$percent.pt"
 done
 
 # 4. What each says of the test images.

@@ -14,16 +14,6 @@ def initialize_he(model: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
         nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
 
 
-def initialize_alike(model: nn.Module, std: float) -> None:
-    """Every convolution of a network drawn from the same normal distribution.
-
-    For networks whose convolutions are all followed by batch normalisation, which makes their
-    scale free.
-    """
-    for weight in _convolutions(model):
-        nn.init.normal_(weight, std=std)
-
-
 def _convolutions(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
         # A network on the meta device gets its weights later; drawing normal numbers there would

@@ -12,12 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pbias.models.initialize import initialize_alike, initialize_he
-
-# He's initial weights are larger in shallow layers. A short training adds little to them, and
-# pruning by magnitude would follow that scale: at 99 % it emptied the last stage and the classifier
-# of the small network. Small and alike, what training adds decides.
-SMALL_STD = 0.03
+from pbias.models.initialize import initialize_he
 
 
 class BasicBlock(nn.Module):
@@ -120,9 +115,7 @@ def resnet_small(num_outputs: int, width: int = 16, depth: int = 1) -> ResNet:
     2 width and 4 width channels, and `depth` blocks each.
     """
     stem = _stem(nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False), nn.Identity())
-    model = ResNet(BasicBlock, stem, (width, 2 * width, 4 * width), (depth,) * 3, num_outputs)
-    initialize_alike(model, SMALL_STD)
-    return model
+    return ResNet(BasicBlock, stem, (width, 2 * width, 4 * width), (depth,) * 3, num_outputs)
 
 
 def _imagenet_stem() -> tuple[nn.Module, ...]:
