@@ -22,6 +22,7 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table, to_csv, to_json
 
 VALUES_ALONE = Options(num_folds=1)
+BA = "bias_amplification"
 Y = [1, 1, 0, 0] * 25
 S = [1, 0, 1, 0] * 25
 MALE = [0] * 48 + [1] * 52
@@ -50,6 +51,10 @@ def file(
         group_values=(values,),
         train_counts=train_counts,
     )
+
+
+def one(logits: Logits, metric: str) -> Table:
+    return audit([logits], (), Options(num_folds=1, metrics=[metric]))
 
 
 def cell(table: Table, metric: str, group: str = "", contrast: str = "") -> dict[str, Any]:
@@ -110,7 +115,7 @@ NEVER_IN_GROUP = file(s=[s * (m == 0) for s, m in zip(S, MALE, strict=True)])
     ],
 )
 def test_reasons_in_groups(logits: Logits, metric: str, contrast: str, reason: str | None) -> None:
-    row = cell(audit([logits], (), VALUES_ALONE), metric, "Male", contrast)
+    row = cell(one(logits, metric), metric, "Male", contrast)
     if reason is None:
         assert row["status"] != "undefined" and row["value"] == row["value"]
     else:
@@ -137,7 +142,7 @@ def test_reasons_in_groups(logits: Logits, metric: str, contrast: str, reason: s
     ],
 )  # fmt: skip
 def test_reasons_over_everyone(logits: Logits, metric: str, reason: str) -> None:
-    assert_undefined(cell(audit([logits], (), VALUES_ALONE), metric), reason)
+    assert_undefined(cell(one(logits, metric), metric), reason)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +160,7 @@ def test_reasons_over_everyone(logits: Logits, metric: str, reason: str) -> None
 def test_training_decides_whether_amplification_is_defined(
     counts: Sequence[Sequence[int]], reason: str
 ) -> None:
-    row = cell(audit([file(counts=counts)], (), VALUES_ALONE), "bias_amplification", "Male")
+    row = cell(one(file(counts=counts), BA), BA, "Male")
     assert (row["status"] == "undefined") == bool(reason)
     assert row["reason"] == reason
 
@@ -165,14 +170,14 @@ def test_training_decides_whether_amplification_is_defined(
 )
 def test_amplification_needs_ten_positives_in_each_group(positives: int, reason: str) -> None:
     y = [1] * 20 + [0] * 28 + [1] * positives + [0] * (52 - positives)
-    row = cell(audit([file(y=y)], (), VALUES_ALONE), "bias_amplification", "Male")
+    row = cell(one(file(y=y), BA), BA, "Male")
     assert row["reason"] == reason
 
 
 @pytest.mark.parametrize(("predicted", "status"), [(9, "low_power"), (10, "ok")])
 def test_fewer_than_ten_predicted_positives_are_low_power(predicted: int, status: str) -> None:
     s = [1] * predicted + [0] * (100 - predicted)
-    row = cell(audit([file(s=s)], (), VALUES_ALONE), "bias_amplification", "Male")
+    row = cell(one(file(s=s), BA), BA, "Male")
     assert row["status"] == status
 
 
