@@ -5,7 +5,6 @@ Shapes: N pictures, A targets, H and W of the cache.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from PIL import UnidentifiedImageError
 
 from pbias.data.batches import ImageData
 from pbias.data.cache import allocate
+from pbias.data.cores import num_cores
 from pbias.data.images import BROKEN, Size, UInt8, read_image, read_size, resized
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
@@ -29,13 +29,6 @@ Int64 = npt.NDArray[np.int64]
 CHUNK = 16  # pictures a thread takes at a time
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def no_progress(done: int, total: int) -> None:

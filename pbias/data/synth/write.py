@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import multiprocessing
-import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.data.cores import num_cores
 from pbias.data.synth.canvas import MAX_SIZE, MIN_SIZE
 from pbias.data.synth.draw import draw_image
 from pbias.data.synth.labels import ATTRIBUTES, draw_labels
@@ -119,7 +119,7 @@ def _draw_all(
 ) -> None:
     starts = range(0, len(labels), CHUNK)
     # Starting a process takes as long as drawing some hundred faces.
-    num_processes = min(workers or len(os.sched_getaffinity(0)), len(starts) // 4)
+    num_processes = min(workers or num_cores(), len(starts) // 4)
     chunks = [(images, labels[start : start + CHUNK], seed, start, size) for start in starts]
     done = 0
     for count in _each(chunks, num_processes):
