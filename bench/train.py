@@ -1,0 +1,196 @@
+"""Training: `pbias` beside the loop that people write, each run in a fresh process.
+
+    python bench/train.py                                # resnet_small, one seed
+    python bench/train.py --arch resnet18 --epochs 2
+    python bench/train.py --seeds 5 --epochs 10          # is the accuracy as good?
+
+The plain loop is a Dataset that opens each JPEG with Pillow, torchvision's transforms and a
+DataLoader with two workers. Network, recipe, batch size, epochs and images (clothing, 64 px) are
+the same. Images per second are over the whole run: reading, decoding, training and validating, but
+not the imports. Accuracy is of the best validation epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.utils.data import DataLoader
+
+    from pbias.files.manifest import Int8, Labels, Manifest
+    from pbias.training.recipe import Recipe
+
+DATA = Path(os.environ.get("PBIAS_TEST_DATA", "../shared")) / "data" / "clothing" / "labels.csv"
+SIZE = 64
+AIMS = {"resnet_small": 2.5, "resnet18": 1.5}  # at least so many times faster
+
+
+def main() -> None:
+    """Compare, print a table, and exit with 1 where an aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--arch", choices=list(AIMS), default="resnet_small")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--child", choices=list(LOOPS), help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        print(json.dumps(_measure(given.child, given)))
+        return
+    print(f"{given.arch}, {SIZE} px, batches of {given.batch_size}, {given.epochs} epochs:")
+    runs = {name: [_run(name, seed) for seed in range(given.seeds)] for name in LOOPS}
+    for name, results in runs.items():
+        rates = [result["images_per_s"] for result in results]
+        accuracies = [result["accuracy"] for result in results]
+        spread = (
+            statistics.stdev(accuracies) / math.sqrt(len(rates)) if len(rates) > 1 else math.nan
+        )
+        print(
+            f"  {name:6} {max(rates):8,.0f} images/s (best of {len(rates)}; median "
+            f"{statistics.median(rates):,.0f})  accuracy {statistics.mean(accuracies):.4f}"
+            f" (standard error {spread:.4f})"
+        )
+    sys.exit(0 if _met(runs, AIMS[given.arch]) else 1)
+
+
+def _run(name: str, seed: int) -> dict[str, float]:
+    command = [sys.executable, __file__, *sys.argv[1:], "--child", name, "--seed", str(seed)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _met(runs: dict[str, list[dict[str, float]]], aim: float) -> bool:
+    ours, plain = (max(r["images_per_s"] for r in runs[name]) for name in ("pbias", "plain"))
+    change = [
+        mine["accuracy"] - theirs["accuracy"]
+        for mine, theirs in zip(runs["pbias"], runs["plain"], strict=True)
+    ]
+    error = statistics.stdev(change) / math.sqrt(len(change)) if len(change) > 1 else math.inf
+    met = ours >= aim * plain and statistics.mean(change) >= -error
+    print(
+        f"  {ours / plain:.2f} times faster (aim: {aim}), accuracy {statistics.mean(change):+.4f}"
+        f": {'met' if met else 'MISSED'}"
+    )
+    return met
+
+
+def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
+    """Train in this process; the accuracy of the best epoch and images per second of the run."""
+    import torch
+
+    from pbias.data.training import load_training_pictures  # noqa: F401 (imports are not timed)
+    from pbias.files.manifest import read_manifest, select
+    from pbias.models import build
+    from pbias.models.torchvision_compat import load_torchvision
+    from pbias.training.loop import fit  # noqa: F401
+    from pbias.training.recipe import Recipe
+
+    load_torchvision()
+
+    recipe = Recipe(epochs=given.epochs, batch_size=given.batch_size, seed=given.seed)
+    manifest = read_manifest(str(DATA))
+    labels = select(manifest, targets=None, groups=["kids"])
+    torch.manual_seed(given.seed)
+    model = build(given.arch, len(labels.targets))
+    start = time.perf_counter()
+    accuracy = LOOPS[name](model, manifest, labels, recipe)
+    seconds = time.perf_counter() - start
+    num_trained = len(manifest.rows("train")) * recipe.epochs
+    return {"accuracy": accuracy, "images_per_s": num_trained / seconds}
+
+
+def _pbias(model: nn.Module, manifest: Manifest, labels: Labels, recipe: Recipe) -> float:
+    import torch
+
+    from pbias.data.preprocess import Preprocess
+    from pbias.data.training import find_training_pictures, load_training_pictures
+    from pbias.training.loop import fit
+
+    pictures = find_training_pictures(manifest, labels)
+    train, valid = load_training_pictures(pictures, Preprocess.for_crop(SIZE))
+    result = fit(model, train, valid, recipe, device=torch.device("cpu"))
+    return result.reports[result.epoch].valid.accuracy
+
+
+def _plain(model: nn.Module, manifest: Manifest, labels: Labels, recipe: Recipe) -> float:
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    train, valid = (
+        _loader(manifest, labels, split, recipe.batch_size) for split in ("train", "valid")
+    )
+    optimizer = torch.optim.SGD(
+        model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    best = 0.0
+    for epoch in range(recipe.epochs):
+        model.train()
+        for step, (images, wanted) in enumerate(train):
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.lr_at(epoch + (step + 0.5) / len(train))
+            optimizer.zero_grad()
+            binary_cross_entropy_with_logits(model(images), wanted).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            right = torch.cat([(model(images) > 0) == (wanted > 0) for images, wanted in valid])
+        best = max(best, right.float().mean().item())
+    return best
+
+
+def _loader(
+    manifest: Manifest, labels: Labels, split: str, batch_size: int
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    from torch.utils.data import DataLoader
+
+    rows = manifest.rows(split)
+    paths = [manifest.root / manifest.ids[row] for row in rows]
+    pictures = Photographs(paths, labels.labels[rows], augment=split == "train")
+    return DataLoader(pictures, batch_size, shuffle=split == "train", num_workers=2)
+
+
+class Photographs:
+    """A map-style dataset: one picture opened, transformed and returned at a time."""
+
+    def __init__(self, paths: list[Path], labels: Int8, augment: bool) -> None:
+        from pbias.models.torchvision_compat import load_torchvision
+
+        transforms = load_torchvision().transforms
+        crop = (
+            [transforms.RandomCrop(SIZE, padding=SIZE // 16, padding_mode="edge")]
+            if augment
+            else []
+        )
+        flip = [transforms.RandomHorizontalFlip()] if augment else []
+        to_tensor = [transforms.ToTensor(), transforms.Normalize([0.5] * 3, [0.5] * 3)]
+        self.transform = transforms.Compose(
+            [transforms.Resize(SIZE), transforms.CenterCrop(SIZE), *crop, *flip, *to_tensor]
+        )
+        self.paths, self.labels = paths, labels
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Int8]:
+        from PIL import Image
+
+        with Image.open(self.paths[index]) as image:
+            return self.transform(image.convert("RGB")), self.labels[index].astype("float32")
+
+
+LOOPS = {"plain": _plain, "pbias": _pbias}
+
+if __name__ == "__main__":
+    main()
