@@ -20,8 +20,8 @@ _pbias() {
     if [[ $word == -* ]]; then
         case $command in
             synth) COMPREPLY=($(compgen -W "-o --output --sheet --num --size --split -s --seed --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
-            train) COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
-            prune) COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            train) COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init --sparsity --steps --pruning-steps --pruning-schedule --pack -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
+            prune) COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
             predict) COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --batch-size --device --workers -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
             info) COMPREPLY=($(compgen -W "--expect-sparsity --arch -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;
             pack) COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose -h --help" -- "$word")) ;;

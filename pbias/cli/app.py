@@ -90,7 +90,7 @@ add(
     "train",
     train.train,
     "pbias train faces/labels.csv --groups Male,Young -o dense.pt",
-    "pbias train photos/labels.csv --arch resnet18 --image-size 128 -o dense.pt",
+    "pbias train faces/labels.csv --groups Male,Young --sparsity 0.9,0.95 -o 'ri{sparsity}.pt'",
 )
 add(
     "prune",

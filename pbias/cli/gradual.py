@@ -45,6 +45,27 @@ class Tuning:
     recipe: dict[str, Any]  # changes to the checkpoint's recipe
 
 
+@dataclasses.dataclass(frozen=True)
+class Ramp:
+    """How sparsity rises while a network is trained."""
+
+    shape: str
+    times: list[float]  # in epochs from the start of training
+
+    def schedule(self, target: float) -> dict[float, float]:
+        """The sparsity to prune to at each time; UserError for a shape that there is not."""
+        return sparsities(self.shape, min(INITIAL_SPARSITY, target), target, self.times)
+
+    def record(self, target: float) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "method": "gradual",
+            "schedule": self.shape,
+            "initial": min(INITIAL_SPARSITY, target),
+            "at_epochs": self.times,
+        }
+
+
 def prune_gradually(
     parent: Checkpoint,
     path: str,
@@ -55,18 +76,16 @@ def prune_gradually(
 ) -> None:
     """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
     recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
-    times = pruning_times(recipe.epochs, tuning.steps)
-    schedules = [
-        sparsities(tuning.pruning_schedule, min(INITIAL_SPARSITY, target), target, times)
-        for target, _ in jobs
-    ]
+    ramp = Ramp(tuning.pruning_schedule, pruning_times(recipe.epochs, tuning.steps))
+    for sparsity, _ in jobs:
+        ramp.schedule(sparsity)  # refuses what is wrong before any image is read
     manifest = _manifest(parent, path, tuning)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
     device = choose_device(tuning.device)
     pictures = _pictures(manifest, labels, parent, jobs[0][1], tuning)
-    trained = dataclasses.replace(
+    parent = dataclasses.replace(
         parent,
         data={
             **parent.data,
@@ -77,15 +96,24 @@ def prune_gradually(
         train_counts=train_counts(labels, manifest.rows("train")),
         recipe=recipe.as_dict(),
     )
-    for (sparsity, output), schedule in zip(jobs, schedules, strict=True):
-        model = _train(parent, pictures, recipe, schedule, device)
-        how = {
-            "method": "gradual",
-            "schedule": tuning.pruning_schedule,
-            "initial": min(INITIAL_SPARSITY, sparsity),
-            "at_epochs": times,
-        }
-        child, counts = pruned_checkpoint(trained, model, sparsity, how, device=describe(device))
+    train_and_prune(parent, pictures, recipe, jobs, ramp, device=device, packed=packed)
+
+
+def train_and_prune(
+    parent: Checkpoint,
+    pictures: tuple[ImageData, ImageData | None],
+    recipe: Recipe,
+    jobs: Sequence[tuple[float, str]],
+    ramp: Ramp,
+    *,
+    device: torch.device,
+    packed: bool,
+) -> None:
+    """Train the network of `parent` to each sparsity, always from its weights; write the files."""
+    for sparsity, output in jobs:
+        model = _train(parent, pictures, recipe, ramp.schedule(sparsity), device)
+        how = ramp.record(sparsity)
+        child, counts = pruned_checkpoint(parent, model, sparsity, how, device=describe(device))
         save_checkpoint(child, output, packed=packed)
         report(child, counts, output)
 

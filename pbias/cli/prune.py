@@ -64,6 +64,7 @@ def prune(
         int | None,
         typer.Option(
             "--steps",
+            "--pruning-steps",
             min=1,
             help="Pruning steps, over the first 6 tenths of the epochs [default: 20].",
         ),
@@ -110,7 +111,7 @@ def prune(
     """
     from pbias.files.streams import check_inputs, check_output
 
-    jobs = _jobs(sparsity, output)
+    jobs = parse_jobs(sparsity, output)
     recipe = {
         "epochs": epochs,
         "lr": lr,
@@ -136,7 +137,7 @@ def prune(
     prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
 
 
-def _jobs(sparsity: str, output: str) -> list[tuple[float, str]]:
+def parse_jobs(sparsity: str, output: str) -> list[tuple[float, str]]:
     """Each sparsity with its output, the lowest first."""
     from pbias.errors import UserError
 

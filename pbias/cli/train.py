@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,8 +27,10 @@ from pbias.cli.options import (
 from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pbias.cli.gradual import Ramp
     from pbias.data.preprocess import Preprocess
     from pbias.data.training import TrainingPictures
+    from pbias.files.checkpoint import Checkpoint
     from pbias.files.manifest import Labels
 
 SMALL_BELOW = 96  # pixels
@@ -84,6 +88,34 @@ def train(
         str | None,
         typer.Option("--init", metavar="FILE", help="Start from a checkpoint or state dict."),
     ] = None,
+    sparsity: Annotated[
+        str | None,
+        typer.Option(
+            "--sparsity",
+            metavar="S[,S]",
+            help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            "--pruning-steps",
+            min=1,
+            help="Pruning steps, from 1 to 8 tenths of the epochs [default: 20].",
+        ),
+    ] = None,
+    pruning_schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--pruning-schedule",
+            metavar="NAME",
+            help="cubic, linear or constant [default: cubic].",
+        ),
+    ] = None,
+    pack: Annotated[
+        bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     workers: Workers = 0,
@@ -92,7 +124,11 @@ def train(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Train a network on the images and labels of a manifest; keep its best validation epoch."""
+    """Train a network on the images and labels of a manifest; keep its best validation epoch.
+
+    With --sparsity it is pruned by magnitude while it learns, from random weights on (gradual
+    magnitude pruning), and the best epoch is one of those at the final sparsity.
+    """
     from pbias.cli.progress import bar
     from pbias.data.training import find_training_pictures, load_training_pictures
     from pbias.files.checkpoint import Checkpoint, save_checkpoint
@@ -103,12 +139,15 @@ def train(
     from pbias.training.loop import fit
     from pbias.training.setup import choose_device, describe, new_network, start_from
 
-    check_output(output, no_clobber=no_clobber)
-    check_inputs([labels, *([init] if init else [])])
     recipe = Recipe(
         epochs, batch_size, optimizer, lr,
         lr_schedule=lr_schedule, weight_decay=weight_decay, seed=seed,
     )  # fmt: skip
+    pruning = {"steps": steps, "pruning-schedule": pruning_schedule, "pack": pack or None}
+    jobs, ramp = _pruning(sparsity, output, recipe, pruning)
+    for path in [path for _, path in jobs] or [output]:
+        check_output(path, no_clobber=no_clobber)
+    check_inputs([labels, *([init] if init else [])])
     chosen_device = choose_device(device)
     manifest = read_manifest(labels, image_root=image_root)
     chosen = select(
@@ -122,13 +161,6 @@ def train(
     check_input(model, preprocess.crop)
     parents = [start_from(model, arch, init)] if init else []
     _announce(arch, preprocess, chosen, pictures)
-    with bar("decoding images") as progress:
-        train_data, valid_data = load_training_pictures(
-            pictures, preprocess, workers=workers, cache=cache or folder(output), progress=progress
-        )
-    with bar("training") as progress:
-        result = fit(model, train_data, valid_data, recipe, device=chosen_device, progress=progress)
-    logger.info("kept epoch %d", result.epoch + 1)
     checkpoint = Checkpoint(
         model={"name": arch, "args": {}},
         state_dict=model.state_dict(),
@@ -148,7 +180,54 @@ def train(
         parents=parents,
         environment=environment(describe(chosen_device)),
     )
-    save_checkpoint(checkpoint, output)
+    if init:
+        _check_reachable(checkpoint, [target for target, _ in jobs], init)
+    with bar("decoding images") as progress:
+        data = load_training_pictures(
+            pictures, preprocess, workers=workers, cache=cache or folder(output), progress=progress
+        )
+    if ramp is not None:
+        from pbias.cli.gradual import train_and_prune
+
+        train_and_prune(checkpoint, data, recipe, jobs, ramp, device=chosen_device, packed=pack)
+        return
+    with bar("training") as progress:
+        result = fit(model, *data, recipe, device=chosen_device, progress=progress)
+    logger.info("kept epoch %d", result.epoch + 1)
+    save_checkpoint(replace(checkpoint, state_dict=model.state_dict()), output)
+
+
+def _pruning(
+    sparsity: str | None, output: str, recipe: Recipe, options: Mapping[str, Any]
+) -> tuple[list[tuple[float, str]], Ramp | None]:
+    """The sparsities with their outputs, and how to get there; nothing for a dense network."""
+    from pbias.errors import UserError
+
+    given = [name for name, value in options.items() if value is not None]
+    if sparsity is None:
+        if given:
+            raise UserError(f"--{given[0]} has no effect without --sparsity; add it")
+        return [], None
+    from pbias.cli.gradual import Ramp
+    from pbias.cli.prune import NUM_STEPS, parse_jobs
+    from pbias.pruning.one_shot import check_range
+    from pbias.pruning.schedule import SCRATCH_SHARES, pruning_times
+
+    jobs = parse_jobs(sparsity, output)
+    times = pruning_times(recipe.epochs, options["steps"] or NUM_STEPS, SCRATCH_SHARES)
+    ramp = Ramp(options["pruning-schedule"] or "cubic", times)
+    for target, _ in jobs:
+        check_range(target)
+        ramp.schedule(target)  # refuses what is wrong before any image is read
+    return jobs, ramp
+
+
+def _check_reachable(checkpoint: Checkpoint, sparsities: list[float], path: str) -> None:
+    from pbias.pruning.networks import network
+    from pbias.pruning.one_shot import check_reachable, measure
+
+    for sparsity in sparsities:
+        check_reachable(sparsity, measure(checkpoint, network(checkpoint)), path)
 
 
 def folder(output: str) -> str | None:

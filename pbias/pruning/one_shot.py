@@ -71,7 +71,8 @@ def pruned_checkpoint(
         parent,
         state_dict=model.state_dict(),
         sparsity=sparsity,
-        parents=[parent.sha256],
+        # A network that was never in a file has only the parents of its own.
+        parents=[parent.sha256] if parent.sha256 else parent.parents,
         environment=environment(device),
     )
     return child, counts

@@ -8,6 +8,8 @@ from pbias.errors import UserError
 
 INITIAL_SPARSITY = 0.05  # paper.md, "initial -> target sparsity"
 PRUNING_SHARE = 0.6
+# Of a network that starts from random weights: paper.md, GMP-RI (epochs 10 to 80 of 100).
+SCRATCH_SHARES = (0.1, 0.8)
 POWERS = {"cubic": 3, "linear": 1, "constant": 0}
 
 
@@ -35,13 +37,18 @@ def sparsities(
     return schedule
 
 
-def pruning_times(num_epochs: int, num_steps: int) -> list[float]:
-    """When to prune, evenly over the first part of training; in the rest the network recovers.
+def pruning_times(
+    num_epochs: int, num_steps: int, shares: tuple[float, float] = (0.0, PRUNING_SHARE)
+) -> list[float]:
+    """When to prune, evenly over one part of training; after it the network recovers.
 
-    The last step comes before `PRUNING_SHARE` of the epochs have passed.
+    `shares` says where in training that part starts and ends; the last step comes before its end.
 
     >>> pruning_times(10, 3)
     [0.0, 2.0, 4.0]
+    >>> pruning_times(10, 2, (0.2, 0.8))
+    [2.0, 5.0]
     """
     assert num_steps > 0
-    return [PRUNING_SHARE * num_epochs * step / num_steps for step in range(num_steps)]
+    start, end = (share * num_epochs for share in shares)
+    return [start + (end - start) * step / num_steps for step in range(num_steps)]

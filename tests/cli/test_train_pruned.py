@@ -1,0 +1,89 @@
+"""`pbias train --sparsity`: gradual pruning from random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import torch
+
+from pbias.files.checkpoint import load_checkpoint
+from pbias.pruning.networks import network
+from pbias.pruning.prunable import prunable
+
+Run = Callable[..., CompletedProcess[str]]
+
+TRAIN = ("train", "photos/labels.csv", "--epochs", "3", "--batch-size", "16")
+SPARSE = (*TRAIN, "--sparsity", "0.9", "-o", "ri.pt")
+
+
+def weights(path: str) -> torch.Tensor:
+    layers = prunable(network(load_checkpoint(path))).values()
+    return torch.cat([layer.detach().flatten() for layer in layers])
+
+
+def test_the_target_is_reached_exactly(pbias: Run, photos: Path) -> None:
+    assert pbias(*SPARSE).returncode == 0
+    assert int((weights("ri.pt") == 0).sum()) == round(0.9 * len(weights("ri.pt")))
+    assert pbias("info", "ri.pt", "--expect-sparsity", "0.9").returncode == 0
+
+
+def test_the_checkpoint_and_info_say_how(pbias: Run, photos: Path) -> None:
+    pbias(*SPARSE, "--pruning-steps", "2", "--pruning-schedule", "linear", "--groups", "male")
+    made = load_checkpoint("ri.pt")
+    how = {"method": "gradual", "schedule": "linear", "initial": 0.05, "asked": 0.9}
+    assert {name: made.sparsity[name] for name in how} == how
+    assert made.sparsity["at_epochs"] == pytest.approx([0.3, 1.35])
+    assert (made.recipe["epochs"], made.parents, made.groups) == (3, [], ["male"])
+    assert "asked: 0.9" in pbias("info", "ri.pt", "--format", "table").stdout
+
+
+def test_sparse_and_dense_start_from_the_same_weights(pbias: Run, photos: Path) -> None:
+    still = ("--lr", "1e-30")
+    pbias(*TRAIN, *still, "-o", "dense.pt")
+    pbias(*SPARSE, *still)
+    sparse = weights("ri.pt")
+    kept = sparse != 0
+    assert torch.equal(sparse[kept], weights("dense.pt")[kept])
+
+
+def test_each_of_several_sparsities_is_as_if_alone(pbias: Run, photos: Path) -> None:
+    pbias(*TRAIN, "--sparsity", "0.5,0.9", "-o", "ri{sparsity}.pt")
+    pbias(*SPARSE)
+    assert Path("ri0.9.pt").read_bytes() == Path("ri.pt").read_bytes()
+    assert load_checkpoint("ri0.5.pt").sparsity["asked"] == 0.5
+
+
+def test_a_packed_file_holds_the_same(pbias: Run, photos: Path) -> None:
+    pbias(*SPARSE)
+    pbias(*SPARSE[:-1], "packed.pt", "--pack")
+    assert torch.equal(weights("ri.pt"), weights("packed.pt"))
+    assert Path("packed.pt").stat().st_size < Path("ri.pt").stat().st_size
+
+
+def test_zeros_of_the_start_are_kept_or_refused(pbias: Run, photos: Path) -> None:
+    pbias(*SPARSE)
+    pbias(*TRAIN, "--init", "ri.pt", "--sparsity", "0.95", "-o", "more.pt")
+    assert (weights("more.pt")[weights("ri.pt") == 0] == 0).all()
+    less = pbias(*TRAIN, "--init", "ri.pt", "--sparsity", "0.5", "-o", "less.pt")
+    assert less.returncode == 2 and "ri.pt is at sparsity 0.9" in less.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sparsity", "95"], "did you mean 0.95?"),
+        (["--sparsity", "0.8,0.9"], "2 sparsities go into one file s.pt"),
+        (["--sparsity", "0.9", "--pruning-schedule", "x"], "unknown pruning schedule 'x'"),
+        (["--steps", "3"], "--steps has no effect without --sparsity"),
+        (["--pack"], "--pack has no effect without --sparsity"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    pbias: Run, photos: Path, options: list[str], message: str
+) -> None:
+    failed = pbias(*TRAIN, *options, "-o", "s.pt")
+    assert failed.returncode == 2 and message in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
