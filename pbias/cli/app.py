@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import functools
+import inspect
+import re
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,6 +19,8 @@ from pbias import __doc__ as summary
 from pbias import __version__
 from pbias.cli import (
     compare,
+    completion,
+    config,
     console,
     env,
     explain,
@@ -29,6 +33,7 @@ from pbias.cli import (
     synth,
     train,
 )
+from pbias.cli.options import Config, Debug
 from pbias.errors import OutputClosed, Status, UserError
 
 STATUSES = {
@@ -77,7 +82,26 @@ def add(name: str, command: Callable[..., None], *examples: str) -> None:
     """Register a command with two examples that can be pasted."""
     EXAMPLES[name] = examples
     lines = "\n".join(f"  {example}" for example in examples)
-    app.command(name, epilog=f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}")(command)
+    summary, *_ = re.split(r"[:;]|\.\B", command.__doc__ or "")
+    epilog = f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}"
+    app.command(name, short_help=summary, epilog=epilog)(_with_common_options(command))
+
+
+def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with what every command has beside its own options."""
+
+    @functools.wraps(command)
+    def run(config: Any = None, debug: bool = False, **options: Any) -> None:
+        command(**options)
+
+    own = inspect.signature(command, eval_str=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("config", keyword, default=None, annotation=Config),
+        inspect.Parameter("debug", keyword, default=False, annotation=Debug),
+    ]
+    run.__signature__ = own.replace(parameters=[*own.parameters.values(), *common])  # type: ignore[attr-defined]
+    return run
 
 
 add(
@@ -148,6 +172,21 @@ add(
     "pbias explain bias_amplification",
 )
 add("env", env.env, "pbias env", "pbias env > env.txt")
+add(
+    "completion",
+    completion.completion,
+    "pbias completion fish > ~/.config/fish/completions/pbias.fish",
+    'eval "$(pbias completion bash)"',
+)
+
+
+@functools.cache
+def tree() -> Any:
+    """All commands as they are parsed, with the variables that set their options."""
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        config.name_variables(command, name)
+    return group
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -164,14 +203,14 @@ def main() -> NoReturn:
 def _run(arguments: list[str]) -> int:
     if not arguments:
         with contextlib.redirect_stdout(sys.stderr):
-            app(["-h"], prog_name="pbias", standalone_mode=False)
+            tree()(["-h"], prog_name="pbias", standalone_mode=False)
         return Status.USAGE
     try:
-        return int(app(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE)
+        return int(tree()(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE)
     except typer.TyperException as error:
         return _usage(error)
     except (UserError, MemoryError) as error:
-        if os.environ.get("PBIAS_DEBUG"):
+        if console.debug:
             traceback.print_exc()
         console.logger.error("%s", error or "out of memory; use a smaller batch or model")
         return Status.USAGE

@@ -9,6 +9,7 @@ import sys
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 VERDICT = 35  # a result, not a complaint: shown with -q, without a word before it
 logger = logging.getLogger("pbias")
+debug = False
 
 
 class _Lines(logging.Handler):
@@ -24,6 +25,7 @@ class _Lines(logging.Handler):
 
 def start() -> None:
     """Send what the rooms log to standard error."""
+    set_debug(False)
     logger.handlers = [_Lines()]
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -41,3 +43,12 @@ def set_verbose(count: int) -> int:
     if count:
         logger.setLevel(logging.DEBUG)
     return count
+
+
+def set_debug(shown: bool) -> bool:
+    """--debug: errors of users with their traceback, and details."""
+    global debug  # noqa: PLW0603
+    debug = shown
+    if shown:
+        logger.setLevel(logging.DEBUG)
+    return shown

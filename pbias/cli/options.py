@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli import console
+from pbias.cli import config, console
 
 
 class Format(enum.StrEnum):
@@ -92,6 +92,26 @@ Verbose = Annotated[
         help="Show details.",
     ),
 ]  # fmt: skip
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        is_eager=True,
+        callback=config.use_config,
+        help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        show_default=False,
+        is_eager=True,
+        callback=console.set_debug,
+        help="Show the traceback of an error, too.",
+    ),
+]
 
 
 def no_nan(value: float) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pbias.docs import completions, pages
+from pbias.cli import completions
+from pbias.cli.tree import commands
+from pbias.docs import pages
 from pbias.docs.man import man_pages
-from pbias.docs.tree import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pbias.audit.registry import METRICS
 from pbias.cli.app import STATUSES
-from pbias.docs.tree import Command, Parameter
+from pbias.cli.tree import Command, Parameter
 
 
 def metrics_page() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.docs.tree import Command, Parameter
+from pbias.cli.tree import Command, Parameter
 
 HEADER = "# Completions of pbias, made from its command tree by `python -m pbias.docs`.\n"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import typer
-
-from pbias.cli.app import EXAMPLES, app
+from pbias.cli.app import EXAMPLES, tree
 
 # What takes one of these takes a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
@@ -38,8 +36,7 @@ class Command:
 
 def commands() -> list[Command]:
     """All commands, in the order of `pbias -h`."""
-    group: Any = typer.main.get_command(app)
-    return [_command(name, command) for name, command in group.commands.items()]
+    return [_command(name, command) for name, command in tree().commands.items()]
 
 
 def _command(name: str, command: Any) -> Command:

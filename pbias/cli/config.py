@@ -1,0 +1,108 @@
+"""Options from elsewhere: `--config FILE.toml` and `PBIAS_*` variables, below what is typed.
+
+A key at the top of the file is an option of every command that has it; a table named after a
+command holds options of that command. Hyphens and underscores are the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import typer
+
+from pbias.errors import UserError
+
+# What says where a single result goes, or is no option of a run.
+NOT_FROM_ENVIRONMENT = frozenset({"output", "help"})
+
+
+def name_variables(command: Any, name: str) -> None:
+    """Let every option of a command be set by PBIAS_COMMAND_OPTION, or PBIAS_OPTION for all.
+
+    Options that may be given several times are left out: a variable cannot say where one ends.
+    """
+    start = name.replace(" ", "_")
+    for option in _options(command):
+        if not option.multiple and _name(option) not in NOT_FROM_ENVIRONMENT:
+            ends = f"{start}_{_name(option)}", _name(option)
+            option.envvar = ["PBIAS_" + _plain(end).upper() for end in ends]
+            option.show_envvar = False
+
+
+def use_config(context: typer.Context, path: str | None) -> str | None:
+    """Make what a configuration file says the defaults of the command at hand."""
+    if path is not None and not context.resilient_parsing:
+        context.default_map = _defaults(context, path)
+    return path
+
+
+def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
+    root: Any = context.find_root().command
+    command = context.command_path.split()[1]
+    options = {_plain(_name(option)): option for option in _options(context.command)}
+    given = _given(root.commands, command, path)
+    return {options[k].name: _value(v, options[k], path) for k, v in given.items() if k in options}
+
+
+def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, Any]:
+    """What the file says for one command, by option; every name in it must be known."""
+    content = _read(path)
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    shared = {key: value for key, value in content.items() if key not in tables}
+    _refuse_unknown(tables, commands, f"{path}: pbias has no command")
+    every = [option for one in commands.values() for option in _options(one)]
+    _refuse_unknown(shared, map(_name, every), f"{path}: no command has the option")
+    own = tables.get(command, {})
+    known = map(_name, _options(commands[command]))
+    _refuse_unknown(own, known, f"{path}: pbias {command} has no option")
+    return {_plain(key): value for key, value in {**shared, **own}.items()}
+
+
+def _read(path: str) -> dict[str, Any]:
+    import tomllib
+
+    from pbias.files.streams import read_bytes
+
+    try:
+        return tomllib.loads(read_bytes(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no TOML: {error}; write lines as epochs = 20") from error
+
+
+def _options(command: Any) -> list[Any]:
+    """A command's options, and those of its sub-commands."""
+    own = [p for p in command.params if p.param_type_name == "option" and p.name != "config"]
+    below = getattr(command, "commands", {}).values()
+    return own + [option for sub in below for option in _options(sub)]
+
+
+def _name(option: Any) -> str:
+    """The long name without its hyphens."""
+    longest: str = max(option.opts, key=len)
+    return longest.lstrip("-")
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], missing: str) -> None:
+    plain = {_plain(name): name for name in known}
+    for key in given:
+        if _plain(key) not in plain:
+            near = difflib.get_close_matches(_plain(key), plain, n=1)
+            hint = f"did you mean '{plain[near[0]]}'?" if near else "see its -h"
+            raise UserError(f"{missing} '{key}'; {hint}")
+
+
+def _plain(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _value(value: Any, param: Any, path: str) -> Any:
+    """What the command line would have held: a list is `a,b` where the option takes one value."""
+    if isinstance(value, dict):
+        raise UserError(f"{path}: {param.name} is a table; give a value")
+    if param.multiple:
+        return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value

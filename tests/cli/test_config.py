@@ -1,0 +1,97 @@
+"""Options from a file and from PBIAS_* variables: what is typed wins, then the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+Run = Callable[..., CompletedProcess[str]]
+AUDIT = ("metrics", "s90.npz", "--ref", "dense.npz", "--config", "ci.toml")
+
+pytestmark = pytest.mark.usefixtures("audit_files")
+
+
+def write(text: str) -> None:
+    Path("ci.toml").write_text(text, encoding="utf-8")
+
+
+def test_lists_numbers_and_flags_are_as_if_typed(pbias: Run) -> None:
+    write(
+        'groups = ["Male"]\n[metrics]\nmetrics = ["tpr", "did_tpr"]\nlevel = 0.9\n'
+        'gate = ["abs(did_tpr) <= 1", "tpr >= 0"]\ngate-strict = true\n'
+    )
+    gates = ("--gate", "abs(did_tpr) <= 1", "--gate", "tpr >= 0", "--gate-strict")
+    options = ("--groups", "Male", "--metrics", "tpr,did_tpr", "--level", "0.9", *gates)
+    typed = pbias(*AUDIT[:4], *options)
+    done = pbias(*AUDIT)
+    assert done.stdout == typed.stdout and done.stderr == typed.stderr
+    assert done.returncode == typed.returncode and done.stderr.count("gate '") == 2
+
+
+def test_typed_before_variable_before_table_before_top(
+    pbias: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('format = "md"\n')
+    assert pbias(*AUDIT).stdout.startswith("###")
+    write('format = "md"\n[metrics]\nformat = "csv"\n')
+    assert pbias(*AUDIT).stdout.startswith("metric,")
+    monkeypatch.setenv("PBIAS_FORMAT", "json")
+    assert pbias(*AUDIT).stdout.startswith("{")
+    monkeypatch.setenv("PBIAS_METRICS_FORMAT", "md")
+    assert pbias(*AUDIT).stdout.startswith("###")
+    assert pbias(*AUDIT, "--format", "csv").stdout.startswith("metric,")
+
+
+def test_options_of_other_commands_are_left_to_them(pbias: Run) -> None:
+    write("epochs = 3\n[train]\nbatch_size = 8\n[metrics]\nno-intervals = true\n")
+    assert pbias(*AUDIT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sead = 1", "no command has the option 'sead'; did you mean 'seed'?"),
+        ("[metrix]", "pbias has no command 'metrix'; did you mean 'metrics'?"),
+        ("[metrics]\nlevle = 1", "pbias metrics has no option 'levle'; did you mean 'level'?"),
+        ("[metrics", "is no TOML"),
+        ("[metrics]\nlevel = 'high'", "Invalid value for '--level'"),
+        ("[metrics.level]\na = 1", "is a table; give a value"),
+    ],
+)
+def test_mistakes_in_the_file_are_one_line(pbias: Run, text: str, said: str) -> None:
+    write(text)
+    done = pbias(*AUDIT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and re.fullmatch("pbias: error: .*\n", done.stderr)
+
+
+def test_a_file_that_is_missing_is_named(pbias: Run) -> None:
+    assert "ci.toml" in pbias(*AUDIT).stderr
+
+
+def test_a_bad_variable_names_the_option(pbias: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBIAS_LEVEL", "high")
+    assert "Invalid value for '--level'" in pbias(*AUDIT[:4]).stderr
+
+
+def test_no_variable_names_an_output(pbias: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBIAS_OUTPUT", "out.csv")
+    assert pbias(*AUDIT[:4], "--metrics", "tpr").stdout and not Path("out.csv").exists()
+
+
+def test_debug_shows_where_an_error_was_raised(pbias: Run) -> None:
+    assert "Traceback" in pbias("info", "nothing.pt", "--debug").stderr
+    assert "Traceback" not in pbias("info", "nothing.pt").stderr
+
+
+@pytest.mark.parametrize(("shell", "start"), [("bash", "# "), ("zsh", "#compdef"), ("fish", "# ")])
+def test_completion_prints_the_script_that_is_shipped(pbias: Run, shell: str, start: str) -> None:
+    done = pbias("completion", shell)
+    folder = Path(__file__).resolve().parents[2] / "completions"
+    names = {"bash": "pbias.bash", "zsh": "_pbias", "fish": "pbias.fish"}
+    assert done.stdout.startswith(start)
+    assert done.stdout == (folder / names[shell]).read_text(encoding="utf-8")
