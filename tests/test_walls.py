@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pbias.cli.app import app
+from pbias.cli.app import COMMANDS
 
 REPO = Path(__file__).resolve().parent.parent
 ROOMS: dict[str, set[str]] = {
@@ -26,7 +26,6 @@ ROOMS: dict[str, set[str]] = {
 }
 FOLDERS = sorted(path.parent.name for path in REPO.glob("pbias/*/__init__.py"))
 HEAVY = {"numpy", "torch", "torchvision", "pandas", "rich", "PIL"}
-COMMANDS = [command.name for command in app.registered_commands]
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -78,10 +77,10 @@ def report(step):
     print(f"{step}:", *sorted(tops - set(sys.stdlib_module_names)))
 """
 HELP = """
-from pbias.cli.app import app
+from pbias.cli.app import tree
 for name in {names}:
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        app([*name.split(), '-h'], prog_name='pbias', standalone_mode=False)
+        tree(name)([*name.split(), '-h'], prog_name='pbias', standalone_mode=False)
     assert 'Usage' in out.getvalue()
     report(name)
 """
@@ -110,5 +109,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_version_imports_nothing_heavy() -> None:
-    code = "from pbias.cli.app import app\napp(['-V'], standalone_mode=False)\nreport('version')"
+    code = (
+        "from pbias.cli.app import tree\ntree('')(['-V'], standalone_mode=False)\nreport('version')"
+    )
     assert not loaded_after(code)["version"] & HEAVY

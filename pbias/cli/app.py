@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
-import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from pbias import __doc__ as summary
-from pbias import __version__
 from pbias.cli import (
     compare,
     completion,
-    config,
     console,
     env,
     explain,
@@ -33,7 +26,7 @@ from pbias.cli import (
     synth,
     train,
 )
-from pbias.cli.options import Config, Debug
+from pbias.cli.build import Entry, build
 from pbias.errors import OutputClosed, Status, UserError
 
 STATUSES = {
@@ -49,59 +42,12 @@ STATUSES = {
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
-EXAMPLES: dict[str, tuple[str, ...]] = {}
-
-app = typer.Typer(
-    name="pbias",
-    help=summary,
-    epilog=EXIT_STATUSES,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-
-
-def _version(shown: bool) -> None:
-    if shown:
-        typer.echo(f"pbias {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    pass
+COMMANDS: dict[str, Entry] = {}
 
 
 def add(name: str, command: Callable[..., None], *examples: str) -> None:
     """Register a command with two examples that can be pasted."""
-    EXAMPLES[name] = examples
-    lines = "\n".join(f"  {example}" for example in examples)
-    summary, *_ = re.split(r"[:;]|\.\B", command.__doc__ or "")
-    epilog = f"\b\nExamples:\n{lines}\n\n{EXIT_STATUSES}"
-    app.command(name, short_help=summary, epilog=epilog)(_with_common_options(command))
-
-
-def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with what every command has beside its own options."""
-
-    @functools.wraps(command)
-    def run(config: Any = None, debug: bool = False, **options: Any) -> None:
-        command(**options)
-
-    own = inspect.signature(command, eval_str=True)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    common = [
-        inspect.Parameter("config", keyword, default=None, annotation=Config),
-        inspect.Parameter("debug", keyword, default=False, annotation=Debug),
-    ]
-    run.__signature__ = own.replace(parameters=[*own.parameters.values(), *common])  # type: ignore[attr-defined]
-    return run
+    COMMANDS[name] = Entry(command, examples)
 
 
 add(
@@ -180,13 +126,9 @@ add(
 )
 
 
-@functools.cache
-def tree() -> Any:
-    """All commands as they are parsed, with the variables that set their options."""
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
-        config.name_variables(command, name)
-    return group
+def tree(only: str | None = None) -> Any:
+    """The parser of all commands, or of one with the names of the others."""
+    return build(COMMANDS, EXIT_STATUSES, only)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
@@ -203,14 +145,19 @@ def main() -> NoReturn:
 def _run(arguments: list[str]) -> int:
     if not arguments:
         with contextlib.redirect_stdout(sys.stderr):
-            tree()(["-h"], prog_name="pbias", standalone_mode=False)
+            tree("")(["-h"], prog_name="pbias", standalone_mode=False)
         return Status.USAGE
+    command = next((word for word in arguments if not word.startswith("-")), "")
     try:
-        return int(tree()(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE)
+        return int(
+            tree(command)(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE
+        )
     except typer.TyperException as error:
         return _usage(error)
     except (UserError, MemoryError) as error:
         if console.debug:
+            import traceback
+
             traceback.print_exc()
         console.logger.error("%s", error or "out of memory; use a smaller batch or model")
         return Status.USAGE
@@ -221,6 +168,8 @@ def _run(arguments: list[str]) -> int:
     except typer.Abort:
         return Status.INTERRUPTED
     except Exception:
+        import traceback
+
         traceback.print_exc()
         console.logger.error("this is a bug in pbias; please report it with the lines above")
         return Status.BUG

@@ -6,7 +6,6 @@ command holds options of that command. Hyphens and underscores are the same.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -39,10 +38,11 @@ def use_config(context: typer.Context, path: str | None) -> str | None:
 
 
 def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
-    root: Any = context.find_root().command
+    from pbias.cli.app import tree
+
     command = context.command_path.split()[1]
     options = {_plain(_name(option)): option for option in _options(context.command)}
-    given = _given(root.commands, command, path)
+    given = _given(tree().commands, command, path)
     return {options[k].name: _value(v, options[k], path) for k, v in given.items() if k in options}
 
 
@@ -85,6 +85,8 @@ def _name(option: Any) -> str:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], missing: str) -> None:
+    import difflib
+
     plain = {_plain(name): name for name in known}
     for key in given:
         if _plain(key) not in plain:

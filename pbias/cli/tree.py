@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pbias.cli.app import EXAMPLES, tree
+from pbias.cli.app import COMMANDS, tree
 
 # What takes one of these takes a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
@@ -48,7 +48,7 @@ def _command(name: str, command: Any) -> Command:
         summary=command.help.strip(),
         arguments=tuple(map(_parameter, arguments)),
         options=(*map(_parameter, options), shown),
-        examples=EXAMPLES[name],
+        examples=COMMANDS[name].examples,
     )
 
 

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 
 from pbias.audit.registry import METRICS
-from pbias.cli.app import app
+from pbias.cli.app import COMMANDS
 
 Run = Callable[..., CompletedProcess[str]]
-COMMANDS = [command.name or "" for command in app.registered_commands]
 TABLES = {
     "metrics": ("metrics", "s90.npz", "--metrics", "tpr,auc", "--groups", "Male"),
     "compare": ("compare", "s90.npz", "dense.npz"),
