@@ -1,11 +1,9 @@
-"""Calibration error without the bias of small groups, and thresholds that match a prevalence.
+"""Calibration error without the bias of small groups.
 
-Shape suffixes: A targets, J folds, n samples, k samples in ascending order.
+Shape suffixes: J folds, k samples in ascending order.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,40 +85,3 @@ def _excess(bins: Floats) -> Floats:
     n = np.where(enough, n, _SMALLEST_BIN)
     variance = (squares - total**2 / n) / (n - 1.0)
     return np.where(enough, total**2 / n - variance, 0.0)
-
-
-class Thresholds(NamedTuple):
-    """Logit thresholds, float64 [A], and bool [A]: did ties put the wanted count out of reach."""
-
-    values: Floats
-    tied: NDArray[np.bool_]
-
-
-def fit_thresholds(logits_an: NDArray[np.float32], labels_an: NDArray[np.int8]) -> Thresholds:
-    """Thresholds above which as many samples lie as have a positive label, among known labels.
-
-    Midway between the k-th and the (k+1)-th largest float32 logit, which float64 holds exactly (so
-    compare in float64); inf where nothing is to be predicted, -inf where everything is, NaN without
-    known labels. Where equal logits straddle the boundary the nearer count wins, the smaller one of
-    two equally near.
-    Source: metrics.md section 2; the paper, section 3.
-    """
-    fitted = [_fit(z_n[y_n >= 0], y_n) for z_n, y_n in zip(logits_an, labels_an, strict=True)]
-    values, tied = zip(*fitted, strict=True) if fitted else ((), ())
-    return Thresholds(np.array(values, np.float64), np.array(tied, bool))
-
-
-def _fit(known: NDArray[np.float32], y_n: NDArray[np.int8]) -> tuple[float, bool]:
-    ascending = np.sort(known).astype(np.float64)
-    num_known, wanted = len(known), int(np.count_nonzero(y_n == 1))
-    if num_known == 0:
-        return np.nan, False
-    count, tied = wanted, False
-    if 0 < wanted < num_known and ascending[-wanted] == ascending[-wanted - 1]:
-        value, tied = ascending[-wanted], True
-        fewer = num_known - int(np.searchsorted(ascending, value, "right"))
-        more = num_known - int(np.searchsorted(ascending, value, "left"))
-        count = fewer if wanted - fewer <= more - wanted else more
-    if count in (0, num_known):
-        return (np.inf if count == 0 else -np.inf), tied
-    return float(ascending[-count] + ascending[-count - 1]) / 2, tied

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from pbias.cli import (
+    calibrate,
     compare,
     completion,
     console,
@@ -110,6 +111,12 @@ add(
     flag.flag,
     "pbias flag dense.npz -o flags.csv",
     "pbias flag dense.npz --margin 0.1 | head",
+)
+add(
+    "calibrate",
+    calibrate.calibrate,
+    "pbias calibrate valid.npz -o thresholds.csv",
+    "pbias calibrate valid.npz --objective f1 | pbias metrics test.npz --thresholds -",
 )
 add(
     "explain",

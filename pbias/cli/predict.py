@@ -33,6 +33,10 @@ def predict(
     ] = "test",
     cluster: Cluster = None,
     image_root: ImageRoot = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds to store: 'calibrate'."),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Images at a time; no matter for the result.")
     ] = 256,
@@ -47,6 +51,8 @@ def predict(
     Labels, groups and clusters are taken from the manifest where it has the columns that the
     network was trained with; elsewhere they are unknown.
     """
+    from dataclasses import replace
+
     from pbias.cli.progress import bar
     from pbias.data.dataset import find_pictures, stream
     from pbias.data.preprocess import Preprocess
@@ -55,16 +61,19 @@ def predict(
     from pbias.files.manifest import read_manifest
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
+    from pbias.files.thresholds import read_thresholds
     from pbias.models import restore
     from pbias.training.evaluation import check_input, predict_logits
     from pbias.training.setup import choose_device, describe
 
     check_output(output, no_clobber=no_clobber)
-    check_inputs([model, labels])
+    check_inputs([model, labels, *([] if thresholds is None else [thresholds])])
     checkpoint = load_checkpoint(model)
     manifest = read_manifest(labels, image_root=image_root)
     rows = manifest.rows(split)
     known = _labels(manifest, checkpoint, cluster or checkpoint.data.get("cluster"))
+    cuts = None if thresholds is None else read_thresholds(thresholds)
+    fitted = None if cuts is None else cuts.of(checkpoint.targets)
     pictures = find_pictures(manifest, known, rows)
     preprocess = Preprocess.from_dict(checkpoint.preprocess)
     chosen_device = choose_device(device)
@@ -81,13 +90,18 @@ def predict(
     logger.info("%s images predicted", f"{len(rows):,}")
     meta = {
         "environment": environment(describe(chosen_device)),
-        "sha256": {"model": checkpoint.sha256, "manifest": manifest.sha256},
+        "sha256": {
+            "model": checkpoint.sha256,
+            "manifest": manifest.sha256,
+            **({} if cuts is None else {"thresholds": cuts.sha256}),
+        },
         "sparsity": checkpoint.sparsity.get("reached", 0.0),
         "model": checkpoint.model["name"],
         "recipe": checkpoint.recipe,
         "arguments": {"split": split, "batch_size": batch_size},
     }
-    write_logits(_logits(logits, checkpoint, manifest, known, rows, split, meta), output)
+    found = _logits(logits, checkpoint, manifest, known, rows, split, meta)
+    write_logits(replace(found, thresholds=fitted), output)
 
 
 def _labels(manifest: Manifest, checkpoint: Checkpoint, cluster: str | None) -> Labels:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
+from pbias.files.provenance import sha256
 from pbias.files.streams import read_bytes, write_text
 from pbias.files.table import csv_text
 
@@ -23,6 +24,7 @@ class Thresholds:
 
     path: str
     values: Mapping[str, float]
+    sha256: str = ""
 
     def of(self, targets: Sequence[str]) -> NDArray[np.float64]:
         """The threshold of each target, float64 [A]; raises UserError where one is missing."""
@@ -40,8 +42,9 @@ def read_thresholds(path: str) -> Thresholds:
 
     Raises UserError for a missing column, a number that is none, or an attribute twice.
     """
+    data = read_bytes(path)
     try:
-        text = io.StringIO(read_bytes(path).decode("utf-8-sig"), newline="")
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, strict=True)
         lines = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -54,7 +57,7 @@ def read_thresholds(path: str) -> Thresholds:
         if name in found:
             raise UserError(f"{path}, line {number}: '{name}' stands there twice; remove one")
         found[name] = threshold
-    return Thresholds(path, found)
+    return Thresholds(path, found, sha256(data))
 
 
 def _entry(path: str, number: int, line: Mapping[str, str]) -> tuple[str, float]:

@@ -1,9 +1,7 @@
-"""The debiased calibration error and fitted thresholds, against their definitions in loops."""
+"""The debiased calibration error, against its definition in loops."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.audit.calibration import debiased_error, equal_mass_totals, fit_thresholds
+from pbias.audit.calibration import debiased_error, equal_mass_totals
 from pbias.audit.ranking import rank
 
 Array = NDArray[Any]
@@ -91,63 +89,3 @@ def test_totals_of_folds_add_up() -> None:
 def test_error_of_fewer_than_two_rows_is_undefined() -> None:
     assert np.isnan(error(np.array([0.3]), np.array([1], np.int8)))
     assert np.isnan(error(np.array([0.3, 0.4]), np.array([1, -1], np.int8)))
-
-
-@given(SEEDS, st.integers(1, 60), st.sampled_from([0, 1, 8]))
-def test_threshold_predicts_the_nearest_reachable_count(seed: int, num: int, digits: int) -> None:
-    rng = np.random.default_rng(seed)
-    z = np.round(2 * rng.normal(size=(1, num)), digits).astype(np.float32)
-    y = rng.integers(-1, 2, (1, num)).astype(np.int8)
-    threshold, tied = fit_thresholds(z, y)
-    known, wanted = z[y >= 0], np.sum(y == 1)
-    if len(known) == 0:
-        assert np.isnan(threshold)
-        return
-    cuts = [-np.inf, *np.unique(known)]
-    reachable = np.array([np.sum(known > cut) for cut in cuts])
-    best = min(np.abs(reachable - wanted))
-    assert abs(np.sum(known > threshold) - wanted) == best
-    assert tied == (best > 0)
-
-
-def fit(z: list[float], y: list[int]) -> tuple[float, bool]:
-    values, tied = fit_thresholds(np.array([z], np.float32), np.array([y], np.int8))
-    return float(values[0]), bool(tied[0])
-
-
-@pytest.mark.parametrize(
-    ("z", "y", "expected"),
-    [
-        ([3, 1, 2, 0], [1, 1, 0, 0], (1.5, False)),  # between the second and the third
-        ([3, 1, 2, 0], [0, 0, 0, 0], (np.inf, False)),
-        ([3, 1, 2, 0], [1, 1, 1, 1], (-np.inf, False)),
-        ([3, 1, 2, 0], [1, 1, -1, -1], (-np.inf, False)),
-        ([3, 2, 2, 2, 0], [1, 1, 0, 0, 0], (2.5, True)),  # 1 is nearer to 2 than 4
-        ([3, 2, 2, 2, 0], [1, 1, 1, 0, 0], (1.0, True)),  # 4 is nearer to 3 than 1
-        ([3, 2, 2, 0], [1, 1, 0, 0], (2.5, True)),  # 1 and 3 are equally near: the fewer
-        ([2, 2, 2], [1, 0, 0], (np.inf, True)),
-        ([2, 2, 2], [1, 1, 0], (-np.inf, True)),
-        ([1, 2], [-1, -1], (np.nan, False)),
-    ],
-)
-def test_threshold_by_hand(z: list[float], y: list[int], expected: tuple[float, bool]) -> None:
-    np.testing.assert_equal(fit(z, y), expected)
-
-
-def test_neighbouring_floats_are_told_apart() -> None:
-    high = np.float32(5.0)
-    low = np.nextafter(high, np.float32(0))
-    threshold, _ = fit([float(low), float(high)], [0, 1])
-    assert float(low) < threshold < float(high)
-
-
-def test_thresholds_reach_the_prevalence_of_real_labels(vectors: Path) -> None:
-    arrays = np.load(vectors / "paper_metrics.npz")
-    z, y = arrays["valid_logits"].T, arrays["valid_labels"].T.astype(np.int8)
-    values, tied = fit_thresholds(z, y)
-    assert not tied.any()
-    np.testing.assert_array_equal((z > values[:, None]).sum(axis=1), y.sum(axis=1))
-    papers = json.loads((vectors / "paper_metrics.json").read_text())["adjusted"]["thresholds"]
-    # The paper takes the k-th logit itself, and `>` then loses that sample.
-    lost = np.sum((z > values[:, None]) & ~(z > np.array(papers)[:, None] + 1e-7), axis=1)
-    np.testing.assert_array_equal(lost, 1)

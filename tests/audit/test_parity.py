@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pbias.audit.calibration import fit_thresholds
 from pbias.audit.engine import Options, audit
+from pbias.audit.thresholds import fit_thresholds
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 

@@ -21,6 +21,7 @@ TABLES = {
     "metrics": ("metrics", "s90.npz", "--metrics", "tpr,auc", "--groups", "Male"),
     "compare": ("compare", "s90.npz", "dense.npz"),
     "flag": ("flag", "s90.npz"),
+    "calibrate": ("calibrate", "s90.npz"),
 }
 Z, Y = np.zeros((4, 2), np.float32), np.zeros((4, 2), np.int8)
 FORMATS = ["csv", "json", "md", "table"]
