@@ -5,7 +5,7 @@ Shapes: N pictures, A targets, H and W of the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,26 +13,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import UnidentifiedImageError
 
+from pbias.data.bad import BadImages, Int64, Progress, for_all, no_progress
 from pbias.data.batches import ImageData
 from pbias.data.cache import allocate
-from pbias.data.cores import num_cores
-from pbias.data.images import BROKEN, Size, UInt8, read_image, read_size, resized
+from pbias.data.images import Size, UInt8, read_image, read_size, resized
 from pbias.data.preprocess import Preprocess
-from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest
 
-Progress = Callable[[int, int], None]
-Int64 = npt.NDArray[np.int64]
-
-CHUNK = 16  # pictures a thread takes at a time
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
-
-
-def no_progress(done: int, total: int) -> None:
-    """For those who do not watch."""
+REFUSE = BadImages()
 
 
 @dataclass(frozen=True)
@@ -48,34 +39,61 @@ class Pictures:
         """The number of pictures."""
         return len(self.ids)
 
-    def part(self, start: int, stop: int) -> Pictures:
-        """Some of them, in order."""
-        rows = slice(start, stop)
-        return Pictures(self.root, self.ids[rows], self.transforms[rows], self.labels[rows])
+    def only(self, rows: Sequence[int]) -> Pictures:
+        """Some of them, in this order."""
+        ids, transforms = ([column[row] for row in rows] for column in (self.ids, self.transforms))
+        return Pictures(self.root, ids, transforms, self.labels[np.asarray(rows, np.int64)])
 
 
-def find_pictures(manifest: Manifest, labels: Labels, rows: Int64) -> Pictures:
-    """The pictures of these rows; UserError says how many files are missing."""
+def find_pictures(
+    manifest: Manifest, labels: Labels, rows: Int64, bad: BadImages = REFUSE
+) -> Pictures:
+    """The pictures of these rows; UserError says how many files are missing, unless skipped."""
     ids = [manifest.ids[row] for row in rows]
-    missing = [name for name in ids if not (manifest.root / name).is_file()]
-    if missing:
-        raise UserError(
-            f"{len(missing)} of {len(ids)} images of {manifest.path} are not there (first: "
-            f"{manifest.root / missing[0]}); name the folder they are relative to by --image-root"
-        )
+    missing = {i: "missing" for i, name in enumerate(ids) if not (manifest.root / name).is_file()}
+    first = manifest.root / ids[next(iter(missing), 0)]
+    kept = bad.leave_out(
+        ids,
+        missing,
+        f"{len(missing)} of {len(ids)} images of {manifest.path} are not there (first: {first}); "
+        "name the folder they are relative to by --image-root",
+    )
+    bad.check_left(len(kept))
     transforms = [manifest.transforms[row] for row in rows]
-    return Pictures(manifest.root, ids, transforms, labels.labels[rows])
+    return Pictures(manifest.root, ids, transforms, labels.labels[rows]).only(kept)
 
 
-def measure(pictures: Pictures, *, workers: int = 0, progress: Progress = no_progress) -> Int64:
-    """Height and width of every picture, [N, 2], from the headers; UserError for broken ones."""
+def measure(
+    pictures: Pictures,
+    *,
+    bad: BadImages = REFUSE,
+    workers: int = 0,
+    progress: Progress = no_progress,
+) -> tuple[Pictures, Int64]:
+    """The pictures with their heights and widths, [N, 2], from the headers.
+
+    UserError for broken ones, unless they are skipped.
+    """
     sizes = np.empty((len(pictures), 2), np.int64)
 
     def work(index: int) -> None:
         sizes[index] = read_size(pictures.root / pictures.ids[index])
 
-    _for_all(work, pictures, workers, progress)
-    return sizes
+    failures = for_all(work, len(pictures), workers, progress)
+    kept = _leave_out(pictures, failures, bad)
+    bad.check_left(len(kept))
+    return pictures.only(kept), sizes[kept]
+
+
+def _leave_out(pictures: Pictures, failures: Mapping[int, str], bad: BadImages) -> list[int]:
+    first = min(failures, default=0)
+    return bad.leave_out(
+        pictures.ids,
+        failures,
+        f"{len(failures)} of {len(pictures)} images cannot be read (first: "
+        f"{pictures.root / pictures.ids[first]}: {failures.get(first)}); replace them, take their "
+        "rows out, or leave them out by --on-bad-image skip",
+    )
 
 
 def default_size(sizes: Int64) -> int:
@@ -88,6 +106,7 @@ def load(
     preprocess: Preprocess,
     *,
     sizes: Int64 | None = None,
+    bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
     progress: Progress = no_progress,
@@ -96,7 +115,7 @@ def load(
 
     With `sizes`, for training: the largest rectangle that all resized pictures have in common (and
     the margin by which they are shifted), so that crops can be drawn from it. Without: only the
-    middle that the network sees.
+    middle that the network sees. UserError for broken pictures, unless they are skipped.
     """
     height = width = preprocess.crop
     margin = 0
@@ -105,41 +124,60 @@ def load(
         margin = preprocess.shift
     padded = allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
     inside = padded[:, margin : margin + height, margin : margin + width]
-    _decode(pictures, preprocess, inside, workers, progress)
+    failures = _decode(pictures, preprocess, inside, workers, progress)
+    kept = _leave_out(pictures, failures, bad)
+    bad.check_left(len(kept))
+    _move_up(padded, kept)
+    padded = padded[: len(kept)]
     _repeat_border(padded, margin)
-    return _image_data(pictures, preprocess, padded)
+    return _image_data(pictures.only(kept), preprocess, padded)
 
 
 def stream(
     pictures: Pictures,
     preprocess: Preprocess,
     *,
+    bad: BadImages = REFUSE,
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> Iterator[ImageData]:
-    """The pictures in order, a block at a time, decoded while the block before is used."""
+    """The pictures in order, a block at a time, decoded while the block before is used.
+
+    UserError for broken pictures, unless they are skipped.
+    """
+    total, num_left = len(pictures), 0
 
     def decode(start: int) -> ImageData:
-        block = pictures.part(start, start + BLOCK)
+        block = pictures.only(range(start, min(start + BLOCK, total)))
         images = np.empty((len(block), preprocess.crop, preprocess.crop, 3), np.uint8)
-        _decode(block, preprocess, images, workers, no_progress)
-        return _image_data(block, preprocess, images)
+        failures = _decode(block, preprocess, images, workers, no_progress)
+        kept = _leave_out(block, failures, bad)
+        return _image_data(block.only(kept), preprocess, images[kept] if failures else images)
 
-    starts = range(0, len(pictures), BLOCK)
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(decode, 0)
-        for start in starts:
+        for start in range(0, total, BLOCK):
             block = coming.result()
-            if start + BLOCK < len(pictures):
+            if start + BLOCK < total:
                 coming = ahead.submit(decode, start + BLOCK)
-            yield block
-            progress(start + len(block), len(pictures))
+            num_left += len(block)
+            if len(block):
+                yield block
+            progress(min(start + BLOCK, total), total)
+    bad.check_left(num_left)
 
 
 def _common_size(sizes: Int64, resize: int) -> Size:
     after = np.array([resized((height, width), resize) for height, width in sizes.tolist()])
     height, width = after.min(axis=0).tolist()
     return height, width
+
+
+def _move_up(images: UInt8, kept: Sequence[int]) -> None:
+    """Close the gaps between the pictures that are kept, in place: a copy may not fit in memory."""
+    for to, index in enumerate(kept):
+        if to != index:
+            images[to] = images[index]
 
 
 def _repeat_border(images: UInt8, margin: int) -> None:
@@ -163,7 +201,8 @@ def _image_data(pictures: Pictures, preprocess: Preprocess, images: UInt8) -> Im
 
 def _decode(
     pictures: Pictures, preprocess: Preprocess, images: UInt8, workers: int, progress: Progress
-) -> None:
+) -> dict[int, str]:
+    """Fill `images`; the numbers of the pictures that are broken, and why."""
     size = (images.shape[1], images.shape[2])
 
     def work(index: int) -> None:
@@ -174,34 +213,4 @@ def _decode(
             grayscale=pictures.transforms[index] == "grayscale",
         )
 
-    _for_all(work, pictures, workers, progress)
-
-
-def _for_all(
-    work: Callable[[int], None], pictures: Pictures, workers: int, progress: Progress
-) -> None:
-    """Do the work for every picture in threads; UserError with the first failure and how many."""
-    total = len(pictures)
-
-    def chunk(start: int) -> dict[int, str]:
-        failures = {}
-        for index in range(start, min(start + CHUNK, total)):
-            try:
-                work(index)
-            except BROKEN as error:
-                unknown = isinstance(error, UnidentifiedImageError)
-                failures[index] = "no kind of picture that is known" if unknown else str(error)
-        return failures
-
-    failures: dict[int, str] = {}
-    with ThreadPoolExecutor(workers or num_cores()) as pool:
-        for chunks, failed in enumerate(pool.map(chunk, range(0, total, CHUNK)), 1):
-            failures |= failed
-            progress(min(chunks * CHUNK, total), total)
-    if failures:
-        first = min(failures)
-        raise UserError(
-            f"{len(failures)} of {total} images cannot be read (first: "
-            f"{pictures.root / pictures.ids[first]}: {failures[first]}); replace them or take "
-            "their rows out"
-        )
+    return for_all(work, len(pictures), workers, progress)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 UInt8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
@@ -15,31 +16,65 @@ Size = tuple[int, int]  # height, width
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # EXIF; from 5 on, height and width are exchanged
 WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+MAX_PIXELS = 100_000_000  # of what is held in memory, before and after resizing
+# Pillow's limit is on what a header says and partly a warning; `_check_pixels` replaces it.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class BrokenImage(Exception):
+    """A picture that cannot be read, and why."""
 
 
 def read_size(path: Path) -> Size:
     """Height and width of a picture held upright, from its header alone."""
-    with Image.open(path) as image:
+    with _opened(path) as image:
         return _upright_size(image)
 
 
 def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) -> UInt8:
     """The middle `size` of a picture whose short side is resized to `resize`: uint8 [H, W, 3].
 
-    The first frame; turned upright; transparency on white; 16 bits reduced to 8. Raises one of
-    `BROKEN` where that fails.
+    The first frame; turned upright; transparency on white; 16 bits reduced to 8. Raises
+    BrokenImage where that fails, and for more than 100 million pixels.
     """
-    with Image.open(path) as image:
+    with _opened(path) as image:
         whole = resized(_upright_size(image), resize)
         # JPEG decodes at a reduced scale for less; twice the size wanted leaves no trace of it.
         image.draft(None, (2 * resize, 2 * resize))
+        _check_pixels(image.size)
+        _check_pixels(whole)
         turned = _orientation(image) != 1
         image.load()
         rgb = _to_rgb(_to_8_bits(ImageOps.exif_transpose(image) if turned else image))
-    if grayscale:
-        rgb = rgb.convert("L").convert("RGB")
-    return _cut(rgb.resize(whole[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0), size)
+        if grayscale:
+            rgb = rgb.convert("L").convert("RGB")
+        return _cut(rgb.resize(whole[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0), size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An open picture; whatever goes wrong meanwhile is a BrokenImage.
+
+    The decoders of some twenty formats raise errors of any kind for files that are not well-formed.
+    """
+    try:
+        with Image.open(path) as image:
+            if min(image.size) < 1:
+                raise BrokenImage("no pixels")
+            yield image
+    except (BrokenImage, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise BrokenImage("no kind of picture that is known") from error
+    except Exception as error:
+        raise BrokenImage(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _check_pixels(size: Size) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise BrokenImage(
+            f"{size[0]:,} x {size[1]:,} pixels to decode, more than {MAX_PIXELS:,}; resize it first"
+        )
 
 
 def _upright_size(image: Image.Image) -> Size:
@@ -56,10 +91,10 @@ def _orientation(image: Image.Image) -> int:
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise ValueError("pixels are floating-point numbers")
+        raise BrokenImage("pixels are floating-point numbers, whose range is not known")
     if image.mode not in WIDE:
         return image
-    pixels = np.asarray(image).astype(np.int64)
+    pixels = np.asarray(image)
     return Image.fromarray((pixels.clip(0, 65535) >> 8).astype(np.uint8))
 
 

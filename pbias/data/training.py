@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from pbias.data.bad import BadImages, Int64, Progress, no_progress
 from pbias.data.batches import ImageData
-from pbias.data.dataset import Int64, Pictures, Progress, find_pictures, load, measure, no_progress
+from pbias.data.dataset import REFUSE, Pictures, find_pictures, load, measure
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest
@@ -24,25 +25,33 @@ class TrainingPictures:
 
 
 def find_training_pictures(
-    manifest: Manifest, labels: Labels, *, workers: int = 0, progress: Progress = no_progress
+    manifest: Manifest,
+    labels: Labels,
+    *,
+    bad: BadImages = REFUSE,
+    workers: int = 0,
+    progress: Progress = no_progress,
 ) -> TrainingPictures:
     """The pictures of the splits `train` and, where there is one, `valid`.
 
-    Raises UserError for a manifest without training rows, files that are missing or no pictures,
-    and targets without a known label; warns of targets whose training labels are all the same.
+    Raises UserError for a manifest without training rows, files that are missing or no pictures
+    (unless they are skipped), and targets without a known label; warns of targets whose training
+    labels are all the same.
     """
-    train = find_pictures(manifest, labels, manifest.rows("train"))
+    train = find_pictures(manifest, labels, manifest.rows("train"), bad)
+    train, sizes = measure(train, bad=bad, workers=workers, progress=progress)
     _check_labels(manifest.path, labels.targets, train)
     valid = None
     if "valid" in manifest.splits:
-        valid = find_pictures(manifest, labels, manifest.rows("valid"))
-    return TrainingPictures(train, valid, measure(train, workers=workers, progress=progress))
+        valid = find_pictures(manifest, labels, manifest.rows("valid"), bad)
+    return TrainingPictures(train, valid, sizes)
 
 
 def load_training_pictures(
     pictures: TrainingPictures,
     preprocess: Preprocess,
     *,
+    bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
     progress: Progress = no_progress,
@@ -54,6 +63,7 @@ def load_training_pictures(
         pictures.train,
         preprocess,
         sizes=pictures.sizes,
+        bad=bad,
         workers=workers,
         cache=cache,
         progress=lambda done, _: progress(done, total),
@@ -63,6 +73,7 @@ def load_training_pictures(
     valid = load(
         pictures.valid,
         preprocess,
+        bad=bad,
         workers=workers,
         cache=cache,
         progress=lambda done, _: progress(num_train + done, total),

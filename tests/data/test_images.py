@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pbias.data.images import BROKEN, read_image, read_size
+from pbias.data import images
+from pbias.data.images import BrokenImage, read_image, read_size
 
 # Two colours that every mode can hold apart, left and right.
 LEFT, RIGHT = (200, 200, 200), (40, 40, 40)
+SUFFIXES = ("png", "jpg", "gif", "bmp", "tif", "webp", "ppm")
 
 
 def two_colours(width: int = 40, height: int = 20) -> Image.Image:
@@ -119,11 +126,58 @@ def test_truncated_files_are_broken(tmp_path: Path, suffix: str, share: float) -
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(BROKEN):
+    with pytest.raises(BrokenImage):
         read(path)
 
 
 def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.ones((20, 40), np.float32)).save(tmp_path / "x.tif")
-    with pytest.raises(ValueError, match="floating-point"):
+    with pytest.raises(BrokenImage, match="floating-point"):
         read(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_more_pixels_than_memory_should_hold_are_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 5000)
+    Image.new("RGB", (100, 101)).save(tmp_path / f"x.{suffix}")
+    if suffix == "jpg":  # is decoded at an eighth of its size
+        assert read_image(tmp_path / "x.jpg", resize=8, size=(8, 8)).shape == (8, 8, 3)
+    with pytest.raises(
+        BrokenImage, match=r"1\d\d x 1\d\d pixels to decode, more than 5,000; resize"
+    ):
+        read_image(tmp_path / f"x.{suffix}", resize=100, size=(100, 100))
+
+
+def test_a_bomb_of_few_bytes_takes_no_memory(tmp_path: Path) -> None:
+    """A PNG whose header says 100,000 x 100,000 pixels: 30 GB once decoded."""
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(BrokenImage, match="100,000 x 100,000 pixels to decode"):
+        read(tmp_path / "x.png")
+
+
+def test_a_thin_picture_that_would_grow_huge_is_refused(tmp_path: Path) -> None:
+    Image.new("L", (40_000, 1)).save(tmp_path / "x.png")
+    with pytest.raises(BrokenImage, match="64 x 2,560,000 pixels"):
+        read_image(tmp_path / "x.png", resize=64, size=(64, 64))
+
+
+@given(data=st.data(), suffix=st.sampled_from(SUFFIXES))
+def test_mutated_files_are_read_or_broken(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, suffix: str
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / f"x.{suffix}"
+    two_colours().save(path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(BrokenImage):
+        assert read(path).shape == (20, 40, 3) or read_size(path) != (20, 40)

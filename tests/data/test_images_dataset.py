@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pbias.data import cache
+from pbias.data import cache, dataset
+from pbias.data.bad import BadImages
 from pbias.data.dataset import (
     BLOCK,
     Pictures,
@@ -57,11 +58,12 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
 
 def test_training_pictures_keep_what_all_have_in_common_after_resizing(tmp_path: Path) -> None:
     portraits = draw(tmp_path, [(218, 178)] * 2)
-    paper = load(portraits, Preprocess.for_crop(224), sizes=measure(portraits))
+    paper = load(portraits, Preprocess.for_crop(224), sizes=measure(portraits)[1])
     assert paper.images.shape == (2, 313, 256, 3)
     mixed = draw(tmp_path, [(218, 178), (150, 200)])
     assert (
-        load(mixed, Preprocess.for_crop(224), sizes=measure(mixed)).images.shape[1:3] == (256,) * 2
+        load(mixed, Preprocess.for_crop(224), sizes=measure(mixed)[1]).images.shape[1:3]
+        == (256,) * 2
     )
     assert load(portraits, Preprocess.for_crop(224)).images.shape[1:3] == (224, 224)
 
@@ -71,14 +73,14 @@ def test_sizes_hold_for_photographs_that_are_decoded_at_reduced_scale(tmp_path: 
         Image.new("RGB", (width, height)).save(tmp_path / f"{number}.jpg")
         (tmp_path / "labels.csv").write_text(f"image,split,a\n{number}.jpg,train,1\n")
         pictures = find(tmp_path)
-        data = load(pictures, Preprocess.for_crop(112), sizes=measure(pictures))
+        data = load(pictures, Preprocess.for_crop(112), sizes=measure(pictures)[1])
         long = max(height, width) * 128 // min(height, width)
         assert data.images.shape[1:3] == ((long, 128) if height > width else (128, long))
 
 
 def test_small_training_pictures_have_a_margin_of_repeated_pixels(tmp_path: Path) -> None:
     pictures = draw(tmp_path, [(64, 64)])
-    padded = load(pictures, Preprocess.for_crop(64), sizes=measure(pictures)).images[0]
+    padded = load(pictures, Preprocess.for_crop(64), sizes=measure(pictures)[1]).images[0]
     inside = np.asarray(Image.open(tmp_path / "0.png"))
     np.testing.assert_array_equal(padded, np.pad(inside, ((4, 4), (4, 4), (0, 0)), mode="edge"))
 
@@ -112,6 +114,61 @@ def test_broken_pictures_are_counted_and_the_first_is_named(tmp_path: Path) -> N
     (tmp_path / "7.png").write_text("no picture")
     with pytest.raises(UserError, match=r"1 of 40 images cannot be read \(first: .*7\.png: "):
         measure(pictures)
+
+
+def spoil(folder: Path) -> None:
+    """Of pictures drawn, 1 is missing, 4 has no header and 6 ends early."""
+    (folder / "1.png").unlink()
+    (folder / "4.png").write_text("no picture")
+    (folder / "6.png").write_bytes((folder / "6.png").read_bytes()[:2000])
+
+
+def find_skipping(folder: Path) -> tuple[Pictures, BadImages]:
+    bad = BadImages(skip=True)
+    manifest = read_manifest(str(folder / "labels.csv"))
+    labels = select(manifest, targets=["a"])
+    return find_pictures(manifest, labels, manifest.rows("train"), bad), bad
+
+
+def test_skipped_pictures_leave_the_others_with_their_labels(tmp_path: Path) -> None:
+    whole = load(draw(tmp_path, [(64, 64)] * 9), Preprocess.for_crop(32))
+    spoil(tmp_path)
+    found, bad = find_skipping(tmp_path)
+    pictures, sizes = measure(found, bad=bad)
+    data = load(pictures, Preprocess.for_crop(32), bad=bad)
+    left = [0, 2, 3, 5, 7, 8]
+    np.testing.assert_array_equal(data.images, whole.images[left])
+    assert data.labels[:, 0].tolist() == [row % 2 for row in left]
+    assert sizes.tolist() == [[64, 64]] * 7
+    assert list(bad.skipped) == ["1.png", "4.png", "6.png"]
+    assert bad.skipped["1.png"] == "missing" and "no kind of" in bad.skipped["4.png"]
+    manifest = read_manifest(str(tmp_path / "labels.csv"))
+    assert bad.kept(manifest.ids, manifest.rows("train")).tolist() == left
+
+
+def test_a_stream_skips_a_whole_block_of_broken_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "BLOCK", 2)
+    draw(tmp_path, [(64, 64)] * 7)
+    spoil(tmp_path)
+    found, bad = find_skipping(tmp_path)
+    blocks = list(stream(found, Preprocess.for_crop(32), bad=bad))
+    assert [len(block) for block in blocks] == [2, 1, 1]
+    assert list(bad.skipped) == ["1.png", "4.png", "6.png"]
+
+
+def test_nothing_but_broken_pictures_is_an_error_whatever_is_asked_for(tmp_path: Path) -> None:
+    draw(tmp_path, [(64, 64)] * 2)
+    for number in range(2):
+        (tmp_path / f"{number}.png").write_text("no picture")
+    found, bad = find_skipping(tmp_path)
+    with pytest.raises(UserError, match=r"none of the images can be used \(first: 0.png: no kind"):
+        list(stream(found, Preprocess.for_crop(32), bad=bad))
+    (tmp_path / "0.png").unlink()
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(UserError, match=r"none of .* 0.png: missing\); name the folder"):
+        find_skipping(tmp_path)
 
 
 def test_transforms_reach_the_data(tmp_path: Path) -> None:

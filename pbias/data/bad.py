@@ -1,0 +1,88 @@
+"""Pictures that are missing or broken: an error, or left out and listed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pbias.data.cores import num_cores
+from pbias.data.images import BrokenImage
+from pbias.errors import UserError
+
+Progress = Callable[[int, int], None]
+Int64 = npt.NDArray[np.int64]
+
+CHUNK = 16  # pictures a thread takes at a time
+
+logger = logging.getLogger(__name__)
+
+
+def no_progress(done: int, total: int) -> None:
+    """For those who do not watch."""
+
+
+@dataclass(frozen=True)
+class BadImages:
+    """What happens to pictures that cannot be used: UserError, or with `skip` a list of them."""
+
+    skip: bool = False
+    skipped: dict[str, str] = field(default_factory=dict)  # id, and why
+
+    def kept(self, ids: Sequence[str], rows: Int64) -> Int64:
+        """The rows whose pictures were not skipped."""
+        if not self.skipped:
+            return rows
+        return np.array([row for row in rows.tolist() if ids[row] not in self.skipped], np.int64)
+
+    def leave_out(self, ids: Sequence[str], failures: Mapping[int, str], error: str) -> list[int]:
+        """The positions that are left without the failures.
+
+        UserError with the text `error` for any failure, unless they are skipped.
+        """
+        if failures and not self.skip:
+            raise UserError(error)
+        self.skipped.update({ids[index]: why for index, why in sorted(failures.items())})
+        return [index for index in range(len(ids)) if index not in failures]
+
+    def check_left(self, num_left: int) -> None:
+        """Refuse to go on without any picture."""
+        if not num_left:
+            name, why = next(iter(self.skipped.items()))
+            raise UserError(
+                f"none of the images can be used (first: {name}: {why}); name the folder they are "
+                "relative to by --image-root, or replace them"
+            )
+
+    def report(self) -> None:
+        """Warn of what was skipped, one line each."""
+        for name, why in self.skipped.items():
+            logger.warning("skipped %s: %s", name, why)
+        if self.skipped:
+            logger.warning("%d images were skipped", len(self.skipped))
+
+
+def for_all(
+    work: Callable[[int], None], total: int, workers: int, progress: Progress
+) -> dict[int, str]:
+    """Do the work for every picture in threads; the numbers of those that are broken, and why."""
+
+    def chunk(start: int) -> dict[int, str]:
+        failures = {}
+        for index in range(start, min(start + CHUNK, total)):
+            try:
+                work(index)
+            except BrokenImage as error:
+                failures[index] = str(error)
+        return failures
+
+    failures: dict[int, str] = {}
+    with ThreadPoolExecutor(workers or num_cores()) as pool:
+        for chunks, failed in enumerate(pool.map(chunk, range(0, total, CHUNK)), 1):
+            failures |= failed
+            progress(min(chunks * CHUNK, total), total)
+    return failures
