@@ -4,10 +4,19 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth train prune predict info pack unpack metrics compare flag calibrate explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest train prune predict info pack unpack metrics compare flag calibrate explain env completion -h --help -V --version" -- "$word"))
         return
     fi
+    if [[ $command == manifest ]]; then
+        if [[ $COMP_CWORD -eq 2 ]]; then
+            COMPREPLY=($(compgen -W "celeba awa2 folder check -h --help" -- "$word"))
+            return
+        fi
+        command+=" ${COMP_WORDS[2]}"
+    fi
     case "$command $before" in
+        "manifest check -f"|"manifest check --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "manifest check --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "info -f"|"info --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "info --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -21,21 +30,25 @@ _pbias() {
         "calibrate --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
     esac
     if [[ $word == -* ]]; then
-        case $command in
-            synth) COMPREPLY=($(compgen -W "-o --output --sheet --num --size --split -s --seed --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            train) COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init --sparsity --steps --pruning-steps --pruning-schedule --pack -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            prune) COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            predict) COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --thresholds --batch-size --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            info) COMPREPLY=($(compgen -W "--expect-sparsity --arch -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            pack) COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            unpack) COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            metrics) COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            compare) COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            flag) COMPREPLY=($(compgen -W "--margin --thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            calibrate) COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            explain) COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            env) COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            completion) COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+        case "$command" in
+            "synth") COMPREPLY=($(compgen -W "-o --output --sheet --num --size --split -s --seed --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "manifest celeba") COMPREPLY=($(compgen -W "--uncropped -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "manifest awa2") COMPREPLY=($(compgen -W "--by-class -s --seed -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "manifest folder") COMPREPLY=($(compgen -W "-s --seed -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "manifest check") COMPREPLY=($(compgen -W "--targets --groups --cluster --no-images --image-root --allow-outside --workers -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "train") COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init --sparsity --steps --pruning-steps --pruning-schedule --pack -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "predict") COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --thresholds --batch-size --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "compare") COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "flag") COMPREPLY=($(compgen -W "--margin --thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "explain") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "env") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "completion") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
         esac
         return
     fi

@@ -40,6 +40,13 @@ def test_bash_completes_commands_options_and_choices() -> None:
     assert complete(["pbias", "metrics", "--format", "j"]) == ["json"]
 
 
+def test_bash_completes_the_commands_below_a_command() -> None:
+    assert complete(["pbias", "mani"]) == ["manifest"]
+    assert complete(["pbias", "manifest", "c"]) == ["celeba", "check"]
+    assert complete(["pbias", "manifest", "celeba", "--unc"]) == ["--uncropped"]
+    assert complete(["pbias", "manifest", "check", "-f", "m"]) == ["md"]
+
+
 @pytest.mark.parametrize(("shell", "name"), [("zsh", "_pbias"), ("fish", "pbias.fish")])
 def test_other_shells_accept_their_scripts(shell: str, name: str) -> None:
     if shutil.which(shell) is None:

@@ -58,7 +58,7 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = positive / total
         overall = positive.sum(-1, keepdims=True) / total.sum(-1, keepdims=True)
-    reason = _why(rate, total)
+    reason = why_undefined(counts)
     reason[itself] = ITSELF
     return Trained(group, members, np.nan_to_num(rate).argmax(axis=1), rate > overall, reason)
 
@@ -71,7 +71,11 @@ def _counts_of(logits: Logits, group: str) -> NDArray[np.int64] | None:
     return counts if counts.any() else None
 
 
-def _why(rate: NDArray[np.float64], total: NDArray[np.int64]) -> NDArray[np.object_]:
+def why_undefined(counts: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Why training counts [A, V, 2] of a group leave amplification undefined, [A]; "" if not."""
+    total = counts.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = counts[..., 1] / total
     low, high = np.nan_to_num(rate).min(axis=1), np.nan_to_num(rate).max(axis=1)
     reason = np.full(len(rate), "", object)
     reason[(high - low) < MIN_RELATIVE_GAP * low] = "training rates within 10 % of each other"

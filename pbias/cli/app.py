@@ -20,6 +20,7 @@ from pbias.cli import (
     explain,
     flag,
     info,
+    manifest,
     metrics,
     pack,
     predict,
@@ -44,6 +45,8 @@ EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
 COMMANDS: dict[str, Entry] = {}
+# Commands of two words stand below the first of them.
+GROUPS = {"manifest": "Make a labels.csv of a data set, or check one."}
 
 
 def add(name: str, command: Callable[..., None], *examples: str) -> None:
@@ -56,6 +59,30 @@ add(
     synth.synth,
     "pbias synth -o faces --num 12000",
     "pbias synth --sheet sheet.png",
+)
+add(
+    "manifest celeba",
+    manifest.celeba,
+    "pbias manifest celeba CelebA -o CelebA/labels.csv",
+    "pbias manifest celeba CelebA --uncropped -o CelebA/uncropped.csv",
+)
+add(
+    "manifest awa2",
+    manifest.awa2,
+    "pbias manifest awa2 Animals_with_Attributes2 -o Animals_with_Attributes2/labels.csv",
+    "pbias manifest awa2 Animals_with_Attributes2 --by-class -o awa2.csv",
+)
+add(
+    "manifest folder",
+    manifest.folder,
+    "pbias manifest folder photos -o photos/labels.csv",
+    "pbias manifest folder photos --seed 1 | pbias manifest check - --no-images",
+)
+add(
+    "manifest check",
+    manifest.check,
+    "pbias manifest check faces/labels.csv --groups Male,Young",
+    "pbias manifest check faces/labels.csv --no-images --format csv | head",
 )
 add(
     "train",
@@ -135,7 +162,7 @@ add(
 
 def tree(only: str | None = None) -> Any:
     """The parser of all commands, or of one with the names of the others."""
-    return build(COMMANDS, EXIT_STATUSES, only)
+    return build(COMMANDS, GROUPS, EXIT_STATUSES, only)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

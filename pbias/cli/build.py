@@ -25,34 +25,67 @@ class Entry:
     examples: tuple[str, ...]
 
 
-def build(entries: Mapping[str, Entry], statuses: str, only: str | None = None) -> Any:
+def build(
+    entries: Mapping[str, Entry], groups: Mapping[str, str], statuses: str, only: str | None = None
+) -> Any:
     """All commands under `pbias`; with `only`, the others have a name and a summary alone.
 
-    Options are costly to set up: a run needs those of its own command.
+    Options are costly to set up: a run needs those of its own command. A name of two words is a
+    command below the first of them, whose help is in `groups`.
     """
-    app = typer.Typer(
-        name="pbias",
-        help=summary,
+    app = _app("pbias", summary, statuses, callback=_root)
+    apps = {"": app}
+    word = only and only.partition(" ")[0]
+    used = [name for name in entries if word is None or name.partition(" ")[0] == word]
+    for name, entry in entries.items():
+        above, _, last = name.rpartition(" ")
+        if above not in apps:
+            apps[above] = _app(above, groups[above], statuses)
+            if name in used:
+                app.add_typer(apps[above], name=above)
+            else:
+                app.command(above, short_help=groups[above])(_stub)
+        if name in used:
+            _add(apps[above], last, entry, statuses)
+        elif not above:
+            app.command(name, short_help=_short(entry))(_stub)
+    group: Any = typer.main.get_command(app)
+    for name in used:
+        config.name_variables(find(group, name), name)
+    return group
+
+
+def find(group: Any, name: str) -> Any:
+    """The command of this name, of one word or two."""
+    for word in name.split():
+        group = group.commands[word]
+    return group
+
+
+def _app(
+    name: str, text: str | None, statuses: str, callback: Callable[..., None] | None = None
+) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=text,
         epilog=statuses,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        callback=_root,
+        callback=callback,
     )
-    for name, entry in entries.items():
-        short, *_ = re.split(r"[:;]|\.\B", entry.function.__doc__ or "")
-        if only not in (None, name):
-            app.command(name, short_help=short)(_stub)
-            continue
-        lines = "\n".join(f"  {example}" for example in entry.examples)
-        epilog = f"\b\nExamples:\n{lines}\n\n{statuses}"
-        function = _with_common_options(entry.function)
-        app.command(name, short_help=short, epilog=epilog)(function)
-    group: Any = typer.main.get_command(app)
-    for name in entries if only is None else {only} & entries.keys():
-        config.name_variables(group.commands[name], name)
-    return group
+
+
+def _add(app: typer.Typer, name: str, entry: Entry, statuses: str) -> None:
+    lines = "\n".join(f"  {example}" for example in entry.examples)
+    epilog = f"\b\nExamples:\n{lines}\n\n{statuses}"
+    function = _with_common_options(entry.function)
+    app.command(name, short_help=_short(entry), epilog=epilog)(function)
+
+
+def _short(entry: Entry) -> str:
+    return re.split(r"[:;]|\.\B", entry.function.__doc__ or "")[0]
 
 
 def _version(shown: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from pbias.cli.app import GROUPS
 from pbias.cli.tree import Command, Parameter
 
 HEADER = "# Completions of pbias, made from its command tree by `python -m pbias.docs`.\n"
@@ -11,7 +12,8 @@ HEADER = "# Completions of pbias, made from its command tree by `python -m pbias
 
 def bash(commands: Sequence[Command]) -> str:
     """For share/bash-completion/completions/pbias."""
-    names = " ".join(c.name for c in commands)
+    names = " ".join(_first_words(commands))
+    groups = "".join(_bash_group(name, below) for name, below in _groups(commands).items())
     cases = "".join(map(_bash_options, commands))
     values = "".join(_bash_values(c) for c in commands)
     return f"""{HEADER}_pbias() {{
@@ -22,10 +24,10 @@ def bash(commands: Sequence[Command]) -> str:
         COMPREPLY=($(compgen -W "{names} -h --help -V --version" -- "$word"))
         return
     fi
-    case "$command $before" in
+{groups}    case "$command $before" in
 {values}    esac
     if [[ $word == -* ]]; then
-        case $command in
+        case "$command" in
 {cases}        esac
         return
     fi
@@ -35,9 +37,35 @@ complete -o filenames -F _pbias pbias
 """
 
 
+def _first_words(commands: Sequence[Command]) -> list[str]:
+    return list(dict.fromkeys(c.group or c.name for c in commands))
+
+
+def _groups(commands: Sequence[Command]) -> dict[str, list[Command]]:
+    """The commands below another, by its name."""
+    names = dict.fromkeys(c.group for c in commands if c.group)
+    return {name: [c for c in commands if c.group == name] for name in names}
+
+
+def _last_word(command: Command) -> str:
+    return command.name.rpartition(" ")[2]
+
+
+def _bash_group(name: str, commands: Sequence[Command]) -> str:
+    words = " ".join(map(_last_word, commands))
+    return f"""    if [[ $command == {name} ]]; then
+        if [[ $COMP_CWORD -eq 2 ]]; then
+            COMPREPLY=($(compgen -W "{words} -h --help" -- "$word"))
+            return
+        fi
+        command+=" ${{COMP_WORDS[2]}}"
+    fi
+"""
+
+
 def _bash_options(command: Command) -> str:
     words = " ".join(name for option in command.options for name in option.names)
-    return f'            {command.name}) COMPREPLY=($(compgen -W "{words}" -- "$word")) ;;\n'
+    return f'            "{command.name}") COMPREPLY=($(compgen -W "{words}" -- "$word")) ;;\n'
 
 
 def _bash_values(command: Command) -> str:
@@ -54,7 +82,10 @@ def _bash_values(command: Command) -> str:
 
 def zsh(commands: Sequence[Command]) -> str:
     """For share/zsh/site-functions/_pbias."""
-    described = "\n".join(f"        {_quoted(f'{c.name}:{c.summary}')}" for c in commands)
+    summaries = {name: GROUPS[name] for name in _groups(commands)}
+    summaries |= {c.name: c.summary for c in commands if not c.group}
+    described = _zsh_described({name: summaries[name] for name in _first_words(commands)}, 8)
+    groups = "".join(_zsh_group(name, below) for name, below in _groups(commands).items())
     cases = "".join(map(_zsh_case, commands))
     return f"""#compdef pbias
 {HEADER}_pbias() {{
@@ -69,10 +100,32 @@ def zsh(commands: Sequence[Command]) -> str:
     local command=$words[2]
     shift words
     (( CURRENT-- ))
-    case $command in
+{groups}    case $command in
 {cases}    esac
 }}
 _pbias "$@"
+"""
+
+
+def _zsh_described(summaries: Mapping[str, str], indent: int) -> str:
+    lines = (" " * indent + _quoted(f"{name}:{text}") for name, text in summaries.items())
+    return "\n".join(lines)
+
+
+def _zsh_group(name: str, commands: Sequence[Command]) -> str:
+    described = _zsh_described({_last_word(c): c.summary for c in commands}, 12)
+    return f"""    if [[ $command == {name} ]]; then
+        commands=(
+{described}
+        )
+        if (( CURRENT == 2 )); then
+            _describe command commands
+            return
+        fi
+        command="$command $words[2]"
+        shift words
+        (( CURRENT-- ))
+    fi
 """
 
 
@@ -80,7 +133,7 @@ def _zsh_case(command: Command) -> str:
     specs = [_zsh_option(option) for option in command.options]
     specs += ["'*:file:_files'"] if command.arguments else []
     joined = " \\\n            ".join(specs)
-    return f"        {command.name}) _arguments \\\n            {joined} ;;\n"
+    return f"        {_quoted(command.name)}) _arguments \\\n            {joined} ;;\n"
 
 
 def _zsh_option(option: Parameter) -> str:
@@ -97,16 +150,28 @@ def _zsh_option(option: Parameter) -> str:
 def fish(commands: Sequence[Command]) -> str:
     """For share/fish/vendor_completions.d/pbias.fish."""
     lines = [HEADER.rstrip()]
-    for command in commands:
+    for name, below in _groups(commands).items():
         start = "complete -c pbias -n __fish_use_subcommand -f"
-        lines.append(f"{start} -a {command.name} -d {_quoted(command.summary)}")
+        lines.append(f"{start} -a {name} -d {_quoted(GROUPS[name])}")
+        words = " ".join(map(_last_word, below))
+        unless = (
+            f"'__fish_seen_subcommand_from {name}; and not __fish_seen_subcommand_from {words}'"
+        )
+        for command in below:
+            shown = f"-a {_last_word(command)} -d {_quoted(command.summary)}"
+            lines.append(f"complete -c pbias -n {unless} -f {shown}")
+    for command in commands:
+        if not command.group:
+            start = "complete -c pbias -n __fish_use_subcommand -f"
+            lines.append(f"{start} -a {command.name} -d {_quoted(command.summary)}")
     for command in commands:
         lines += [_fish_option(command.name, option) for option in command.options]
     return "\n".join(lines) + "\n"
 
 
 def _fish_option(command: str, option: Parameter) -> str:
-    words = [f"complete -c pbias -n '__fish_seen_subcommand_from {command}'"]
+    seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.split())
+    words = [f"complete -c pbias -n '{seen}'"]
     words += [f"-l {n[2:]}" if n.startswith("--") else f"-s {n[1:]}" for n in option.names]
     if option.choices:
         words.append(f"-x -a {_quoted(' '.join(option.choices))}")

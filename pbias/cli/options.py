@@ -70,6 +70,10 @@ ImageRoot = Annotated[
     str | None,
     typer.Option("--image-root", metavar="DIR", help="Folder of the images [default: the CSV's]."),
 ]
+AllowOutside = Annotated[
+    bool,
+    typer.Option("--allow-outside", help="Take image paths that are absolute or hold '..'."),
+]
 Cache = Annotated[
     str | None,
     typer.Option("--cache", metavar="DIR", help="Where decoded images go that memory cannot hold."),

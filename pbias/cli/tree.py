@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pbias.cli.app import COMMANDS, tree
+from pbias.cli.build import find
 
 # What takes one of these takes a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
@@ -25,7 +26,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """A command with all that its help shows."""
+    """A command with all that its help shows; a name of two words is below the first."""
 
     name: str
     summary: str
@@ -33,10 +34,16 @@ class Command:
     options: tuple[Parameter, ...]
     examples: tuple[str, ...]
 
+    @property
+    def group(self) -> str:
+        """The command that this one is below, or ""."""
+        return self.name.rpartition(" ")[0]
+
 
 def commands() -> list[Command]:
     """All commands, in the order of `pbias -h`."""
-    return [_command(name, command) for name, command in tree().commands.items()]
+    group = tree()
+    return [_command(name, find(group, name)) for name in COMMANDS]
 
 
 def _command(name: str, command: Any) -> Command:

@@ -13,12 +13,18 @@ from pbias.cli.tree import Command, Parameter
 def man_pages(commands: Sequence[Command]) -> dict[str, str]:
     """The page of `pbias` and one a command, by file name."""
     pages = {"pbias.1": _top(commands)}
-    return pages | {f"pbias-{c.name}.1": _page(c) for c in commands}
+    return pages | {f"{_page_name(c)}.1": _page(c) for c in commands}
+
+
+def _page_name(command: Command) -> str:
+    return "-".join(["pbias", *command.name.split()])
 
 
 def _top(commands: Sequence[Command]) -> str:
     listed = [
-        line for c in commands for line in (".TP", f".BR pbias\\-{c.name} (1)", _text(c.summary))
+        line
+        for c in commands
+        for line in (".TP", f".BR {_text(_page_name(c))} (1)", _text(c.summary))
     ]
     return _lines(
         _title("pbias"),
@@ -38,9 +44,9 @@ def _page(command: Command) -> str:
     examples = [line for e in command.examples for line in (".PP", ".nf", _text(e), ".fi")]
     arguments = [f".I {_text(a.metavar)}" for a in command.arguments]
     return _lines(
-        _title(f"pbias-{command.name}"),
+        _title(_page_name(command)),
         ".SH NAME",
-        f"pbias\\-{command.name} \\- {_text(command.summary).rstrip('.')}",
+        f"{_text(_page_name(command))} \\- {_text(command.summary).rstrip('.')}",
         ".SH SYNOPSIS",
         f".B pbias {command.name}",
         "[options]",

@@ -77,18 +77,21 @@ class Labels:
     clusters: list[str] | None
 
 
-def read_manifest(path: str, *, image_root: str | None = None, seed: int = 0) -> Manifest:
+def read_manifest(
+    path: str, *, image_root: str | None = None, seed: int = 0, allow_outside: bool = False
+) -> Manifest:
     """Read a manifest from a file, or from standard input for `-`.
 
     UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
     column each row goes to train, valid or test (70/10/20) by a hash of its id and `seed`; the
     commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
-    UserError for whatever could not be used, naming row, column and what to do.
+    UserError for whatever could not be used, naming row, column and what to do: among that, unless
+    `allow_outside`, images whose path could lead out of their folder.
     """
     data = read_bytes(path)
     table = parse(path, data)
     ids = table.pop("image")
-    check_ids(path, ids)
+    check_ids(path, ids, allow_outside=allow_outside)
     splits = table.pop("split", None)
     transforms = table.pop("transform", None)
     if splits is None:

@@ -7,14 +7,16 @@ import difflib
 import hashlib
 import io
 import logging
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain
 from pathlib import PurePosixPath
 
 from pbias.errors import UserError
 
 SPLITS = ("train", "valid", "test")
 TRANSFORMS = ("grayscale", "yellow_square")
+RESERVED = ("image", "split", "transform")
+SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 LISTED = 60
 
 logger = logging.getLogger(__name__)
@@ -64,8 +66,8 @@ def _check_header(path: str, header: list[str]) -> None:
         raise UserError(f"{path} has two columns named '{twice[0]}'; rename one of them")
 
 
-def check_ids(path: str, ids: list[str]) -> None:
-    """Refuse ids that occur twice, are empty, or leave the image folder."""
+def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None:
+    """Refuse ids that occur twice, are empty, or (unless allowed) leave the image folder."""
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         for number, name in enumerate(ids, 1):
@@ -76,12 +78,17 @@ def check_ids(path: str, ids: list[str]) -> None:
                 )
             seen.add(name)
     for number, name in enumerate(ids, 1):
-        if not name or name[0] == "/" or (".." in name and ".." in PurePosixPath(name).parts):
-            what = f"image '{name}' leads out of the image folder" if name else "no image is named"
+        if not name:
+            raise UserError(f"{path}, row {number}: no image is named; fill in its path")
+        if not allow_outside and _leads_outside(name):
             raise UserError(
-                f"{path}, row {number}: {what}; paths are relative to the CSV's folder "
-                "or to --image-root, without '..'"
+                f"{path}, row {number}: image '{name}' leads out of the image folder; name that "
+                "folder by --image-root, or trust the file with --allow-outside"
             )
+
+
+def _leads_outside(name: str) -> bool:
+    return name[0] == "/" or (".." in name and ".." in PurePosixPath(name).parts)
 
 
 def check_values(
@@ -99,16 +106,18 @@ def check_values(
 
 def draw_splits(path: str, ids: list[str], seed: int) -> list[str]:
     """Split 70/10/20 by a hash of seed and id: the same whatever the order or the other rows."""
-
-    def draw(name: str) -> str:
-        digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
-        share = int.from_bytes(digest, "big") / 2**64
-        return "train" if share < 0.7 else "valid" if share < 0.8 else "test"
-
-    splits = [draw(name) for name in ids]
+    splits = [hashed_split(name, seed) for name in ids]
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
     logger.info("%s has no 'split' column; split 70/10/20 by image name: %s", path, counts)
     return splits
+
+
+def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
+    """One of the splits, with these shares (of 1), by a hash of seed and name alone."""
+    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    draw = int.from_bytes(digest, "big") / 2**64
+    bounds = accumulate(shares.values())
+    return next((n for n, bound in zip(shares, bounds, strict=True) if draw < bound), [*shares][-1])
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

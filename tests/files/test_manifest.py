@@ -97,6 +97,15 @@ def test_what_is_refused_says_where_and_what_to_do(
     assert "\n" not in str(error.value)
 
 
+def test_a_file_that_is_trusted_may_lead_outside(tmp_path: Path) -> None:
+    path = write(tmp_path, "image,a\n../x.png,1\n/etc/y.png,0\n")
+    manifest = read_manifest(path, allow_outside=True)
+    assert [manifest.root / name for name in manifest.ids] == [
+        tmp_path / "../x.png",
+        Path("/etc/y.png"),
+    ]
+
+
 def test_dots_inside_a_name_do_not_leave_the_folder(tmp_path: Path) -> None:
     assert read(tmp_path, "image,a\nx..y/z..png,1\n").ids == ["x..y/z..png"]
 

@@ -1,0 +1,118 @@
+"""CelebA (Liu et al., ICCV 2015): as its authors publish it, and as Kaggle has it.
+
+Attributes, splits and identities are text files with columns between spaces, or CSV files with a
+header; -1 means 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from pbias.data.layouts.listing import (
+    Listing,
+    existing,
+    find_file,
+    odd_line,
+    read_lines,
+    required,
+)
+from pbias.errors import UserError
+from pbias.files.manifest_csv import SPLITS
+
+FOLDERS = ("", "Anno", "Eval", "celeba", "CelebA", "CelebA/Anno", "CelebA/Eval")
+ATTRIBUTES = ("list_attr_celeba.csv", "list_attr_celeba.txt")
+PARTITION = ("list_eval_partition.csv", "list_eval_partition.txt")
+IDENTITY = ("identity_CelebA.csv", "identity_CelebA.txt")
+ALIGNED = ("img_align_celeba/img_align_celeba", "img_align_celeba", "img_align_celeba_png")
+UNCROPPED = ("img_celeba/img_celeba", "img_celeba")
+IMAGE_FOLDERS = ("", "Img", "celeba", "CelebA", "CelebA/Img")
+LABELS = {"-1": "0", "0": "0", "1": "1"}
+
+logger = logging.getLogger(__name__)
+
+
+def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
+    """CelebA's pictures, aligned or `uncropped` (in the wild), with 40 attributes and `identity`.
+
+    Raises UserError for files that are not there or do not agree; a missing list of identities is
+    said.
+    """
+    root = existing(folder)
+    path = required(find_file(root, FOLDERS, ATTRIBUTES), root, ATTRIBUTES)
+    names, labels = _attributes(path)
+    images = list(labels)
+    partition = required(find_file(root, FOLDERS, PARTITION), root, PARTITION)
+    columns = {name: [labels[image][index] for image in images] for index, name in enumerate(names)}
+    identity = find_file(root, FOLDERS, IDENTITY)
+    if identity is None:
+        logger.info("%s has no %s: no column of who is in a picture", root, IDENTITY[1])
+    else:
+        columns["identity"] = _of(images, _pairs(identity), identity)
+    splits = [_split(partition, code) for code in _of(images, _pairs(partition), partition)]
+    where, suffix = _images(root, images[0], uncropped=uncropped)
+    paths = [str(Path(where, image).with_suffix(suffix)) for image in images]
+    return Listing(root, paths, splits, columns)
+
+
+def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The names of the attributes, and a list of 0 and 1 an image."""
+    rows = _rows(path)
+    if path.suffix == ".txt":
+        rows = rows[1:]  # the first line is the number of images
+    if len(rows) < 2:
+        raise UserError(f"{path} lists no images; unpack it again")
+    names = rows[0][1:] if path.suffix == ".csv" else rows[0]
+    labels = {}
+    for number, (image, *cells) in enumerate(rows[1:], 2 + (path.suffix == ".txt")):
+        if len(cells) != len(names) or not set(cells) <= LABELS.keys():
+            wanted = f"an image and {len(names)} labels of 1 and -1 are wanted"
+            raise odd_line(path, number, " ".join([image, *cells]), wanted)
+        labels[image] = [LABELS[cell] for cell in cells]
+    return names, labels
+
+
+def _rows(path: Path) -> list[list[str]]:
+    lines = read_lines(path)
+    if path.suffix == ".csv":
+        return [row for row in csv.reader(lines) if row]
+    return [line.split() for line in lines]
+
+
+def _pairs(path: Path) -> dict[str, str]:
+    """A value for each image; without the header of a CSV."""
+    rows = _rows(path)[path.suffix == ".csv" :]
+    for number, row in enumerate(rows, 1 + (path.suffix == ".csv")):
+        if len(row) != 2:
+            raise odd_line(path, number, " ".join(row), "an image and a number are wanted")
+    return {row[0]: row[1] for row in rows}
+
+
+def _of(images: Sequence[str], values: dict[str, str], path: Path) -> list[str]:
+    missing = next((image for image in images if image not in values), None)
+    if missing is not None:
+        raise UserError(f"{path} does not list {missing}; unpack the files of one data set")
+    return [values[image] for image in images]
+
+
+def _split(path: Path, code: str) -> str:
+    if code not in ("0", "1", "2"):
+        raise UserError(f"{path} holds '{code}' where 0, 1 or 2 is wanted; unpack it again")
+    return SPLITS[int(code)]
+
+
+def _images(root: Path, first: str, *, uncropped: bool) -> tuple[str, str]:
+    """The folder of the images, relative to `root`, and their suffix."""
+    wanted = UNCROPPED if uncropped else ALIGNED
+    folders = [str(Path(above, name)) for above in IMAGE_FOLDERS for name in wanted]
+    stem = Path(first).stem
+    found = find_file(root, folders, [first, f"{stem}.png", f"{stem}.jpg"])
+    if found is None:
+        hint = "" if uncropped else ", or ask for --uncropped"
+        raise UserError(
+            f"{root} has no {first} in {wanted[-1] if uncropped else wanted[1]}; "
+            f"unpack the images there{hint}"
+        )
+    return found.parent.relative_to(root).as_posix(), found.suffix

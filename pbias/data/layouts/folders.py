@@ -1,0 +1,69 @@
+"""A folder of pictures for each class, with or without folders for the splits above them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from pbias.data.layouts.listing import SUFFIXES, Listing, existing, walk
+from pbias.errors import UserError
+from pbias.files.manifest_csv import SPLITS, hashed_split
+
+# What people call their splits.
+SPLIT_FOLDERS = {
+    "train": "train", "training": "train", "valid": "valid", "val": "valid",
+    "validation": "valid", "dev": "valid", "test": "test", "testing": "test",
+}  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+def list_folders(folder: str, *, seed: int = 0) -> Listing:
+    """Pictures below class folders, with a column of 0 and 1 a class.
+
+    Where every top folder is called as a split is (train, valid or val, test), the classes are the
+    folders in those; elsewhere images are split 70/10/20 by a hash of seed and path, which is
+    said. Classes are in the order of their names. Raises UserError where no class folder holds an
+    image, or an image lies beside the class folders.
+    """
+    root = existing(folder)
+    tops = _folders(root)
+    splits = {top: SPLIT_FOLDERS.get(top.name.lower(), "") for top in tops}
+    if tops and all(splits.values()):
+        found = [(split, path, name) for top, split in splits.items() for path, name in _in(top)]
+    else:
+        found = [("", path, name) for path, name in _in(root)]
+    if not found:
+        raise UserError(
+            f"{root} holds no folders with images; put the images of each class into a folder that "
+            "is called like it"
+        )
+    images = [path.relative_to(root).as_posix() for _, path, _ in found]
+    names = [name for _, _, name in found]
+    drawn = [
+        split or hashed_split(image, seed)
+        for (split, _, _), image in zip(found, images, strict=True)
+    ]
+    if not found[0][0]:
+        counts = ", ".join(f"{drawn.count(name)} {name}" for name in SPLITS)
+        logger.info("%s has no train, valid and test folders; split 70/10/20: %s", root, counts)
+    return Listing(root, images, drawn, _one_hot(names))
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _in(folder: Path) -> list[tuple[Path, str]]:
+    """The images of each class folder in a folder, with the class."""
+    stray = next((p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES), None)
+    if stray is not None and stray.is_file():
+        raise UserError(
+            f"{stray} lies beside the class folders; move it into the folder of its class"
+        )
+    return [(path, one.name) for one in _folders(folder) for path in walk(one)]
+
+
+def _one_hot(names: Sequence[str]) -> dict[str, list[str]]:
+    return {name: ["01"[other == name] for other in names] for name in sorted(set(names))}

@@ -1,0 +1,103 @@
+"""What an adapter finds in a folder, and the manifest it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbias.errors import UserError
+from pbias.files.manifest_csv import RESERVED
+from pbias.files.table import csv_text
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
+LINE = 100  # characters of a line that an error quotes
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Pictures by their path below `root`, their splits, and a column of text a label."""
+
+    root: Path
+    images: Sequence[str]
+    splits: Sequence[str]
+    columns: Mapping[str, Sequence[str]]
+
+
+def existing(root: str) -> Path:
+    """The folder of a data set; UserError where there is none."""
+    if not Path(root).is_dir():
+        raise UserError(f"{root} is no folder; name the folder of the data set")
+    return Path(root)
+
+
+def find_file(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path | None:
+    """The first of these names in the first of these folders below `root` that has one."""
+    candidates = (root / folder / name for folder in folders for name in names)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
+    """`path`, or the UserError that none of these names is there."""
+    if path is None:
+        raise UserError(
+            f"{root} has no {' or '.join(names)}; name the folder that the data set was unpacked to"
+        )
+    return path
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that are not empty, without spaces around them."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path} as text ({error}); unpack it again") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def odd_line(path: Path, number: int, line: str, wanted: str) -> UserError:
+    """The error of a line that is not as it should be; `number` counts from 1."""
+    shown = line if len(line) <= LINE else line[:LINE] + "..."
+    return UserError(f"{path}, line {number}: {wanted}, not '{shown}'; unpack the file again")
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The picture files below a folder, by their suffix, in order; hidden ones are left out."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from walk(path)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:
+    """The CSV of a listing, its images relative to `base`, and the root to read it with.
+
+    The root is None where the images lie below `base`, so that the CSV's own folder will do;
+    elsewhere it is the folder of the listing. Raises UserError for columns and file names that no
+    manifest can hold.
+    """
+    _check(listing)
+    root, base = listing.root.resolve(), base.resolve()
+    below = root.is_relative_to(base)
+    prefix = root.relative_to(base).as_posix() + "/" if below and root != base else ""
+    images = [prefix + image for image in listing.images]
+    columns = [images, listing.splits, *listing.columns.values()]
+    text = csv_text(["image", "split", *listing.columns], zip(*columns, strict=True))
+    return text, None if below else listing.root
+
+
+def _check(listing: Listing) -> None:
+    taken = [name for name in listing.columns if name in RESERVED or not name.strip()]
+    if taken:
+        raise UserError(
+            f"a column cannot be called '{taken[0]}', which means something else in a manifest; "
+            "rename the class folder"
+        )
+    for name in (*listing.columns, *listing.images):
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise UserError(
+                f"{listing.root} has a file name that is not UTF-8: {name!r}; rename it"
+            )
