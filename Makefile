@@ -26,6 +26,7 @@ docs: .venv/ready  ## pages made from the program itself
 	$(BIN)/python -m pbias.docs
 
 bench: .venv/ready  ## side-by-side measurements
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	for script in bench/*.py; do $(BIN)/python "$$script" || exit 1; done
 
 clean:

@@ -85,6 +85,7 @@ class Audit:
                 level=level or self.options.level,
                 clustered=self.sides[0].runs[0].clusters is not None,
                 single_runs=all(len(side.runs) == 1 for side in self.sides),
+                intervals=self.options.num_folds > 1,
             ),
         )
         for name in self.metrics:

@@ -33,11 +33,15 @@ SIGNED = frozenset({"bias_amplification", "directional_ba", "calibration_gap"})
 
 @dataclass(frozen=True)
 class Setting:
-    """How sure an interval is to be; whether samples come in clusters; the runs of each side."""
+    """How sure an interval is to be; whether samples come in clusters; the runs of each side.
+
+    Without `intervals` only values are computed, and nothing about how sure they are.
+    """
 
     level: float = 0.95
     clustered: bool = False
     single_runs: bool = True
+    intervals: bool = True
 
     @property
     def independent(self) -> bool:
@@ -61,6 +65,8 @@ class Numbers:
 def of_value(measure: Measure, setting: Setting) -> Numbers:
     """The value of one model, a mean over runs; p for 0 where it is a difference."""
     found = estimate(measure.value)
+    if not setting.intervals:
+        return _values_alone(found, measure.few, _reason_of_runs(measure))
     low, high = _value_ends(measure, found, setting)
     signed = measure.sides is not None or measure.name in SIGNED
     p = p_value(found) if signed else np.full_like(low, np.nan)
@@ -117,13 +123,15 @@ def of_change(
     `num_discordant` [S, A]: samples on which the two predict differently.
     """
     found = estimate(audited.value, reference.value)
-    (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
     few = audited.few | reference.few
     if num_discordant is not None and audited.name not in OF_PROBABILITIES:
         few = few | (num_discordant < FEW)
     paired = small.has_pairs(audited)
     if paired:
         few = few | small.few_discordant(audited)
+    if not setting.intervals:
+        return _values_alone(found, few, _reason_of_both(audited, reference))
+    (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
     if small.has_counts(audited) and few.any():
         independent = setting.independent
         score = small.change_interval(audited, reference, setting.level, independent=independent)
@@ -163,6 +171,11 @@ def of_mean(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers
     ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
     low, high = _where(mean.few, (end / count for end in ends), (mean.low, mean.high))
     return replace(mean, low=low, high=high)
+
+
+def _values_alone(found: Estimate, few: NDArray[np.bool_], reason: NDArray[np.object_]) -> Numbers:
+    nothing = np.full_like(found.value, np.nan)
+    return Numbers(found.value, nothing, nothing, nothing, nothing, few, reason)
 
 
 def _numbers(

@@ -201,5 +201,7 @@ def first_reason(measures: Sequence[Measure], members: Sequence[int]) -> NDArray
         for index in reversed(members):
             group, value = measure.rows[index]
             reason = measure.reason[index]
-            out = np.where(reason != "", reason + f" {group}={value}", out)
+            undefined = reason != ""
+            if undefined.any():
+                out[undefined] = reason[undefined] + f" {group}={value}"
     return out

@@ -48,9 +48,12 @@ def ties(run_k: NDArray[np.int32], start_b: Integers) -> Ties:
     same = np.zeros(len(run_k) + 1, bool)  # as the one before
     np.equal(run_k[1:], run_k[:-1], out=same[1:-1])
     same[start_b] = False
-    change = np.flatnonzero(same[1:] != same[:-1])
-    first_r, last_r = change[::2], change[1::2] + 1
-    lengths = last_r - first_r
+    later = np.flatnonzero(same)
+    begins = np.ones(len(later) + 1, bool)
+    np.not_equal(later[1:], later[:-1] + 1, out=begins[1:-1])
+    place_r = np.flatnonzero(begins)
+    lengths = place_r[1:] - place_r[:-1] + 1
+    first_r = later[place_r[:-1]] - 1
     first_t = np.repeat(first_r, lengths)
     place_t = first_t + np.arange(len(first_t)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Ties(place_t, first_t, np.repeat(last_r, lengths))
+    return Ties(place_t, first_t, np.repeat(first_r + lengths, lengths))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = 1
+_QUOTE = '"'
+_SPECIAL = re.compile('[",\r\n]').search
 COLUMNS = (
     "metric", "attribute", "group", "contrast", "value", "low", "high", "status", "reason",
     "reference", "change", "change_low", "change_high", "change_status", "p", "p_adjusted",
@@ -42,24 +44,22 @@ class Table:
 
 def to_csv(table: Table) -> str:
     """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell."""
-    return csv_text(table.columns, zip(*map(_cells, table.columns.values()), strict=True))
+    columns = map(_cells, table.columns.values())
+    return csv_text(table.columns, []) + _lines(zip(*columns, strict=True))
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A header and rows of text as RFC 4180 with `\\n` between lines."""
-    lines = _Lines()
-    # The line end of the RFC, for the module quotes the characters of its line end, and no others.
-    writer = csv.writer(lines, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return "".join(lines)
+    return _lines([map(_quoted, header), *(map(_quoted, row) for row in rows)])
 
 
-class _Lines(list[str]):
-    """What csv.writer writes to, one line a call."""
+def _lines(rows: Iterable[Iterable[str]]) -> str:
+    """Lines of cells that are quoted already; an empty line would be no row at all."""
+    return "".join((",".join(row) or '""') + "\n" for row in rows)
 
-    def write(self, line: str) -> None:
-        self.append(line.removesuffix("\r\n") + "\n")
+
+def _quoted(cell: str) -> str:
+    return f'"{cell.replace(_QUOTE, _QUOTE * 2)}"' if _SPECIAL(cell) else cell
 
 
 def to_json(table: Table, **header: Any) -> str:
@@ -70,10 +70,15 @@ def to_json(table: Table, **header: Any) -> str:
 
 
 def _cells(column: Sequence[Any]) -> list[str]:
-    return [
-        value if isinstance(value, str) else "" if value is None or value != value else repr(value)
-        for value in column
-    ]
+    """A column as text, quoted where it must be."""
+    if all(isinstance(value, str) for value in column):
+        quoted = {value: _quoted(value) for value in set(column)}
+        return [quoted[value] for value in column]
+    return [_quoted(value) if isinstance(value, str) else _number(value) for value in column]
+
+
+def _number(value: Any) -> str:
+    return "" if value is None or value != value else repr(value)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,177 @@
+"""Speed and memory of `pbias metrics`, each measured as a process of its own.
+
+    python bench/audit.py                              # 19,962 x 40, then ten million rows x 40
+    python bench/audit.py --num-rows 2000 --num-large 200000 --runs 1
+
+Drawn logits with four groups, ids and training counts; the large file has no ids. Beside it: a
+process that imports numpy and reads the same file; an analysis in the style of the paper's code
+(predictions as text, pandas and scikit-learn, a loop over attributes and groups, a regression and a
+ranking for each attribute); Fairlearn's MetricFrame with 100 bootstrap replicates, for one
+attribute x group (left out where Fairlearn is not installed: `pip install '.[bench]'`).
+
+Ratios are of CPU seconds (user + system, one thread), which a busy machine disturbs least, the best
+of some runs by turns. Memory is the highest resident set of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# This process stays small (no numpy): Linux counts its peak as one of those that it starts.
+CHILD = Path(__file__).parent / "peers" / "audit.py"
+NUM_TARGETS, NUM_GROUPS = 40, 4
+MAX_TIMES_READING = 3.5
+MIN_TIMES_PAPER = 8
+MIN_TIMES_FAIRLEARN = 100
+PAIRED_MAX = (3, 350)  # seconds, MiB
+LARGE_MAX = (60, 500)
+
+READ = (
+    "import sys, numpy as np\n"
+    "with np.load(sys.argv[1]) as file: arrays = {name: file[name] for name in file}"
+)
+PBIAS = [sys.executable, "-m", "pbias", "metrics", "-qq", "-o"]
+
+
+class Cost(NamedTuple):
+    """What a process took."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mib: float
+
+
+def main() -> None:
+    """Measure, print a table, and exit with 1 where an aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--num-rows", type=int, default=19_962)
+    parser.add_argument("--num-large", type=int, default=10_000_000, help="0: leave it out")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the best counts")
+    parser.add_argument("--folder", help="where files go [default: a temporary folder]")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        met = [_plain(folder, given.num_rows, given.runs), _paired(folder, given.runs)]
+        if given.num_large:
+            met.append(_large(folder, given.num_large))
+    sys.exit(0 if all(met) else 1)
+
+
+def _plain(folder: Path, num_rows: int, runs: int) -> bool:
+    """Values alone, beside reading the file and beside the paper's way."""
+    dense = folder / "dense.npz"
+    _run(_child("draw", num_rows, folder))
+    commands = {
+        "pbias metrics --no-intervals": [*PBIAS, os.devnull, "--no-intervals", dense],
+        "import numpy, read": [sys.executable, "-c", READ, dense],
+        "in the paper's style": _child("paper", folder),
+    }
+    found = _best(commands, runs)
+    print(f"{num_rows:,} x {NUM_TARGETS}, {NUM_GROUPS} groups, best of {runs}:")
+    _show(found)
+    ours, read, paper = (cost.cpu_s for cost in found.values())
+    return _verdict(
+        f"{ours / read:.2f} times reading (aim: {MAX_TIMES_READING} at most)",
+        ours <= MAX_TIMES_READING * read,
+    ) & _verdict(
+        f"{paper / ours:.1f} times faster than in the paper's style (aim: {MIN_TIMES_PAPER})",
+        paper >= MIN_TIMES_PAPER * ours,
+    )
+
+
+def _paired(folder: Path, runs: int) -> bool:
+    """All intervals and changes, and how long that is for one attribute x group."""
+    files = [folder / "s95.npz", "--ref", folder / "dense.npz"]
+    found = _best({"pbias metrics --ref": [*PBIAS, os.devnull, *files]}, runs)
+    print("paired with the dense model, all intervals:")
+    _show(found)
+    cost = found["pbias metrics --ref"]
+    met = _within(cost, *PAIRED_MAX)
+    if importlib.util.find_spec("fairlearn") is None:
+        print("  (not compared with Fairlearn, which is not installed: pip install '.[bench]')")
+        return met
+    theirs = json.loads(_output(_child("fairlearn", folder)))
+    ours = cost.cpu_s / (NUM_TARGETS * NUM_GROUPS)
+    print(f"  Fairlearn, 100 replicates, one attribute x group: {theirs:.2f} s CPU")
+    times = f"{theirs / ours:,.0f} times faster per pair (aim: {MIN_TIMES_FAIRLEARN})"
+    return met & _verdict(times, theirs >= MIN_TIMES_FAIRLEARN * ours)
+
+
+def _large(folder: Path, num_rows: int) -> bool:
+    path = folder / "large.npz"
+    _run(_child("draw_large", num_rows, path))
+    print(f"{num_rows:,} x {NUM_TARGETS} without ids, {path.stat().st_size / 2**30:.2f} GiB:")
+    found = _best({"pbias metrics --no-intervals": [*PBIAS, os.devnull, "--no-intervals", path]}, 1)
+    _show(found)
+    return _within(*found.values(), *LARGE_MAX)
+
+
+def _within(cost: Cost, max_s: float, max_mib: float) -> bool:
+    return _verdict(
+        f"{cost.wall_s:.1f} s (aim: {max_s}), {cost.peak_mib:.0f} MiB (aim: {max_mib})",
+        cost.wall_s < max_s and cost.peak_mib < max_mib,
+    )
+
+
+def _verdict(what: str, met: bool) -> bool:
+    print(f"  {what}: {'met' if met else 'MISSED'}")
+    return met
+
+
+def _show(costs: dict[str, Cost]) -> None:
+    for name, cost in costs.items():
+        print(
+            f"  {name:30} {cost.cpu_s:7.3f} s CPU {cost.wall_s:7.3f} s wall"
+            f" {cost.peak_mib:6.0f} MiB"
+        )
+
+
+def _best(commands: dict[str, Sequence[Any]], runs: int) -> dict[str, Cost]:
+    """The least of every cost, by turns so that all commands meet the same noise."""
+    turns = [[_run(command) for command in commands.values()] for _ in range(runs)]
+    costs = [Cost(*map(min, zip(*found, strict=True))) for found in zip(*turns, strict=True)]
+    return dict(zip(commands, costs, strict=True))
+
+
+def _child(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(CHILD), name, *map(str, arguments)]
+
+
+def _run(command: Sequence[Any]) -> Cost:
+    """Run to the end, with one thread; what the process itself used."""
+    start = time.perf_counter()
+    process = subprocess.Popen(list(map(str, command)), env=_environment())
+    _, status, used = os.wait4(process.pid, 0)
+    wall_s = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    return Cost(used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss / 1024)
+
+
+def _output(command: Sequence[str]) -> str:
+    done = subprocess.run(
+        command, check=True, env=_environment(), stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """One thread; modules compiled once, as where pbias is installed."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return kept | dict.fromkeys(threads, "1")
+
+
+if __name__ == "__main__":
+    main()
