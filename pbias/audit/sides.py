@@ -15,6 +15,7 @@ from pbias.audit import amplification, rates, scores
 from pbias.audit.measures import Measure, by_stratum
 from pbias.audit.strata import Strata
 from pbias.audit.totals import Predictions, Totals, predictions, reduce_pairs, reduce_rows
+from pbias.audit.unscored import without_scores
 from pbias.files.logits import Logits
 
 
@@ -70,7 +71,7 @@ class Side:
             scores.auc(ranked, self.sums),
             scores.debiased_calibration(ranked, self.sums),
         ]
-        by_name = {measure.name: measure for measure in found}
+        by_name = {measure.name: without_scores(measure, self.runs) for measure in found}
         return by_name | self._of_groups(by_name["tpr"], by_name["fpr"])
 
     def _of_groups(self, tpr: Measure, fpr: Measure) -> dict[str, Measure]:

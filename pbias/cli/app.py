@@ -22,6 +22,7 @@ from pbias.cli import (
     info,
     manifest,
     metrics,
+    override,
     pack,
     predict,
     prune,
@@ -144,6 +145,12 @@ add(
     calibrate.calibrate,
     "pbias calibrate valid.npz -o thresholds.csv",
     "pbias calibrate valid.npz --objective f1 | pbias metrics test.npz --thresholds -",
+)
+add(
+    "override",
+    override.override,
+    "pbias override s95.npz --flags flags.csv --with dense.npz --budget 5% -o mended.npz",
+    "pbias override s95.npz --flags flags.csv --with labels --ref dense.npz --curve curve.csv",
 )
 add(
     "explain",

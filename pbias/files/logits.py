@@ -28,7 +28,15 @@ from pbias.files.streams import write_bytes
 
 ACTIVATIONS = ("sigmoid", "softmax")
 LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
-__all__ = ["UNKNOWN", "Logits", "as_logits", "read_logits", "select_rows", "write_logits"]
+__all__ = [
+    "UNKNOWN",
+    "Logits",
+    "as_logits",
+    "pack_logits",
+    "read_logits",
+    "select_rows",
+    "write_logits",
+]
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,14 @@ def read_logits(path: str) -> Logits:
 
 def write_logits(logits: Logits, path: str) -> None:
     """Write a logits file; the same content gives the same bytes."""
+    write_bytes(path, pack_logits(logits))
+
+
+def pack_logits(logits: Logits) -> bytes:
+    """The bytes of a logits file."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **_arrays(logits))
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _arrays(logits: Logits) -> dict[str, Any]:
