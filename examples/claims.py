@@ -1,0 +1,89 @@
+"""Tables of `pbias metrics` (CSV), one a sparsity, side by side as Markdown: what pruning changed.
+
+    python3 claims.py s0.9.csv s0.95.csv s0.99.csv
+
+The dense column is what the reference gives in the first file; the others are changes from it, with
+their intervals, as means over the attributes defined on both sides (their number in brackets where
+it is not all of them).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+Row = dict[str, str]
+
+MEANS = ("accuracy", "auc", "uncertainty", "interdependence", "tcb", "never_predicted")
+BY_GROUP = "bias_amplification"
+ALPHA = 0.05
+
+
+def read(path: str) -> list[Row]:
+    """The rows of a table."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def mean_row(table: list[Row], metric: str, group: str) -> Row:
+    """The mean over attributes of a metric, of a group where one is named."""
+    return next(
+        row
+        for row in table
+        if (row["metric"], row["group"], row["attribute"]) == (metric, group, "")
+    )
+
+
+def signed(text: str) -> str:
+    """A change with its sign; empty where there is none."""
+    return f"{float(text):+.3f}" if text else ""
+
+
+def change(row: Row) -> str:
+    """A change with its interval, and over how many attributes it is where not over all."""
+    if not row["change"]:
+        return "undefined"
+    low, high = signed(row["change_low"]), signed(row["change_high"])
+    interval = f" [{low}, {high}]" if low and high else ""
+    found = re.match(r"over (\d+) of", row["reason"])
+    return signed(row["change"]) + interval + (f" ({found[1]})" if found else "")
+
+
+def counts(table: list[Row], metric: str, group: str) -> str:
+    """In how many of the tested attributes a metric rose and fell, by its adjusted p-value."""
+    rows = [
+        row
+        for row in table
+        if row["metric"] == metric and row["group"] == group and row["attribute"]
+    ]
+    tested = [row for row in rows if row["p_adjusted"]]
+    changed = [float(row["change"]) for row in tested if float(row["p_adjusted"]) < ALPHA]
+    rose = sum(value > 0 for value in changed)
+    return f"{rose} up, {len(changed) - rose} down of {len(tested)}"
+
+
+def lines(tables: dict[str, list[Row]]) -> list[list[str]]:
+    """The cells of the Markdown table."""
+    first = next(iter(tables.values()))
+    groups = sorted({row["group"] for row in first if row["metric"] == BY_GROUP and row["group"]})
+    whats = [(name, "") for name in MEANS] + [(BY_GROUP, group) for group in groups]
+    cells = [["", "dense", *tables], ["---"] * (len(tables) + 2)]
+    for metric, group in whats:
+        rows = [mean_row(table, metric, group) for table in tables.values()]
+        name = metric.replace("_", " ") + (f" ({group})" if group else "")
+        dense = f"{float(rows[0]['reference']):.3f}" if rows[0]["reference"] else ""
+        cells.append([name, dense, *map(change, rows)])
+    for group in groups:
+        found = [counts(table, BY_GROUP, group) for table in tables.values()]
+        cells.append([f"attributes with changed amplification ({group})", "", *found])
+    return cells
+
+
+if __name__ == "__main__":
+    named = {Path(path).stem: read(path) for path in sys.argv[1:]}
+    if not named:
+        sys.exit(__doc__)
+    for cells in lines(named):
+        print("| " + " | ".join(cells) + " |")
