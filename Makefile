@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test fuzz check docs bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
@@ -15,6 +15,9 @@ demo: .venv/ready  ## train, prune, run and audit a network on drawn faces
 
 test: .venv/ready  ## what CI runs
 	$(BIN)/python -m pytest
+
+fuzz: .venv/ready  ## damaged and hostile files, 100,000 of them
+	$(BIN)/python tests/fuzz/fuzz.py
 
 check: .venv/ready  ## style and types
 	$(BIN)/ruff format --check .
