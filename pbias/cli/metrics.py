@@ -125,9 +125,12 @@ def metrics(
         )
         for side, file in ((paths, thresholds), (others, ref_thresholds))
     )
-    options = Options(wanted, names(attributes), names(only), level, 1 if no_intervals else folds)
+    chosen = names(only)
+    options = Options(wanted, names(attributes), chosen, level, 1 if no_intervals else folds)
     audit = Audit(runs, references, options)
     table = audit.table()
     outcomes = judge_gates(gates, audit, table, strict=gate_strict)
-    write_table(table, lambda: audit_sections(table), output, form, color, command="metrics")
+    write_table(
+        table, lambda: audit_sections(table, chosen), output, form, color, command="metrics"
+    )
     leave_with(outcomes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pbias.files.table import Table
+from pbias.report.chosen import chosen_sections, missed_section
 from pbias.report.sections import Section, interval, number, signed
 
 HEADLINE = ("accuracy", "auc", "uncertainty", "tcb", "interdependence", "never_predicted")
@@ -14,25 +15,29 @@ TOP = 5
 Record = dict[str, Any]
 
 
-def audit_sections(table: Table) -> list[Section]:
-    """The sections of `pbias metrics`, from its table."""
+def audit_sections(table: Table, asked: list[str] | None = None) -> list[Section]:
+    """The sections of `pbias metrics`, from its table; `asked`: the metrics that were chosen."""
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     groups = list(dict.fromkeys(r["group"] for r in records if r["group"]))
-    sections = [_headline(records, groups, paired)]
+    sections = [_headline(records, groups, paired, asked or [])]
     for group in groups:
         mine = [record for record in records if record["group"] == group and record["attribute"]]
-        sections += [_amplified(group, mine, paired), *([_gaps(group, mine)] if paired else [])]
-    return [*sections, _undefined(records)]
+        if asked is None or "bias_amplification" in asked:
+            sections.append(_amplified(group, mine, paired))
+        if paired and (asked is None or "did_tpr" in asked):
+            sections.append(_gaps(group, mine))
+    sections += chosen_sections(records, asked or [], paired)
+    return [*sections, _undefined(records), *missed_section(records, asked)]
 
 
-def _headline(records: list[Record], groups: list[str], paired: bool) -> Section:
+def _headline(records: list[Record], groups: list[str], paired: bool, asked: list[str]) -> Section:
     means = {
         (r["metric"], r["group"]): r
         for r in records
         if not r["attribute"] and (not r["group"] or r["metric"] == "bias_amplification")
     }
-    wanted = [(metric, "") for metric in HEADLINE]
+    wanted = [(metric, "") for metric in dict.fromkeys([*HEADLINE, *asked])]
     wanted += [("bias_amplification", group) for group in groups]
     found = [(key, means[key]) for key in wanted if key in means]
     rows = [[_title(*key), *_numbers(record, paired), _over(record)] for key, record in found]

@@ -173,7 +173,7 @@ def test_a_bug_shows_its_traceback_and_has_its_own_status(shell: Run) -> None:
     program = """
 import sys
 from pbias.cli import app
-app.app.command("boom")(lambda: 1 / 0)
+app.add("boom", lambda: 1 / 0)
 sys.argv = ["pbias", "boom"]
 app.main()
 """

@@ -1,0 +1,74 @@
+"""Metrics that were asked for by name, and what the samples were too few to show."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from pbias.report.sections import Section, interval, number, signed
+
+TOP = 5
+SMALL = 0.05  # a change that people who ship a model would want to know of
+WATCHED = ("accuracy", "bias_amplification", "did_tpr")
+OWN_SECTIONS = ("bias_amplification", "did_tpr")
+Record = dict[str, Any]
+
+
+def chosen_sections(records: list[Record], asked: list[str], paired: bool) -> list[Section]:
+    """One section a metric and group: the attributes with the largest changes, or values."""
+    groups = dict.fromkeys(r["group"] for r in records)
+    pairs = [(metric, group) for metric in asked for group in groups]
+    found = [
+        _largest(
+            [r for r in records if (r["metric"], r["group"]) == pair and r["attribute"]], paired
+        )
+        for pair in pairs
+        if not (pair[1] and pair[0] in OWN_SECTIONS)
+    ]
+    return [section for section in found if section.rows]
+
+
+def _largest(records: list[Record], paired: bool) -> Section:
+    moved = paired and any(r["change"] == r["change"] for r in records)
+    key = "change" if moved else "value"
+    known = [r for r in records if r[key] == r[key]]
+    worst = sorted(known, key=lambda r: -abs(r[key]))[:TOP]
+    rows = [[r["attribute"], r["contrast"], *_cells(r, moved), _mark(r)] for r in worst]
+    columns = ["reference", "audited", "change"] if moved else ["value"]
+    where = f"{records[0]['group']}: " if records and records[0]["group"] else ""
+    title = records[0]["metric"].replace("_", " ") if records else ""
+    what = "largest changes" if moved else "largest values"
+    return Section(f"{where}{title}, {what}", ["attribute", "contrast", *columns, ""], rows)
+
+
+def _cells(record: Record, moved: bool) -> list[str]:
+    if not moved:
+        return [number(record["value"]) + interval(record["low"], record["high"])]
+    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
+    return [number(record["reference"]), number(record["value"]), change]
+
+
+def _mark(record: Record) -> str:
+    return "few samples" if "low_power" in (record["status"], record["change_status"]) else ""
+
+
+def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:
+    """How large a difference would have been found four times in five, by metric and group."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for r in records:
+        of_group = r["group"] and (r["metric"] == "accuracy" or _of_one_value(r["contrast"]))
+        wanted = r["metric"] in (asked or WATCHED) and (asked or not of_group)
+        if wanted and r["attribute"] and r["detectable"] == r["detectable"]:
+            where = (r["metric"].replace("_", " "), r["group"], r["contrast"])
+            found.setdefault(where, []).append(r["detectable"])
+    rows = [
+        [*where, number(median(sizes)), f"{sum(size > SMALL for size in sizes)} of {len(sizes)}"]
+        for where, sizes in found.items()
+    ]
+    header = ["metric", "group", "contrast", "found 4 times in 5", f"need more than {SMALL:g}"]
+    note = "The smallest true difference found with 80 % power: median over the attributes."
+    return [Section("What could have been missed", header, rows, [note])] if rows else []
+
+
+def _of_one_value(contrast: str) -> bool:
+    return contrast not in ("", "1-0", "max-min") and not contrast.endswith("-rest")
