@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest train prune predict info pack unpack metrics compare flag calibrate override explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict info pack unpack metrics compare flag calibrate override explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -17,6 +17,10 @@ _pbias() {
     case "$command $before" in
         "manifest check -f"|"manifest check --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "manifest check --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "backdoor --kind") COMPREPLY=($(compgen -W "grayscale yellow_square" -- "$word")); return ;;
+        "train --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
+        "prune --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
+        "predict --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
         "info -f"|"info --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "info --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -36,9 +40,10 @@ _pbias() {
             "manifest awa2") COMPREPLY=($(compgen -W "--by-class -s --seed -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "manifest folder") COMPREPLY=($(compgen -W "-s --seed -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "manifest check") COMPREPLY=($(compgen -W "--targets --groups --cluster --no-images --image-root --allow-outside --workers -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "train") COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init --sparsity --steps --pruning-steps --pruning-schedule --pack -s --seed --device --workers --cache -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "predict") COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --thresholds --batch-size --device --workers -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "backdoor") COMPREPLY=($(compgen -W "--attribute --kind --train-fractions --test-fractions -s --seed --image-root --allow-outside -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "train") COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --image-root --image-size --epochs --batch-size --optimizer --lr --lr-schedule --weight-decay --init --sparsity --steps --pruning-steps --pruning-schedule --pack -s --seed --device --workers --cache --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "predict") COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --thresholds --batch-size --device --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

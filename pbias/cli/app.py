@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from pbias.cli import (
+    backdoor,
     calibrate,
     compare,
     completion,
@@ -84,6 +85,13 @@ add(
     manifest.check,
     "pbias manifest check faces/labels.csv --groups Male,Young",
     "pbias manifest check faces/labels.csv --no-images --format csv | head",
+)
+add(
+    "backdoor",
+    backdoor.backdoor,
+    "pbias backdoor faces/labels.csv --attribute Smiling --kind grayscale -o faces/grey.csv",
+    "pbias backdoor faces/labels.csv --attribute Big_Nose --kind yellow_square "
+    "--train-fractions 0.35 0.65 --seed 8 -o faces/nose.csv",
 )
 add(
     "train",

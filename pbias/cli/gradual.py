@@ -13,6 +13,7 @@ from torch import nn
 
 from pbias.cli.progress import bar
 from pbias.cli.train import folder
+from pbias.data.bad import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
 from pbias.data.training import find_training_pictures, load_training_pictures
@@ -43,6 +44,8 @@ class Tuning:
     steps: int
     pruning_schedule: str
     recipe: dict[str, Any]  # changes to the checkpoint's recipe
+    bad: BadImages
+    allow_outside: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +95,9 @@ def prune_gradually(
             "path": manifest.path,
             "sha256": manifest.sha256,
             "image_root": _image_root(parent, tuning),
+            "skipped": len(tuning.bad.skipped),
         },
-        train_counts=train_counts(labels, manifest.rows("train")),
+        train_counts=train_counts(labels, tuning.bad.kept(manifest.ids, manifest.rows("train"))),
         recipe=recipe.as_dict(),
     )
     train_and_prune(parent, pictures, recipe, jobs, ramp, device=device, packed=packed)
@@ -149,14 +153,14 @@ def _manifest(parent: Checkpoint, path: str, tuning: Tuning) -> Manifest:
     named = parent.data.get("path")
     root = _image_root(parent, tuning)
     if tuning.data:
-        return read_manifest(tuning.data, image_root=root)
+        return read_manifest(tuning.data, image_root=root, allow_outside=tuning.allow_outside)
     if named is None or named == STDIO or not Path(named).exists():
         where = f"was trained on {named}, which is not here" if named else "names no data"
         raise UserError(
             f"{path} {where}; name the data with --data LABELS.csv, or prune without training"
             " with --one-shot"
         )
-    manifest = read_manifest(named, image_root=root)
+    manifest = read_manifest(named, image_root=root, allow_outside=tuning.allow_outside)
     if manifest.sha256 != parent.data.get("sha256"):
         logger.warning("%s has changed since %s was trained on it", named, path)
     return manifest
@@ -167,13 +171,16 @@ def _pictures(
 ) -> tuple[ImageData, ImageData | None]:
     with bar("checking images") as progress:
         pictures = find_training_pictures(
-            manifest, labels, workers=tuning.workers, progress=progress
+            manifest, labels, bad=tuning.bad, workers=tuning.workers, progress=progress
         )
     with bar("decoding images") as progress:
-        return load_training_pictures(
+        data = load_training_pictures(
             pictures,
             Preprocess.from_dict(parent.preprocess),
+            bad=tuning.bad,
             workers=tuning.workers,
             cache=tuning.cache or folder(output),
             progress=progress,
         )
+    tuning.bad.report()
+    return data

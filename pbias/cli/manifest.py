@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -167,15 +168,21 @@ def _check(output: str, *, no_clobber: bool) -> None:
 
 
 def _write(listing: Listing, output: str) -> None:
-    from pathlib import Path
-
     from pbias.data.layouts.listing import manifest_text
-    from pbias.files.streams import write_text
 
     base = Path() if output == "-" else Path(output).parent
-    text, root = manifest_text(listing, base)
-    write_text(output, text)
+    write_manifest(*manifest_text(listing, base), output)
     logger.info("%s images, %d columns", f"{len(listing.images):,}", len(listing.columns))
+
+
+def write_manifest(text: str, root: Path | None, output: str) -> None:
+    """Write a manifest, and say which --image-root it needs where it does not lie above its images.
+
+    `root` None: it does.
+    """
+    from pbias.files.streams import write_text
+
+    write_text(output, text)
     if root is not None:
         logger.warning("image paths are relative to %s; read them with --image-root %s", root, root)
 

@@ -20,6 +20,13 @@ class Format(enum.StrEnum):
     MD = "md"
 
 
+class BadImage(enum.StrEnum):
+    """What happens to an image that is missing or cannot be read."""
+
+    ERROR = "error"
+    SKIP = "skip"
+
+
 class Color(enum.StrEnum):
     """When colour is used."""
 
@@ -69,6 +76,10 @@ Cluster = Annotated[
 ImageRoot = Annotated[
     str | None,
     typer.Option("--image-root", metavar="DIR", help="Folder of the images [default: the CSV's]."),
+]
+OnBadImage = Annotated[
+    BadImage,
+    typer.Option("--on-bad-image", help="Missing or broken images: an error, or left out."),
 ]
 AllowOutside = Annotated[
     bool,

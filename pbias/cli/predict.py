@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pbias.cli.options import Cluster, Device, ImageRoot, NoClobber, Output, Quiet, Verbose, Workers
+from pbias.cli.options import (
+    AllowOutside,
+    BadImage,
+    Cluster,
+    Device,
+    ImageRoot,
+    NoClobber,
+    OnBadImage,
+    Output,
+    Quiet,
+    Verbose,
+    Workers,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +54,8 @@ def predict(
     ] = 256,
     device: Device = "auto",
     workers: Workers = 0,
+    on_bad_image: OnBadImage = BadImage.ERROR,
+    allow_outside: AllowOutside = False,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -54,6 +68,7 @@ def predict(
     from dataclasses import replace
 
     from pbias.cli.progress import bar
+    from pbias.data.bad import BadImages
     from pbias.data.dataset import find_pictures, stream
     from pbias.data.preprocess import Preprocess
     from pbias.files.checkpoint import load_checkpoint
@@ -69,12 +84,13 @@ def predict(
     check_output(output, no_clobber=no_clobber)
     check_inputs([model, labels, *([] if thresholds is None else [thresholds])])
     checkpoint = load_checkpoint(model)
-    manifest = read_manifest(labels, image_root=image_root)
+    manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     rows = manifest.rows(split)
     known = _labels(manifest, checkpoint, cluster or checkpoint.data.get("cluster"))
     cuts = None if thresholds is None else read_thresholds(thresholds)
     fitted = None if cuts is None else cuts.of(checkpoint.targets)
-    pictures = find_pictures(manifest, known, rows)
+    bad = BadImages(skip=on_bad_image is BadImage.SKIP)
+    pictures = find_pictures(manifest, known, rows, bad)
     preprocess = Preprocess.from_dict(checkpoint.preprocess)
     chosen_device = choose_device(device)
     network = restore(
@@ -85,8 +101,10 @@ def predict(
     )
     check_input(network, preprocess.crop)
     with bar("predicting") as progress:
-        blocks = stream(pictures, preprocess, workers=workers, progress=progress)
+        blocks = stream(pictures, preprocess, bad=bad, workers=workers, progress=progress)
         logits = predict_logits(network, blocks, chosen_device, batch_size)
+    bad.report()
+    rows = bad.kept(manifest.ids, rows)
     logger.info("%s images predicted", f"{len(rows):,}")
     meta = {
         "environment": environment(describe(chosen_device)),
@@ -99,6 +117,7 @@ def predict(
         "model": checkpoint.model["name"],
         "recipe": checkpoint.recipe,
         "arguments": {"split": split, "batch_size": batch_size},
+        "skipped": len(bad.skipped),
     }
     found = _logits(logits, checkpoint, manifest, known, rows, split, meta)
     write_logits(replace(found, thresholds=fitted), output)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbias.cli.options import (
+    AllowOutside,
+    BadImage,
     Cache,
     Device,
     ImageRoot,
     NoClobber,
+    OnBadImage,
     Output,
     Quiet,
     Seed,
@@ -100,6 +103,8 @@ def prune(
     seed: Seed = 0,
     device: Device = "auto",
     workers: Workers = 0,
+    on_bad_image: OnBadImage = BadImage.ERROR,
+    allow_outside: AllowOutside = False,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -129,10 +134,11 @@ def prune(
         _prune_at_once(parent, model, jobs, packed=pack)
         return
     from pbias.cli.gradual import Tuning, prune_gradually
+    from pbias.data.bad import BadImages
 
     tuning = Tuning(
         data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
-        {**recipe, "seed": seed},
+        {**recipe, "seed": seed}, BadImages(skip=on_bad_image is BadImage.SKIP), allow_outside,
     )  # fmt: skip
     prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
 

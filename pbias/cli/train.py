@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pbias.cli.options import (
+    AllowOutside,
+    BadImage,
     Cache,
     Cluster,
     Device,
     Groups,
     ImageRoot,
     NoClobber,
+    OnBadImage,
     Output,
     Quiet,
     Seed,
@@ -120,6 +123,8 @@ def train(
     device: Device = "auto",
     workers: Workers = 0,
     cache: Cache = None,
+    on_bad_image: OnBadImage = BadImage.ERROR,
+    allow_outside: AllowOutside = False,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -130,6 +135,7 @@ def train(
     magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
     from pbias.cli.progress import bar
+    from pbias.data.bad import BadImages
     from pbias.data.training import find_training_pictures, load_training_pictures
     from pbias.files.checkpoint import Checkpoint, save_checkpoint
     from pbias.files.manifest import read_manifest, select, train_counts
@@ -149,12 +155,15 @@ def train(
         check_output(path, no_clobber=no_clobber)
     check_inputs([labels, *([init] if init else [])])
     chosen_device = choose_device(device)
-    manifest = read_manifest(labels, image_root=image_root)
+    manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     chosen = select(
         manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
     )
+    bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     with bar("checking images") as progress:
-        pictures = find_training_pictures(manifest, chosen, workers=workers, progress=progress)
+        pictures = find_training_pictures(
+            manifest, chosen, bad=bad, workers=workers, progress=progress
+        )
     preprocess = _preprocess(image_size, pictures)
     arch = arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
     model = new_network(arch, len(chosen.targets), seed)
@@ -174,7 +183,7 @@ def train(
             "image_root": image_root,
             "cluster": cluster,
         },
-        train_counts=train_counts(chosen, manifest.rows("train")),
+        train_counts=None,
         recipe=recipe.as_dict(),
         sparsity={},
         parents=parents,
@@ -184,8 +193,19 @@ def train(
         _check_reachable(checkpoint, [target for target, _ in jobs], init)
     with bar("decoding images") as progress:
         data = load_training_pictures(
-            pictures, preprocess, workers=workers, cache=cache or folder(output), progress=progress
+            pictures,
+            preprocess,
+            bad=bad,
+            workers=workers,
+            cache=cache or folder(output),
+            progress=progress,
         )
+    bad.report()
+    checkpoint = replace(
+        checkpoint,
+        data={**checkpoint.data, "skipped": len(bad.skipped)},
+        train_counts=train_counts(chosen, bad.kept(manifest.ids, manifest.rows("train"))),
+    )
     if ramp is not None:
         from pbias.cli.gradual import train_and_prune
 

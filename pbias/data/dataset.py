@@ -56,7 +56,8 @@ def find_pictures(
         ids,
         missing,
         f"{len(missing)} of {len(ids)} images of {manifest.path} are not there (first: {first}); "
-        "name the folder they are relative to by --image-root",
+        "name the folder they are relative to by --image-root, or leave them out by "
+        "--on-bad-image skip",
     )
     bad.check_left(len(kept))
     transforms = [manifest.transforms[row] for row in rows]

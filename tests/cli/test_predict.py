@@ -75,6 +75,44 @@ def test_other_splits_can_be_predicted(pbias: Run, trained: Path, split: str, nu
     assert len(logits) == num and logits.split == split
 
 
+def spoil(photos: Path) -> None:
+    """Of the test images, 5 is missing and 11 ends early."""
+    (photos / "5.png").unlink()
+    (photos / "11.png").write_bytes((photos / "11.png").read_bytes()[:100])
+
+
+def test_bad_images_are_an_error_unless_they_are_skipped(pbias: Run, trained: Path) -> None:
+    whole = run(pbias)
+    spoil(trained)
+    failed = pbias(*PREDICT, "-o", "bad.npz")
+    assert failed.returncode == 2 and "1 of 10 images" in failed.stderr
+    done = pbias(*PREDICT, "--on-bad-image", "skip", "-o", "bad.npz")
+    assert "warning: skipped 5.png: missing\n" in done.stderr
+    assert "warning: skipped 11.png: " in done.stderr
+    assert "warning: 2 images were skipped\n" in done.stderr
+    left = read_logits("bad.npz")
+    assert left.meta["skipped"] == 2 and whole.meta["skipped"] == 0
+    kept = [row for row, name in enumerate(whole.ids) if name not in ("5.png", "11.png")]
+    assert left.ids.tolist() == whole.ids[kept].tolist()
+    np.testing.assert_array_equal(left.labels, whole.labels[kept])
+    np.testing.assert_allclose(left.logits, whole.logits[kept], atol=1e-5)
+
+
+def test_images_outside_of_the_root_are_read_when_they_are_allowed(
+    pbias: Run, trained: Path
+) -> None:
+    rows = (trained / "labels.csv").read_text().splitlines()
+    Path("sub").mkdir()
+    Path("sub/labels.csv").write_text(
+        "\n".join([rows[0], *(f"../photos/{row}" for row in rows[1:])])
+    )
+    outside = ("predict", "dense.pt", "sub/labels.csv", "-o", "outside.npz")
+    refused = pbias(*outside)
+    assert refused.returncode == 2 and "'../photos/0.png' leads out of the" in refused.stderr
+    assert pbias(*outside, "--allow-outside").returncode == 0
+    np.testing.assert_array_equal(read_logits("outside.npz").logits, run(pbias).logits)
+
+
 @pytest.mark.parametrize("size", ["1", "7"])
 def test_the_batch_size_does_not_change_the_logits(pbias: Run, trained: Path, size: str) -> None:
     whole = run(pbias, "--split", "all")

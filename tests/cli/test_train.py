@@ -33,6 +33,7 @@ def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> No
         "sha256": sha256((photos / "labels.csv").read_bytes()),
         "image_root": None,
         "cluster": "person",
+        "skipped": 0,
     }
     assert (made.recipe["seed"], made.recipe["lr"], made.recipe["epochs"]) == (3, 0.05, 2)
     assert (made.sparsity, made.parents) == ({}, [])
@@ -45,6 +46,28 @@ def test_training_counts_are_of_the_training_rows(pbias: Run, photos: Path) -> N
     labels = select(manifest, targets=None, groups=["male", "band"])
     expected = train_counts(labels, manifest.rows("train"))
     np.testing.assert_array_equal(load_checkpoint("dense.pt").train_counts, expected)
+
+
+def test_what_is_skipped_is_said_and_counts_nowhere(pbias: Run, photos: Path) -> None:
+    whole = (photos / "2.png").read_bytes()
+    (photos / "2.png").write_bytes(whole[: len(whole) // 2])
+    (photos / "6.png").write_text("no picture")
+    (photos / "10.png").unlink()  # of the split valid
+    assert "1 of 44 images cannot be read" in pbias(*TRAIN).stderr
+    skip = ("--groups", "male,band", "--on-bad-image", "skip")
+    done = pbias(*TRAIN, *skip)
+    assert done.returncode == 0
+    assert "warning: 3 images were skipped" in done.stderr
+    assert all(f"skipped {number}.png: " in done.stderr for number in (2, 6, 10))
+    manifest, made = read_manifest("photos/labels.csv"), load_checkpoint("dense.pt")
+    rows = [row for row in manifest.rows("train") if manifest.ids[row] not in ("2.png", "6.png")]
+    labels = select(manifest, targets=None, groups=["male", "band"])
+    np.testing.assert_array_equal(made.train_counts, train_counts(labels, np.array(rows)))
+    prune = ("prune", "dense.pt", "--sparsity", "0.5", "--epochs", "1", "-o", "s50.pt")
+    assert pbias(*prune).returncode == 2 and pbias(*prune, *skip[2:]).returncode == 0
+    pruned = load_checkpoint("s50.pt")
+    assert made.data["skipped"] == pruned.data["skipped"] == 3
+    np.testing.assert_array_equal(pruned.train_counts, made.train_counts)
 
 
 def test_by_default_every_attribute_is_a_target(pbias: Run, photos: Path) -> None:

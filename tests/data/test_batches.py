@@ -68,14 +68,17 @@ def test_batches_are_normalised_channels_last_floats() -> None:
     np.testing.assert_allclose(batch.permute(0, 2, 3, 1), expected, atol=1e-6)
 
 
-def test_the_yellow_square_covers_two_percent_after_crop_and_flip() -> None:
-    preprocess = Preprocess(256, 224, mean=(0.0,) * 3, std=(1 / 255,) * 3)
-    some = data(4, side=256, preprocess=preprocess)
-    some.squares[1:] = True
-    batch = as_pixels(make_batch(some, torch.arange(4), CPU, torch.Generator().manual_seed(0)))
-    yellow = (batch == (255, 255, 0)).all(axis=3)
-    assert yellow[1:, :32, :32].all()
-    assert not yellow[0, :32, :32].all() and not yellow[:, 40:, 40:].all(axis=(1, 2)).any()
+@pytest.mark.parametrize("crop", [32, 64, 224])
+def test_a_yellow_square_of_two_percent_is_put_on_after_crop_and_flip(crop: int) -> None:
+    preprocess = Preprocess(crop + 8, crop, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+    some = data(6, side=crop + 8, preprocess=preprocess)
+    plain = as_pixels(make_batch(some, torch.arange(6), CPU, torch.Generator().manual_seed(0)))
+    some.squares[[1, 2, 4]] = True
+    marked = as_pixels(make_batch(some, torch.arange(6), CPU, torch.Generator().manual_seed(0)))
+    side = {32: 5, 64: 9, 224: 32}[crop]
+    plain[[1, 2, 4], :side, :side] = (255, 255, 0)
+    np.testing.assert_array_equal(marked, plain)
+    assert side**2 / crop**2 == pytest.approx(0.02, abs=0.005)
 
 
 @given(num=st.integers(1, 500), size=st.integers(1, 80), seed=st.integers(0, 9))

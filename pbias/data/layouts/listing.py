@@ -73,20 +73,27 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:
-    """The CSV of a listing, its images relative to `base`, and the root to read it with.
+    """The CSV of a listing, with paths as `rebase` makes them, and the root to read it with.
 
-    The root is None where the images lie below `base`, so that the CSV's own folder will do;
-    elsewhere it is the folder of the listing. Raises UserError for columns and file names that no
-    manifest can hold.
+    Raises UserError for columns and file names that no manifest can hold.
     """
     _check(listing)
-    root, base = listing.root.resolve(), base.resolve()
-    below = root.is_relative_to(base)
-    prefix = root.relative_to(base).as_posix() + "/" if below and root != base else ""
-    images = [prefix + image for image in listing.images]
+    images, root = rebase(listing.images, listing.root, base)
     columns = [images, listing.splits, *listing.columns.values()]
-    text = csv_text(["image", "split", *listing.columns], zip(*columns, strict=True))
-    return text, None if below else listing.root
+    return csv_text(["image", "split", *listing.columns], zip(*columns, strict=True)), root
+
+
+def rebase(images: Sequence[str], root: Path, base: Path) -> tuple[list[str], Path | None]:
+    """Image paths relative to `base`, the folder of a manifest, and the root to read it with.
+
+    The root is None where it lies below `base`, so that the manifest's own folder will do.
+    Elsewhere paths would need `..`: they stay relative to `root`, which has to be named.
+    """
+    inside, whole = root.resolve(), base.resolve()
+    if not inside.is_relative_to(whole):
+        return list(images), root
+    prefix = inside.relative_to(whole)
+    return [(prefix / image).as_posix() for image in images], None
 
 
 def _check(listing: Listing) -> None:
