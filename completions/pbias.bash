@@ -49,7 +49,7 @@ _pbias() {
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "compare") COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "flag") COMPREPLY=($(compgen -W "--margin --thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "flag") COMPREPLY=($(compgen -W "--margin --budget --summary --evaluate --thresholds --evaluate-thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --probabilities -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "explain") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

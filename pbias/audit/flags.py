@@ -1,41 +1,92 @@
-"""Samples whose prediction the dense model is unsure of: those most at risk from pruning."""
+"""The predictions that pruning is most likely to overturn, in order: who, what and why.
+
+Shape suffixes as in risk.py.
+"""
 
 from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.audit.totals import UNCERTAIN_MARGIN, predictions
+from pbias.audit.risk import NOTHING_KNOWN, Risk, flag_risk
+from pbias.audit.totals import UNCERTAIN_MARGIN
 from pbias.files.logits import UNKNOWN, Logits
 from pbias.files.table import Table
 
+log = logging.getLogger(__name__)
 
-def flag_uncertain(logits: Logits, margin: float = UNCERTAIN_MARGIN) -> Table:
-    """Every sample and attribute with `abs(p - 0.5) < margin`, the most uncertain first.
+COLUMNS = ("id", "attribute", "prediction", "probability", "margin", "risk", "reasons")
 
-    Columns: id (the row number without ids), attribute, prediction, probability, margin
-    (`abs(p - 0.5)`), then a column for each group (empty: unknown). Labels are never read.
-    Source: the paper, section 5 (samples at risk).
+
+@dataclass(frozen=True)
+class Budget:
+    """How many predictions at most: a number of them, or a percentage of all."""
+
+    amount: float
+    percent: bool = False
+
+    def of(self, num: int) -> int:
+        """The number of predictions out of `num`; half a prediction rounds to even."""
+        return min(num, round(num * self.amount / 100) if self.percent else int(self.amount))
+
+
+def flag_samples(
+    logits: Logits, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
+) -> Table:
+    """The predictions that `flagged` chooses, the riskiest first, a row each.
+
+    Columns: id (the row number without ids), attribute, prediction, probability, margin, then one
+    for each group (empty: unknown), risk, reasons. Labels are never read.
     """
-    found = predictions(logits)
-    distance = np.abs(found.p - 0.5)
-    target, row = np.nonzero(distance < margin)
-    order = np.lexsort((row, target, distance[target, row]))
-    target, row = target[order], row[order]
+    if logits.train_counts is None:
+        log.warning("%s has no training counts: risk is the model's own doubt alone", logits.path)
+    risk = flag_risk(logits)
+    target, row = flagged(logits, risk, margin, budget)
     ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
-    groups = {
-        name: _values(logits, index)[row].tolist() for index, name in enumerate(logits.group_names)
-    }
+    at = (target, row)
     return Table(
         {
             "id": ids[row].tolist(),
             "attribute": np.array(logits.targets)[target].tolist(),
-            "prediction": found.s[target, row].astype(int).tolist(),
-            "probability": found.p[target, row].tolist(),
-            "margin": distance[target, row].tolist(),
-            **groups,
+            "prediction": risk.s[at].astype(int).tolist(),
+            "probability": risk.p[at].tolist(),
+            "margin": risk.margin[at].tolist(),
+            **_groups(logits, row),
+            "risk": risk.value[at].tolist(),
+            "reasons": _reasons(logits, risk, risk.uncertain(margin)[at], target, row),
         }
     )
+
+
+def flagged(
+    logits: Logits, risk: Risk, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Targets and rows of the flagged predictions, in order.
+
+    Those with a margin below `margin` and those that training speaks more against than the model
+    for; the first of them by risk, as far as the budget goes. Ties: the smaller margin, then the
+    smaller id (row, without ids), then the attribute that stands first.
+    """
+    at = np.nonzero(risk.uncertain(margin) | risk.against)
+    order = in_order(logits, at, -risk.log_odds[at], risk.margin[at])
+    if budget is not None:
+        order = order[: budget.of(risk.s.size)]
+    return at[0][order], at[1][order]
+
+
+def in_order(
+    logits: Logits, at: tuple[NDArray[np.intp], ...], *keys: NDArray[Any]
+) -> NDArray[np.intp]:
+    """The order of the predictions `at` (targets, rows) by ascending keys, then id, then target."""
+    target, row = at
+    place = np.arange(len(logits))
+    if logits.ids is not None:
+        place = np.unique(logits.ids, return_inverse=True)[1]
+    return np.lexsort((target, place[row], *reversed(keys)))
 
 
 def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
@@ -45,6 +96,36 @@ def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
     return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])
 
 
+def _groups(logits: Logits, row: NDArray[np.intp]) -> dict[str, list[str]]:
+    """The group values of samples, by group; one that is called like another column is marked."""
+    return {
+        f"group {name}" if name in COLUMNS else name: _values(logits, index)[row].tolist()
+        for index, name in enumerate(logits.group_names)
+    }
+
+
 def _values(logits: Logits, index: int) -> NDArray[np.str_]:
     assert UNKNOWN == -1, "an unknown code picks the last, empty value"
     return np.asarray(np.array([*logits.group_values[index], ""])[logits.groups[:, index]])
+
+
+def _reasons(
+    logits: Logits,
+    risk: Risk,
+    unsure: NDArray[np.bool_],
+    target: NDArray[np.intp],
+    row: NDArray[np.intp],
+) -> list[str]:
+    """`uncertain`, and how rare the predicted value is in training if it is not the usual one."""
+    group, share = risk.group[target, row], risk.share[target, row]
+    who = np.full(len(row), "", object)
+    for index, name in enumerate(logits.group_names):
+        mine = group == index
+        who[mine] = [f" for {name}={value}" for value in _values(logits, index)[row[mine]]]
+    rare = (group > NOTHING_KNOWN) & (share < 0.5)
+    return [
+        "; ".join(
+            ["uncertain"] * bool(u) + [f"rare{name} ({100 * part:.3g} % in training)"] * bool(r)
+        )
+        for u, r, name, part in zip(unsure, rare, who, share, strict=True)
+    ]

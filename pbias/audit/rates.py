@@ -85,20 +85,25 @@ def under_prediction(sums: Sums, train_counts: NDArray[np.int64] | None) -> list
     """
     known, positive, predicted = sums.num_known, sums.num_positive, sums.num_predicted
     under = _ratio_of_counts("underprediction", sums.rows, predicted, positive, NO_POSITIVES)
-    rare_is_one = np.ones(positive.shape[-1], bool)
+    rare = np.ones(positive.shape[-1], bool)
     if train_counts is not None:
-        everyone = train_counts[:, -1, -1]
-        rare_is_one = everyone[:, 1] <= everyone.sum(-1) / 2
+        rare = rare_is_one(train_counts)
     tcb = _ratio_of_counts(
         "tcb",
         sums.rows,
-        np.where(rare_is_one, predicted, known - predicted),
-        np.where(rare_is_one, positive, known - positive),
+        np.where(rare, predicted, known - predicted),
+        np.where(rare, positive, known - positive),
         "no labels of the value rarer in training",
     )
     if train_counts is None:
         tcb = undefined(tcb, NO_TRAIN_COUNTS)
     return [under, tcb]
+
+
+def rare_is_one(train_counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether 1 is the value rarer in training (or as frequent as 0), by target."""
+    everyone = train_counts[:, -1, -1]
+    return np.asarray(everyone[:, 1] <= everyone.sum(-1) / 2)
 
 
 def _ratio_of_counts(

@@ -136,11 +136,31 @@ METRICS = {
         labels=False),
 }  # fmt: skip
 
+# What `pbias flag` says of the future: scores, no metrics of an audit.
+SCORES = {
+    "flag_risk": Definition(
+        "risk that pruning overturns a prediction",
+        "o / (1 + o) with o = the dense model's odds of the other value, from sigmoid(z - "
+        "threshold), times its odds in training (each count + 1/2) in that group of the sample in "
+        "which they are largest", "0 to 1",
+        "lower; above 0.5 training speaks more against the prediction than the model for it",
+        "never: without training counts the second odds are 1",
+        f"this tool, docs/flagging.md; after {PAPER}, section 5", labels=False),
+    "attribute_risk": Definition(
+        "risk that pruning makes an attribute more biased, for one group",
+        "sqrt(R^2) u: R^2 of the dense predictions on the group's values; u the share with "
+        "abs(p - 0.5) < 0.4 among its predictions of the value rarer in training", "0 to 1",
+        "low: under 0.05; raised: from 0.05; high: from 0.15",
+        "no training counts; constant predictions; one value of the group alone",
+        f"this tool, docs/flagging.md; after {PAPER}, section 5", labels=False),
+}  # fmt: skip
+EXPLAINED = METRICS | SCORES
+
 
 def list_metrics() -> str:
-    """Every metric with its title, a line each."""
-    width = max(map(len, METRICS))
-    return "".join(f"{name:<{width}}  {one.title}\n" for name, one in METRICS.items())
+    """Every metric and score with its title, a line each."""
+    width = max(map(len, EXPLAINED))
+    return "".join(f"{name:<{width}}  {one.title}\n" for name, one in EXPLAINED.items())
 
 
 def known_metric(name: str) -> str:
@@ -153,8 +173,8 @@ def known_metric(name: str) -> str:
 
 
 def describe(name: str) -> str:
-    """All that is known of a metric, a line each; raises UserError for an unknown one."""
-    one = METRICS[known_metric(name)]
+    """All that is known of a metric or score, a line each; raises UserError for an unknown one."""
+    one = SCORES[name] if name in SCORES else METRICS[known_metric(name)]
     lines = {
         "formula": one.formula,
         "range": one.range,

@@ -145,8 +145,8 @@ add(
 add(
     "flag",
     flag.flag,
-    "pbias flag dense.npz -o flags.csv",
-    "pbias flag dense.npz --margin 0.1 | head",
+    "pbias flag dense.npz --budget 5% -o flags.csv",
+    "pbias flag dense.npz --budget 5% --evaluate s99.npz",
 )
 add(
     "calibrate",

@@ -1,9 +1,9 @@
-"""`pbias flag`: the samples that pruning puts at risk, from the dense model alone."""
+"""`pbias flag`: what pruning puts at risk, from the dense model alone, and whether it was right."""
 
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,16 @@ from pbias.cli.options import (
     no_nan,
 )
 
+if TYPE_CHECKING:
+    from pbias.audit.flags import Budget
+    from pbias.files.logits import Logits
+    from pbias.files.table import Table as Rows
+
 
 def flag(
-    dense: Annotated[str, typer.Argument(metavar="LOGITS", help="The dense model's logits.")],
+    dense: Annotated[
+        list[str], typer.Argument(metavar="LOGITS", help="The dense model's logits: one file.")
+    ],
     margin: Annotated[
         float,
         typer.Option(
@@ -29,15 +36,40 @@ def flag(
             min=0.0,
             max=0.5,
             callback=no_nan,
-            help="Unsure means abs(p - 0.5) below this.",
+            help="Unsure means abs(p - 0.5) below this; 0.5: all predictions.",
         ),
     ] = 0.4,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget", metavar="N|N%", help="List so many, or this share of all predictions."
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="A row an attribute and group instead: its risk.")
+    ] = False,
+    evaluate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--evaluate",
+            metavar="LOGITS",
+            help="Compare with what this pruned model does; repeat it, or quote a glob.",
+        ),
+    ] = None,
     thresholds: Annotated[
         str | None,
-        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+        typer.Option(
+            "--thresholds",
+            metavar="CSV",
+            help="Logit thresholds of the dense model: attribute,threshold.",
+        ),
+    ] = None,
+    evaluate_thresholds: Annotated[
+        str | None,
+        typer.Option("--evaluate-thresholds", metavar="CSV", help="Those of the pruned models."),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The file holds probabilities, not logits.")
+        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
     ] = False,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
@@ -46,20 +78,98 @@ def flag(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """List the predictions that the dense model is unsure of, the most uncertain first."""
-    from pbias.audit.flags import flag_counts, flag_uncertain
-    from pbias.cli.inputs import check_sides, read_side
+    """List the predictions that pruning puts at risk.
+
+    From the dense model and the training counts alone, the riskiest first: those that it is unsure
+    of and those that go against what is usual in the group.
+    """
+    from pbias.cli.inputs import check_sides, expand, read_side
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
-    from pbias.report.flags import flag_sections
+    from pbias.report import flags as report
 
     check_output(output, no_clobber=no_clobber, binary=False)
-    check_sides([dense], [], [thresholds])
-    (logits,) = read_side([dense], thresholds=thresholds, probabilities=probabilities)
-    table = flag_uncertain(logits, margin)
+    path, pruned = _one(dense), expand(evaluate or [])
+    limit = _budget(budget)
+    _refuse(
+        {
+            "--summary and --evaluate": summary and bool(pruned),
+            "--summary and --budget": summary and limit is not None,
+            "--evaluate-thresholds without --evaluate": bool(evaluate_thresholds) and not pruned,
+        }
+    )
+    check_sides([path], pruned, [thresholds, evaluate_thresholds])
+    (logits,) = read_side([path], thresholds=thresholds, probabilities=probabilities)
+    if summary:
+        from pbias.audit.risk_attributes import attribute_risk
+
+        table, sections = attribute_risk(logits), report.summary_sections
+    elif pruned:
+        from pbias.audit.risk_evaluation import evaluate as evaluated
+
+        runs = read_side(pruned, thresholds=evaluate_thresholds, probabilities=probabilities)
+        table, sections = evaluated(logits, runs, margin, limit), report.evaluation_sections
+    else:
+        table, sections = _listed(logits, margin, limit), report.flag_sections
+    write_table(table, lambda: sections(table), output, form, color, command="flag")
+
+
+def _one(paths: list[str]) -> str:
+    """The dense model's file."""
+    from pbias.cli.inputs import expand
+    from pbias.errors import UserError
+
+    found = expand(paths)
+    if len(found) > 1:
+        raise UserError(
+            f"flag reads one dense file, not {len(found)} ({', '.join(found)}); name one, and "
+            "for several pruned ones repeat --evaluate, or quote its glob"
+        )
+    return found[0]
+
+
+def _budget(text: str | None) -> Budget | None:
+    """`500` or `5%`."""
+    from pbias.audit.flags import Budget
+    from pbias.errors import UserError
+
+    if text is None:
+        return None
+    share = text.strip().removesuffix("%")
+    try:
+        amount = float(share)
+    except ValueError:
+        amount = float("nan")
+    percent = share != text.strip()
+    if not (0 <= amount <= 100 if percent else amount >= 0 and amount.is_integer()):
+        raise UserError(
+            f"--budget {text} is no number of predictions; write a whole one, as 500, or a "
+            "percentage of all, as 5%"
+        )
+    return Budget(amount, percent)
+
+
+def _refuse(together: dict[str, bool]) -> None:
+    from pbias.errors import UserError
+
+    for what, given in together.items():
+        if given:
+            raise UserError(f"{what} do not go together; leave one out")
+
+
+def _listed(logits: Logits, margin: float, budget: Budget | None) -> Rows:
+    """The flagged predictions; how many they are goes to standard error, by attribute with -v."""
+    from pbias.audit.flags import flag_counts, flag_samples
+
+    table = flag_samples(logits, margin, budget)
     log = logging.getLogger(__name__)
+    every, samples = logits.logits.size, len(set(table.columns["id"]))
+    log.info(
+        "%d of %d predictions flagged (%.1f %%), of %d of %d samples",
+        len(table), every, 100 * len(table) / every, samples, len(logits),
+    )  # fmt: skip
     for name, count in flag_counts(table, logits):
-        log.info(
+        log.debug(
             "%s: %d of %d flagged (%.1f %%)", name, count, len(logits), 100 * count / len(logits)
         )
-    write_table(table, lambda: flag_sections(table), output, form, color, command="flag")
+    return table

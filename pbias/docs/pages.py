@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.audit.registry import METRICS
+from pbias.audit.registry import EXPLAINED
 from pbias.cli.app import STATUSES
 from pbias.cli.tree import Command, Parameter
 
 
 def metrics_page() -> str:
-    """Every metric, as `pbias explain` tells it."""
+    """Every metric and score, as `pbias explain` tells it."""
     parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
-    for name, one in METRICS.items():
+    for name, one in EXPLAINED.items():
         lines = {
             "Formula": one.formula,
             "Range": one.range,

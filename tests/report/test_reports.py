@@ -12,7 +12,7 @@ import pytest
 
 from pbias.audit.compare import compare
 from pbias.audit.engine import Options, audit
-from pbias.audit.flags import flag_uncertain
+from pbias.audit.flags import Budget, flag_samples
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.report.audit import audit_sections
@@ -151,7 +151,7 @@ def test_runs_say_over_how_many_attributes_means_run(pair: tuple[Logits, Logits]
 
 
 def test_flags_show_the_first_and_count_the_rest(pair: tuple[Logits, Logits]) -> None:
-    table = flag_uncertain(pair[1])
+    table = flag_samples(pair[1])
     (section,) = flag_sections(table)
     assert len(section.rows) == 20 and str(len(table)) in section.title
     assert section.rows[0][0] == table.columns["id"][0]
@@ -159,6 +159,6 @@ def test_flags_show_the_first_and_count_the_rest(pair: tuple[Logits, Logits]) ->
 
 
 def test_no_flags_are_no_rows(pair: tuple[Logits, Logits]) -> None:
-    (section,) = flag_sections(flag_uncertain(pair[1], 0.0))
+    (section,) = flag_sections(flag_samples(pair[1], budget=Budget(0)))
     assert section.rows == section.notes == []
     assert everything([section])

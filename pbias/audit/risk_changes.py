@@ -1,0 +1,129 @@
+"""How much of the change of bias flagged predictions carry, and which attributes change most.
+
+Shape suffixes: J folds, S rows (groups or contrasts), A targets, n samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pbias.audit.amplification import amplification
+from pbias.audit.distributions import Floats
+from pbias.audit.measures import Measure, contrasts
+from pbias.audit.rates import rates, sums, under_prediction
+from pbias.audit.risk_attributes import GroupRisk
+from pbias.audit.risk_outcomes import Ranking
+from pbias.audit.risk_rows import Number, of_folds, spearman, undefined
+from pbias.audit.sides import Sample
+from pbias.audit.totals import Predictions, reduce_rows
+
+Record = dict[str, Any]
+
+
+def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
+    """What bias is read from: differences of TPR between groups, BA, and tcb of everyone."""
+    totals = reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
+    found = sums([totals], sample.strata)
+    (tpr,) = (one for one in rates(found) if one.name == "tpr")
+    _, tcb = under_prediction(found, sample.train_counts)
+    by_group = (
+        {"bias_amplification": amplification(found, sample.trained)} if sample.trained else {}
+    )
+    differences = {"did_tpr": contrasts(tpr, sample.strata)} if sample.strata.contrasts else {}
+    return {**differences, **by_group, "tcb": tcb.take([0])}
+
+
+def carried(
+    sample: Sample,
+    dense: Predictions,
+    pruned: Predictions,
+    rankings: Sequence[Ranking],
+    level: float,
+) -> list[Record]:
+    """share_of_change: the part of a change of bias that goes when flagged predictions are dense.
+
+    With c the change of an attribute and r what is removed of it, `sum(c r) / sum(c^2)` over the
+    attributes (and contrasts of a group) that are defined either way, with all folds and without
+    each: 1 all, 0 nothing, below 0 the change grows. For did_tpr, which is linear, shares of a list
+    and of the rest add up to 1, and a random list has its own size as its share. Undefined where
+    nothing changed.
+    """
+    masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
+    mended = [bias(sample, Predictions(pruned.logits, s)) for s in masks]
+    before, after = bias(sample, dense), bias(sample, pruned)
+    found = []
+    for name, group in _names(before):
+        states = [_of(state[name], group) for state in (before, after, *mended)]
+        defined = ~np.isnan(states).any(axis=(0, 1))
+        d, s, *others = (state[:, defined] for state in states)
+        for ranking, m in zip(rankings, others, strict=True):
+            shared = {"outcome": name, "group": group, "ranking": ranking.name}
+            counts = {"n": int(defined.sum()), "n_outcome": int((d[0] != s[0]).sum())}
+            number = _share(s - d, s - m, level)._asdict()
+            listed = {"n_flagged": int(ranking.flagged.sum())}
+            found.append({"measure": "share_of_change", **shared, **number, **counts, **listed})
+    return found
+
+
+def correlated(
+    before: Mapping[str, Measure],
+    after: Mapping[str, Measure],
+    risks: Sequence[GroupRisk],
+    margin: Floats,
+    level: float,
+) -> list[Record]:
+    """spearman of the attributes' risk (or mean margin [A], less sure first) and what changed.
+
+    For each group with the change of bias amplification, its size, and the size of did_tpr (the
+    largest of its contrasts); for everyone the change of tcb, with the largest risk of any group: a
+    risk that tells makes that one negative.
+    """
+    change = {name: after[name].value[0, 0] - before[name].value[0, 0] for name in before}
+    found = []
+    for index, one in enumerate(risks):
+        amplified = change["bias_amplification"][index]
+        mine = [i for i, row in enumerate(before["did_tpr"].rows) if row.group == one.group]
+        outcomes = {
+            "change(bias_amplification)": amplified,
+            "abs(change(bias_amplification))": np.abs(amplified),
+            "abs(did_tpr)": np.abs(change["did_tpr"][mine]).max(axis=0),
+        }
+        for name, outcome in outcomes.items():
+            found += _ranked(name, one.group, outcome, one.risk, margin, level)
+    highest = np.fmax.reduce([one.risk for one in risks])
+    return found + _ranked("change(tcb)", "", change["tcb"][0], highest, margin, level)
+
+
+def _ranked(
+    outcome: str, group: str, changed: Floats, risk: Floats, margin: Floats, level: float
+) -> list[Record]:
+    found = []
+    for ranking, score in (("risk", risk), ("margin", np.where(np.isnan(risk), np.nan, -margin))):
+        number, num = spearman(score, changed, level)
+        shared = {"outcome": outcome, "group": group, "ranking": ranking}
+        found.append({"measure": "spearman", **shared, **number._asdict(), "n": num})
+    return found
+
+
+def _names(state: Mapping[str, Measure]) -> list[tuple[str, str]]:
+    """Each metric and group, once."""
+    return list(dict.fromkeys((name, row.group) for name, one in state.items() for row in one.rows))
+
+
+def _of(measure: Measure, group: str) -> Floats:
+    """The values of a group, [1+J, S*A]."""
+    mine = [i for i, row in enumerate(measure.rows) if row.group == group]
+    values = measure.value[0][:, mine]
+    return np.asarray(values.reshape(len(values), -1))
+
+
+def _share(change: Floats, removed: Floats, level: float) -> Number:
+    """Of values [1+J, rows]."""
+    total = (change**2).sum(axis=1)
+    if not total[0] > 0:
+        return undefined("nothing changed" if change.shape[1] else "undefined for every attribute")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return of_folds((change * removed).sum(axis=1) / total, level, "share_of_change", few=False)
