@@ -21,6 +21,7 @@ from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, save_checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.streams import STDIO
+from pbias.files.where import keep_where
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
@@ -54,17 +55,18 @@ class Ramp:
 
     shape: str
     times: list[float]  # in epochs from the start of training
+    initial: float = INITIAL_SPARSITY
 
     def schedule(self, target: float) -> dict[float, float]:
         """The sparsity to prune to at each time; UserError for a shape that there is not."""
-        return sparsities(self.shape, min(INITIAL_SPARSITY, target), target, self.times)
+        return sparsities(self.shape, min(self.initial, target), target, self.times)
 
     def record(self, target: float) -> dict[str, Any]:
         """For a checkpoint."""
         return {
             "method": "gradual",
             "schedule": self.shape,
-            "initial": min(INITIAL_SPARSITY, target),
+            "initial": min(self.initial, target),
             "at_epochs": self.times,
         }
 
@@ -82,12 +84,13 @@ def prune_gradually(
     ramp = Ramp(tuning.pruning_schedule, pruning_times(recipe.epochs, tuning.steps))
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # refuses what is wrong before any image is read
-    manifest = _manifest(parent, path, tuning)
+    manifest = keep_where(_manifest(parent, path, tuning), parent.data.get("where", []))
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
     device = choose_device(tuning.device)
-    pictures = _pictures(manifest, labels, parent, jobs[0][1], tuning)
+    one_class = recipe.loss == "cross-entropy"
+    pictures = _pictures(manifest, labels, parent, jobs[0][1], tuning, one_class=one_class)
     parent = dataclasses.replace(
         parent,
         data={
@@ -167,11 +170,22 @@ def _manifest(parent: Checkpoint, path: str, tuning: Tuning) -> Manifest:
 
 
 def _pictures(
-    manifest: Manifest, labels: Labels, parent: Checkpoint, output: str, tuning: Tuning
+    manifest: Manifest,
+    labels: Labels,
+    parent: Checkpoint,
+    output: str,
+    tuning: Tuning,
+    *,
+    one_class: bool,
 ) -> tuple[ImageData, ImageData | None]:
     with bar("checking images") as progress:
         pictures = find_training_pictures(
-            manifest, labels, bad=tuning.bad, workers=tuning.workers, progress=progress
+            manifest,
+            labels,
+            one_class=one_class,
+            bad=tuning.bad,
+            workers=tuning.workers,
+            progress=progress,
         )
     with bar("decoding images") as progress:
         data = load_training_pictures(

@@ -39,6 +39,10 @@ Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE; '-' is standard output."),
 ]
+OutputOrNone = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE; '-' is standard output."),
+]
 Table = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Write the table to FILE.")
 ]

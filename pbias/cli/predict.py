@@ -160,6 +160,7 @@ def _logits(
         group_values=tuple(map(tuple, known.group_values)),
         clusters=clusters,
         train_counts=checkpoint.train_counts,
+        activation="softmax" if checkpoint.recipe.get("loss") == "cross-entropy" else "sigmoid",
         split=split,
         meta=meta,
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +18,7 @@ from pbias.cli.options import (
     ImageRoot,
     NoClobber,
     OnBadImage,
-    Output,
+    OutputOrNone,
     Quiet,
     Seed,
     Targets,
@@ -27,13 +26,32 @@ from pbias.cli.options import (
     Workers,
     names,
 )
-from pbias.training.recipe import Recipe
+from pbias.cli.recipes import (
+    Augment,
+    BatchSize,
+    Epochs,
+    InitialSparsity,
+    Lr,
+    LrPerEpoch,
+    LrSchedule,
+    Momentum,
+    Optimizer,
+    PrintConfig,
+    PruningEpochs,
+    PruningSchedule,
+    RecipeName,
+    ResetMomentum,
+    Steps,
+    WarmupEpochs,
+    WeightDecay,
+    print_settings,
+    required,
+    settings,
+)
 
 if TYPE_CHECKING:
-    from pbias.cli.gradual import Ramp
     from pbias.data.preprocess import Preprocess
     from pbias.data.training import TrainingPictures
-    from pbias.files.checkpoint import Checkpoint
     from pbias.files.manifest import Labels
 
 SMALL_BELOW = 96  # pixels
@@ -43,9 +61,9 @@ logger = logging.getLogger(__name__)
 
 def train(
     labels: Annotated[
-        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
-    ],
-    output: Output,
+        str | None, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
+    ] = None,
+    output: OutputOrNone = None,
     arch: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +76,14 @@ def train(
     targets: Targets = None,
     groups: Groups = None,
     cluster: Cluster = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="COLUMN=VALUE",
+            help="Train and validate on these rows alone; repeated: on those of all.",
+        ),
+    ] = None,
     image_root: ImageRoot = None,
     image_size: Annotated[
         int | None,
@@ -68,25 +94,42 @@ def train(
             help="Side of the network's input [default: the images' median short side, up to 224].",
         ),
     ] = None,
-    epochs: Annotated[
-        int, typer.Option("--epochs", min=1, help="Passes over the training images.")
-    ] = Recipe.epochs,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images a step.")
-    ] = Recipe.batch_size,
-    optimizer: Annotated[
-        str, typer.Option("--optimizer", metavar="sgd|adam", help="sgd (momentum 0.9) or adam.")
-    ] = Recipe.optimizer,
-    lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = Recipe.lr,
-    lr_schedule: Annotated[
-        str,
+    resize: Annotated[
+        int | None,
         typer.Option(
-            "--lr-schedule", metavar="NAME", help="constant, linear or cosine, after a warm-up."
+            "--resize",
+            metavar="PIXELS",
+            min=8,
+            help="Short side before cropping [default: 8/7 of the input, under 96 px the same].",
         ),
-    ] = Recipe.lr_schedule,
-    weight_decay: Annotated[
-        float, typer.Option("--weight-decay", help="L2 penalty of all weights.")
-    ] = Recipe.weight_decay,
+    ] = None,
+    mean: Annotated[
+        str, typer.Option("--mean", metavar="R,G,B", help="Subtracted from pixels of 0 to 1.")
+    ] = "0.5,0.5,0.5",
+    std: Annotated[
+        str, typer.Option("--std", metavar="R,G,B", help="By which pixels are divided then.")
+    ] = "0.5,0.5,0.5",
+    recipe_name: RecipeName = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            metavar="NAME",
+            help="binary-cross-entropy; or cross-entropy, where each image has one target"
+            " [default: the recipe's].",
+        ),
+    ] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    lr: Lr = None,
+    lr_schedule: LrSchedule = None,
+    warmup_epochs: WarmupEpochs = None,
+    lr_per_epoch: LrPerEpoch = None,
+    momentum: Momentum = None,
+    reset_momentum: ResetMomentum = None,
+    weight_decay: WeightDecay = None,
+    augment: Augment = None,
     init: Annotated[
         str | None,
         typer.Option("--init", metavar="FILE", help="Start from a checkpoint or state dict."),
@@ -99,26 +142,14 @@ def train(
             help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
         ),
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps",
-            "--pruning-steps",
-            min=1,
-            help="Pruning steps, from 1 to 8 tenths of the epochs [default: 20].",
-        ),
-    ] = None,
-    pruning_schedule: Annotated[
-        str | None,
-        typer.Option(
-            "--pruning-schedule",
-            metavar="NAME",
-            help="cubic, linear or constant [default: cubic].",
-        ),
-    ] = None,
+    steps: Steps = None,
+    pruning_epochs: PruningEpochs = None,
+    pruning_schedule: PruningSchedule = None,
+    initial_sparsity: InitialSparsity = None,
     pack: Annotated[
         bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
     ] = False,
+    print_config: PrintConfig = False,
     seed: Seed = 0,
     device: Device = "auto",
     workers: Workers = 0,
@@ -134,37 +165,79 @@ def train(
     With --sparsity it is pruned by magnitude while it learns, from random weights on (gradual
     magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
+    from pbias.cli.look import Look
     from pbias.cli.progress import bar
+    from pbias.cli.scratch import check_start, plan_pruning
     from pbias.data.bad import BadImages
     from pbias.data.training import find_training_pictures, load_training_pictures
     from pbias.files.checkpoint import Checkpoint, save_checkpoint
     from pbias.files.manifest import read_manifest, select, train_counts
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
+    from pbias.files.where import keep_where
     from pbias.training.evaluation import check_input
     from pbias.training.loop import fit
     from pbias.training.setup import choose_device, describe, new_network, start_from
 
-    recipe = Recipe(
-        epochs, batch_size, optimizer, lr,
-        lr_schedule=lr_schedule, weight_decay=weight_decay, seed=seed,
-    )  # fmt: skip
-    pruning = {"steps": steps, "pruning-schedule": pruning_schedule, "pack": pack or None}
-    jobs, ramp = _pruning(sparsity, output, recipe, pruning)
+    pruning = {
+        "steps": steps,
+        "pruning-epochs": pruning_epochs,
+        "pruning-schedule": pruning_schedule,
+        "initial-sparsity": initial_sparsity,
+    }
+    changes = {
+        "loss": loss,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "lr": lr,
+        "lr_schedule": lr_schedule,
+        "warmup_epochs": warmup_epochs,
+        "lr_per_epoch": lr_per_epoch,
+        "momentum": momentum,
+        "reset_momentum": reset_momentum,
+        "weight_decay": weight_decay,
+        "augment": augment,
+        "seed": seed,
+    }
+    asked = settings(recipe_name, "ri" if sparsity else "dense", changes, pruning)
+    look = Look.of(image_size or asked.image_size, resize, mean, std)
+    if print_config:
+        others = {
+            "recipe": recipe_name,
+            "arch": arch,
+            "targets": names(targets),
+            "groups": names(groups),
+            "cluster": cluster,
+            "where": where,
+            "sparsity": sparsity,
+            **look.as_options(),
+        }
+        print_settings("train", asked, others)
+        return
+    labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
+    recipe = asked.recipe
+    jobs, ramp = plan_pruning(sparsity, output, asked, {**pruning, "pack": pack or None})
     for path in [path for _, path in jobs] or [output]:
         check_output(path, no_clobber=no_clobber)
     check_inputs([labels, *([init] if init else [])])
     chosen_device = choose_device(device)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
+    manifest = keep_where(manifest, where or [])
     chosen = select(
         manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
     )
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     with bar("checking images") as progress:
         pictures = find_training_pictures(
-            manifest, chosen, bad=bad, workers=workers, progress=progress
+            manifest,
+            chosen,
+            one_class=recipe.loss == "cross-entropy",
+            bad=bad,
+            workers=workers,
+            progress=progress,
         )
-    preprocess = _preprocess(image_size, pictures)
+    preprocess = look.for_pictures(pictures)
     arch = arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
     model = new_network(arch, len(chosen.targets), seed)
     check_input(model, preprocess.crop)
@@ -182,6 +255,7 @@ def train(
             "sha256": manifest.sha256,
             "image_root": image_root,
             "cluster": cluster,
+            "where": where or [],
         },
         train_counts=None,
         recipe=recipe.as_dict(),
@@ -190,7 +264,7 @@ def train(
         environment=environment(describe(chosen_device)),
     )
     if init:
-        _check_reachable(checkpoint, [target for target, _ in jobs], init)
+        check_start(checkpoint, [target for target, _ in jobs], init)
     with bar("decoding images") as progress:
         data = load_training_pictures(
             pictures,
@@ -217,51 +291,11 @@ def train(
     save_checkpoint(replace(checkpoint, state_dict=model.state_dict()), output)
 
 
-def _pruning(
-    sparsity: str | None, output: str, recipe: Recipe, options: Mapping[str, Any]
-) -> tuple[list[tuple[float, str]], Ramp | None]:
-    """The sparsities with their outputs, and how to get there; nothing for a dense network."""
-    from pbias.errors import UserError
-
-    given = [name for name, value in options.items() if value is not None]
-    if sparsity is None:
-        if given:
-            raise UserError(f"--{given[0]} has no effect without --sparsity; add it")
-        return [], None
-    from pbias.cli.gradual import Ramp
-    from pbias.cli.prune import NUM_STEPS, parse_jobs
-    from pbias.pruning.one_shot import check_range
-    from pbias.pruning.schedule import SCRATCH_SHARES, pruning_times
-
-    jobs = parse_jobs(sparsity, output)
-    times = pruning_times(recipe.epochs, options["steps"] or NUM_STEPS, SCRATCH_SHARES)
-    ramp = Ramp(options["pruning-schedule"] or "cubic", times)
-    for target, _ in jobs:
-        check_range(target)
-        ramp.schedule(target)  # refuses what is wrong before any image is read
-    return jobs, ramp
-
-
-def _check_reachable(checkpoint: Checkpoint, sparsities: list[float], path: str) -> None:
-    from pbias.pruning.networks import network
-    from pbias.pruning.one_shot import check_reachable, measure
-
-    for sparsity in sparsities:
-        check_reachable(sparsity, measure(checkpoint, network(checkpoint)), path)
-
-
 def folder(output: str) -> str | None:
     """Where a file beside the output goes; None for standard output."""
     from pathlib import Path
 
     return None if output == "-" else str(Path(output).parent)
-
-
-def _preprocess(image_size: int | None, pictures: TrainingPictures) -> Preprocess:
-    from pbias.data.dataset import default_size
-    from pbias.data.preprocess import Preprocess
-
-    return Preprocess.for_crop(image_size or default_size(pictures.sizes))
 
 
 def _announce(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pbias.data.bad import BadImages, Int64, Progress, no_progress
 from pbias.data.batches import ImageData
+from pbias.data.classes import check_classes, with_classes
 from pbias.data.dataset import REFUSE, Pictures, find_pictures, load, measure
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
@@ -21,6 +22,7 @@ class TrainingPictures:
 
     train: Pictures
     valid: Pictures | None
+    one_class: bool  # are the targets classes, of which a picture has one?
     sizes: Int64  # [N, 2] height and width of the training pictures
 
 
@@ -29,6 +31,7 @@ def find_training_pictures(
     labels: Labels,
     *,
     bad: BadImages = REFUSE,
+    one_class: bool = False,
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> TrainingPictures:
@@ -37,6 +40,7 @@ def find_training_pictures(
     Raises UserError for a manifest without training rows, files that are missing or no pictures
     (unless they are skipped), and targets without a known label; warns of targets whose training
     labels are all the same.
+    `one_class`: the targets are classes, of which a picture has one; it raises where not.
     """
     train = find_pictures(manifest, labels, manifest.rows("train"), bad)
     train, sizes = measure(train, bad=bad, workers=workers, progress=progress)
@@ -44,7 +48,9 @@ def find_training_pictures(
     valid = None
     if "valid" in manifest.splits:
         valid = find_pictures(manifest, labels, manifest.rows("valid"), bad)
-    return TrainingPictures(train, valid, sizes)
+    if one_class:
+        check_classes(manifest.path, [part for part in (train, valid) if part])
+    return TrainingPictures(train, valid, one_class, sizes)
 
 
 def load_training_pictures(
@@ -68,6 +74,8 @@ def load_training_pictures(
         cache=cache,
         progress=lambda done, _: progress(done, total),
     )
+    if pictures.one_class:
+        train = with_classes(train)
     if pictures.valid is None:
         return train, None
     valid = load(
@@ -78,7 +86,7 @@ def load_training_pictures(
         cache=cache,
         progress=lambda done, _: progress(num_train + done, total),
     )
-    return train, valid
+    return train, with_classes(valid) if pictures.one_class else valid
 
 
 def _check_labels(path: str, targets: list[str], train: Pictures) -> None:

@@ -187,7 +187,7 @@ def _label_codes(manifest: Manifest, name: str) -> Int8:
         ) from error
 
 
-def _canonical(cell: str) -> str:
+def canonical(cell: str) -> str:
     """Whole numbers without the `.0` that pandas gives them beside empty cells."""
     whole = cell.removesuffix(".0")
     return whole if whole.isdecimal() else cell
@@ -196,7 +196,7 @@ def _canonical(cell: str) -> str:
 def _group_values(manifest: Manifest, name: str, cells: list[str] | None) -> list[str]:
     if cells is None or name in manifest.attributes:
         return ["0", "1"]
-    values = {_canonical(cell) for cell in set(cells)} - {""}
+    values = {canonical(cell) for cell in set(cells)} - {""}
     if not values or len(values) > MAX_GROUP_VALUES:
         raise UserError(
             f"{manifest.path}, column '{name}' holds {len(values)} different values; "
@@ -211,7 +211,7 @@ def _group_values(manifest: Manifest, name: str, cells: list[str] | None) -> lis
 def _group_codes(manifest: Manifest, name: str, values: list[str]) -> Int16:
     cells = manifest.columns[name]
     index = {value: code for code, value in enumerate(values)}
-    codes = {cell: index.get(_canonical(cell), UNKNOWN) for cell in set(cells)}
+    codes = {cell: index.get(canonical(cell), UNKNOWN) for cell in set(cells)}
     strange = sorted(cell for cell, code in codes.items() if code == UNKNOWN and cell)
     if strange:
         listed = ", ".join(strange[:5])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pbias.errors import UserError
 
 INITIAL_SPARSITY = 0.05  # paper.md, "initial -> target sparsity"
 PRUNING_SHARE = 0.6
+MAX_STEPS = 10_000
 # Of a network that starts from random weights: paper.md, GMP-RI (epochs 10 to 80 of 100).
 SCRATCH_SHARES = (0.1, 0.8)
 POWERS = {"cubic": 3, "linear": 1, "constant": 0}
@@ -52,3 +54,24 @@ def pruning_times(
     assert num_steps > 0
     start, end = (share * num_epochs for share in shares)
     return [start + (end - start) * step / num_steps for step in range(num_steps)]
+
+
+def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> list[float]:
+    """When to prune: after `start` epochs, and then `every` so many, before `end`.
+
+    >>> pruning_epochs(10, 10, 31, 100)
+    [10.0, 20.0, 30.0]
+    """
+    if not (0 <= start < end and every > 0 and (end - start) / every <= MAX_STEPS):
+        raise UserError(
+            f"pruning epochs {start:g},{every:g},{end:g} are no steps; give the first, the distance"
+            " and an end that is not reached, as in 10,10,81"
+        )
+    num_steps = math.ceil((end - start) / every)
+    times = [start + every * step for step in range(num_steps)]
+    if times[-1] >= num_epochs:
+        raise UserError(
+            f"the last pruning step comes after {times[-1]:g} epochs, and there are {num_epochs};"
+            " change --pruning-epochs START,EVERY,END or --epochs"
+        )
+    return [float(time) for time in times]

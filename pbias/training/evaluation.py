@@ -33,7 +33,12 @@ class Score:
 
 
 def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy summed over the known labels (-1 is unknown)."""
+    """Cross-entropy summed over the known labels (-1 is unknown).
+
+    Labels [B, A] are attributes, each by itself; labels [B] are the numbers of classes.
+    """
+    if labels.dim() == 1:
+        return F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="sum")
     known = (labels >= 0).float()
     wanted = labels.clamp(min=0).float()
     return F.binary_cross_entropy_with_logits(logits, wanted, known, reduction="sum")
@@ -42,7 +47,10 @@ def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
 def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """Sum of losses, number of right predictions, number of known labels: float32 [3]."""
     known = labels >= 0
-    right = ((logits > 0) == (labels == 1)) & known
+    if labels.dim() == 1:
+        right = (logits.argmax(dim=1) == labels) & known
+    else:
+        right = ((logits > 0) == (labels == 1)) & known
     return torch.stack([loss, right.sum(), known.sum()])
 
 

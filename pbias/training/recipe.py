@@ -15,12 +15,16 @@ from pbias.errors import UserError
 
 OPTIMIZERS = ("sgd", "adam")
 LR_SCHEDULES = ("constant", "linear", "cosine")
+# Attributes that are each there or not; or classes of which each picture has one.
+LOSSES = ("binary-cross-entropy", "cross-entropy")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained; the defaults are for small networks on CPUs."""
 
+    name: str = "small"  # whose values these are, but for what was changed
+    loss: str = LOSSES[0]
     epochs: int = 10
     batch_size: int = 128
     optimizer: str = "adam"
@@ -29,12 +33,15 @@ class Recipe:
     weight_decay: float = 0.0
     lr_schedule: str = "cosine"
     warmup_epochs: float = 0.5
+    lr_per_epoch: bool = False  # one learning rate an epoch, not one a step
     augment: bool = True  # random crop and flip
     reset_momentum: bool = False  # before every epoch, as the paper's SGD
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
+        if self.loss not in LOSSES:
+            raise UserError(f"no loss '{self.loss}'; use one of {', '.join(LOSSES)}")
         if self.optimizer not in OPTIMIZERS:
             raise UserError(f"no optimizer '{self.optimizer}'; use one of {', '.join(OPTIMIZERS)}")
         if self.lr_schedule not in LR_SCHEDULES:
@@ -48,6 +55,11 @@ class Recipe:
             raise UserError(
                 f"learning rate {self.lr} and weight decay {self.weight_decay}; "
                 "the first must be above 0, the second not below"
+            )
+        if not (0 <= self.momentum < 1 and self.warmup_epochs >= 0):
+            raise UserError(
+                f"momentum {self.momentum} and {self.warmup_epochs} warm-up epochs; the first must "
+                "be in [0, 1), the second not below 0"
             )
 
     @classmethod
@@ -66,7 +78,14 @@ class Recipe:
         return dataclasses.replace(self, **given)  # type: ignore[arg-type]
 
     def lr_at(self, epoch: float) -> float:
-        """The learning rate at a time in epochs: linear warm-up, then the schedule, ending at 0."""
+        """The learning rate at a time in epochs: linear warm-up, then the schedule, ending at 0.
+
+        `lr_per_epoch`: that at the start of the epoch, in the warm-up that at its end.
+        """
+        if self.lr_per_epoch:
+            epoch = math.floor(epoch)
+            if epoch < self.warmup_epochs:
+                epoch = min(epoch + 1, self.warmup_epochs)
         if epoch < self.warmup_epochs:
             return self.lr * epoch / self.warmup_epochs
         if self.lr_schedule == "constant":

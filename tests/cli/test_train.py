@@ -33,6 +33,7 @@ def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> No
         "sha256": sha256((photos / "labels.csv").read_bytes()),
         "image_root": None,
         "cluster": "person",
+        "where": [],
         "skipped": 0,
     }
     assert (made.recipe["seed"], made.recipe["lr"], made.recipe["epochs"]) == (3, 0.05, 2)
@@ -134,6 +135,10 @@ def test_a_manifest_from_a_pipe_names_images_in_the_working_folder(
         (["--arch", "resnet_smal"], "did you mean resnet_small?"),
         (["--optimizer", "sdg"], "no optimizer 'sdg'; use one of sgd, adam"),
         (["--device", "cuda:77"], "no device 'cuda:77' here"),
+        (["--momentum", "1"], "momentum 1.0 and 0.5 warm-up epochs; the first must be in [0, 1)"),
+        (["--mean", "0.5"], "--mean 0.5 is not 3 numbers"),
+        (["--std", "0,1,1"], "--std 0,1,1 divides pixels"),
+        (["--resize", "20", "--image-size", "24"], "--resize 20 is less than the 24 pixels"),
         (["--init", "absent.pt"], "absent.pt does not exist"),
         (["--image-root", "elsewhere"], "44 of 44 images of photos/labels.csv are not there"),
         (["-o", "no/such/folder.pt"], "the folder no/such does not exist"),

@@ -26,16 +26,26 @@ def test_a_constant_schedule_stays() -> None:
     assert recipe.lr_at(0) == recipe.lr_at(2.9) == 0.1
 
 
+def test_a_rate_per_epoch_stays_within_it_and_rises_to_its_highest() -> None:
+    recipe = Recipe(epochs=9, lr=1.0, warmup_epochs=4, lr_per_epoch=True, lr_schedule="linear")
+    rates = [recipe.lr_at(epoch + within) for epoch in range(9) for within in (0, 0.9)]
+    expected = [0.25, 0.5, 0.75, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2]
+    assert rates == pytest.approx([rate for rate in expected for _ in range(2)])
+
+
 @given(
     epochs=st.integers(1, 50),
     share=st.floats(0, 1),
     warmup=st.floats(0, 60),
     schedule=st.sampled_from(LR_SCHEDULES),
+    per_epoch=st.booleans(),
 )
 def test_the_learning_rate_stays_between_0_and_its_highest(
-    epochs: int, share: float, warmup: float, schedule: str
+    epochs: int, share: float, warmup: float, schedule: str, per_epoch: bool
 ) -> None:
-    recipe = Recipe(epochs=epochs, lr=0.1, warmup_epochs=warmup, lr_schedule=schedule)
+    recipe = Recipe(
+        epochs=epochs, lr=0.1, warmup_epochs=warmup, lr_schedule=schedule, lr_per_epoch=per_epoch
+    )
     assert 0 <= recipe.lr_at(share * epochs) <= 0.1 * (1 + 1e-9)
 
 
@@ -48,6 +58,9 @@ def test_the_learning_rate_stays_between_0_and_its_highest(
         ({"lr": 0.0}, "learning rate 0.0 and weight decay"),
         ({"lr": float("nan")}, "learning rate nan"),
         ({"weight_decay": -1.0}, "weight decay -1.0"),
+        ({"loss": "hinge"}, "no loss 'hinge'; use one of binary-cross-entropy, cross-entropy"),
+        ({"momentum": 1.0}, "momentum 1.0"),
+        ({"warmup_epochs": -1.0}, "-1.0 warm-up epochs"),
     ],
 )
 def test_what_cannot_be_trained_with_is_refused(changes: dict[str, float], message: str) -> None:

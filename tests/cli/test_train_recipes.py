@@ -1,0 +1,179 @@
+"""`pbias train`: named recipes, groups alone, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from pbias.cli.recipes import settings
+from pbias.errors import UserError
+from pbias.files.checkpoint import load_checkpoint
+from pbias.files.logits import read_logits
+from pbias.files.manifest import read_manifest
+
+Run = Callable[..., CompletedProcess[str]]
+
+TRAIN = ("train", "photos/labels.csv", "--epochs", "2", "--batch-size", "16", "-o", "dense.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "times"),
+    [
+        ("paper-gmp-ri", "ri", range(10, 81, 10)),
+        ("paper-gmp-pt", "pt", range(1, 60, 4)),
+        ("paper-single", "ri", range(2, 16)),
+    ],
+)
+def test_the_paper_prunes_before_these_epochs(name: str, use: str, times: range) -> None:
+    assert settings(name, use, {}, {}).times == list(times)
+
+
+def test_options_win_over_the_recipe() -> None:
+    changes = {"epochs": 20, "lr": None}
+    pruning = {"pruning-epochs": "1,2,6", "initial-sparsity": 0.2, "pruning-schedule": "linear"}
+    asked = settings("paper-gmp-ri", "ri", changes, pruning)
+    assert (asked.recipe.epochs, asked.recipe.lr) == (20, 0.256)
+    assert (asked.times, asked.initial, asked.shape) == ([1, 3, 5], 0.2, "linear")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pruning", "message"),
+    [
+        ({"epochs": 80}, {}, "the last pruning step comes after 80 epochs, and there are 80"),
+        ({}, {"pruning-epochs": "1,2"}, "--pruning-epochs 1,2 is not 3 numbers"),
+        ({}, {"pruning-epochs": "5,1,5"}, "pruning epochs 5,1,5 are no steps"),
+        ({}, {"pruning-epochs": "1,0,5"}, "pruning epochs 1,0,5 are no steps"),
+        ({}, {"steps": 3, "pruning-epochs": "1,2,6"}, "both say when to prune"),
+        ({}, {"initial-sparsity": 5.0}, r"not in \[0, 1\)"),
+    ],
+)
+def test_steps_that_cannot_be_are_refused(
+    changes: dict[str, int], pruning: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        settings("paper-gmp-ri", "ri", changes, pruning)
+
+
+def test_what_is_printed_is_read_back_the_same(pbias: Run) -> None:
+    asked = ("--recipe", "paper-gmp-ri", "--sparsity", "0.95", "--lr", "0.1", "--where", "Male=1")
+    printed = pbias("train", *asked, "--print-config")
+    assert printed.returncode == 0 and "lr = 0.1\n" in printed.stdout
+    Path("printed.toml").write_text(printed.stdout)
+    again = pbias("train", "--config", "printed.toml", "--print-config")
+    assert again.stdout == printed.stdout
+
+
+def test_the_recipe_and_its_name_are_stored(pbias: Run, photos: Path) -> None:
+    small = ("--recipe", "paper-single", "--image-size", "24", "--lr", "0.05")
+    assert pbias(*TRAIN, *small).returncode == 0
+    made = load_checkpoint("dense.pt")
+    given = {"name": "paper-single", "lr": 0.05, "epochs": 2, "optimizer": "sgd"}
+    assert {name: made.recipe[name] for name in given} == given
+    assert "name: paper-single" in pbias("info", "dense.pt", "--format", "table").stdout
+
+
+def test_sizes_and_colours_are_stored(pbias: Run, photos: Path) -> None:
+    look = ("--image-size", "16", "--resize", "20", "--mean", "0.4,0.5,0.6", "--std", "0.2,0.2,0.3")
+    assert pbias(*TRAIN, *look).returncode == 0
+    expected = {"size": 20, "crop": 16, "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.3]}
+    assert load_checkpoint("dense.pt").preprocess == expected
+
+
+def test_nothing_is_left_out_but_with_print_config(pbias: Run, photos: Path) -> None:
+    assert "LABELS.csv is missing" in pbias("train").stderr
+    failed = pbias("train", "photos/labels.csv")
+    assert (failed.returncode, "--output / -o is missing" in failed.stderr) == (2, True)
+
+
+def test_only_the_rows_asked_for_are_trained_on(pbias: Run, photos: Path) -> None:
+    manifest = read_manifest("photos/labels.csv")
+    columns = zip(manifest.splits, manifest.columns["male"], manifest.columns["band"], strict=True)
+    rows = [split for split, male, band in columns if (male, band) == ("1", "old")]
+    done = pbias(*TRAIN, "--targets", "red", "--where", "male=1", "--where", "band=old")
+    assert (
+        f"male=1 and band=old: {rows.count('train')} of 44 rows of split train are left"
+        in done.stderr
+    )
+    assert f"{rows.count('train')} images to train on, {rows.count('valid')} to" in done.stderr
+    made = load_checkpoint("dense.pt")
+    assert made.data["where"] == ["male=1", "band=old"]
+    assert made.train_counts is not None and made.train_counts.sum() == rows.count("train")
+
+
+def test_pruning_goes_on_with_those_rows(pbias: Run, photos: Path) -> None:
+    pbias(*TRAIN, "--targets", "red", "--where", "band=old")
+    done = pbias("prune", "dense.pt", "--sparsity", "0.5", "-o", "s50.pt")
+    assert "band=old: 22 of 44 rows of split train are left" in done.stderr
+    assert load_checkpoint("s50.pt").data["where"] == ["band=old"]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (["femal=1"], "no column 'femal' (did you mean 'male'?"),
+        (["male=2"], "column 'male' holds no '2' (but (empty), 0, 1); mend --where male=2"),
+        (["male"], "--where male is no condition; write COLUMN=VALUE"),
+        (["person=p0", "person=p1"], "no training row has person=p0 and person=p1"),
+    ],
+)
+def test_conditions_that_cannot_hold_are_refused(
+    pbias: Run, photos: Path, where: list[str], message: str
+) -> None:
+    failed = pbias(*TRAIN, *(word for each in where for word in ("--where", each)))
+    assert failed.returncode == 2 and message in failed.stderr
+
+
+@pytest.fixture
+def classes(photos: Path) -> Path:
+    """The photos with a column a class: dark, bright, and red whatever the brightness."""
+    path = photos / "labels.csv"
+    header, *rows = path.read_text().splitlines()
+    lines = [f"{header},c_dark,c_bright,c_red"]
+    for row in rows:
+        bright, red = (int(cell) for cell in row.split(",")[2:4])
+        lines.append(f"{row},{int(not bright and not red)},{int(bright and not red)},{red}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+CLASSES = ("--targets", "c_dark,c_bright,c_red", "--loss", "cross-entropy")
+
+
+def test_one_of_several_classes_is_learned(pbias: Run, classes: Path) -> None:
+    said = pbias(*TRAIN, *CLASSES, "--groups", "male", "--epochs", "14").stderr
+    last = next(line for line in said.splitlines() if "epoch 14 of 14" in line)
+    assert float(last.split("accuracy ")[1].split(",")[0]) > 0.8
+    assert pbias("predict", "dense.pt", str(classes), "-o", "dense.npz").returncode == 0
+    logits = read_logits("dense.npz")
+    assert logits.activation == "softmax"
+    assert ((logits.labels == 1).sum(axis=1) == 1).all()
+    done = pbias("metrics", "dense.npz", "--metrics", "predicted_positive_rate", "--no-intervals")
+    rates = [row.split(",")[4] for row in done.stdout.splitlines() if ",c_" in row][:3]
+    assert sum(map(float, rates)) == pytest.approx(1.0)
+
+
+def test_pruning_goes_on_with_classes(pbias: Run, classes: Path) -> None:
+    pbias(*TRAIN, *CLASSES)
+    assert pbias("prune", "dense.pt", "--sparsity", "0.5", "-o", "s50.pt").returncode == 0
+    assert load_checkpoint("s50.pt").recipe["loss"] == "cross-entropy"
+
+
+def test_images_of_several_classes_or_none_are_refused(pbias: Run, photos: Path) -> None:
+    manifest = read_manifest("photos/labels.csv")
+    columns = zip(manifest.columns["bright"], manifest.columns["red"], strict=True)
+    first = next(
+        name for name, pair in zip(manifest.ids, columns, strict=True) if len(set(pair)) < 2
+    )
+    failed = pbias(*TRAIN, "--targets", "bright,red", "--loss", "cross-entropy")
+    assert failed.returncode == 2
+    assert f"images are not of exactly one class (first: {first}, of " in failed.stderr
+
+
+def test_one_attribute_alone_is_trained_and_audited(pbias: Run, photos: Path) -> None:
+    assert pbias(*TRAIN, "--targets", "bright", "--groups", "male").returncode == 0
+    assert load_checkpoint("dense.pt").targets == ["bright"]
+    pbias("predict", "dense.pt", "photos/labels.csv", "--split", "all", "-o", "dense.npz")
+    assert pbias("metrics", "dense.npz").returncode == 0
