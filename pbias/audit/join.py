@@ -100,7 +100,7 @@ def _same_groups(joined: Logits, to: Logits) -> None:
         if name not in joined.group_names:
             continue
         other = joined.group_names.index(name)
-        ours, theirs = _decoded(to, index), _decoded(joined, other)
+        ours, theirs = decoded(to, index), decoded(joined, other)
         if (ours != theirs).any():
             row = int(np.flatnonzero(ours != theirs)[0])
             sample = row if to.ids is None else to.ids[row]
@@ -111,6 +111,7 @@ def _same_groups(joined: Logits, to: Logits) -> None:
             )
 
 
-def _decoded(logits: Logits, index: int) -> NDArray[np.str_]:
+def decoded(logits: Logits, index: int) -> NDArray[np.str_]:
+    """The value of one group for each sample, str [N]; "" where it is unknown."""
     values = np.array([*logits.group_values[index], ""])
     return np.asarray(values[logits.groups[:, index]])

@@ -39,7 +39,7 @@ def join_sides(
         first = select_targets(first, attributes)
     strata = build_strata(audited[0], groups)
     _say_what_is_missing(first)
-    folds, found = _folds(first, num_folds)
+    folds, found = sample_folds(first, num_folds)
     sample = Sample(
         strata=strata,
         labels_an=np.ascontiguousarray(first.labels.T),
@@ -65,7 +65,7 @@ def _say_how_runs_vary(num_audited: int, num_references: int) -> None:
         log.info("one run: run-to-run variation not assessed")
 
 
-def _folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]:
+def sample_folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]:
     """The fold of each sample, int [N], and their number: what belongs together stays together."""
     if num_folds == 1:
         return np.zeros(len(logits), np.intp), 1

@@ -18,6 +18,7 @@ from pbias.cli import (
     completion,
     console,
     env,
+    exemplars,
     explain,
     flag,
     info,
@@ -147,6 +148,12 @@ add(
     flag.flag,
     "pbias flag dense.npz --budget 5% -o flags.csv",
     "pbias flag dense.npz --budget 5% --evaluate s99.npz",
+)
+add(
+    "exemplars",
+    exemplars.exemplars,
+    "pbias exemplars --dense 'dense-*.npz' --sparse 's95-*.npz' -o cie.csv",
+    "pbias exemplars --dense 'dense-*.npz' --sparse 's95-*.npz' --summary",
 )
 add(
     "calibrate",

@@ -1,0 +1,95 @@
+"""`pbias exemplars`: the samples that pruned networks see differently, and who they are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+    no_nan,
+)
+
+
+def exemplars(
+    dense: Annotated[
+        list[str],
+        typer.Option("--dense", metavar="LOGITS", help="Dense runs; repeat it, or quote a glob."),
+    ],
+    sparse: Annotated[
+        list[str],
+        typer.Option("--sparse", metavar="LOGITS", help="Pruned runs; repeat it, or quote a glob."),
+    ],
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Over-representation of groups, instead of the list.")
+    ] = False,
+    top: Annotated[
+        str,
+        typer.Option("--top", metavar="NUM", help="Taxicab exemplars of an attribute: 1%, or 50."),
+    ] = "1%",
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups", metavar="A,B:C", help="Groups of --summary [default: the file's groups]."
+        ),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option("--attributes", metavar="A,B", help="Attributes to use [default: all]."),
+    ] = None,
+    level: Annotated[
+        float,
+        typer.Option(
+            "--level",
+            metavar="SHARE",
+            min=0.5,
+            max=0.9999,
+            callback=no_nan,
+            help="Level of the intervals.",
+        ),
+    ] = 0.95,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
+    ] = False,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Find the samples that pruned runs see differently.
+
+    Modal exemplars: what most runs predict differs; taxicab exemplars: the shares of runs that
+    predict 1 are furthest apart. Several runs (seeds) a side tell pruning from chance.
+    """
+    from pbias.audit.exemplars import exemplar_table, find_exemplars
+    from pbias.audit.over_representation import over_representation
+    from pbias.cli.budget import parse_budget
+    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.tables import write_table
+    from pbias.files.streams import check_output
+    from pbias.report.exemplars import exemplar_sections, over_representation_sections
+
+    check_output(output, no_clobber=no_clobber, binary=False)
+    before, after, share = expand(dense), expand(sparse), parse_budget(top)
+    check_sides(after, before)
+    runs, pruned = (read_side(paths, probabilities=probabilities) for paths in (before, after))
+    found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))
+    if summary:
+        table, sections = (
+            over_representation(found, names(groups), level),
+            over_representation_sections,
+        )
+    else:
+        table, sections = exemplar_table(found), exemplar_sections
+    write_table(table, lambda: sections(table), output, form, color, command="exemplars")
