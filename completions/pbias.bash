@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict info pack unpack metrics compare flag calibrate override explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict info pack unpack metrics compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -29,6 +29,8 @@ _pbias() {
         "compare --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "flag -f"|"flag --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "flag --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "exemplars -f"|"exemplars --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "exemplars --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "calibrate --objective") COMPREPLY=($(compgen -W "positive-rate f1 balanced-accuracy" -- "$word")); return ;;
         "calibrate -f"|"calibrate --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "calibrate --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
@@ -50,6 +52,7 @@ _pbias() {
             "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "compare") COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "flag") COMPREPLY=($(compgen -W "--margin --budget --summary --evaluate --thresholds --evaluate-thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --level --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --probabilities -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "explain") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

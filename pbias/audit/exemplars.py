@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit.distributions import Floats
-from pbias.audit.join import align, decoded, select_targets
+from pbias.audit.join import align, group_columns, select_targets
 from pbias.audit.totals import predictions
 from pbias.files.logits import UNKNOWN, Logits
 from pbias.files.table import Table
@@ -119,18 +119,13 @@ def exemplar_table(found: Exemplars) -> Table:
         "dense_probability": found.dense.p,
         "sparse_probability": found.sparse.p,
     }
-    return Table(
-        {
-            "id": ids[row].tolist(),
-            "attribute": np.array(logits.targets)[target].tolist(),
-            **{name: values[target, row].tolist() for name, values in numbers.items()},
-            "label": [None if label == UNKNOWN else label for label in labels],
-            **{
-                name: decoded(logits, index)[row].tolist()
-                for index, name in enumerate(logits.group_names)
-            },
-        }
-    )
+    columns = {
+        "id": ids[row].tolist(),
+        "attribute": np.array(logits.targets)[target].tolist(),
+        **{name: values[target, row].tolist() for name, values in numbers.items()},
+        "label": [None if label == UNKNOWN else label for label in labels],
+    }
+    return Table(columns | group_columns(logits, row, columns))
 
 
 def _votes(runs: Sequence[Logits]) -> Votes:

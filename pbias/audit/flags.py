@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.audit.join import decoded, group_columns
 from pbias.audit.risk import NOTHING_KNOWN, Risk, flag_risk
 from pbias.audit.totals import UNCERTAIN_MARGIN
-from pbias.files.logits import UNKNOWN, Logits
+from pbias.files.logits import Logits
 from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def flag_samples(
             "prediction": risk.s[at].astype(int).tolist(),
             "probability": risk.p[at].tolist(),
             "margin": risk.margin[at].tolist(),
-            **_groups(logits, row),
+            **group_columns(logits, row, COLUMNS),
             "risk": risk.value[at].tolist(),
             "reasons": _reasons(logits, risk, risk.uncertain(margin)[at], target, row),
         }
@@ -96,19 +97,6 @@ def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
     return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])
 
 
-def _groups(logits: Logits, row: NDArray[np.intp]) -> dict[str, list[str]]:
-    """The group values of samples, by group; one that is called like another column is marked."""
-    return {
-        f"group {name}" if name in COLUMNS else name: _values(logits, index)[row].tolist()
-        for index, name in enumerate(logits.group_names)
-    }
-
-
-def _values(logits: Logits, index: int) -> NDArray[np.str_]:
-    assert UNKNOWN == -1, "an unknown code picks the last, empty value"
-    return np.asarray(np.array([*logits.group_values[index], ""])[logits.groups[:, index]])
-
-
 def _reasons(
     logits: Logits,
     risk: Risk,
@@ -121,7 +109,7 @@ def _reasons(
     who = np.full(len(row), "", object)
     for index, name in enumerate(logits.group_names):
         mine = group == index
-        who[mine] = [f" for {name}={value}" for value in _values(logits, index)[row[mine]]]
+        who[mine] = [f" for {name}={value}" for value in decoded(logits, index)[row[mine]]]
     rare = (group > NOTHING_KNOWN) & (share < 0.5)
     return [
         "; ".join(

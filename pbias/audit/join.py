@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -115,3 +115,13 @@ def decoded(logits: Logits, index: int) -> NDArray[np.str_]:
     """The value of one group for each sample, str [N]; "" where it is unknown."""
     values = np.array([*logits.group_values[index], ""])
     return np.asarray(values[logits.groups[:, index]])
+
+
+def group_columns(
+    logits: Logits, rows: NDArray[np.intp], taken: Collection[str]
+) -> dict[str, list[str]]:
+    """The group values of samples, by group; one that is called like a column `taken` is marked."""
+    return {
+        f"group {name}" if name in taken else name: decoded(logits, index)[rows].tolist()
+        for index, name in enumerate(logits.group_names)
+    }

@@ -136,7 +136,7 @@ METRICS = {
         labels=False),
 }  # fmt: skip
 
-# What `pbias flag` says of the future: scores, no metrics of an audit.
+# What `pbias flag` and `pbias exemplars` say of samples: scores, no metrics of an audit.
 SCORES = {
     "flag_risk": Definition(
         "risk that pruning overturns a prediction",
@@ -153,6 +153,18 @@ SCORES = {
         "low: under 0.05; raised: from 0.05; high: from 0.15",
         "no training counts; constant predictions; one value of the group alone",
         f"this tool, docs/flagging.md; after {PAPER}, section 5", labels=False),
+    "modal": Definition("modal exemplar",
+        "what most dense runs predict and what most sparse runs predict differ", "0 or 1", "0",
+        "never: where a side is tied a sample is none, and ties are counted",
+        "Hooker et al.: What Do Compressed Deep Neural Networks Forget?, 2019", labels=False),
+    "taxicab": Definition("distance between the votes of dense and sparse runs",
+        "sum over the two values of abs(share of dense runs - share of sparse runs)", "0 to 2",
+        "0; exemplars are the largest 1 % of an attribute", "never",
+        "after Hooker et al. 2019", labels=False),
+    "over_representation": Definition("a group among exemplars against among all",
+        "P(g given exemplar) / P(g) - 1, over samples with a known group value", "-1 and up", "0; "
+        "above 0 pruning changed more for this group than its share", "no exemplars with a known "
+        "group value; no samples in group", "metrics of this tool", labels=False),
 }  # fmt: skip
 EXPLAINED = METRICS | SCORES
 

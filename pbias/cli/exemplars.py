@@ -81,7 +81,7 @@ def exemplars(
     from pbias.report.exemplars import exemplar_sections, over_representation_sections
 
     check_output(output, no_clobber=no_clobber, binary=False)
-    before, after, share = expand(dense), expand(sparse), parse_budget(top)
+    before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
     check_sides(after, before)
     runs, pruned = (read_side(paths, probabilities=probabilities) for paths in (before, after))
     found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))

@@ -83,6 +83,7 @@ def flag(
     From the dense model and the training counts alone, the riskiest first: those that it is unsure
     of and those that go against what is usual in the group.
     """
+    from pbias.cli.budget import parse_budget
     from pbias.cli.inputs import check_sides, expand, read_side
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
@@ -90,7 +91,7 @@ def flag(
 
     check_output(output, no_clobber=no_clobber, binary=False)
     path, pruned = _one(dense), expand(evaluate or [])
-    limit = _budget(budget)
+    limit = None if budget is None else parse_budget("--budget", budget)
     _refuse(
         {
             "--summary and --evaluate": summary and bool(pruned),
@@ -126,27 +127,6 @@ def _one(paths: list[str]) -> str:
             "for several pruned ones repeat --evaluate, or quote its glob"
         )
     return found[0]
-
-
-def _budget(text: str | None) -> Budget | None:
-    """`500` or `5%`."""
-    from pbias.audit.flags import Budget
-    from pbias.errors import UserError
-
-    if text is None:
-        return None
-    share = text.strip().removesuffix("%")
-    try:
-        amount = float(share)
-    except ValueError:
-        amount = float("nan")
-    percent = share != text.strip()
-    if not (0 <= amount <= 100 if percent else amount >= 0 and amount.is_integer()):
-        raise UserError(
-            f"--budget {text} is no number of predictions; write a whole one, as 500, or a "
-            "percentage of all, as 5%"
-        )
-    return Budget(amount, percent)
 
 
 def _refuse(together: dict[str, bool]) -> None:

@@ -68,7 +68,7 @@ def override(
     from pbias.cli.inputs import read_side
     from pbias.files.flags import read_flags
 
-    spend = parse_budget(budget)
+    spend = parse_budget("--budget", budget)
     named = list(dict.fromkeys(path for path in (source, ref) if path not in (None, LABELS)))
     _check_files(sparse, named, flags, output, curve, no_clobber=no_clobber)
     logits, *others = read_side([sparse, *named], probabilities=probabilities)

@@ -65,7 +65,7 @@ def test_help_is_plain_and_fits_100_columns(pbias: Run, command: str) -> None:
         (("--metrics",), "No such option"),
         (("metrics",), "Missing argument 'LOGITS...'"),
         (("flag",), "Missing argument 'LOGITS'"),
-        (("flag", "a.npz", "b.npz"), "unexpected extra argument"),
+        (("calibrate", "a.npz", "b.npz"), "unexpected extra argument"),
         (("flag", "a.npz", "--margins", "1"), "No such option: --margins"),
         (("flag", "a.npz", "-f", "xml"), "'xml' is not one of 'auto', 'table', 'csv'"),
         (("flag", "a.npz", "--color", "red"), "'red' is not one of"),
