@@ -106,6 +106,7 @@ def metrics(
     from pbias.cli.gates import judge_gates, leave_with, read_gates
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import write_table
+    from pbias.files.alike import warn_unless_alike
     from pbias.files.streams import check_output
     from pbias.report.audit import audit_sections
 
@@ -126,6 +127,7 @@ def metrics(
         for side, file in ((paths, thresholds), (others, ref_thresholds))
     )
     chosen = names(only)
+    warn_unless_alike(runs, references)
     options = Options(wanted, names(attributes), chosen, level, 1 if no_intervals else folds)
     audit = Audit(runs, references, options)
     table = audit.table()

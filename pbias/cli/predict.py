@@ -71,6 +71,7 @@ def predict(
     from pbias.data.bad import BadImages
     from pbias.data.dataset import find_pictures, stream
     from pbias.data.preprocess import Preprocess
+    from pbias.files.alike import training_facts
     from pbias.files.checkpoint import load_checkpoint
     from pbias.files.logits import write_logits
     from pbias.files.manifest import read_manifest
@@ -113,9 +114,7 @@ def predict(
             "manifest": manifest.sha256,
             **({} if cuts is None else {"thresholds": cuts.sha256}),
         },
-        "sparsity": checkpoint.sparsity.get("reached", 0.0),
-        "model": checkpoint.model["name"],
-        "recipe": checkpoint.recipe,
+        **training_facts(checkpoint),
         "arguments": {"split": split, "batch_size": batch_size},
         "skipped": len(bad.skipped),
     }

@@ -256,3 +256,12 @@ def test_a_table_is_written_although_a_gate_fails(pbias: Run) -> None:
 def test_options_of_the_engine_are_those_of_the_command() -> None:
     fields = Options.__dataclass_fields__
     assert set(fields) == {"groups", "attributes", "metrics", "level", "num_folds"}
+
+
+def test_networks_that_were_trained_otherwise_are_warned_of(pbias: Run) -> None:
+    for name, rate in (("dense", 0.1), ("s90", 0.2), ("s99", 0.1)):
+        logits = read_logits(f"{name}.npz")
+        write_logits(replace(logits, meta={"recipe": {"lr": rate, "seed": rate}}), f"{name}.npz")
+    assert pbias("metrics", "s99.npz", "--ref", "dense.npz", *FAST).stderr.count("recipe") == 0
+    said = pbias("metrics", "s99.npz", "s90.npz", "--ref", "dense.npz", *FAST).stderr
+    assert "differ in more than pruning, and so may what is found: lr 0.2, reference 0.1;" in said
