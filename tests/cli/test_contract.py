@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbias.audit.registry import METRICS
+from pbias.audit.registry import EXPLAINED
 from pbias.cli.app import COMMANDS
 
 Run = Callable[..., CompletedProcess[str]]
@@ -66,6 +66,7 @@ def test_help_is_plain_and_fits_100_columns(pbias: Run, command: str) -> None:
         (("metrics",), "Missing argument 'LOGITS...'"),
         (("flag",), "Missing argument 'LOGITS'"),
         (("calibrate", "a.npz", "b.npz"), "unexpected extra argument"),
+        (("flag", "a.npz", "b.npz"), "one dense file, not 2"),
         (("flag", "a.npz", "--margins", "1"), "No such option: --margins"),
         (("flag", "a.npz", "-f", "xml"), "'xml' is not one of 'auto', 'table', 'csv'"),
         (("flag", "a.npz", "--color", "red"), "'red' is not one of"),
@@ -96,7 +97,7 @@ def test_the_version(pbias: Run, option: str) -> None:
 
 def test_explain_knows_every_metric(pbias: Run) -> None:
     listed = pbias("explain").stdout
-    for metric in METRICS:
+    for metric in EXPLAINED:
         assert re.search(rf"^{metric}\b", listed, re.MULTILINE)
         assert pbias("explain", metric).returncode == 0
 

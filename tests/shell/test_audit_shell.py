@@ -102,7 +102,8 @@ def test_a_reader_that_has_enough_is_no_error(
 ) -> None:
     command = f"pbias flag {large} -q {redirect} | head -1; echo ${{PIPESTATUS[0]}}"
     done = shell(command, PYTHONUNBUFFERED=unbuffered)
-    assert done.stdout == "id,attribute,prediction,probability,margin,Male,Skin\n141\n"
+    header = "id,attribute,prediction,probability,margin,Male,Skin,risk,reasons"
+    assert done.stdout == f"{header}\n141\n"
     assert done.stderr == ""
 
 

@@ -1,0 +1,283 @@
+"""What came of flags: every measure by hand, and what it is by chance and at its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbias.audit.engine import Options, audit
+from pbias.audit.flags import Budget, flag_samples
+from pbias.audit.risk import flag_risk
+from pbias.audit.risk_attributes import attribute_risk
+from pbias.audit.risk_evaluation import evaluate
+from pbias.audit.risk_rows import spearman
+from pbias.errors import UserError
+from pbias.files.logits import Logits, select_rows
+from pbias.files.table import Table
+
+MakeLogits = Callable[..., Logits]
+
+
+@pytest.fixture(scope="module")
+def pair(make_logits: MakeLogits) -> tuple[Logits, Logits]:
+    dense = make_logits(num=600, path="dense.npz")
+    return dense, make_logits(num=600, noise=1.0, path="s90.npz")
+
+
+@pytest.fixture(scope="module")
+def table(pair: tuple[Logits, Logits]) -> Table:
+    return evaluate(pair[0], [pair[1]], budget=Budget(90))
+
+
+def value(
+    table: Table, measure: str, outcome: str, ranking: str = "risk", group: str = ""
+) -> float:
+    (row,) = table.where(measure=measure, outcome=outcome, ranking=ranking, group=group)
+    return float(row["value"])
+
+
+def flags_of(dense: Logits, budget: Budget) -> np.ndarray:
+    """Which are flagged, bool [N, A], as read from the list."""
+    assert dense.ids is not None
+    rows, found = dense.ids.tolist(), np.zeros(dense.logits.shape, bool)
+    for record in flag_samples(dense, budget=budget).records():
+        found[rows.index(record["id"]), dense.targets.index(record["attribute"])] = True
+    return found
+
+
+def happened(pair: tuple[Logits, Logits], outcome: str) -> tuple[np.ndarray, np.ndarray]:
+    """What happened to each prediction, and where it can be told."""
+    d, s, y = pair[0].logits > 0, pair[1].logits > 0, pair[0].labels
+    if outcome == "flips":
+        return d != s, np.ones_like(d)
+    return (y == 1) & d & ~s, y >= 0
+
+
+@pytest.mark.parametrize("outcome", ["flips", "lost_positives"])
+def test_precision_recall_and_lift(pair: tuple[Logits, Logits], table: Table, outcome: str) -> None:
+    (event, known), flags = happened(pair, outcome), flags_of(pair[0], Budget(90))
+    precision = (event & flags).sum() / (flags & known).sum()
+    assert value(table, "precision", outcome) == pytest.approx(precision)
+    assert value(table, "recall", outcome) == pytest.approx((event & flags).sum() / event.sum())
+    assert value(table, "lift", outcome) == pytest.approx(precision / (event.sum() / known.sum()))
+    (row,) = table.where(measure="lift", outcome=outcome, ranking="risk")
+    assert (row["n"], row["n_outcome"]) == (known.sum(), event.sum())
+
+
+@pytest.mark.parametrize("ranking", ["risk", "margin"])
+@pytest.mark.parametrize("outcome", ["flips", "lost_positives"])
+def test_auc_is_the_share_of_pairs_in_order(
+    pair: tuple[Logits, Logits], table: Table, outcome: str, ranking: str
+) -> None:
+    (event, known), risk = happened(pair, outcome), flag_risk(pair[0])
+    score = (risk.log_odds if ranking == "risk" else -risk.margin).T
+    one, other = score[known & event][:, None], score[known & ~event]
+    expected = ((one > other) + (one == other) / 2).mean()
+    assert value(table, "auc", outcome, ranking) == pytest.approx(expected)
+
+
+def test_baselines_flag_as_many(pair: tuple[Logits, Logits], table: Table) -> None:
+    margin = np.sort(flag_risk(pair[0]).margin, axis=None)[:90]
+    near = flag_risk(pair[0]).margin.T <= margin[-1]
+    flips, _ = happened(pair, "flips")
+    assert value(table, "precision", "flips", "margin") == pytest.approx(flips[near].mean())
+    for row in table.where(measure="precision", outcome="flips"):
+        assert row["n_flagged"] == 90
+
+
+def test_chance_finds_its_share_and_no_more(pair: tuple[Logits, Logits]) -> None:
+    half = evaluate(*_sides(pair), margin=0.5, budget=Budget(50, percent=True))
+    for measure, expected in (("recall", 0.5), ("lift", 1.0), ("auc", 0.5)):
+        (row,) = half.where(measure=measure, outcome="flips", ranking="random")
+        assert row["low"] < expected < row["high"]
+
+
+def test_what_is_sure_to_flip_is_found_whole(pair: tuple[Logits, Logits]) -> None:
+    """The pruned model overturns the riskiest, and nothing else."""
+    dense = pair[0]
+    turned = np.where(flags_of(dense, Budget(50)), -dense.logits, dense.logits)
+    found = evaluate(dense, [replace(dense, logits=turned)], budget=Budget(50))
+    for measure, expected in (("precision", 1), ("recall", 1), ("lift", 1800 / 50), ("auc", 1)):
+        assert value(found, measure, "flips") == pytest.approx(expected)
+    for row in found.where(measure="share_of_change", ranking="risk"):
+        assert row["value"] == pytest.approx(1.0) or row["status"] == "undefined"
+
+
+def test_the_share_of_change_is_what_overriding_takes_away(pair: tuple[Logits, Logits]) -> None:
+    dense, pruned = pair
+    flags = flags_of(dense, Budget(90))
+    mended = replace(pruned, logits=np.where(flags, dense.logits, pruned.logits))
+    found = evaluate(dense, [pruned], budget=Budget(90))
+    for metric, group in (("did_tpr", "Male"), ("did_tpr", "Skin"), ("bias_amplification", "Male")):
+        c, left = (_changes(dense, run, metric, group) for run in (pruned, mended))
+        expected = (c * (c - left)).sum() / (c**2).sum()
+        assert value(found, "share_of_change", metric, group=group) == pytest.approx(expected)
+
+
+def test_shares_of_a_list_and_of_the_rest_add_up(pair: tuple[Logits, Logits]) -> None:
+    """For a linear change; here a list of everything."""
+    everything = evaluate(*_sides(pair), margin=0.5)
+    for row in everything.where(measure="share_of_change"):
+        assert row["value"] == pytest.approx(1.0)
+    nothing = evaluate(*_sides(pair), budget=Budget(0))
+    for row in nothing.where(measure="share_of_change"):
+        assert row["value"] == 0.0
+
+
+def test_spearman_is_that_of_the_summary_and_the_audit(
+    pair: tuple[Logits, Logits], make_logits: MakeLogits
+) -> None:
+    """On enough attributes: twelve, made of four files side by side."""
+    sides = [_wide([make_logits(seed, 300, noise) for seed in range(4)]) for noise in (0.0, 1.0)]
+    found = evaluate(sides[0], [sides[1]])
+    risk = {
+        r["attribute"]: r["risk"]
+        for r in attribute_risk(sides[0]).records()
+        if r["group"] == "Male"
+    }
+    rows = audit([sides[1]], [sides[0]], Options(num_folds=1, metrics=("did_tpr",))).records()
+    size = {
+        r["attribute"]: abs(r["value"]) for r in rows if r["group"] == "Male" and r["attribute"]
+    }
+    known = [name for name in risk if risk[name] == risk[name] and size[name] == size[name]]
+    ranks = [np.argsort(np.argsort([of[name] for name in known])) for of in (risk, size)]
+    expected = np.corrcoef(*ranks)[0, 1]
+    assert value(found, "spearman", "abs(did_tpr)", group="Male") == pytest.approx(expected)
+
+
+def test_nothing_changed_is_undefined_and_said(pair: tuple[Logits, Logits]) -> None:
+    found = evaluate(pair[0], [replace(pair[0], path="same.npz")], budget=Budget(90))
+    reasons = {
+        (r["measure"], r["outcome"]): r["reason"] for r in found.records() if r["ranking"] == "risk"
+    }
+    assert value(found, "precision", "flips") == 0.0
+    assert reasons["recall", "flips"] == reasons["auc", "flips"] == "no flips"
+    assert reasons["lift", "lost_positives"] == "no lost_positives"
+    assert reasons["share_of_change", "did_tpr"] == "nothing changed"
+    assert reasons["spearman", "abs(did_tpr)"] == "fewer than 4 attributes"
+
+
+def test_nothing_flagged_is_undefined_and_said(pair: tuple[Logits, Logits]) -> None:
+    found = evaluate(*_sides(pair), budget=Budget(0))
+    for measure in ("precision", "lift"):
+        (row,) = found.where(measure=measure, outcome="flips", ranking="risk")
+        assert (row["status"], row["reason"]) == ("undefined", "nothing is flagged")
+    assert value(found, "recall", "flips") == 0.0
+
+
+def test_without_labels_flips_remain(pair: tuple[Logits, Logits]) -> None:
+    blind = [replace(one, labels=np.full_like(one.labels, -1)) for one in pair]
+    found = evaluate(blind[0], blind[1:], budget=Budget(90))
+    labelled = evaluate(*_sides(pair), budget=Budget(90))
+    for ranking in ("risk", "margin", "random"):
+        rows = [t.where(outcome="flips", ranking=ranking) for t in (found, labelled)]
+        assert rows[0] == rows[1]
+    assert {r["status"] for r in found.where(outcome="lost_positives")} == {"undefined"}
+
+
+def test_files_without_groups_have_samples_alone(pair: tuple[Logits, Logits]) -> None:
+    bare = [
+        replace(one, groups=np.empty((600, 0), np.int16), group_names=(), train_counts=None)
+        for one in pair
+    ]
+    found = evaluate(bare[0], bare[1:], budget=Budget(90))
+    assert set(found.columns["measure"]) == {
+        "precision",
+        "recall",
+        "lift",
+        "auc",
+        "share_of_change",
+    }
+    assert value(found, "auc", "flips") == pytest.approx(value(found, "auc", "flips", "margin"))
+
+
+def test_the_order_of_the_rows_of_either_file_does_not_matter(
+    pair: tuple[Logits, Logits], table: Table
+) -> None:
+    rng = np.random.default_rng(4)
+    dense, pruned = (select_rows(one, rng.permutation(600)) for one in pair)
+    found = evaluate(dense, [pruned], budget=Budget(90))
+    for one, other in zip(found.records(), table.records(), strict=True):
+        assert one == pytest.approx(other, abs=1e-12, nan_ok=True)
+
+
+def test_runs_are_judged_by_themselves_and_named_apart(pair: tuple[Logits, Logits]) -> None:
+    other = replace(pair[1], path="b/s90.npz", logits=pair[1].logits - 1)
+    both = evaluate(pair[0], [pair[1], other], budget=Budget(90))
+    assert list(dict.fromkeys(both.columns["run"])) == ["s90.npz", "b/s90.npz"]
+    alone = evaluate(pair[0], [replace(other, path="s80.npz")], budget=Budget(90))
+    (row,) = both.where(run="b/s90.npz", measure="auc", outcome="flips", ranking="risk")
+    (same,) = alone.where(run="s80", measure="auc", outcome="flips", ranking="risk")
+    assert {**row, "run": ""} == {**same, "run": ""}
+
+
+def test_clusters_widen_the_intervals(pair: tuple[Logits, Logits]) -> None:
+    """Each sample ten times, as ten pictures of one person: as if there were one."""
+    rows = np.repeat(np.arange(60), 10)
+    people = [replace(select_rows(one, rows), ids=None, clusters=rows.astype(str)) for one in pair]
+    alone = [replace(one, clusters=None) for one in people]
+    wide, narrow = (
+        next(
+            r["high"] - r["low"]
+            for r in evaluate(d, [s]).where(measure="auc", outcome="flips", ranking="margin")
+        )
+        for d, s in (people, alone)
+    )
+    assert wide > 2 * narrow
+
+
+def test_other_samples_are_refused(pair: tuple[Logits, Logits], make_logits: MakeLogits) -> None:
+    with pytest.raises(UserError, match="were they predicted on the same split"):
+        evaluate(pair[0], [make_logits(num=599)])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        ([1, 2, 3, 4, 5], [1, 4, 9, 16, 25], 1.0),
+        ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], -1.0),
+        ([1, 2, 3, 4], [1, 3, 2, 4], 0.8),
+        ([1, 2, 2, 4], [1, 2, 3, 4], 0.9486832980505138),  # ties: the mean rank
+        ([1, 2, np.nan, 3, 4], [1, 3, 9, 2, 4], 0.8),
+    ],
+)
+def test_spearman_by_hand(x: list[float], y: list[float], expected: float) -> None:
+    number, _ = spearman(np.array(x, float), np.array(y, float), 0.95)
+    assert number.value == pytest.approx(expected)
+    assert number.low <= number.value <= number.high
+
+
+def test_spearman_needs_four_that_differ() -> None:
+    x = np.arange(4.0)
+    assert spearman(x[:3], x[:3], 0.95)[0].reason == "fewer than 4 attributes"
+    assert spearman(x, np.ones(4), 0.95)[0].reason == "all attributes alike"
+
+
+def _sides(pair: tuple[Logits, Logits]) -> tuple[Logits, list[Logits]]:
+    return pair[0], [pair[1]]
+
+
+def _changes(dense: Logits, run: Logits, metric: str, group: str) -> Any:
+    rows = audit([run], [dense], Options(num_folds=1, metrics=(metric,))).records()
+    mine = [r for r in rows if r["group"] == group and r["attribute"]]
+    mine = [r for r in mine if not r["contrast"].startswith("max")]
+    key = "value" if metric == "did_tpr" else "change"
+    found = np.array([r[key] for r in mine], float)
+    return found[~np.isnan(found)]
+
+
+def _wide(files: list[Logits]) -> Logits:
+    """The attributes of several files as those of one, for the groups of the first."""
+    names = [f"{name}_{i}" for i, file in enumerate(files) for name in file.targets]
+    counts = [file.train_counts for file in files if file.train_counts is not None]
+    return replace(
+        files[0],
+        logits=np.concatenate([file.logits for file in files], axis=1),
+        labels=np.concatenate([file.labels for file in files], axis=1),
+        targets=tuple(names),
+        train_counts=np.concatenate(counts),
+    )
