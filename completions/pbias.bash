@@ -19,6 +19,9 @@ _pbias() {
         "manifest check --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "backdoor --kind") COMPREPLY=($(compgen -W "grayscale yellow_square" -- "$word")); return ;;
         "train --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
+        "prune --pruning-schedule") COMPREPLY=($(compgen -W "cubic linear constant paper" -- "$word")); return ;;
+        "prune --score") COMPREPLY=($(compgen -W "magnitude magnitude_norm random" -- "$word")); return ;;
+        "prune --scope") COMPREPLY=($(compgen -W "global layer erk" -- "$word")); return ;;
         "prune --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
         "predict --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
         "info -f"|"info --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -44,7 +47,7 @@ _pbias() {
             "manifest check") COMPREPLY=($(compgen -W "--targets --groups --cluster --no-images --image-root --allow-outside --workers -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "backdoor") COMPREPLY=($(compgen -W "--attribute --kind --train-fractions --test-fractions -s --seed --image-root --allow-outside -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "train") COMPREPLY=($(compgen -W "-o --output --arch --targets --groups --cluster --where --image-root --image-size --resize --mean --std --recipe --loss --epochs --batch-size --optimizer --lr --lr-schedule --warmup-epochs --lr-per-epoch --momentum --reset-momentum --weight-decay --augment --init --sparsity --steps --pruning-steps --pruning-epochs --pruning-schedule --initial-sparsity --pack --print-config -s --seed --device --workers --cache --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --data --epochs --steps --pruning-steps --pruning-schedule --score --scope --pattern --only --exclude --min-keep --min-keep-row --bn-batches --lr --lr-schedule --optimizer --weight-decay --batch-size --pack --image-root --cache -s --seed --device --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "predict") COMPREPLY=($(compgen -W "-o --output --split --cluster --image-root --thresholds --batch-size --device --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

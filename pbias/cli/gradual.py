@@ -5,27 +5,27 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from pbias.cli.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
 from pbias.cli.train import folder
 from pbias.data.bad import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
 from pbias.data.training import find_training_pictures, load_training_pictures
-from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, save_checkpoint
-from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
-from pbias.files.streams import STDIO
-from pbias.files.where import keep_where
+from pbias.files.manifest import Labels, Manifest, select, train_counts
+from pbias.models import classifier_weight
 from pbias.pruning.gradual import GradualPruner
+from pbias.pruning.method import Method
 from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
-from pbias.pruning.schedule import INITIAL_SPARSITY, pruning_times, sparsities
+from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import pruning_times
 from pbias.training.loop import Hooks, fit
 from pbias.training.recipe import Recipe
 from pbias.training.setup import choose_device, describe
@@ -44,31 +44,10 @@ class Tuning:
     device: str
     steps: int
     pruning_schedule: str
+    method: Method
     recipe: dict[str, Any]  # changes to the checkpoint's recipe
     bad: BadImages
     allow_outside: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Ramp:
-    """How sparsity rises while a network is trained."""
-
-    shape: str
-    times: list[float]  # in epochs from the start of training
-    initial: float = INITIAL_SPARSITY
-
-    def schedule(self, target: float) -> dict[float, float]:
-        """The sparsity to prune to at each time; UserError for a shape that there is not."""
-        return sparsities(self.shape, min(self.initial, target), target, self.times)
-
-    def record(self, target: float) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {
-            "method": "gradual",
-            "schedule": self.shape,
-            "initial": min(self.initial, target),
-            "at_epochs": self.times,
-        }
 
 
 def prune_gradually(
@@ -81,10 +60,18 @@ def prune_gradually(
 ) -> None:
     """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
     recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
-    ramp = Ramp(tuning.pruning_schedule, pruning_times(recipe.epochs, tuning.steps))
+    times = pruning_times(recipe.epochs, tuning.steps)
+    ramp = Ramp(tuning.pruning_schedule, times, method=tuning.method)
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # refuses what is wrong before any image is read
-    manifest = keep_where(_manifest(parent, path, tuning), parent.data.get("where", []))
+    manifest = manifest_of(
+        parent,
+        path,
+        tuning.data,
+        tuning.image_root,
+        "prune without training with --one-shot",
+        allow_outside=tuning.allow_outside,
+    )
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
@@ -97,7 +84,7 @@ def prune_gradually(
             **parent.data,
             "path": manifest.path,
             "sha256": manifest.sha256,
-            "image_root": _image_root(parent, tuning),
+            "image_root": image_root(parent, tuning.data, tuning.image_root),
             "skipped": len(tuning.bad.skipped),
         },
         train_counts=train_counts(labels, tuning.bad.kept(manifest.ids, manifest.rows("train"))),
@@ -118,9 +105,11 @@ def train_and_prune(
 ) -> None:
     """Train the network of `parent` to each sparsity, always from its weights; write the files."""
     for sparsity, output in jobs:
-        model = _train(parent, pictures, recipe, ramp.schedule(sparsity), device)
-        how = ramp.record(sparsity)
-        child, counts = pruned_checkpoint(parent, model, sparsity, how, device=describe(device))
+        ramp.announce(sparsity)
+        model = _train(parent, pictures, recipe, ramp.schedule(sparsity), ramp.method, device)
+        child, counts = pruned_checkpoint(
+            parent, model, ramp.method, sparsity, ramp.record(sparsity), device=describe(device)
+        )
         save_checkpoint(child, output, packed=packed)
         report(child, counts, output)
 
@@ -130,43 +119,19 @@ def _train(
     pictures: tuple[ImageData, ImageData | None],
     recipe: Recipe,
     schedule: Mapping[float, float],
+    method: Method,
     device: torch.device,
 ) -> nn.Module:
     """A copy of the parent's network, trained and pruned by the schedule."""
     weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
     model = network(dataclasses.replace(parent, state_dict=weights))
     steps_per_epoch = -(-len(pictures[0]) // recipe.batch_size)
-    pruner = GradualPruner(model, schedule, steps_per_epoch)
+    classifier = classifier_weight(parent.model["name"])
+    pruner = GradualPruner(model, schedule, steps_per_epoch, method, classifier)
     hooks = Hooks(pruner.start_epoch, pruner.after_step, pruner.eligible)
     with bar(f"pruning to {max(schedule.values()):g}") as progress:
         fit(model, *pictures, recipe, device=device, hooks=hooks, progress=progress)
     return model
-
-
-def _image_root(parent: Checkpoint, tuning: Tuning) -> str | None:
-    """The folder of the images as it is named, or as it was for the same data."""
-    if tuning.image_root or tuning.data:
-        return tuning.image_root
-    root: str | None = parent.data.get("image_root")
-    return root
-
-
-def _manifest(parent: Checkpoint, path: str, tuning: Tuning) -> Manifest:
-    """What to train on; UserError names both ways out where that is not here."""
-    named = parent.data.get("path")
-    root = _image_root(parent, tuning)
-    if tuning.data:
-        return read_manifest(tuning.data, image_root=root, allow_outside=tuning.allow_outside)
-    if named is None or named == STDIO or not Path(named).exists():
-        where = f"was trained on {named}, which is not here" if named else "names no data"
-        raise UserError(
-            f"{path} {where}; name the data with --data LABELS.csv, or prune without training"
-            " with --one-shot"
-        )
-    manifest = read_manifest(named, image_root=root, allow_outside=tuning.allow_outside)
-    if manifest.sha256 != parent.data.get("sha256"):
-        logger.warning("%s has changed since %s was trained on it", named, path)
-    return manifest
 
 
 def _pictures(

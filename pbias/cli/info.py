@@ -80,17 +80,18 @@ def _network(path: str, arch: str | None) -> tuple[TableOfNumbers, dict[str, Any
     from pbias.pruning.inventory import checkpoint_facts, facts, inventory
     from pbias.pruning.macs import num_uses
     from pbias.pruning.networks import adopt, network
-    from pbias.pruning.one_shot import measure
+    from pbias.pruning.one_shot import measure, pruned_part
 
     content = adopt(path, arch) if arch else load_network_file(path)
     if isinstance(content, Checkpoint):
         model = network(content)
         counts = measure(content, model)
         uses = num_uses(model, Preprocess.from_dict(content.preprocess).crop)
-        return inventory(counts, uses), checkpoint_facts(content, counts), counts
+        table = inventory(counts, uses, content.sparsity)
+        return table, checkpoint_facts(content, counts), pruned_part(content, counts)
     logger.warning("%s does not say what network it is of; --arch NAME counts exactly", path)
     counts = account_bare(content)
-    return inventory(counts, {}), {"kind": "state dict", **facts(counts)}, counts
+    return inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}, counts
 
 
 def _logits(path: str) -> Content:

@@ -7,28 +7,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pbias.cli.jobs import asked_sparsity, parse_jobs
 from pbias.cli.options import (
     AllowOutside,
     BadImage,
     Cache,
     Device,
+    Exclude,
     ImageRoot,
+    MinKeep,
+    MinKeepRow,
     NoClobber,
     OnBadImage,
+    Only,
     Output,
+    Pack,
+    Pattern,
+    PruningSchedule,
+    PruningScheduleName,
     Quiet,
+    Scope,
+    ScopeName,
+    Score,
+    ScoreName,
     Seed,
     Verbose,
     Workers,
+    selectors,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
     from pbias.files.checkpoint import Checkpoint
-
+    from pbias.pruning.method import Method
 
 NUM_STEPS = 20
+BN_BATCHES = 50
 
 
 def prune(
@@ -36,10 +51,12 @@ def prune(
         str, typer.Argument(metavar="CHECKPOINT", help="Trained network; '-' is standard input.")
     ],
     sparsity: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--sparsity",
             metavar="S[,S]",
+            default_factory=lambda: None,
+            show_default=False,
             help="Share of weights that become zero, 0 to 1; several: '{sparsity}' in -o.",
         ),
     ],
@@ -56,7 +73,9 @@ def prune(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="LABELS.csv", help="Train on this [default: the checkpoint's data]."
+            "--data",
+            metavar="LABELS.csv",
+            help="Train on this, or take --bn-batches from it [default: the checkpoint's data].",
         ),
     ] = None,
     epochs: Annotated[
@@ -72,10 +91,23 @@ def prune(
             help="Pruning steps, over the first 6 tenths of the epochs [default: 20].",
         ),
     ] = None,
-    pruning_schedule: Annotated[
-        str,
-        typer.Option("--pruning-schedule", metavar="NAME", help="cubic, linear or constant."),
-    ] = "cubic",
+    pruning_schedule: PruningScheduleName = PruningSchedule.CUBIC,
+    score: ScoreName = Score.MAGNITUDE,
+    scope: ScopeName = Scope.GLOBAL,
+    pattern: Pattern = "unstructured",
+    only: Only = None,
+    exclude: Exclude = None,
+    min_keep: MinKeep = 0,
+    min_keep_row: MinKeepRow = 0,
+    bn_batches: Annotated[
+        int | None,
+        typer.Option(
+            "--bn-batches",
+            min=1,
+            help="With --one-shot: training batches to estimate batch norm from"
+            " [default: 50 with --data].",
+        ),
+    ] = None,
     lr: Annotated[
         float | None, typer.Option("--lr", help="Learning rate [default: as before].")
     ] = None,
@@ -95,9 +127,7 @@ def prune(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", help="Images a batch [default: as before].")
     ] = None,
-    pack: Annotated[
-        bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
-    ] = False,
+    pack: Pack = False,
     image_root: ImageRoot = None,
     cache: Cache = None,
     seed: Seed = 0,
@@ -109,14 +139,20 @@ def prune(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Prune a network by magnitude, globally and to an exact count of zeros.
+    """Prune a network to an exact count of zeros, by default by magnitude over all layers.
 
     By default sparsity rises over some epochs of training on the data that the checkpoint names,
-    and the last epochs recover. --one-shot only sets weights to zero.
+    and the last epochs recover. --one-shot only sets weights to zero; where --data is named it
+    estimates the statistics of batch normalisation anew.
     """
+    from pbias.data.bad import BadImages
     from pbias.files.streams import check_inputs, check_output
+    from pbias.pruning.method import Method
 
-    jobs = parse_jobs(sparsity, output)
+    method = Method(
+        score, scope, pattern, selectors(only), selectors(exclude), min_keep, min_keep_row, seed
+    )
+    jobs = parse_jobs(asked_sparsity(sparsity, method), output)
     recipe = {
         "epochs": epochs,
         "lr": lr,
@@ -125,75 +161,73 @@ def prune(
         "weight_decay": weight_decay,
         "batch_size": batch_size,
     }
-    _check_options(one_shot, arch, {"data": data, "steps": steps, **recipe})
+    if one_shot:
+        num_batches = bn_batches or (BN_BATCHES if data else 0)
+        _check_one_shot(recipe, steps, pruning_schedule, num_batches)
+    else:
+        _check_gradual(arch, bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
         check_output(path, no_clobber=no_clobber)
-    parent, model = _read(checkpoint, arch, [target for target, _ in jobs])
-    if one_shot:
-        _prune_at_once(parent, model, jobs, packed=pack)
+    parent, model = _read(checkpoint, arch, method, [target for target, _ in jobs])
+    bad = BadImages(skip=on_bad_image is BadImage.SKIP)
+    if not one_shot:
+        from pbias.cli.gradual import Tuning, prune_gradually
+
+        tuning = Tuning(
+            data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
+            method, {**recipe, "seed": seed}, bad, allow_outside,
+        )  # fmt: skip
+        prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
         return
-    from pbias.cli.gradual import Tuning, prune_gradually
-    from pbias.data.bad import BadImages
+    from pbias.cli.at_once import OneShot, prune_and_save
 
-    tuning = Tuning(
-        data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
-        {**recipe, "seed": seed}, BadImages(skip=on_bad_image is BadImage.SKIP), allow_outside,
-    )  # fmt: skip
-    prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
+    reestimation = None
+    if num_batches:
+        from pbias.cli.batch_norm import find
+
+        reestimation = find(
+            parent, checkpoint, data, image_root, num_batches, batch_size,
+            seed=seed, workers=workers, device=device, bad=bad, allow_outside=allow_outside,
+        )  # fmt: skip
+    how = OneShot(method, pruning_schedule, steps or 1, reestimation)
+    prune_and_save(parent, model, jobs, how, packed=pack)
 
 
-def parse_jobs(sparsity: str, output: str) -> list[tuple[float, str]]:
-    """Each sparsity with its output, the lowest first."""
+def _check_one_shot(
+    recipe: Mapping[str, object], steps: int | None, schedule: str, num_batches: int
+) -> None:
     from pbias.errors import UserError
 
-    words = [word.strip() for word in sparsity.split(",")]
-    try:
-        jobs = {float(word): output.replace("{sparsity}", word) for word in words}
-    except ValueError as error:
-        raise UserError(f"--sparsity {sparsity} is no number; give one, as in 0.95") from error
-    if len(jobs) != 1 and "{sparsity}" not in output:
-        raise UserError(
-            f"{len(jobs)} sparsities go into one file {output}; write '{{sparsity}}' in its name,"
-            " as in -o 's{sparsity}.pt'"
-        )
-    return sorted(jobs.items())
-
-
-def _check_options(one_shot: bool, arch: str | None, tuning: Mapping[str, object]) -> None:
-    from pbias.errors import UserError
-
-    given = [name.replace("_", "-") for name, value in tuning.items() if value is not None]
-    if one_shot and given:
+    given = [name.replace("_", "-") for name, value in recipe.items() if value is not None]
+    if num_batches and "batch-size" in given:
+        given.remove("batch-size")
+    if given:
         raise UserError(f"--{given[0]} has no effect with --one-shot; leave one of them out")
-    if arch and not one_shot:
+    if schedule != PruningSchedule.CUBIC and steps is None:
+        raise UserError("--pruning-schedule has no effect with --one-shot in one step; add --steps")
+
+
+def _check_gradual(arch: str | None, bn_batches: int | None) -> None:
+    from pbias.errors import UserError
+
+    if arch:
         raise UserError("--arch is for bare state dicts, which are pruned with --one-shot; add it")
+    if bn_batches:
+        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
 
 
-def _read(path: str, arch: str | None, sparsities: list[float]) -> tuple[Checkpoint, nn.Module]:
+def _read(
+    path: str, arch: str | None, method: Method, sparsities: list[float]
+) -> tuple[Checkpoint, nn.Module]:
     """The checkpoint and its network, which can be pruned to each of the sparsities."""
     from pbias.files.checkpoint import load_checkpoint
     from pbias.pruning.networks import adopt, network
-    from pbias.pruning.one_shot import check_range, check_reachable, measure
+    from pbias.pruning.one_shot import check_method, check_range
 
     for sparsity in sparsities:
         check_range(sparsity)
     parent = adopt(path, arch) if arch else load_checkpoint(path)
     model = network(parent)
-    counts = measure(parent, model)
-    for sparsity in sparsities:
-        check_reachable(sparsity, counts, path)
+    check_method(method, parent, model, sparsities, path)
     return parent, model
-
-
-def _prune_at_once(
-    parent: Checkpoint, model: nn.Module, jobs: list[tuple[float, str]], *, packed: bool
-) -> None:
-    """From low to high in place: what goes at a low sparsity goes at a higher one as well."""
-    from pbias.files.checkpoint import save_checkpoint
-    from pbias.pruning.one_shot import prune_at_once, report
-
-    for sparsity, path in jobs:
-        child, counts = prune_at_once(parent, model, sparsity)
-        save_checkpoint(child, path, packed=packed)
-        report(child, counts, path)

@@ -116,7 +116,9 @@ InitialSparsity = Annotated[
 PruningSchedule = Annotated[
     str | None,
     typer.Option(
-        "--pruning-schedule", metavar="NAME", help="cubic, linear or constant [default: cubic]."
+        "--pruning-schedule",
+        metavar="NAME",
+        help="cubic, linear, constant, or paper (one step short) [default: cubic].",
     ),
 ]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pbias.cli.gradual import Ramp
-from pbias.cli.prune import parse_jobs
+from pbias.cli.jobs import parse_jobs
 from pbias.cli.recipes import Settings
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.pruning.networks import network
 from pbias.pruning.one_shot import check_range, check_reachable, measure
+from pbias.pruning.ramp import Ramp
 
 
 def plan_pruning(
@@ -24,7 +24,9 @@ def plan_pruning(
             raise UserError(f"--{given[0]} has no effect without --sparsity; add it")
         return [], None
     jobs = parse_jobs(sparsity, output)
-    ramp = Ramp(asked.shape, asked.times, asked.initial)
+    option, when = asked.when
+    end = when[-1] if option == "pruning-epochs" else None
+    ramp = Ramp(asked.shape, asked.times, asked.initial, end)
     for target, _ in jobs:
         check_range(target)
         ramp.schedule(target)  # refuses what is wrong before any image is read

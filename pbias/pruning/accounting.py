@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,10 @@ class Account:
     def sparsity(self) -> float:
         """The share of zeros; 0 where nothing may be pruned."""
         return self.num_zeros / self.num_weights if self.num_weights else 0.0
+
+    def only(self, names: Container[str]) -> Account:
+        """The same network with the counts of some layers alone."""
+        return replace(self, layers=[layer for layer in self.layers if layer.name in names])
 
     def per_layer(self) -> dict[str, float]:
         """Sparsity by name, in state-dict order."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pbias.pruning.masks import Masks
+from pbias.pruning.method import Method
 from pbias.pruning.prunable import prunable
 
 logger = logging.getLogger(__name__)
@@ -18,10 +19,15 @@ class GradualPruner:
     """Prunes a network while it is trained; its methods are the hooks of `training.fit`."""
 
     def __init__(
-        self, model: nn.Module, schedule: Mapping[float, float], steps_per_epoch: int
+        self,
+        model: nn.Module,
+        schedule: Mapping[float, float],
+        steps_per_epoch: int,
+        method: Method | None = None,
+        classifier: str = "",
     ) -> None:
         """`schedule`: the sparsity to prune to at a time, in epochs from the start of training."""
-        self.masks = Masks(prunable(model))
+        self.masks = Masks(prunable(model), method, classifier)
         self.last_time = max(schedule)
         self.due = sorted(schedule.items())
         self.steps_per_epoch = steps_per_epoch

@@ -10,20 +10,23 @@ from pbias.files.table import Table
 from pbias.pruning.accounting import Account, Layer
 
 COLUMNS = (
-    "layer", "weights", "nonzero", "sparsity", "filters", "empty_filters", "macs", "macs_nonzero",
+    "layer", "weights", "nonzero", "asked", "sparsity", "filters", "empty_filters",
+    "macs", "macs_nonzero",
 )  # fmt: skip
 
 
-def inventory(counts: Account, uses: Mapping[str, int]) -> Table:
+def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any]) -> Table:
     """A row a layer, the first (without a name) over all of them.
 
     `uses` says how often each weight is used on one picture (`macs.num_uses`); without it the
-    multiply-accumulates are absent.
+    multiply-accumulates are absent. `pruned` is a checkpoint's `sparsity`: a layer was asked for
+    a sparsity of its own only where the method does so.
     """
-    rows = [_row(layer, uses.get(layer.name)) for layer in counts.layers]
-    names = [name for name in COLUMNS if name not in ("layer", "sparsity")]
+    asked = pruned.get("per_layer_asked", {})
+    rows = [_row(layer, uses.get(layer.name), asked.get(layer.name)) for layer in counts.layers]
+    names = [name for name in COLUMNS if name not in ("layer", "asked", "sparsity")]
     whole: dict[str, Any] = {name: _total(rows, name) for name in names}
-    whole |= {"layer": "", "sparsity": counts.sparsity}
+    whole |= {"layer": "", "asked": pruned.get("asked"), "sparsity": counts.sparsity}
     return Table({name: [row[name] for row in (whole, *rows)] for name in COLUMNS})
 
 
@@ -51,7 +54,7 @@ def checkpoint_facts(checkpoint: Checkpoint, counts: Account) -> dict[str, Any]:
         "preprocess": checkpoint.preprocess,
         **facts(counts),
         "empty_outputs": [checkpoint.targets[index] for index in counts.empty_outputs],
-        "pruning": {k: v for k, v in checkpoint.sparsity.items() if k != "per_layer"},
+        "pruning": {k: v for k, v in checkpoint.sparsity.items() if not k.startswith("per_layer")},
         "recipe": checkpoint.recipe,
         "data": checkpoint.data,
         "parents": checkpoint.parents,
@@ -59,12 +62,13 @@ def checkpoint_facts(checkpoint: Checkpoint, counts: Account) -> dict[str, Any]:
     }
 
 
-def _row(layer: Layer, uses: int | None) -> dict[str, Any]:
+def _row(layer: Layer, uses: int | None, asked: float | None) -> dict[str, Any]:
     num_left = layer.num_weights - layer.num_zeros
     return {
         "layer": layer.name,
         "weights": layer.num_weights,
         "nonzero": num_left,
+        "asked": asked,
         "sparsity": layer.sparsity,
         "filters": layer.num_filters,
         "empty_filters": layer.num_empty_filters,

@@ -7,15 +7,24 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pbias.pruning.selection import num_zeros, pruned_masks, select
+from pbias.pruning.method import Chooser, Method
 
 
 class Masks:
     """The pruned places of some weights (True = pruned); they only ever grow."""
 
-    def __init__(self, weights: Mapping[str, nn.Parameter]) -> None:
-        """What is zero already counts as pruned."""
+    def __init__(
+        self,
+        weights: Mapping[str, nn.Parameter],
+        method: Method | None = None,
+        classifier: str = "",
+    ) -> None:
+        """What is zero already counts as pruned, and stays so where `method` prunes nothing.
+
+        `classifier` names the weight whose rows the method may have to keep.
+        """
         self.weights = weights
+        self.chooser = Chooser(method or Method(), weights, classifier)
         self.pruned = {name: weight.detach() == 0 for name, weight in weights.items()}
 
     @property
@@ -25,10 +34,10 @@ class Masks:
 
     @torch.no_grad()
     def prune_to(self, sparsity: float) -> None:
-        """Prune the smallest magnitudes until `sparsity` of the weights are zero."""
-        num_weights = sum(weight.numel() for weight in self.weights.values())
-        target = max(num_zeros(sparsity, num_weights), self.num_pruned)
-        for name, mask in pruned_masks(self.weights, select(self.weights, target)):
+        """Prune what the method chooses until `sparsity` of what it may prune are zero."""
+        num_zeros = sum(int((weight == 0).sum()) for weight in self.chooser.weights.values())
+        target = max(self.chooser.num_pruned(sparsity), num_zeros)
+        for name, mask in self.chooser.masks(target):
             # A trained weight may have become 0 too, and tie with what is pruned.
             self.pruned[name] = torch.logical_or(self.pruned[name].to(mask.device), mask)
         self.apply()

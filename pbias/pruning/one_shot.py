@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
@@ -13,10 +14,11 @@ from pbias.files.checkpoint import Checkpoint
 from pbias.files.provenance import environment
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
+from pbias.pruning.method import Chooser, Method
 from pbias.pruning.prunable import prunable
-from pbias.pruning.selection import num_zeros, prune
+from pbias.pruning.selection import num_zeros
+from pbias.pruning.selectors import chosen_names
 
-TIE_RULE = "lower index kept"
 MAX_LISTED = 40
 
 logger = logging.getLogger(__name__)
@@ -40,32 +42,54 @@ def check_reachable(sparsity: float, counts: Account, path: str) -> None:
         )
 
 
+def check_method(
+    method: Method, checkpoint: Checkpoint, model: nn.Module, sparsities: Sequence[float], path: str
+) -> None:
+    """Refuse a method that does not fit the network, and sparsities that it cannot reach."""
+    chooser = _chooser(method, checkpoint, model)
+    counts = measure(checkpoint, model).only(chooser.weights)
+    for sparsity in sparsities:
+        if method.implied_sparsity is None:
+            check_reachable(sparsity, counts, path)
+        chooser.num_pruned(sparsity)
+
+
 def prune_at_once(
-    checkpoint: Checkpoint, model: nn.Module, sparsity: float
-) -> tuple[Checkpoint, Account]:
-    """Prune the network of a checkpoint in place, without training."""
-    weights = prunable(model)
-    total = sum(weight.numel() for weight in weights.values())
-    if sparsity > 0:
-        prune(weights, num_zeros(sparsity, total))
-    return pruned_checkpoint(checkpoint, model, sparsity, {"method": "one-shot"}, device="cpu")
+    checkpoint: Checkpoint, model: nn.Module, method: Method, sparsities: Iterable[float]
+) -> None:
+    """Prune the network of a checkpoint in place to one sparsity after another, without training.
+
+    At 0 it stays as it is.
+    """
+    chooser = _chooser(method, checkpoint, model)
+    for sparsity in sparsities:
+        if sparsity > 0:
+            num_zeros = sum(int((weight == 0).sum()) for weight in chooser.weights.values())
+            chooser.prune(max(chooser.num_pruned(sparsity), num_zeros))
 
 
 def pruned_checkpoint(
-    parent: Checkpoint, model: nn.Module, asked: float, how: dict[str, Any], *, device: str
+    parent: Checkpoint,
+    model: nn.Module,
+    method: Method,
+    asked: float,
+    how: dict[str, Any],
+    *,
+    device: str,
 ) -> tuple[Checkpoint, Account]:
     """The checkpoint of a pruned network, and its counts; `how` is written beside them."""
+    chooser = _chooser(method, parent, model)
     counts = measure(parent, model)
+    chosen = counts.only(chooser.weights)
     sparsity = {
         "asked": asked,
-        "reached": counts.sparsity,
-        "num_weights": counts.num_weights,
-        "num_zeros": counts.num_zeros,
-        "score": "magnitude",
-        "scope": "global",
-        "tie_rule": TIE_RULE,
+        "reached": chosen.sparsity,
+        "num_weights": chosen.num_weights,
+        "num_zeros": chosen.num_zeros,
+        **method.record(),
         **how,
         "per_layer": counts.per_layer(),
+        "per_layer_asked": chooser.asked_by_layer(asked),
     }
     child = dataclasses.replace(
         parent,
@@ -78,18 +102,30 @@ def pruned_checkpoint(
     return child, counts
 
 
+def _chooser(method: Method, checkpoint: Checkpoint, model: nn.Module) -> Chooser:
+    return Chooser(method, prunable(model), classifier_weight(checkpoint.model["name"]))
+
+
 def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:
     """The counts of a checkpoint's network."""
     return account(model, classifier_weight(checkpoint.model["name"]))
 
 
+def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:
+    """The counts of the layers that pruning was about; of all layers of a dense network."""
+    names = [layer.name for layer in counts.layers]
+    only, exclude = (checkpoint.sparsity.get(key, []) for key in ("only", "exclude"))
+    return counts.only(chosen_names(names, only, exclude))
+
+
 def report(checkpoint: Checkpoint, counts: Account, path: str) -> None:
     """Say what was asked and reached, warn of what is empty; layer by layer in detail."""
+    pruned = checkpoint.sparsity
     logger.info(
         "%s: asked for sparsity %g, reached %.6g: %s of %s weights are zero (%.1f %% of all %s"
         " parameters)",
-        *(path, checkpoint.sparsity["asked"], counts.sparsity),
-        *(f"{counts.num_zeros:,}", f"{counts.num_weights:,}"),
+        *(path, pruned["asked"], pruned["reached"]),
+        *(f"{pruned['num_zeros']:,}", f"{pruned['num_weights']:,}"),
         *(100 * counts.num_zeros / counts.num_parameters, f"{counts.num_parameters:,}"),
     )
     for layer in counts.layers:

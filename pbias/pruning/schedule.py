@@ -12,11 +12,11 @@ PRUNING_SHARE = 0.6
 MAX_STEPS = 10_000
 # Of a network that starts from random weights: paper.md, GMP-RI (epochs 10 to 80 of 100).
 SCRATCH_SHARES = (0.1, 0.8)
-POWERS = {"cubic": 3, "linear": 1, "constant": 0}
+POWERS = {"cubic": 3, "linear": 1, "constant": 1, "paper": 3}
 
 
 def sparsities(
-    shape: str, initial: float, target: float, times: Sequence[float]
+    shape: str, initial: float, target: float, times: Sequence[float], end: float | None = None
 ) -> dict[float, float]:
     """The sparsity to prune to at each of `times`, which rise; the last is exactly `target`.
 
@@ -24,19 +24,29 @@ def sparsities(
     `linear`; `constant` prunes to the target at once. A single step prunes to the target.
     Source: paper.md, "Set-up" (cubic: Zhu and Gupta, 2017), but for its last step.
 
+    `paper` is cubic towards `end` (by default one step after the last of `times`), as in the
+    authors' code: it stops one step early and below the target. Source: paper.md, "Defects".
+
     >>> sparsities("cubic", 0.0, 0.5, range(0, 9, 4))
     {0: 0.0, 4: 0.4375, 8: 0.5}
+    >>> sparsities("paper", 0.0, 0.5, range(0, 8, 4))
+    {0: 0.0, 4: 0.4375}
     """
     if shape not in POWERS:
         raise UserError(f"unknown pruning schedule {shape!r}; choose one of {', '.join(POWERS)}")
     assert 0 <= initial <= target < 1
     assert len(times) > 0
-    last = len(times) - 1
-    schedule = {}
-    for step, time in enumerate(times):
-        left = (1 - step / last) ** POWERS[shape] if step < last and POWERS[shape] else 0.0
-        schedule[time] = target - (target - initial) * left
-    return schedule
+    last, start = len(times) - 1, times[0]
+    left = [
+        1 - step / last if step < last and shape != "constant" else 0.0 for step in range(last + 1)
+    ]
+    if shape == "paper":
+        end = times[last] + (times[last] - start) / max(last, 1) if end is None else end
+        left = [1 - (time - start) / max(end - start, 1e-9) for time in times]
+    return {
+        time: target - (target - initial) * share ** POWERS[shape]
+        for time, share in zip(times, left, strict=True)
+    }
 
 
 def pruning_times(

@@ -1,10 +1,10 @@
-"""Which weights go: exact magnitude selection over many tensors, in constant memory.
+"""Which weights go: exact selection by score over many tensors, in constant memory.
 
-Magnitudes of float32 sort like their bit patterns without the sign, so one histogram of the upper
-half of the pattern finds the bucket that holds the k-th smallest magnitude, a second one of the
-lower half inside that bucket finds the magnitude itself, and ties at it go by order. Nothing is
-concatenated or sorted: the memory needed beside the weights is a few blocks, whatever the size.
-Everything here takes weights by name in state-dict order; order within a tensor is C order.
+Keys of weights (`scores`) have 31 bits, so one histogram of their upper half finds the bucket that
+holds the k-th smallest key, a second one of the lower half inside that bucket finds the key itself,
+and ties at it go by order. Nothing is concatenated or sorted: the memory needed beside the weights
+is a few blocks, whatever the size. Everything here takes weights by name in state-dict order; order
+within a tensor is C order.
 """
 
 from __future__ import annotations
@@ -17,26 +17,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbias.errors import UserError
+from pbias.pruning import scores
+from pbias.pruning.scores import INFINITY, MAGNITUDE, Patterns, Score, magnitude, patterns
 
-BLOCK = 1 << 16  # weights at a time: the temporaries stay in the cache of one core
-MAGNITUDE = np.uint32(0x7FFF_FFFF)
 UPPER = np.uint32(0x7FFF_0000)
-INFINITY = 0x7F80_0000
 HALF = 16
 NUM_BUCKETS = 1 << HALF
 
 Weights = Mapping[str, Tensor]
-Patterns = NDArray[np.uint32]
 Histogram = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the order of magnitudes is cut.
+    """Where the order of keys is cut.
 
-    Pruned are the weights whose magnitude has a bit pattern below `bits`, and those at `bits` after
-    the first `num_ties_kept` of them.
+    Pruned are the weights whose key is below `bits`, and those at `bits` after the first
+    `num_ties_kept` of them.
     """
 
     bits: int
@@ -44,7 +41,7 @@ class Cut:
 
     @property
     def threshold(self) -> float:
-        """The magnitude at the cut."""
+        """The score at the cut, where keys are bit patterns of float32."""
         return float(np.uint32(self.bits).view(np.float32))
 
 
@@ -57,43 +54,46 @@ def num_zeros(sparsity: float, num_weights: int) -> int:
     return round(sparsity * num_weights)
 
 
-def select(weights: Weights, num_pruned: int) -> Cut:
-    """The cut that prunes exactly the `num_pruned` smallest magnitudes; ties: lower index kept.
+def select(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
+    """The cut that prunes exactly the `num_pruned` lowest scores; ties: lower index kept.
 
     Raises UserError for NaN weights. Source: architecture.md, "The central algorithms".
     """
     assert 0 <= num_pruned <= sum(weight.numel() for weight in weights.values())
-    upper = _upper_histogram(weights)
+    upper = _upper_histogram(weights, score)
     if upper[INFINITY >> HALF :].any():
-        _refuse_nan(weights)
+        for name, weight in weights.items():
+            scores.refuse_nan(name, patterns(weight))
     bucket, num_below = _bucket_of(num_pruned, upper)
-    lower = _lower_histogram(weights, bucket)
+    lower = _lower_histogram(weights, bucket, score)
     rest, num_below_inside = _bucket_of(num_pruned - num_below, lower)
     num_ties_pruned = num_pruned - num_below - num_below_inside
     return Cut((bucket << HALF) | rest, int(lower[rest]) - num_ties_pruned)
 
 
-def pruned_masks(weights: Weights, cut: Cut) -> Iterator[tuple[str, Tensor]]:
+def pruned_masks(
+    weights: Weights, cut: Cut, score: Score = magnitude
+) -> Iterator[tuple[str, Tensor]]:
     """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
     cutter = _Cutter(cut)
     for name, weight in weights.items():
         mask = np.empty(weight.numel(), np.bool_)
-        for place, part in cutter.blocks(_patterns(weight)):
+        for place, part in cutter.blocks(score(name, weight)):
             mask[place] = part
         yield name, torch.from_numpy(mask).reshape(weight.shape).to(weight.device)
 
 
 @torch.no_grad()
-def prune(weights: Weights, num_pruned: int) -> Cut:
-    """Set the `num_pruned` smallest magnitudes to exact +0.0, in place."""
-    cut = select(weights, num_pruned)
+def prune(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
+    """Set the `num_pruned` lowest scores to exact +0.0, in place."""
+    cut = select(weights, num_pruned, score)
     cutter = _Cutter(cut)
-    for weight in weights.values():
-        patterns = _patterns(weight)
-        for place, part in cutter.blocks(patterns):
-            np.copyto(patterns[place], 0, where=part)  # no bit set is +0.0
-        if patterns.ctypes.data != weight.data_ptr():
-            weight.copy_(torch.from_numpy(patterns.view(np.float32)).view(weight.shape))
+    for name, weight in weights.items():
+        flat = patterns(weight)
+        for place, part in cutter.blocks(score(name, weight)):
+            np.copyto(flat[place], 0, where=part)  # no bit set is +0.0
+        if flat.ctypes.data != weight.data_ptr():
+            weight.copy_(torch.from_numpy(flat.view(np.float32)).view(weight.shape))
     return cut
 
 
@@ -102,38 +102,38 @@ class _Cutter:
 
     def __init__(self, cut: Cut) -> None:
         self.bits, self.num_ties_left = np.uint32(cut.bits), cut.num_ties_kept
-        self.magnitudes, self.mask = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.bool_)
+        self.keys, self.mask = np.empty(scores.BLOCK, np.uint32), np.empty(scores.BLOCK, np.bool_)
 
-    def blocks(self, patterns: Patterns) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    def blocks(self, keys: Iterator[Patterns]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
         """Where each block is, and what goes of it; the mask is reused for the next block."""
-        for start in range(0, patterns.size, BLOCK):
-            place = slice(start, min(start + BLOCK, patterns.size))
-            size = place.stop - start
-            block = np.bitwise_and(patterns[place], MAGNITUDE, out=self.magnitudes[:size])
-            part = np.less_equal(block, self.bits, out=self.mask[:size])
+        start = 0
+        for given in keys:
+            block = np.bitwise_and(given, MAGNITUDE, out=self.keys[: given.size])
+            part = np.less_equal(block, self.bits, out=self.mask[: given.size])
             if self.num_ties_left:
                 kept = np.flatnonzero(block == self.bits)[: self.num_ties_left]
                 part[kept] = False
                 self.num_ties_left -= kept.size
-            yield place, part
+            yield slice(start, start + given.size), part
+            start += given.size
 
 
-def _upper_histogram(weights: Weights) -> Histogram:
-    """How many weights have each upper half of the bit pattern, the sign left out."""
+def _upper_histogram(weights: Weights, score: Score) -> Histogram:
+    """How many weights have each upper half of the key, the sign left out."""
     # Scratch space instead of temporaries: the allocator would hand those back to the system and
     # fetch them again block by block, which took longer than the counting.
-    counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(BLOCK, np.intp)
-    for block in _blocks(weights):
+    counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(scores.BLOCK, np.intp)
+    for block in _blocks(weights, score):
         keys = np.right_shift(block, HALF, out=index[: block.size], casting="unsafe")
         np.add.at(counts, keys, 1)
     return counts[: NUM_BUCKETS // 2] + counts[NUM_BUCKETS // 2 :]
 
 
-def _lower_histogram(weights: Weights, bucket: int) -> Histogram:
+def _lower_histogram(weights: Weights, bucket: int, score: Score) -> Histogram:
     """How many weights have each lower half, among those whose upper half is `bucket`."""
-    counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(BLOCK, np.uint32)
-    inside = np.empty(BLOCK, np.bool_)
-    for block in _blocks(weights):
+    counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(scores.BLOCK, np.uint32)
+    inside = np.empty(scores.BLOCK, np.bool_)
+    for block in _blocks(weights, score):
         upper = np.bitwise_and(block, UPPER, out=halves[: block.size])
         found = np.equal(upper, np.uint32(bucket << HALF), out=inside[: block.size])
         np.add.at(counts, (block[found] & (NUM_BUCKETS - 1)).astype(np.intp), 1)
@@ -147,26 +147,6 @@ def _bucket_of(rank: int, histogram: Histogram) -> tuple[int, int]:
     return bucket, int(cumulative[bucket] - histogram[bucket])
 
 
-def _blocks(weights: Weights) -> Iterator[Patterns]:
-    for weight in weights.values():
-        flat = _patterns(weight)
-        for start in range(0, flat.size, BLOCK):
-            yield flat[start : start + BLOCK]
-
-
-def _patterns(weight: Tensor) -> Patterns:
-    """The bit patterns in C order: torch's own memory where that is row-major and on the CPU."""
-    if weight.dtype != torch.float32:
-        raise UserError(f"weights of {weight.dtype} cannot be pruned; convert them to float32")
-    array: NDArray[np.float32] = weight.detach().cpu().contiguous().view(-1).numpy()
-    return array.view(np.uint32)
-
-
-def _refuse_nan(weights: Weights) -> None:
+def _blocks(weights: Weights, score: Score) -> Iterator[Patterns]:
     for name, weight in weights.items():
-        num_nan = int(np.count_nonzero((_patterns(weight) & MAGNITUDE) > INFINITY))
-        if num_nan:
-            raise UserError(
-                f"{name} holds {num_nan} NaN among {weight.numel()} weights, which have no"
-                " magnitude; train again with a lower learning rate"
-            )
+        yield from score(name, weight)

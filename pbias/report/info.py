@@ -30,7 +30,8 @@ def _fact(name: str, value: Any) -> str:
     if name.startswith("bytes_"):
         return f"{value / MIB:.1f} MiB"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_fact(key, inner)}" for key, inner in value.items())
+        given = {key: inner for key, inner in value.items() if inner not in ("", [], {}, None)}
+        return ", ".join(f"{key}: {_fact(key, inner)}" for key, inner in given.items())
     if isinstance(value, list):
         more = f", and {len(value) - MAX_LISTED} more" if len(value) > MAX_LISTED else ""
         return ", ".join(map(str, value[:MAX_LISTED])) + more

@@ -79,6 +79,25 @@ def test_packed_and_plain_files_hold_the_same() -> None:
     assert packed["rows"] == plain["rows"]
 
 
+def test_asked_and_reached_by_layer() -> None:
+    prune("s80.pt", "0.9", "erk.pt", one_shot=True, scope="erk", exclude=["conv1"])
+    total, stem, *layers = _info("erk.pt")["rows"]
+    assert (total["asked"], stem["asked"]) == (0.9, None)
+    for layer in layers:
+        assert (
+            layer["asked"] == load_checkpoint("erk.pt").sparsity["per_layer_asked"][layer["layer"]]
+        )
+    # What is zero already stays so, also where less is asked for.
+    assert any(layer["sparsity"] > layer["asked"] + 0.01 for layer in layers)
+    assert [row["asked"] for row in _info("s80.pt")["rows"][1:]] == [None] * 10
+
+
+def test_the_expected_sparsity_is_of_what_may_be_pruned(caplog: pytest.LogCaptureFixture) -> None:
+    prune("bare.pt", "0.9", "only.pt", one_shot=True, only=["re:layer2"], arch="resnet_small")
+    info("only.pt", expect_sparsity=0.9, output="info.csv")
+    assert caplog.messages[-1].startswith("pass: only.pt: ")
+
+
 def test_labels_of_constant_output_are_listed() -> None:
     checkpoint = load_checkpoint("s80.pt")
     checkpoint.state_dict["fc.weight"][1] = 0.0

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,6 +172,78 @@ def test_a_bare_state_dict_becomes_a_checkpoint(half: bool) -> None:
     assert int((weights == 0).sum()) == round(0.8 * len(weights))
 
 
+def _sparsity(path: str) -> dict[str, Any]:
+    return load_checkpoint(path).sparsity
+
+
+@pytest.mark.usefixtures("dense")
+def test_the_method_is_written_down() -> None:
+    prune(
+        "dense.pt", "0.8", "s80.pt", one_shot=True, score="random", scope="erk", seed=4,
+        only=["re:layer", "conv1,fc"], exclude=["layer1.0.conv1"], min_keep=3, min_keep_row=2,
+    )  # fmt: skip
+    assert _sparsity("s80.pt").items() >= {
+        "score": "random", "score_seed": 4, "scope": "erk", "pattern": "unstructured",
+        "only": ["re:layer", "conv1", "fc"], "exclude": ["layer1.0.conv1"],
+        "min_keep": 3, "min_keep_row": 2, "tie_rule": "lower index kept",
+    }.items()  # fmt: skip
+
+
+@pytest.mark.usefixtures("dense")
+def test_excluded_layers_stay_and_sparsity_is_of_the_others() -> None:
+    prune("dense.pt", "0.9", "s90.pt", one_shot=True, exclude=["fc", "conv1"])
+    before, after = load_checkpoint("dense.pt").state_dict, load_checkpoint("s90.pt").state_dict
+    for name in ("fc.weight", "conv1.weight"):
+        assert torch.equal(before[name], after[name])
+    num_weights = len(_weights("dense.pt")) - before["fc.weight"].numel() - 108
+    assert _sparsity("s90.pt")["num_weights"] == num_weights
+    assert _sparsity("s90.pt")["num_zeros"] == round(0.9 * num_weights)
+    assert int((_weights("s90.pt") == 0).sum()) == round(0.9 * num_weights)
+
+
+@pytest.mark.usefixtures("dense")
+def test_2_of_4_needs_no_sparsity_and_holds_along_the_input_channels() -> None:
+    prune("dense.pt", None, "half.pt", one_shot=True, pattern="2:4")
+    state_dict = load_checkpoint("half.pt").state_dict
+    assert _sparsity("half.pt")["asked"] == 0.5
+    for name in ("layer2.0.conv1.weight", "layer3.0.conv2.weight", "fc.weight"):
+        weight = state_dict[name].flatten(2) if state_dict[name].ndim > 2 else state_dict[name]
+        groups = weight.reshape(len(weight), -1, 4, *weight.shape[2:])
+        assert ((groups != 0).sum(dim=2) == 2).all()
+    # Three input channels, a shorter group: two of them stay.
+    assert ((state_dict["conv1.weight"] != 0).sum(dim=1) == 2).all()
+
+
+@pytest.mark.usefixtures("dense")
+def test_every_output_keeps_what_it_is_asked_to(caplog: pytest.LogCaptureFixture) -> None:
+    _scale("fc.weight", 1, 1e-6)
+    prune("dense.pt", "0.95", "s95.pt", one_shot=True, min_keep_row=2, min_keep=1)
+    assert int((load_checkpoint("s95.pt").state_dict["fc.weight"][1] != 0).sum()) == 2
+    assert not caplog.messages
+
+
+@pytest.mark.usefixtures("dense")
+def test_steps_without_training_weigh_norms_anew() -> None:
+    options = {"one_shot": True, "score": "magnitude_norm"}
+    prune("dense.pt", "0.9", "once.pt", **options)
+    prune("dense.pt", "0.9", "steps.pt", steps=5, **options)
+    assert not torch.equal(_weights("once.pt"), _weights("steps.pt"))
+    assert _sparsity("once.pt")["num_zeros"] == _sparsity("steps.pt")["num_zeros"]
+    prune("dense.pt", "0.9", "plain.pt", one_shot=True, steps=5)
+    prune("dense.pt", "0.9", "one.pt", one_shot=True)
+    assert torch.equal(_weights("plain.pt"), _weights("one.pt"))
+
+
+@pytest.mark.usefixtures("dense")
+def test_the_authors_schedule_says_that_it_stops_early(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    prune("dense.pt", "0.9", "s90.pt", one_shot=True, steps=5, pruning_schedule="paper")
+    end = 0.9 - 0.85 / 125
+    assert f"it ends at sparsity {end:.6g} where 0.9 is asked for" in caplog.messages[0]
+    assert _sparsity("s90.pt")["asked"] == 0.9
+    assert _sparsity("s90.pt")["num_zeros"] == round(end * len(_weights("dense.pt")))
+
+
 @pytest.mark.usefixtures("dense")
 def test_sparsity_0_keeps_the_weights() -> None:
     prune("dense.pt", "0.5", "s50.pt", one_shot=True)
@@ -190,14 +263,25 @@ def test_sparsity_0_keeps_the_weights() -> None:
         ("", {}, "--sparsity  is no number"),
         ("0.8,0.9", {}, "2 sparsities go into one file s.pt; write '{sparsity}'"),
         ("0.9", {"batch_size": 3}, "--batch-size has no effect with --one-shot"),
-        ("0.9", {"data": "x.csv"}, "--data has no effect with --one-shot"),
+        ("0.9", {"data": "x.csv", "lr": 0.1}, "--lr has no effect with --one-shot"),
+        ("0.9", {"data": "x.csv"}, "x.csv does not exist"),
+        ("0.9", {"bn_batches": 3}, "not here; name the data with --data .* leave --bn-batches out"),
+        ("0.9", {"bn_batches": 3, "one_shot": False}, "--bn-batches is for --one-shot"),
+        ("0.9", {"pruning_schedule": "linear"}, "--pruning-schedule has no effect .*; add --steps"),
+        (None, {}, "--sparsity is missing; give the share of zeros, as in 0.95"),
+        ("0.9", {"pattern": "2:4"}, "--pattern 2:4 means sparsity 0.5, not 0.9; leave --sparsity"),
+        ("0.9", {"pattern": "4:2"}, "pattern '4:2' is neither unstructured nor N:M"),
+        ("0.9", {"exclude": ["head"]}, "no layer that may be pruned is called 'head'; there are"),
+        ("0.9", {"min_keep": 9999}, "sparsity 0.9 needs .* zeros, but --min-keep leaves at most 0"),
         ("0.9", {"arch": "resnet18"}, "the weights lack .* so they are not of resnet18"),
         ("0.9", {"one_shot": False, "arch": "resnet18"}, "are pruned with --one-shot; add it"),
         ("0.9", {"one_shot": False}, "faces/labels.csv, which is not here; .*--data.*--one-shot"),
         ("0.9", {"one_shot": False, "pruning_schedule": "x"}, "unknown pruning schedule 'x'"),
     ],
 )
-def test_wrong_options_are_refused(sparsity: str, options: dict[str, bool], message: str) -> None:
+def test_wrong_options_are_refused(
+    sparsity: str | None, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(UserError, match=message):
         prune("dense.pt", sparsity, "s.pt", **{"one_shot": True, **options})
     assert not Path("s.pt").exists()

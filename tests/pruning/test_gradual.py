@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pbias.models import build
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.masks import Masks
+from pbias.pruning.method import Method
 from pbias.pruning.prunable import prunable
 from pbias.pruning.schedule import sparsities
 from pbias.pruning.selection import num_zeros
@@ -88,6 +89,48 @@ def test_nothing_regrows() -> None:
         after = _zeros(model)
         assert all((after[name] | ~zeros).all() for name, zeros in before.items())
         before = after
+
+
+METHODS = {
+    "norm": Method(score="magnitude_norm"),
+    "random": Method(score="random", seed=3),
+    "erk": Method(scope="erk", min_keep=2),
+    "layer": Method(scope="layer", exclude=("conv1",)),
+    "2:4": Method(pattern="2:4"),
+    "rows": Method(min_keep_row=2, only=("re:layer3", "fc")),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_nested_zero_and_exact(name: str) -> None:
+    model, optimizer_of = _model(), OPTIMIZERS["adam"]
+    target = METHODS[name].implied_sparsity or 0.9
+    schedule = sparsities("cubic", 0.05, target, range(4))
+    pruner = GradualPruner(model, schedule, 1, METHODS[name], "fc.weight")
+    chooser, optimizer, before = pruner.masks.chooser, optimizer_of(model), _zeros(model)
+    for epoch, sparsity in schedule.items():
+        pruner.start_epoch(int(epoch))
+        _step(model, optimizer)
+        pruner.after_step(optimizer)
+        after = _zeros(model)
+        num_zeros = sum(int(after[name].sum()) for name in chooser.weights)
+        assert num_zeros == chooser.num_pruned(sparsity)
+        assert all((after[name] | ~zeros).all() for name, zeros in before.items())
+        assert not any(after[name].any() for name in after if name not in chooser.weights)
+        moments = optimizer.state[model.get_parameter("fc.weight")]["exp_avg"]
+        assert not moments[after["fc.weight"]].any()
+        before = after
+
+
+def test_old_zeros_outside_of_the_method_stay() -> None:
+    model = _model()
+    Masks(prunable(model)).prune_to(0.5)
+    old, optimizer = _zeros(model)["conv1.weight"], OPTIMIZERS["sgd"](model)
+    pruner = GradualPruner(model, {0: 0.9}, 1, Method(exclude=("conv1",)))
+    pruner.start_epoch(0)
+    _step(model, optimizer)
+    pruner.after_step(optimizer)
+    assert old.any() and torch.equal(_zeros(model)["conv1.weight"], old)
 
 
 def test_old_zeros_stay_and_count() -> None:

@@ -53,7 +53,9 @@ def test_a_single_step_prunes_to_the_target() -> None:
 
 
 def test_an_unknown_shape_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match="'quadratic'; choose one of cubic, linear, constant"):
+    with pytest.raises(
+        UserError, match="'quadratic'; choose one of cubic, linear, constant, paper"
+    ):
         sparsities("quadratic", 0.0, 0.5, range(3))
 
 
@@ -64,3 +66,17 @@ def test_pruning_is_even_and_leaves_time_to_recover(num_epochs: int, num_steps: 
     assert times[0] == 0
     assert times[-1] < 0.6 * num_epochs
     assert np.diff(times) == pytest.approx(0.6 * num_epochs / num_steps)
+
+
+def test_the_authors_schedule_stops_one_step_early() -> None:
+    # Their single-attribute runs: steps 2 to 15 towards an end of 16.
+    schedule = sparsities("paper", 0.05, 0.995, range(2, 16), end=16)
+    last = 0.995 - 0.945 * (1 / 14) ** 3
+    assert schedule[15] == pytest.approx(last)
+    # paper.md, "Defects": up to 6.9 % more weights than stated.
+    assert (1 - schedule[15]) / (1 - 0.995) == pytest.approx(1.069, abs=0.001)
+    assert sparsities("paper", 0.05, 0.995, range(2, 16)) == schedule
+
+
+def test_the_authors_schedule_reaches_nothing_in_one_step() -> None:
+    assert sparsities("paper", 0.05, 0.9, [3.0]) == {3.0: pytest.approx(0.05)}

@@ -1,0 +1,170 @@
+"""How a network is pruned: the method by name, and what it chooses among given weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pbias.errors import UserError
+from pbias.pruning import budgets, selection
+from pbias.pruning.keeping import KEPT, UNSTRUCTURED, Keeping, parse_pattern
+from pbias.pruning.scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
+from pbias.pruning.selection import Weights, num_zeros
+from pbias.pruning.selectors import chosen_names
+
+SCORES: dict[str, Callable[[int], Score]] = {
+    "magnitude": lambda seed: magnitude,
+    "magnitude_norm": lambda seed: magnitude_norm,
+    "random": random,
+}
+# How many weights a layer keeps is in proportion to this; None: the score decides over all layers.
+SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
+    "global": None,
+    "layer": lambda shape: shape.numel(),
+    "erk": sum,  # Evci et al., ICML 2020, section 3: a density of sum(shape) / prod(shape)
+}
+TIE_RULE = "lower index kept"
+
+
+@dataclass(frozen=True)
+class Method:
+    """Which weights may be pruned, in which order they go, and what must stay."""
+
+    score: str = "magnitude"
+    scope: str = "global"
+    pattern: str = UNSTRUCTURED
+    only: tuple[str, ...] = ()  # selectors, as in `chosen_names`
+    exclude: tuple[str, ...] = ()
+    min_keep: int = 0  # weights of every layer
+    min_keep_row: int = 0  # weights of every row of the classifier
+    seed: int = 0  # of random scores
+
+    def __post_init__(self) -> None:
+        """Refuse names that there are not."""
+        _check("score", self.score, SCORES)
+        _check("scope", self.scope, SCOPES)
+        parse_pattern(self.pattern)
+
+    @property
+    def implied_sparsity(self) -> float | None:
+        """The sparsity that an N:M pattern asks for; None where any can be asked for."""
+        pattern = parse_pattern(self.pattern)
+        return pattern.sparsity if pattern else None
+
+    def record(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        seed = {"score_seed": self.seed} if self.score == "random" else {}
+        return {
+            "score": self.score,
+            **seed,
+            "scope": self.scope,
+            "pattern": self.pattern,
+            "only": list(self.only),
+            "exclude": list(self.exclude),
+            "min_keep": self.min_keep,
+            "min_keep_row": self.min_keep_row,
+            "tie_rule": TIE_RULE,
+        }
+
+
+class Chooser:
+    """A method at work on the weights of a network, which may change meanwhile.
+
+    `weights` are those among them that may be pruned.
+    """
+
+    def __init__(self, method: Method, weights: Weights, classifier: str) -> None:
+        """`classifier` names the weight whose rows `min_keep_row` is about."""
+        self.method = method
+        names = chosen_names(list(weights), method.only, method.exclude)
+        self.weights = {name: weights[name] for name in names if weights[name].numel()}
+        self.num_weights = sum(weight.numel() for weight in self.weights.values())
+        self.score = SCORES[method.score](method.seed)
+        pattern = parse_pattern(method.pattern)
+        if pattern or method.min_keep or method.min_keep_row:
+            self.score = Keeping(
+                self.score, pattern, method.min_keep, method.min_keep_row, classifier
+            )
+
+    def num_pruned(self, sparsity: float) -> int:
+        """How many of the weights are zero at `sparsity`.
+
+        At the sparsity that a pattern implies that is what the pattern leaves over, and below it
+        no more. Raises UserError where more would have to stay.
+        """
+        wanted = num_zeros(sparsity, self.num_weights)
+        if not isinstance(self.score, Keeping):
+            return wanted
+        most = self.num_weights - int(self._tally()[1].sum())
+        implied = self.method.implied_sparsity
+        if implied is not None:
+            return most if sparsity >= implied else min(wanted, most)
+        if wanted > most:
+            raise UserError(
+                f"sparsity {sparsity:g} needs {wanted:,} zeros, but --min-keep leaves at most"
+                f" {most:,} of {self.num_weights:,} weights to prune; ask for at most"
+                f" {np.floor(1e6 * most / self.num_weights) / 1e6:g}"
+            )
+        return wanted
+
+    def masks(self, num_pruned: int) -> Iterator[tuple[str, Tensor]]:
+        """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
+        for weights, num in self._pools(num_pruned):
+            cut = selection.select(weights, num, self.score)
+            yield from selection.pruned_masks(weights, cut, self.score)
+
+    def prune(self, num_pruned: int) -> None:
+        """Set what goes to exact +0.0, in place."""
+        for weights, num in self._pools(num_pruned):
+            selection.prune(weights, num, self.score)
+
+    def asked_by_layer(self, sparsity: float) -> dict[str, float]:
+        """The sparsity that the method asks of each layer, if no weight was zero and none kept.
+
+        Empty where layers are not asked one by one.
+        """
+        if self.method.implied_sparsity is not None:
+            return dict.fromkeys(self.weights, self.method.implied_sparsity)
+        if SCOPES[self.method.scope] is None:
+            return {}
+        sizes = np.array([weight.numel() for weight in self.weights.values()])
+        num_left = self.num_weights - num_zeros(sparsity, self.num_weights)
+        left = budgets.in_proportion(self._shares(), np.zeros_like(sizes), sizes, num_left)
+        return dict(zip(self.weights, (1 - left / sizes).tolist(), strict=True))
+
+    def _pools(self, num_pruned: int) -> list[tuple[Weights, int]]:
+        """Weights that are compared with each other, and how many of them go."""
+        if SCOPES[self.method.scope] is None:
+            return [(self.weights, num_pruned)]
+        zeros, kept = self._tally()
+        sizes = np.array([weight.numel() for weight in self.weights.values()])
+        num_left = self.num_weights - num_pruned
+        ideal = budgets.in_proportion(self._shares(), kept, sizes - zeros, num_left)
+        num_pruned_l = (sizes - budgets.whole(ideal, sizes - zeros)).tolist()
+        pairs = zip(self.weights.items(), num_pruned_l, strict=True)
+        return [({name: weight}, num) for (name, weight), num in pairs]
+
+    def _shares(self) -> budgets.Shares:
+        share = SCOPES[self.method.scope]
+        assert share is not None
+        return np.array([max(share(weight.shape), 1) for weight in self.weights.values()], float)
+
+    def _tally(self) -> tuple[budgets.Counts, budgets.Counts]:
+        """How many weights of each tensor are zero, and how many must stay."""
+        counts = np.zeros((2, len(self.weights)), np.int64)
+        for index, (name, weight) in enumerate(self.weights.items()):
+            for block in self.score(name, weight):
+                keys = block & MAGNITUDE
+                counts[0, index] += np.count_nonzero(keys == 0)
+                counts[1, index] += np.count_nonzero(keys == KEPT)
+        return counts[0], counts[1]
+
+
+def _check(what: str, name: str, known: Mapping[str, object]) -> None:
+    if name not in known:
+        raise UserError(f"unknown {what} {name!r}; choose one of {', '.join(known)}")
