@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pbias.cli.app import COMMANDS
+from pbias.cli.commands import COMMANDS
 
 REPO = Path(__file__).resolve().parent.parent
 ROOMS: dict[str, set[str]] = {

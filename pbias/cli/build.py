@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -17,12 +16,21 @@ from pbias.cli import config
 from pbias.cli.options import Config, Debug
 
 
-@dataclass(frozen=True)
 class Entry:
-    """A command: its function, whose docstring is its help, and examples that can be pasted."""
+    """A command: where its function is, its line in the list of commands, and examples.
 
-    function: Callable[..., None]
-    examples: tuple[str, ...]
+    The function's docstring is its help; its module is imported when the command is used.
+    """
+
+    def __init__(self, where: str, summary: str, *examples: str) -> None:
+        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli."""
+        self.where, self.summary, self.examples = where, summary, examples
+
+    def function(self) -> Callable[..., None]:
+        """The function that does it."""
+        module, _, name = self.where.partition(":")
+        found: Callable[..., None] = getattr(importlib.import_module(f"pbias.cli.{module}"), name)
+        return found
 
 
 def build(
@@ -48,7 +56,7 @@ def build(
         if name in used:
             _add(apps[above], last, entry, statuses)
         elif not above:
-            app.command(name, short_help=_short(entry))(_stub)
+            app.command(name, short_help=entry.summary)(_stub)
     group: Any = typer.main.get_command(app)
     for name in used:
         config.name_variables(find(group, name), name)
@@ -80,12 +88,8 @@ def _app(
 def _add(app: typer.Typer, name: str, entry: Entry, statuses: str) -> None:
     lines = "\n".join(f"  {example}" for example in entry.examples)
     epilog = f"\b\nExamples:\n{lines}\n\n{statuses}"
-    function = _with_common_options(entry.function)
-    app.command(name, short_help=_short(entry), epilog=epilog)(function)
-
-
-def _short(entry: Entry) -> str:
-    return re.split(r"[:;]|\.\B", entry.function.__doc__ or "")[0]
+    function = _with_common_options(entry.function())
+    app.command(name, short_help=entry.summary, epilog=epilog)(function)
 
 
 def _version(shown: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pbias.cli.app import GROUPS
+from pbias.cli.commands import GROUPS
 from pbias.cli.tree import Command, Parameter
 
 HEADER = "# Completions of pbias, made from its command tree by `python -m pbias.docs`.\n"
@@ -83,7 +83,7 @@ def _bash_values(command: Command) -> str:
 def zsh(commands: Sequence[Command]) -> str:
     """For share/zsh/site-functions/_pbias."""
     summaries = {name: GROUPS[name] for name in _groups(commands)}
-    summaries |= {c.name: c.summary for c in commands if not c.group}
+    summaries |= {c.name: c.line for c in commands if not c.group}
     described = _zsh_described({name: summaries[name] for name in _first_words(commands)}, 8)
     groups = "".join(_zsh_group(name, below) for name, below in _groups(commands).items())
     cases = "".join(map(_zsh_case, commands))
@@ -113,7 +113,7 @@ def _zsh_described(summaries: Mapping[str, str], indent: int) -> str:
 
 
 def _zsh_group(name: str, commands: Sequence[Command]) -> str:
-    described = _zsh_described({_last_word(c): c.summary for c in commands}, 12)
+    described = _zsh_described({_last_word(c): c.line for c in commands}, 12)
     return f"""    if [[ $command == {name} ]]; then
         commands=(
 {described}
@@ -158,12 +158,12 @@ def fish(commands: Sequence[Command]) -> str:
             f"'__fish_seen_subcommand_from {name}; and not __fish_seen_subcommand_from {words}'"
         )
         for command in below:
-            shown = f"-a {_last_word(command)} -d {_quoted(command.summary)}"
+            shown = f"-a {_last_word(command)} -d {_quoted(command.line)}"
             lines.append(f"complete -c pbias -n {unless} -f {shown}")
     for command in commands:
         if not command.group:
             start = "complete -c pbias -n __fish_use_subcommand -f"
-            lines.append(f"{start} -a {command.name} -d {_quoted(command.summary)}")
+            lines.append(f"{start} -a {command.name} -d {_quoted(command.line)}")
     for command in commands:
         lines += [_fish_option(command.name, option) for option in command.options]
     return "\n".join(lines) + "\n"

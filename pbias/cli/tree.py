@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pbias.cli.app import COMMANDS, tree
+from pbias.cli.app import tree
 from pbias.cli.build import find
+from pbias.cli.commands import COMMANDS
 
 # What takes one of these takes a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
@@ -29,6 +30,7 @@ class Command:
     """A command with all that its help shows; a name of two words is below the first."""
 
     name: str
+    line: str
     summary: str
     arguments: tuple[Parameter, ...]
     options: tuple[Parameter, ...]
@@ -52,6 +54,7 @@ def _command(name: str, command: Any) -> Command:
     shown = Parameter(("-h", "--help"), "", "Show this message and exit.", (), "", file=False)
     return Command(
         name=name,
+        line=COMMANDS[name].summary,
         summary=command.help.strip(),
         arguments=tuple(map(_parameter, arguments)),
         options=(*map(_parameter, options), shown),

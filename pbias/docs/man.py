@@ -22,9 +22,7 @@ def _page_name(command: Command) -> str:
 
 def _top(commands: Sequence[Command]) -> str:
     listed = [
-        line
-        for c in commands
-        for line in (".TP", f".BR {_text(_page_name(c))} (1)", _text(c.summary))
+        line for c in commands for line in (".TP", f".BR {_text(_page_name(c))} (1)", _text(c.line))
     ]
     return _lines(
         _title("pbias"),
@@ -46,11 +44,13 @@ def _page(command: Command) -> str:
     return _lines(
         _title(_page_name(command)),
         ".SH NAME",
-        f"{_text(_page_name(command))} \\- {_text(command.summary).rstrip('.')}",
+        f"{_text(_page_name(command))} \\- {_text(command.line)}",
         ".SH SYNOPSIS",
         f".B pbias {command.name}",
         "[options]",
         *arguments,
+        ".SH DESCRIPTION",
+        _text(command.summary),
         *([".SH ARGUMENTS", *_parameters(command.arguments)] if command.arguments else []),
         ".SH OPTIONS",
         *_parameters(command.options),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pbias.audit.registry import EXPLAINED
-from pbias.cli.app import COMMANDS
+from pbias.cli.commands import COMMANDS
 
 Run = Callable[..., CompletedProcess[str]]
 TABLES = {

@@ -173,8 +173,9 @@ def test_signals_end_quietly_with_nothing_written(
 def test_a_bug_shows_its_traceback_and_has_its_own_status(shell: Run) -> None:
     program = """
 import sys
-from pbias.cli import app
-app.add("boom", lambda: 1 / 0)
+from pbias.cli import app, build, explain
+explain.boom = lambda: 1 / 0
+app.COMMANDS["boom"] = build.Entry("explain:boom", "")
 sys.argv = ["pbias", "boom"]
 app.main()
 """
