@@ -23,7 +23,10 @@ def training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "model_arguments": checkpoint.model["args"],
         "recipe": checkpoint.recipe,
         "preprocess": checkpoint.preprocess,
-        "data": {name: checkpoint.data.get(name) for name in ("sha256", "where")},
+        "data": {
+            "sha256": checkpoint.data.get("sha256"),
+            "where": checkpoint.data.get("where", []),
+        },
         "sparsity": checkpoint.sparsity.get("reached", 0.0),
         "pruning": {k: v for k, v in checkpoint.sparsity.items() if k != "per_layer"},
         "parents": checkpoint.parents,
