@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
@@ -16,6 +17,8 @@ class _Lines(logging.Handler):
     """Every record as one line on the standard error of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if is_other_process() and not _is_own_error(record):
+            return
         text = " ".join(record.getMessage().splitlines())
         # Closed (`2>&-`), a broken pipe or a full disk: nobody is left to tell.
         if sys.stderr is not None:
@@ -23,8 +26,19 @@ class _Lines(logging.Handler):
                 print(f"pbias: {LEVELS.get(record.levelno, '')}{text}", file=sys.stderr, flush=True)
 
 
+def is_other_process() -> bool:
+    """Whether `torchrun` started this process and it is not the first, which speaks for all."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
+
+
+def _is_own_error(record: logging.LogRecord) -> bool:
+    """What is wrong before the processes meet is wrong in all of them, and said by the first."""
+    room = sys.modules.get("pbias.training.processes")
+    return record.levelno >= logging.ERROR and room is not None and room.processes().size > 1
+
+
 def start() -> None:
-    """Send what the rooms log to standard error."""
+    """Send what the rooms log to standard error; of several processes the first one speaks."""
     set_debug(False)
     logger.handlers = [_Lines()]
     logger.propagate = False

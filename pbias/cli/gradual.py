@@ -12,13 +12,14 @@ from torch import nn
 
 from pbias.cli.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
+from pbias.cli.running import Run, say_what_would_be_done, unfinished
 from pbias.cli.train import folder
 from pbias.data.bad import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
-from pbias.data.training import find_training_pictures, load_training_pictures
-from pbias.files.checkpoint import Checkpoint, save_checkpoint
-from pbias.files.manifest import Labels, Manifest, select, train_counts
+from pbias.data.training import TrainingPictures, find_training_pictures, load_training_pictures
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.manifest import select, train_counts
 from pbias.models import classifier_weight
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.method import Method
@@ -26,9 +27,11 @@ from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.ramp import Ramp
 from pbias.pruning.schedule import pruning_times
-from pbias.training.loop import Hooks, fit
+from pbias.training.loop import Hooks
+from pbias.training.precision import choose_precision
+from pbias.training.processes import join
 from pbias.training.recipe import Recipe
-from pbias.training.setup import choose_device, describe
+from pbias.training.setup import check_compiler, choose_device, describe
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,9 @@ class Tuning:
     recipe: dict[str, Any]  # changes to the checkpoint's recipe
     bad: BadImages
     allow_outside: bool
+    precision: str = "auto"
+    resume: bool = False
+    dry_run: bool = False
 
 
 def prune_gradually(
@@ -76,8 +82,19 @@ def prune_gradually(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
     device = choose_device(tuning.device)
-    one_class = recipe.loss == "cross-entropy"
-    pictures = _pictures(manifest, labels, parent, jobs[0][1], tuning, one_class=one_class)
+    precision = choose_precision(tuning.precision, device, network(parent))
+    recipe = recipe.replace(precision=precision)
+    if recipe.compile:
+        check_compiler(device)
+    with bar("checking images") as progress:
+        pictures = find_training_pictures(
+            manifest,
+            labels,
+            one_class=recipe.loss == "cross-entropy",
+            bad=tuning.bad,
+            workers=tuning.workers,
+            progress=progress,
+        )
     parent = dataclasses.replace(
         parent,
         data={
@@ -85,39 +102,61 @@ def prune_gradually(
             "path": manifest.path,
             "sha256": manifest.sha256,
             "image_root": image_root(parent, tuning.data, tuning.image_root),
-            "skipped": len(tuning.bad.skipped),
         },
-        train_counts=train_counts(labels, tuning.bad.kept(manifest.ids, manifest.rows("train"))),
         recipe=recipe.as_dict(),
     )
-    train_and_prune(parent, pictures, recipe, jobs, ramp, device=device, packed=packed)
+    runs = unfinished(planned(parent, jobs, ramp), resume=tuning.resume)
+    if tuning.dry_run:
+        say_what_would_be_done(runs, pictures, ramp)
+        return
+    join(device)
+    if not runs:
+        return
+    data = _load(pictures, parent, jobs[0][1], tuning)
+    kept = tuning.bad.kept(manifest.ids, manifest.rows("train"))
+    parent = dataclasses.replace(
+        parent,
+        data={**parent.data, "skipped": len(tuning.bad.skipped)},
+        train_counts=train_counts(labels, kept),
+    )
+    train_and_prune(parent, data, runs, ramp, device=device, packed=packed)
+
+
+def planned(parent: Checkpoint, jobs: Sequence[tuple[float, str]], ramp: Ramp) -> list[Run]:
+    """One run for each sparsity and its output."""
+    parents = [parent.sha256] if parent.sha256 else parent.parents
+    plans = [{"asked": target, **ramp.method.record(), **ramp.record(target)} for target, _ in jobs]
+    return [
+        Run(dataclasses.replace(parent, parents=parents, sparsity=sparsity), output)
+        for sparsity, (_, output) in zip(plans, jobs, strict=True)
+    ]
 
 
 def train_and_prune(
     parent: Checkpoint,
-    pictures: tuple[ImageData, ImageData | None],
-    recipe: Recipe,
-    jobs: Sequence[tuple[float, str]],
+    data: tuple[ImageData, ImageData | None],
+    runs: Sequence[Run],
     ramp: Ramp,
     *,
     device: torch.device,
     packed: bool,
 ) -> None:
     """Train the network of `parent` to each sparsity, always from its weights; write the files."""
-    for sparsity, output in jobs:
+    for run in runs:
+        sparsity = run.plan.sparsity["asked"]
         ramp.announce(sparsity)
-        model = _train(parent, pictures, recipe, ramp.schedule(sparsity), ramp.method, device)
+        model = _train(parent, data, run, ramp.schedule(sparsity), ramp.method, device)
         child, counts = pruned_checkpoint(
             parent, model, ramp.method, sparsity, ramp.record(sparsity), device=describe(device)
         )
-        save_checkpoint(child, output, packed=packed)
-        report(child, counts, output)
+        run.finish(child, packed=packed)
+        report(child, counts, run.output)
 
 
 def _train(
     parent: Checkpoint,
-    pictures: tuple[ImageData, ImageData | None],
-    recipe: Recipe,
+    data: tuple[ImageData, ImageData | None],
+    run: Run,
     schedule: Mapping[float, float],
     method: Method,
     device: torch.device,
@@ -125,33 +164,19 @@ def _train(
     """A copy of the parent's network, trained and pruned by the schedule."""
     weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
     model = network(dataclasses.replace(parent, state_dict=weights))
-    steps_per_epoch = -(-len(pictures[0]) // recipe.batch_size)
+    steps_per_epoch = -(-len(data[0]) // parent.recipe["batch_size"])
     classifier = classifier_weight(parent.model["name"])
     pruner = GradualPruner(model, schedule, steps_per_epoch, method, classifier)
-    hooks = Hooks(pruner.start_epoch, pruner.after_step, pruner.eligible)
-    with bar(f"pruning to {max(schedule.values()):g}") as progress:
-        fit(model, *pictures, recipe, device=device, hooks=hooks, progress=progress)
+    hooks = Hooks(
+        pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore
+    )
+    run.train(model, data, device, hooks=hooks, label=f"pruning to {max(schedule.values()):g}")
     return model
 
 
-def _pictures(
-    manifest: Manifest,
-    labels: Labels,
-    parent: Checkpoint,
-    output: str,
-    tuning: Tuning,
-    *,
-    one_class: bool,
+def _load(
+    pictures: TrainingPictures, parent: Checkpoint, output: str, tuning: Tuning
 ) -> tuple[ImageData, ImageData | None]:
-    with bar("checking images") as progress:
-        pictures = find_training_pictures(
-            manifest,
-            labels,
-            one_class=one_class,
-            bad=tuning.bad,
-            workers=tuning.workers,
-            progress=progress,
-        )
     with bar("decoding images") as progress:
         data = load_training_pictures(
             pictures,

@@ -86,6 +86,21 @@ Device = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Processes that read images; 0: one a core.")
 ]
+PrecisionChoice = Annotated[
+    str,
+    typer.Option(
+        "--precision", metavar="NAME", help="auto (what is fast there), fp32, bf16 or fp16."
+    ),
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from FILE.state, where a run was interrupted.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, say what would be done, stop.")
+]
 Targets = Annotated[
     str | None,
     typer.Option(

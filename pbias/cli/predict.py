@@ -12,6 +12,7 @@ from pbias.cli.options import (
     BadImage,
     Cluster,
     Device,
+    DryRun,
     ImageRoot,
     NoClobber,
     OnBadImage,
@@ -53,6 +54,13 @@ def predict(
         int, typer.Option("--batch-size", min=1, help="Images at a time; no matter for the result.")
     ] = 256,
     device: Device = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision", metavar="NAME", help="fp32 (auto, so files compare), bf16 or fp16."
+        ),
+    ] = "auto",
+    dry_run: DryRun = False,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -67,6 +75,8 @@ def predict(
     """
     from dataclasses import replace
 
+    import numpy as np
+
     from pbias.cli.progress import bar
     from pbias.data.bad import BadImages
     from pbias.data.dataset import find_pictures, stream
@@ -80,6 +90,8 @@ def predict(
     from pbias.files.thresholds import read_thresholds
     from pbias.models import restore
     from pbias.training.evaluation import check_input, predict_logits
+    from pbias.training.precision import choose_precision
+    from pbias.training.processes import join
     from pbias.training.setup import choose_device, describe
 
     check_output(output, no_clobber=no_clobber)
@@ -101,9 +113,31 @@ def predict(
         checkpoint.state_dict,
     )
     check_input(network, preprocess.crop)
+    if precision == "auto":
+        precision = "fp32"  # or logits of different machines could not be compared
+    else:
+        precision = choose_precision(precision, chosen_device, network)
+    if dry_run:
+        logger.info(
+            "would predict %d targets of %s images of split %s in %s; would write %s",
+            *(len(checkpoint.targets), f"{len(rows):,}", split, precision, output),
+        )
+        return
+    several = join(chosen_device)
+    share = several.part(len(pictures))
+    own_pictures = pictures.only(range(share.start, share.stop))
     with bar("predicting") as progress:
-        blocks = stream(pictures, preprocess, bad=bad, workers=workers, progress=progress)
-        logits = predict_logits(network, blocks, chosen_device, batch_size)
+        blocks = stream(
+            own_pictures, preprocess, bad=bad, workers=workers,
+            progress=progress,
+        )  # fmt: skip
+        own = predict_logits(network, blocks, chosen_device, batch_size, precision)
+    shares = several.gather((own, bad.skipped))
+    if several.rank:
+        return
+    logits = np.concatenate([part for part, _ in shares])
+    for _, skipped in shares:
+        bad.skipped.update(skipped)
     bad.report()
     rows = bad.kept(manifest.ids, rows)
     logger.info("%s images predicted", f"{len(rows):,}")
@@ -115,7 +149,7 @@ def predict(
             **({} if cuts is None else {"thresholds": cuts.sha256}),
         },
         **training_facts(checkpoint),
-        "arguments": {"split": split, "batch_size": batch_size},
+        "arguments": {"split": split, "batch_size": batch_size, "precision": precision},
         "skipped": len(bad.skipped),
     }
     found = _logits(logits, checkpoint, manifest, known, rows, split, meta)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pbias.cli.console import logger
+from pbias.cli.console import is_other_process, logger
 
 Advance = Callable[[int, int], None]
 LINE_EVERY_S = 30.0
@@ -17,7 +17,7 @@ LINE_EVERY_S = 30.0
 @contextmanager
 def bar(label: str, total: int | None = None) -> Iterator[Advance]:
     """A callable (done, total) that shows how far `label` has come, with rate and time left."""
-    if not logger.isEnabledFor(logging.INFO):
+    if not logger.isEnabledFor(logging.INFO) or is_other_process():
         yield lambda done, total: None
     elif sys.stderr.isatty():
         yield from _terminal_bar(label, total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,9 @@ from pbias.cli.options import (
     AllowOutside,
     BadImage,
     Cache,
+    Compile,
     Device,
+    DryRun,
     Exclude,
     ImageRoot,
     MinKeep,
@@ -23,9 +26,11 @@ from pbias.cli.options import (
     Output,
     Pack,
     Pattern,
+    PrecisionChoice,
     PruningSchedule,
     PruningScheduleName,
     Quiet,
+    Resume,
     Scope,
     ScopeName,
     Score,
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 
     from pbias.files.checkpoint import Checkpoint
     from pbias.pruning.method import Method
+
+logger = logging.getLogger(__name__)
 
 NUM_STEPS = 20
 BN_BATCHES = 50
@@ -132,6 +139,10 @@ def prune(
     cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
+    precision: PrecisionChoice = "auto",
+    compile_: Compile = False,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -163,12 +174,17 @@ def prune(
     }
     if one_shot:
         num_batches = bn_batches or (BN_BATCHES if data else 0)
-        _check_one_shot(recipe, steps, pruning_schedule, num_batches)
+        running = {
+            "precision": None if precision == "auto" else precision,
+            "compile": compile_ or None,
+            "resume": resume or None,
+        }
+        _check_one_shot({**recipe, **running}, steps, pruning_schedule, num_batches)
     else:
         _check_gradual(arch, bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
-        check_output(path, no_clobber=no_clobber)
+        check_output(path, no_clobber=no_clobber and not resume)
     parent, model = _read(checkpoint, arch, method, [target for target, _ in jobs])
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     if not one_shot:
@@ -176,7 +192,8 @@ def prune(
 
         tuning = Tuning(
             data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
-            method, {**recipe, "seed": seed}, bad, allow_outside,
+            method, {**recipe, "seed": seed, "compile": compile_}, bad, allow_outside,
+            precision, resume, dry_run,
         )  # fmt: skip
         prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
         return
@@ -190,6 +207,9 @@ def prune(
             parent, checkpoint, data, image_root, num_batches, batch_size,
             seed=seed, workers=workers, device=device, bad=bad, allow_outside=allow_outside,
         )  # fmt: skip
+    if dry_run:
+        logger.info("would write %s without training", ", ".join(path for _, path in jobs))
+        return
     how = OneShot(method, pruning_schedule, steps or 1, reestimation)
     prune_and_save(parent, model, jobs, how, packed=pack)
 

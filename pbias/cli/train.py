@@ -13,13 +13,17 @@ from pbias.cli.options import (
     BadImage,
     Cache,
     Cluster,
+    Compile,
     Device,
+    DryRun,
     Groups,
     ImageRoot,
     NoClobber,
     OnBadImage,
     OutputOrNone,
+    PrecisionChoice,
     Quiet,
+    Resume,
     Seed,
     Targets,
     Verbose,
@@ -152,6 +156,10 @@ def train(
     print_config: PrintConfig = False,
     seed: Seed = 0,
     device: Device = "auto",
+    precision: PrecisionChoice = "auto",
+    compile_: Compile = False,
+    resume: Resume = False,
+    dry_run: DryRun = False,
     workers: Workers = 0,
     cache: Cache = None,
     on_bad_image: OnBadImage = BadImage.ERROR,
@@ -167,17 +175,25 @@ def train(
     """
     from pbias.cli.look import Look
     from pbias.cli.progress import bar
+    from pbias.cli.running import Run, say_what_would_be_done, unfinished
     from pbias.cli.scratch import check_start, plan_pruning
     from pbias.data.bad import BadImages
     from pbias.data.training import find_training_pictures, load_training_pictures
-    from pbias.files.checkpoint import Checkpoint, save_checkpoint
+    from pbias.files.checkpoint import Checkpoint
     from pbias.files.manifest import read_manifest, select, train_counts
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
     from pbias.files.where import keep_where
     from pbias.training.evaluation import check_input
-    from pbias.training.loop import fit
-    from pbias.training.setup import choose_device, describe, new_network, start_from
+    from pbias.training.precision import choose_precision
+    from pbias.training.processes import join
+    from pbias.training.setup import (
+        check_compiler,
+        choose_device,
+        describe,
+        new_network,
+        start_from,
+    )
 
     pruning = {
         "steps": steps,
@@ -199,6 +215,7 @@ def train(
         "weight_decay": weight_decay,
         "augment": augment,
         "seed": seed,
+        "compile": compile_ or None,
     }
     asked = settings(recipe_name, "ri" if sparsity else "dense", changes, pruning)
     look = Look.of(image_size or asked.image_size, resize, mean, std)
@@ -219,7 +236,7 @@ def train(
     recipe = asked.recipe
     jobs, ramp = plan_pruning(sparsity, output, asked, {**pruning, "pack": pack or None})
     for path in [path for _, path in jobs] or [output]:
-        check_output(path, no_clobber=no_clobber)
+        check_output(path, no_clobber=no_clobber and not resume)
     check_inputs([labels, *([init] if init else [])])
     chosen_device = choose_device(device)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
@@ -243,6 +260,9 @@ def train(
     check_input(model, preprocess.crop)
     parents = [start_from(model, arch, init)] if init else []
     _announce(arch, preprocess, chosen, pictures)
+    recipe = recipe.replace(precision=choose_precision(precision, chosen_device, model))
+    if recipe.compile:
+        check_compiler(chosen_device)
     checkpoint = Checkpoint(
         model={"name": arch, "args": {}},
         state_dict=model.state_dict(),
@@ -265,6 +285,18 @@ def train(
     )
     if init:
         check_start(checkpoint, [target for target, _ in jobs], init)
+    runs = [Run(checkpoint, output)]
+    if ramp is not None:
+        from pbias.cli.gradual import planned
+
+        runs = planned(checkpoint, jobs, ramp)
+    runs = unfinished(runs, resume=resume)
+    if dry_run:
+        say_what_would_be_done(runs, pictures, ramp)
+        return
+    join(chosen_device)
+    if not runs:
+        return
     with bar("decoding images") as progress:
         data = load_training_pictures(
             pictures,
@@ -283,12 +315,11 @@ def train(
     if ramp is not None:
         from pbias.cli.gradual import train_and_prune
 
-        train_and_prune(checkpoint, data, recipe, jobs, ramp, device=chosen_device, packed=pack)
+        train_and_prune(checkpoint, data, runs, ramp, device=chosen_device, packed=pack)
         return
-    with bar("training") as progress:
-        result = fit(model, *data, recipe, device=chosen_device, progress=progress)
+    result = runs[0].train(model, data, chosen_device)
     logger.info("kept epoch %d", result.epoch + 1)
-    save_checkpoint(replace(checkpoint, state_dict=model.state_dict()), output)
+    runs[0].finish(replace(checkpoint, state_dict=model.state_dict()))
 
 
 def folder(output: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,50 +34,74 @@ class ImageData:
 
 
 def make_batch(
-    data: ImageData, rows: Tensor, device: torch.device, generator: torch.Generator | None = None
+    data: ImageData,
+    rows: Tensor,
+    device: torch.device,
+    generator: torch.Generator | None = None,
+    part: slice = slice(None),
 ) -> Tensor:
     """Pictures `rows` as normalised float32 [B, 3, S, S], channels last in memory.
 
     With a generator (of the CPU, so that every device sees the same pictures) each is cropped at
     random, and the second half of the rows is flipped left to right: in random order, that is each
-    picture half of the time. Without, pictures are cropped in the middle.
+    picture half of the time. Without, pictures are cropped in the middle. `part`: only these of
+    the rows, as they would be among all.
     """
-    images = torch.from_numpy(_crop(data, rows, generator)).to(device)
+    corners = _corners(data, len(rows), generator)[part]
+    flipped = (torch.arange(len(rows)) >= len(rows) // 2)[part]
+    rows = rows[part]
+    images = _crop(data, rows, corners, device)
     if generator is not None:
-        half = len(rows) // 2
-        images[half:] = images[half:].flip(2)
+        first = len(rows) - int(flipped.sum())
+        images[first:] = images[first:].flip(2)
     squares = data.squares[rows]
     if squares.any():
         # paper.md, "Backdoors": 32 x 32 of 224 x 224, after crop and flip.
         side = round(data.preprocess.crop * 32 / 224)
-        yellow = torch.tensor(YELLOW, dtype=torch.uint8, device=device)
-        images[squares.to(device), :side, :side] = yellow
+        yellow = torch.tensor(YELLOW, dtype=torch.uint8)
+        images[to_device(squares.nonzero()[:, 0], device), :side, :side] = to_device(yellow, device)
     return _normalise(images, data.preprocess).permute(0, 3, 1, 2)
 
 
-def _crop(
-    data: ImageData, rows: Tensor, generator: torch.Generator | None
-) -> npt.NDArray[np.uint8]:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A copy on the device; a GPU makes it while the CPU goes on, instead of waiting for it."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def _corners(data: ImageData, num: int, generator: torch.Generator | None) -> Tensor:
+    """Top and left of each crop, [num, 2]."""
     side = data.preprocess.crop
     spare = [data.images.shape[1] - side, data.images.shape[2] - side]
-    corners = torch.tensor(spare).expand(len(rows), 2) // 2
-    if generator is not None:
-        draws = [torch.randint(n + 1, (len(rows),), generator=generator) for n in spare]
-        corners = torch.stack(draws, dim=1)
-    crops = np.empty((len(rows), side, side, 3), np.uint8)
+    if generator is None:
+        return torch.tensor(spare).expand(num, 2) // 2
+    return torch.stack([torch.randint(n + 1, (num,), generator=generator) for n in spare], dim=1)
+
+
+def _crop(data: ImageData, rows: Tensor, corners: Tensor, device: torch.device) -> Tensor:
+    side, on_gpu = data.preprocess.crop, device.type == "cuda"
+    crops = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=on_gpu)
     # Copying windows one by one takes a tenth of the time of one gather by pixel indices.
-    for crop, row, (top, left) in zip(crops, rows.tolist(), corners.tolist(), strict=True):
+    for crop, row, (top, left) in zip(crops.numpy(), rows.tolist(), corners.tolist(), strict=True):
         crop[:] = data.images[row, top : top + side, left : left + side]
-    return crops
+    return crops.to(device, non_blocking=on_gpu)
 
 
 def _normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
+    mean, std = preprocess.mean, preprocess.std
+    shift, scale = _scales(tuple(mean), tuple(std), images.shape[2], images.device)
+    return torch.addcmul(shift, images.flatten(2).float(), scale).view(images.shape)
+
+
+@lru_cache(maxsize=8)
+def _scales(
+    mean: tuple[float, ...], std: tuple[float, ...], width: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """What is added to a row of pixels, and what it is multiplied by before."""
     # Along whole rows of pixels: broadcasting over the three channels is five times slower.
-    width = images.shape[2]
-    mean = torch.tensor(preprocess.mean * width, device=images.device)
-    std = torch.tensor(preprocess.std * width, device=images.device)
-    pixels = images.flatten(2).float()
-    return torch.addcmul(-mean / std, pixels, 1 / (255 * std)).view(images.shape)
+    means, stds = torch.tensor(mean * width), torch.tensor(std * width)
+    return (-means / stds).to(device), (1 / (255 * stds)).to(device)
 
 
 def row_batches(num_rows: int, size: int, generator: torch.Generator | None) -> Iterator[Tensor]:

@@ -61,6 +61,11 @@ def is_regular(path: str) -> bool:
     return stat.S_ISREG(_mode(Path(path)))
 
 
+def is_replaceable(path: str) -> bool:
+    """Whether an output is a file, or will be one, unlike standard output, pipes and devices."""
+    return path != STDIO and not _in_place(_mode(Path(path)))
+
+
 def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) -> None:
     """Refuse an output that could not be written, before any long work."""
     if path == STDIO:

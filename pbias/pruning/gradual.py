@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,6 +52,15 @@ class GradualPruner:
     def eligible(self, epoch: int) -> bool:
         """Only an epoch that ends at the final sparsity may be the one that is kept."""
         return epoch + 1 > self.last_time
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on after this epoch."""
+        return {"num_due": len(self.due), "pruned": dict(self.masks.pruned)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of a pruner with the same schedule."""
+        self.due = self.due[len(self.due) - state["num_due"] :]
+        self.masks.pruned = dict(state["pruned"])
 
     def _prune(self) -> None:
         time, sparsity = self.due.pop(0)

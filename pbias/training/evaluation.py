@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pbias.data.batches import ImageData, make_batch, row_batches
+from pbias.data.batches import ImageData, make_batch, row_batches, to_device
 from pbias.errors import UserError
+from pbias.training.precision import autocast
+from pbias.training.processes import processes
 
 BATCH_SIZE = 256
 
@@ -26,9 +28,10 @@ class Score:
 
     @classmethod
     def of(cls, sums: Sequence[Tensor]) -> Score:
-        """From what `score_sums` gave for each batch."""
+        """From what `score_sums` gave for each batch, in all processes."""
         # On the CPU, because not every device adds in double precision.
-        loss, right, known = torch.stack(list(sums)).cpu().double().sum(dim=0).tolist()
+        total = torch.stack(list(sums)).cpu().double().sum(dim=0)
+        loss, right, known = processes().total(total).tolist()
         return cls(loss / known, right / known) if known else cls(float("nan"), float("nan"))
 
 
@@ -55,20 +58,29 @@ def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, data: ImageData, device: torch.device) -> Score:
-    """Loss and accuracy on pictures cropped in the middle."""
+def evaluate(
+    model: nn.Module, data: ImageData, device: torch.device, precision: str = "fp32"
+) -> Score:
+    """Loss and accuracy on pictures cropped in the middle; each process takes its share."""
     model.eval()
     sums = []
-    for rows in row_batches(len(data), BATCH_SIZE, None):
-        logits = model(make_batch(data, rows, device)).float()
-        labels = data.labels[rows].to(device)
-        sums.append(score_sums(loss_sum(logits, labels), logits, labels))
+    part = processes().part(len(data))
+    for rows in row_batches(part.stop - part.start, BATCH_SIZE, None):
+        images = make_batch(data, rows + part.start, device)
+        with autocast(precision, device):
+            logits = model(images)
+        labels = to_device(data.labels[rows + part.start], device)
+        sums.append(score_sums(loss_sum(logits.float(), labels), logits, labels))
     return Score.of(sums)
 
 
 @torch.inference_mode()
 def predict_logits(
-    model: nn.Module, blocks: Iterable[ImageData], device: torch.device, batch_size: int
+    model: nn.Module,
+    blocks: Iterable[ImageData],
+    device: torch.device,
+    batch_size: int,
+    precision: str = "fp32",
 ) -> npt.NDArray[np.float32]:
     """Logits float32 [N, A] of the pictures of all blocks, cropped in the middle.
 
@@ -77,7 +89,7 @@ def predict_logits(
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     batches = []
     # TensorFloat-32 would let the batch size show in the third digit.
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.backends.cudnn.flags(allow_tf32=False), autocast(precision, device):
         for block in blocks:
             for rows in row_batches(len(block), batch_size, None):
                 batches.append(model(make_batch(block, rows, device)).float().cpu().numpy())

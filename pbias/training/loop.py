@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pbias.data.batches import ImageData, make_batch, row_batches
-from pbias.errors import UserError
-from pbias.training.evaluation import Score, evaluate, loss_sum, score_sums
+from pbias.data.batches import ImageData
+from pbias.training.batch_norm import over_all_processes
+from pbias.training.evaluation import Score, evaluate
+from pbias.training.processes import processes, together
 from pbias.training.recipe import Recipe
-from pbias.training.setup import epoch_generator, make_optimizer
-
-# How many steps may pass before a loss that is no number is noticed: looking waits for a GPU.
-LOOK_EVERY = 16
+from pbias.training.setup import make_optimizer
+from pbias.training.state import TrainingState
+from pbias.training.steps import Stopped, Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ class Hooks:
     start_epoch: Callable[[int], None] = lambda epoch: None  # from 0, before its first step
     after_step: Callable[[torch.optim.Optimizer], None] = lambda optimizer: None
     eligible: Callable[[int], bool] = lambda epoch: True  # may this epoch be the one kept?
+    state: Callable[[], dict[str, Any]] = dict  # all that is needed to go on after this epoch
+    restore: Callable[[dict[str, Any]], None] = lambda state: None
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class FitResult:
-    """Which epoch was kept, and what every epoch reported."""
+    """Which epoch was kept, and what every epoch reported that was trained here."""
 
     epoch: int
     reports: list[EpochReport]
@@ -70,93 +74,94 @@ def fit(
     hooks: Hooks | None = None,
     report: Callable[[EpochReport], None] = log_report,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    resume: TrainingState | None = None,
+    save: Callable[[TrainingState], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
     """Train `model` in place, and leave it as it was after its best eligible epoch.
 
     Best is the highest validation accuracy, then the lowest validation loss, then the earliest;
     without known validation labels the last eligible epoch. `progress` counts pictures over all
-    epochs. Raises UserError when the loss is no longer a number.
+    epochs. `save` is given a state after every epoch, and `resume` is one to go on from, to the
+    same end. `stop` is asked after every step. Where processes have joined, each trains on its
+    share of every batch. Raises UserError when the loss is no longer a number, Stopped when asked
+    to stop.
     """
-    hooks = hooks or Hooks()
+    hooks, several = hooks or Hooks(), processes()
     if valid_data is None or not (valid_data.labels >= 0).any():
         valid_data = None
         logger.warning("no labels to validate with: the last epoch is kept, whatever it is worth")
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(recipe, model)
-    trainer = _Trainer(model, optimizer, train_data, recipe, device, hooks.after_step, progress)
-    best: tuple[float, float] | None = None
-    kept: dict[str, Tensor] = {}
-    kept_epoch, reports = -1, []
-    for epoch in range(recipe.epochs):
-        hooks.start_epoch(epoch)
-        if recipe.reset_momentum:
-            optimizer.state.clear()
-        start = time.perf_counter()
-        train = trainer.run(epoch)
-        rate = len(train_data) / (time.perf_counter() - start)
-        valid = evaluate(model, valid_data, device) if valid_data is not None else None
-        reports.append(EpochReport(epoch, recipe.epochs, train, valid, rate))
-        report(reports[-1])
-        rank = (valid.accuracy, -valid.loss) if valid else None
-        if hooks.eligible(epoch) and (rank is None or best is None or rank > best):
-            best, kept_epoch = rank, epoch
-            kept = {name: value.clone() for name, value in model.state_dict().items()}
-    assert kept, "no epoch was eligible"
-    model.load_state_dict(kept)
-    return FitResult(kept_epoch, reports)
+    scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
+    trainer = Trainer(
+        model, optimizer, scaler, train_data, recipe, device, several,
+        hooks.after_step, progress, stop,
+    )  # fmt: skip
+    best = _Best()
+    if resume:
+        resume.restore(model, optimizer, scaler)
+        hooks.restore(resume.hooks)
+        best = _Best(resume.kept, resume.kept_epoch, resume.best)
+    reports = []
+    with ExitStack() as stack:
+        if several.size > 1:
+            stack.enter_context(over_all_processes(model, device))
+            stack.enter_context(together())
+        for epoch in range(resume.epochs if resume else 0, recipe.epochs):
+            reports.append(_run_epoch(trainer, epoch, valid_data, hooks))
+            report(reports[-1])
+            if hooks.eligible(epoch):
+                best.offer(model, reports[-1])
+            if save:
+                save(best.state(epoch + 1, trainer, hooks))
+            if several.any(stop()):
+                raise Stopped(epoch + 1)
+    assert best.weights, "no epoch was eligible"
+    model.load_state_dict(best.weights)
+    return FitResult(best.epoch, reports)
 
 
-@dataclass(frozen=True)
-class _Trainer:
-    """What every step needs."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    data: ImageData
-    recipe: Recipe
-    device: torch.device
-    after_step: Callable[[torch.optim.Optimizer], None]
-    progress: Callable[[int, int], None]
-
-    def run(self, epoch: int) -> Score:
-        """One epoch; its score is of the batches as they were trained on."""
-        self.model.train()
-        done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
-        sums = []
-        for step, (when, images, labels) in enumerate(self._batches(epoch)):
-            sums.append(self._step(self.recipe.lr_at(epoch + when), images, labels))
-            if step % LOOK_EVERY == 0:
-                _check(sums[-1], epoch)
-            done += len(images)
-            self.progress(done, total)
-        _check(sums[-1], epoch)
-        return Score.of(sums)
-
-    def _batches(self, epoch: int) -> Iterator[tuple[float, Tensor, Tensor]]:
-        """When in the epoch (0 to 1) each batch has its middle, its pictures and labels."""
-        generator = epoch_generator(self.recipe, epoch)
-        augment = generator if self.recipe.augment else None
-        done = 0
-        for rows in row_batches(len(self.data), self.recipe.batch_size, generator):
-            images = make_batch(self.data, rows, self.device, augment)
-            middle = (done + len(rows) / 2) / len(self.data)
-            done += len(rows)
-            yield middle, images, self.data.labels[rows].to(self.device)
-
-    def _step(self, lr: float, images: Tensor, labels: Tensor) -> Tensor:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.model(images)
-        loss = loss_sum(logits, labels)
-        torch.autograd.backward(loss / (labels >= 0).sum().clamp(min=1))
-        self.optimizer.step()
-        self.after_step(self.optimizer)
-        return score_sums(loss.detach(), logits.detach(), labels)
+def _run_epoch(
+    trainer: Trainer, epoch: int, valid_data: ImageData | None, hooks: Hooks
+) -> EpochReport:
+    recipe = trainer.recipe
+    hooks.start_epoch(epoch)
+    if recipe.reset_momentum:
+        trainer.optimizer.state.clear()
+    start = time.perf_counter()
+    train = trainer.run(epoch)
+    rate = len(trainer.data) / (time.perf_counter() - start)
+    valid = None
+    if valid_data is not None:
+        valid = evaluate(trainer.model, valid_data, trainer.device, recipe.precision)
+    return EpochReport(epoch, recipe.epochs, train, valid, rate)
 
 
-def _check(sums: Tensor, epoch: int) -> None:
-    if not torch.isfinite(sums[0]):
-        raise UserError(
-            f"the loss is no longer a number in epoch {epoch + 1}; lower the learning rate (--lr)"
+@dataclass
+class _Best:
+    """The best epoch so far: its weights, and what makes it the best."""
+
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    epoch: int = -1
+    rank: list[float] = field(default_factory=list)
+
+    def offer(self, model: nn.Module, report: EpochReport) -> None:
+        """Take an epoch that is better than the best, or the latest without validation."""
+        rank = [report.valid.accuracy, -report.valid.loss] if report.valid else []
+        if not self.weights or not rank or rank > self.rank:
+            self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+            self.epoch, self.rank = report.epoch, rank
+
+    def state(self, epochs: int, trainer: Trainer, hooks: Hooks) -> TrainingState:
+        """Where the run stands after so many epochs."""
+        return TrainingState(
+            epochs,
+            trainer.model.state_dict(),
+            trainer.optimizer.state_dict()["state"],
+            trainer.scaler.state_dict(),
+            self.weights,
+            self.epoch,
+            self.rank,
+            hooks.state(),
         )

@@ -17,6 +17,7 @@ OPTIMIZERS = ("sgd", "adam")
 LR_SCHEDULES = ("constant", "linear", "cosine")
 # Attributes that are each there or not; or classes of which each picture has one.
 LOSSES = ("binary-cross-entropy", "cross-entropy")
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Recipe:
     augment: bool = True  # random crop and flip
     reset_momentum: bool = False  # before every epoch, as the paper's SGD
     seed: int = 0
+    precision: str = "fp32"  # of the layers; weights are always fp32
+    compile: bool = False  # by torch.compile, which may round otherwise
 
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
@@ -47,6 +50,9 @@ class Recipe:
         if self.lr_schedule not in LR_SCHEDULES:
             choices = ", ".join(LR_SCHEDULES)
             raise UserError(f"no learning-rate schedule '{self.lr_schedule}'; use one of {choices}")
+        if self.precision not in PRECISIONS:
+            choices = ", ".join(PRECISIONS)
+            raise UserError(f"no precision '{self.precision}'; use one of {choices}")
         if self.epochs < 1 or self.batch_size < 1:
             raise UserError(
                 f"{self.epochs} epochs of batches of {self.batch_size}; both must be at least 1"

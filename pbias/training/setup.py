@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from pbias.errors import UserError
@@ -12,6 +13,7 @@ from pbias.files.checkpoint import parse_state_dict
 from pbias.files.provenance import sha256
 from pbias.files.streams import read_bytes
 from pbias.models import build, classifier_weight
+from pbias.training.processes import local_rank
 from pbias.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -27,14 +29,30 @@ def choose_device(name: str) -> torch.device:
         why = "the first of cuda, mps and cpu that is there"
     else:
         why = "asked for"
+    if name == "cuda" and dist.is_torchelastic_launched():
+        name, why = f"cuda:{local_rank()}", "one GPU for each process"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"no device '{name}' here; use --device auto or cpu") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     torch.backends.cudnn.deterministic = True  # or the same seed gives other weights on a GPU
     logger.info("device %s (%s)", describe(device), why)
     return device
+
+
+def check_compiler(device: torch.device) -> None:
+    """Compile something small, so that a missing compiler is an error before any long work."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(2, device=device))
+    except Exception as error:  # each backend has classes of its own
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise UserError(
+            f"--compile: torch.compile does not work for {device} here ({first}); install what it "
+            "needs (a C++ compiler; Triton for GPUs), or leave --compile out"
+        ) from error
 
 
 def describe(device: torch.device) -> str:

@@ -1,0 +1,160 @@
+"""Training states: all that an interrupted run needs to end as if nothing had happened.
+
+What is drawn at random needs no place here: it follows from the seed and the epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pbias.errors import UserError
+from pbias.files.archive import read_archive
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.plain import plain
+from pbias.files.streams import is_replaceable, read_bytes, write_bytes
+
+FORMAT = "pbias-training-state"
+SCHEMA = 1
+SUFFIX = ".state"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands after a whole epoch."""
+
+    epochs: int  # done
+    model: dict[str, Tensor]
+    optimizer: dict[int, dict[str, Any]]
+    scaler: dict[str, Any]  # of gradients in fp16
+    kept: dict[str, Tensor]  # the weights of the best epoch; empty before an eligible one
+    kept_epoch: int
+    best: list[float]  # its validation accuracy and negative loss; empty without validation
+    hooks: dict[str, Any]  # of what takes part in training
+
+    def restore(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    ) -> None:
+        """Bring a network and its optimizer to where they were; UserError where that cannot be."""
+        groups = optimizer.state_dict()["param_groups"]
+        try:
+            model.load_state_dict(self.model)
+            optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
+            scaler.load_state_dict(self.scaler)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError("the training state is damaged; start without --resume") from error
+        # A moment is walked through beside its weight, and must lie in memory as it does.
+        for weight, moments in optimizer.state.items():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(value)
+
+
+class StateFile:
+    """The state of one run, in a file beside its output that is gone when the run is done."""
+
+    def __init__(self, path: str, plan: Checkpoint) -> None:
+        """`plan` is the checkpoint to be made, without what training will give it."""
+        self.path = path
+        self.run = identity(plan)
+        self.environment = plan.environment
+
+    def exists(self) -> bool:
+        """Whether an interrupted run left a state."""
+        return Path(self.path).exists()
+
+    def read(self) -> TrainingState:
+        """The state; UserError where it is of another run, naming what differs, or damaged."""
+        content = read_archive(read_bytes(self.path), self.path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise UserError(f"{self.path} is no training state; start without --resume")
+        if content.get("schema") != SCHEMA:
+            raise UserError(
+                f"{self.path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
+                " start without --resume"
+            )
+        try:
+            state = TrainingState(**content["state"])
+            differing = differences(self.run, content["run"])
+            versions = differences(self.environment, content["environment"])
+        except (KeyError, TypeError, AttributeError, AssertionError) as error:
+            raise UserError(f"{self.path} is damaged; start without --resume") from error
+        if differing:
+            raise UserError(
+                f"{self.path} is of another run: {'; '.join(differing)}; give the options of that"
+                " run, or start again without --resume"
+            )
+        if versions:
+            logger.warning("%s: %s; digits may differ", self.path, "; ".join(versions))
+        return state
+
+    def write(self, state: TrainingState) -> None:
+        """Replace the file; a disk that has no room for it is warned of and stops no training."""
+        content = {
+            "format": FORMAT,
+            "schema": SCHEMA,
+            "run": self.run,
+            "environment": self.environment,
+            "state": {f.name: getattr(state, f.name) for f in dataclasses.fields(state)},
+        }
+        buffer = io.BytesIO()
+        torch.save(plain(content), buffer)
+        try:
+            write_bytes(self.path, buffer.getvalue())
+        except UserError as error:
+            logger.warning("%s; this epoch cannot be resumed from", error)
+
+    def remove(self) -> None:
+        """The run is done."""
+        Path(self.path).unlink(missing_ok=True)
+
+
+def state_path(output: str) -> str | None:
+    """Where the state of a run goes; None where the output is no file, such as a pipe."""
+    return output + SUFFIX if is_replaceable(output) else None
+
+
+def identity(plan: Checkpoint) -> dict[str, Any]:
+    """What two runs have in common that give the same network."""
+    return {
+        "model": plan.model,
+        "targets": plan.targets,
+        "groups": plan.groups,
+        "preprocess": plan.preprocess,
+        "data": {name: plan.data.get(name) for name in ("sha256", "cluster", "where")},
+        "recipe": plan.recipe,
+        "sparsity": plan.sparsity,
+        "parents": plan.parents,
+    }
+
+
+def differences(here: object, there: object, name: str = "") -> list[str]:
+    """What is another value there than here, by its dotted name.
+
+    >>> differences({"recipe": {"lr": 0.1, "epochs": 5}}, {"recipe": {"lr": 0.2, "epochs": 5}})
+    ['recipe.lr is 0.2 there and 0.1 here']
+    """
+    if isinstance(here, Mapping) and isinstance(there, Mapping):
+        inner = (
+            differences(value, there.get(key), f"{name}.{key}".lstrip("."))
+            for key, value in here.items()
+        )
+        return [difference for found in inner for difference in found]
+    if plain(here) == plain(there):
+        return []
+    return [f"{name} is {_short(there)} there and {_short(here)} here"]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:36] + " ..."

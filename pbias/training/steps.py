@@ -1,0 +1,144 @@
+"""The steps of an epoch: batches, gradients, and what may end training between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pbias.data.batches import ImageData, make_batch, row_batches, to_device
+from pbias.errors import UserError
+from pbias.training.evaluation import Score, loss_sum, score_sums
+from pbias.training.precision import autocast
+from pbias.training.processes import Processes
+from pbias.training.recipe import Recipe
+from pbias.training.setup import epoch_generator
+
+# How many steps may pass before a loss that is no number is noticed: looking waits for a GPU.
+LOOK_EVERY = 16
+# Statistics of batch norms are the same in all processes. The option has another name since 2.12.
+_BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in signature(DistributedDataParallel).parameters
+)
+
+
+class Stopped(Exception):
+    """Training ended between two steps because it was asked to; `epochs` of them are complete."""
+
+    def __init__(self, epochs: int) -> None:
+        """`epochs`: as many as a training state holds."""
+        super().__init__(f"stopped after {epochs} epochs")
+        self.epochs = epochs
+
+
+@dataclass(frozen=True)
+class Batch:
+    """This process's share of a batch, on the device."""
+
+    middle: float  # when in the epoch the whole batch has its middle, 0 to 1
+    images: Tensor
+    labels: Tensor
+    num_rows: int  # of the whole batch
+    num_known: int  # known labels of the whole batch
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What every step needs."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    data: ImageData
+    recipe: Recipe
+    device: torch.device
+    processes: Processes
+    after_step: Callable[[torch.optim.Optimizer], None]
+    progress: Callable[[int, int], None]
+    stop: Callable[[], bool]
+
+    def run(self, epoch: int) -> Score:
+        """One epoch; its score is of the batches as they were trained on."""
+        self.model.train()
+        done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
+        sums = []
+        for step, batch in enumerate(self._batches(epoch)):
+            sums.append(self._step(self.recipe.lr_at(epoch + batch.middle), batch))
+            if step % LOOK_EVERY == 0:
+                _check(sums[-1], epoch)
+            done += batch.num_rows
+            self.progress(done, total)
+            if self.processes.any(self.stop()):
+                raise Stopped(epoch)
+        _check(sums[-1], epoch)
+        return Score.of(sums)
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        batches = self._made(epoch)
+        # On CPUs, making a batch ahead would only take time from the step.
+        return _one_ahead(batches) if self.device.type == "cuda" else batches
+
+    def _made(self, epoch: int) -> Iterator[Batch]:
+        generator = epoch_generator(self.recipe, epoch)
+        augment = generator if self.recipe.augment else None
+        done = 0
+        for rows in row_batches(len(self.data), self.recipe.batch_size, generator):
+            part = self.processes.part(len(rows))
+            labels = self.data.labels[rows]
+            yield Batch(
+                (done + len(rows) / 2) / len(self.data),
+                make_batch(self.data, rows, self.device, augment, part),
+                to_device(labels[part], self.device),
+                len(rows),
+                int((labels >= 0).sum()),
+            )
+            done += len(rows)
+
+    def _step(self, lr: float, batch: Batch) -> Tensor:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.recipe.precision, self.device):
+            outputs = self._forward(batch.images)
+        logits = outputs.float()
+        loss = loss_sum(logits, batch.labels)
+        # The mean over the whole batch; several processes will take the mean of their gradients.
+        mean = loss * self.processes.size / max(batch.num_known, 1)
+        torch.autograd.backward(self.scaler.scale(mean))
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.after_step(self.optimizer)
+        return score_sums(loss.detach(), logits.detach(), batch.labels)
+
+    @cached_property
+    def _forward(self) -> Callable[[Tensor], Any]:
+        model = self.model
+        if self.processes.size > 1:
+            options: dict[str, Any] = {_BUFFERS: False, "gradient_as_bucket_view": True}
+            model = DistributedDataParallel(model, **options)
+        return torch.compile(model) if self.recipe.compile else model
+
+
+def _one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each made by a thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
+
+
+def _check(sums: Tensor, epoch: int) -> None:
+    if not torch.isfinite(sums[0]):
+        raise UserError(
+            f"the loss is no longer a number in epoch {epoch + 1}; lower the learning rate (--lr)"
+        )
