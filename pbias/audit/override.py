@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 CERTAIN = 20.0  # the logit of a label: its probability is 0 or 1 in float32
 BY_LABELS = "overridden by labels"
+RELATIVE = "overridden at another threshold"
 Cells = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
@@ -108,34 +109,43 @@ def override(sparse: Logits, better: Better, mask: Mask) -> Logits:
 
     Exactly `sparse` where nothing is replaced, and exactly the logits and thresholds of `better`
     where everything is. An attribute with predictions from both sides, whose thresholds differ, is
-    written relative to them: logits less their threshold, and the threshold 0.
+    written relative to them: logits less their threshold, and the threshold 0; no scores either.
     """
     if not mask.any():
         return sparse
-    values, thresholds = _merged(sparse, better, mask)
-    meta = {key: value for key, value in sparse.meta.items() if key != NO_SCORES}
-    if found := _no_scores(sparse, better, mask):
-        meta[NO_SCORES] = found
-    return replace(sparse, logits=values, thresholds=thresholds, meta=meta)
-
-
-def _merged(
-    sparse: Logits, better: Better, mask: Mask
-) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-    values = np.where(mask, better.logits, sparse.logits)
-    if mask.all() or (sparse.thresholds is None and better.thresholds is None):
-        return values, better.thresholds
     own, other = (_thresholds(x.thresholds, mask.shape[1]) for x in (sparse, better))
     every = mask.all(axis=0)
     mixed = mask.any(axis=0) & ~every & (own != other)
+    none = sparse.thresholds is None and better.thresholds is None
+    thresholds = np.where(mixed, 0.0, np.where(every, other, own))
+    meta = {key: value for key, value in sparse.meta.items() if key != NO_SCORES}
+    if found := _no_scores(sparse, better, mask, mixed):
+        meta[NO_SCORES] = found
+    return replace(
+        sparse,
+        logits=_merged(sparse, better, mask, mixed, (own, other)),
+        thresholds=better.thresholds if mask.all() or none else thresholds,
+        meta=meta,
+    )
+
+
+def _merged(
+    sparse: Logits,
+    better: Better,
+    mask: Mask,
+    mixed: Mask,
+    thresholds: Sequence[NDArray[np.float64]],
+) -> NDArray[np.float32]:
+    """The logits of both; of the attributes that are `mixed`, those less the own thresholds."""
+    values = np.where(mask, better.logits, sparse.logits)
     if mixed.any():
         log.info("thresholds differ for %d attributes: logits less theirs", int(mixed.sum()))
-        values[:, mixed] = np.where(
-            mask[:, mixed],
-            _less(better.logits[:, mixed], other[mixed]),
-            _less(sparse.logits[:, mixed], own[mixed]),
+        own, other = (
+            _less(logits[:, mixed], cuts[mixed])
+            for logits, cuts in zip((sparse.logits, better.logits), thresholds, strict=True)
         )
-    return values, np.where(mixed, 0.0, np.where(every, other, own))
+        values[:, mixed] = np.where(mask[:, mixed], other, own)
+    return values
 
 
 def _thresholds(values: NDArray[np.float64] | None, num_targets: int) -> NDArray[np.float64]:
@@ -148,9 +158,12 @@ def _less(logits: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDArr
     return np.asarray(relative, np.float32)
 
 
-def _no_scores(sparse: Logits, better: Better, mask: Mask) -> dict[str, str]:
-    """Why the logits of an attribute are no scores: for those of either side that are used."""
-    found: dict[str, str] = {}
+def _no_scores(sparse: Logits, better: Better, mask: Mask, mixed: Mask) -> dict[str, str]:
+    """Why the logits of an attribute are no scores: mixed, or on either side, where that is used.
+
+    Less their thresholds, logits are of no probability, and comparable only in sign.
+    """
+    found = {sparse.targets[column]: RELATIVE for column in np.flatnonzero(mixed)}
     for side, used in ((reasons(sparse), ~mask), (better.no_scores, mask)):
         names = [sparse.targets[column] for column in np.flatnonzero(used.any(axis=0))]
         found |= {name: side[name] for name in names if name in side}

@@ -177,6 +177,16 @@ def test_overridden_by_the_dense_model_scores_are_scores(sparse: Logits, dense: 
     assert row_of(mended(sparse, dense, SMILING), "auc", "Smiling")["status"] == "ok"
 
 
+def test_logits_less_different_thresholds_are_no_scores(sparse: Logits, dense: Logits) -> None:
+    ours = replace(sparse, thresholds=np.array([0.5, 0.0, 1.0]))
+    found = mended(ours, dense, [0, 1])  # thresholds differ for Smiling and, untouched, Young
+    assert found.meta["no_scores"] == {"Smiling": "overridden at another threshold"}
+    assert found.thresholds is not None and found.thresholds.tolist() == [0, 0, 1]
+    assert found.logits[0, 0] == dense.logits[0, 0]
+    assert found.logits[1, 0] == np.float32(sparse.logits[1, 0] - 0.5)
+    assert row_of(found, "auc", "Smiling")["reason"] == "overridden at another threshold"
+
+
 def test_what_is_no_score_in_the_other_file_is_none_where_it_is_used(
     sparse: Logits, dense: Logits
 ) -> None:
