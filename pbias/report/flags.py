@@ -78,13 +78,20 @@ def _ranked(title: str, records: list[Record]) -> Section:
         cells.setdefault((r["measure"], r["outcome"], r["group"]), {})[r["ranking"]] = r
     present = [name for name in RANKINGS if any(name in one for one in cells.values())]
     header = ["", "of", "group", *present]
-    rows = [[*key, *(_value(one.get(name)) for name in present)] for key, one in cells.items()]
+    rows = [
+        [*map(_short, key[:2]), key[2], *(_value(one.get(name)) for name in present)]
+        for key, one in cells.items()
+    ]
     reasons = {
-        " ".join(filter(None, (*key, one["risk"]["reason"]))): None
+        " ".join(filter(None, (*map(_short, key[:2]), key[2], one["risk"]["reason"]))): None
         for key, one in cells.items()
         if one["risk"]["reason"]
     }
     return Section(title, header, rows, [f"Undefined: {'; '.join(reasons)}"] if reasons else [])
+
+
+def _short(text: str) -> str:
+    return text.replace("bias_amplification", "BA").replace("_", " ")
 
 
 def _value(record: Record | None) -> str:

@@ -24,7 +24,7 @@ def dense(make_logits: MakeLogits) -> Logits:
 
 
 def hats(women: list[float], men: list[float], counts: Any = None, **changes: Any) -> Logits:
-    """One attribute, a group of 0 and 1; hats are rare in training (30 of 200, 25 men's)."""
+    """One attribute, a group of 0 and 1; in training 30 of 200 have a hat, 25 of them men."""
     z = np.array([*women, *men], np.float32)[:, None]
     found = [[95, 5], [75, 25], [0, 0]] if counts is None else counts
     everyone = [[0, 0]] * (len(found) - 1) + [np.sum(found, axis=0).tolist()]
