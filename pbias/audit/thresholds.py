@@ -65,16 +65,18 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
     """A threshold for each attribute, with the counts that it gives on this file.
 
     Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these, as
-    the file stands), n_predicted_positive (with the threshold), note. Raises UserError for a
-    softmax, whose largest output is predicted whatever the threshold.
+    the file stands), n_predicted_positive (with the threshold), note. Raises UserError without any
+    labels, and for a softmax, whose largest output is predicted whatever the threshold.
     """
     if logits.activation == "softmax":
         raise UserError(
             f"{logits.path} is of a softmax, whose largest output is predicted whatever the "
             "threshold; only attributes with a sigmoid of their own can be calibrated"
         )
-    before = predictions(logits)
     labels_an = logits.labels.T
+    if (labels_an == UNKNOWN).all():
+        raise UserError(f"{logits.path} has no labels to fit thresholds to; add them with --labels")
+    before = predictions(logits)
     fitted = fit_thresholds(before.logits, labels_an, objective)
     after = before.logits > fitted.values[:, None]
     known = labels_an != UNKNOWN

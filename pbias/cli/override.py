@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LABELS = "labels"
+EVERYTHING = "100%"
 
 
 def override(
@@ -38,7 +39,7 @@ def override(
     ] = None,
     budget: Annotated[
         str, typer.Option("--budget", metavar="NUM", help="First flags to use: 5% of all, or 500.")
-    ] = "100%",
+    ] = EVERYTHING,
     curve: Annotated[
         str | None,
         typer.Option("--curve", metavar="FILE", help="Write bias left at budgets of 0 to 100 %."),
@@ -77,7 +78,12 @@ def override(
     cells = locate(listed.pairs, logits, listed.path)
     better = from_labels(logits) if source == LABELS else from_model(others[0], logits)
     if output is not None:
-        used = cells[: spend.of(logits.logits.size)]
+        wanted = spend.of(logits.logits.size)
+        if budget != EVERYTHING and len(cells) < wanted:
+            log.warning(
+                "%s lists only %d of the %d predictions asked for", flags, len(cells), wanted
+            )
+        used = cells[:wanted]
         made_from = {"flags": listed.sha256, "logits": _digest(logits)}
         if source != LABELS:
             made_from["with"] = _digest(others[0])

@@ -154,6 +154,11 @@ def test_a_softmax_is_refused(valid: Logits) -> None:
         calibrate(replace(valid, activation="softmax"))
 
 
+def test_a_file_without_labels_is_refused(valid: Logits) -> None:
+    with pytest.raises(UserError, match="has no labels to fit thresholds to"):
+        calibrate(replace(valid, labels=np.full_like(valid.labels, -1)))
+
+
 @pytest.mark.parametrize("split", ["test", "all"])
 def test_the_test_split_is_refused_unless_allowed(valid: Logits, split: str) -> None:
     file = replace(valid, split=split)

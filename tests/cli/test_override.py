@@ -55,6 +55,13 @@ def test_the_budget_takes_the_riskiest_first(pbias: Run, budget: str, num: int) 
     assert changed("out.npz") == list(range(180 - num, 180))
 
 
+def test_a_list_shorter_than_the_budget_says_so(pbias: Run) -> None:
+    Path("flags.csv").write_text("id,attribute\nimages/0003.png,Young\n")
+    done = pbias(*OVERRIDE, "dense.npz", "--budget", "5%", "-o", "out.npz")
+    assert "warning: flags.csv lists only 1 of the 9 predictions asked for" in done.stderr
+    assert changed("out.npz") == [11]
+
+
 @pytest.mark.parametrize("budget", ["", "x", "-1", "101%", "1.5", "5%%", "nan", "1e3"])
 def test_what_is_no_budget_is_refused(pbias: Run, budget: str) -> None:
     done = pbias(*OVERRIDE, "dense.npz", f"--budget={budget}", "-o", "out.npz")

@@ -32,6 +32,7 @@ import torch
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, load_network_file, serialize
+from pbias.files.flags import read_flags
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
 from pbias.files.thresholds import read_thresholds
@@ -257,11 +258,18 @@ def _read_thresholds(path: str) -> None:
     read_thresholds(path)
 
 
+def _flags() -> list[bytes]:
+    lines = [f"images/{n}.png,Smiling,0.{n},uncertain" for n in range(9)]
+    text = "\n".join(["id,attribute,risk,reasons", *lines]) + "\n"
+    return [text.encode(), b'attribute,id\n"a, ""b""",0\n']
+
+
 READERS: dict[str, tuple[Callable[[], list[bytes]], Callable[[str], object]]] = {
     "npz": (_npz, read_logits),
     "pt": (_pt, load_network_file),
     "manifest": (_manifest, _read_manifest),
     "thresholds": (_thresholds, _read_thresholds),
+    "flags": (_flags, read_flags),
 }
 
 
