@@ -165,7 +165,7 @@ def _train(
     weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
     model = network(dataclasses.replace(parent, state_dict=weights))
     steps_per_epoch = -(-len(data[0]) // parent.recipe["batch_size"])
-    classifier = classifier_weight(parent.model["name"])
+    classifier = classifier_weight(parent.model["name"], model)
     pruner = GradualPruner(model, schedule, steps_per_epoch, method, classifier)
     hooks = Hooks(
         pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pbias.cli.foreign import Model, ModelArgs, named
 from pbias.cli.options import (
     Color,
     ColorWhen,
@@ -22,6 +23,7 @@ from pbias.errors import Status
 if TYPE_CHECKING:
     from pbias.files.table import Table as TableOfNumbers
     from pbias.pruning.accounting import Account
+    from pbias.pruning.networks import Named
 
     Content = tuple[TableOfNumbers, dict[str, Any]]
 
@@ -45,6 +47,8 @@ def info(
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
     ] = None,
+    model: Model = None,
+    model_args: ModelArgs = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -67,29 +71,29 @@ def info(
             raise UserError(f"{file} holds logits, which have no sparsity; name a checkpoint")
         table, facts = _logits(file)
     else:
-        table, facts, counts = _network(file, arch)
+        table, facts, counts = _network(file, named(arch, model, model_args))
     write_table(table, lambda: info_sections(table, facts), output, form, color, **facts)
     if counts and expect_sparsity is not None:
         _expect(counts, expect_sparsity, file)
 
 
-def _network(path: str, arch: str | None) -> tuple[TableOfNumbers, dict[str, Any], Account]:
+def _network(path: str, said: Named) -> tuple[TableOfNumbers, dict[str, Any], Account]:
     from pbias.data.preprocess import Preprocess
     from pbias.files.checkpoint import Checkpoint, load_network_file
     from pbias.pruning.accounting import account_bare
     from pbias.pruning.inventory import checkpoint_facts, facts, inventory
     from pbias.pruning.macs import num_uses
-    from pbias.pruning.networks import adopt, network
+    from pbias.pruning.networks import network, read_network
     from pbias.pruning.one_shot import measure, pruned_part
 
-    content = adopt(path, arch) if arch else load_network_file(path)
+    content = read_network(path, said) if said.name else load_network_file(path)
     if isinstance(content, Checkpoint):
         model = network(content)
         counts = measure(content, model)
         uses = num_uses(model, Preprocess.from_dict(content.preprocess).crop)
         table = inventory(counts, uses, content.sparsity)
         return table, checkpoint_facts(content, counts), pruned_part(content, counts)
-    logger.warning("%s does not say what network it is of; --arch NAME counts exactly", path)
+    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", path)
     counts = account_bare(content)
     return inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}, counts
 

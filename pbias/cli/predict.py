@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pbias.cli.foreign import (
+    ForeignGroups,
+    ForeignMean,
+    ForeignResize,
+    ForeignSize,
+    ForeignStd,
+    ForeignTargets,
+    Model,
+    ModelArgs,
+    named,
+)
 from pbias.cli.options import (
     AllowOutside,
     BadImage,
@@ -44,7 +55,18 @@ def predict(
     split: Annotated[
         str, typer.Option("--split", metavar="SPLIT", help="train, valid, test or all.")
     ] = "test",
+    arch: Annotated[
+        str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
+    ] = None,
+    own_model: Model = None,
+    model_args: ModelArgs = None,
+    targets: ForeignTargets = None,
+    groups: ForeignGroups = None,
     cluster: Cluster = None,
+    image_size: ForeignSize = None,
+    resize: ForeignResize = None,
+    mean: ForeignMean = None,
+    std: ForeignStd = None,
     image_root: ImageRoot = None,
     thresholds: Annotated[
         str | None,
@@ -71,7 +93,8 @@ def predict(
     """Run a network on the images of a manifest; write logits and what is known of the images.
 
     Labels, groups and clusters are taken from the manifest where it has the columns that the
-    network was trained with; elsewhere they are unknown.
+    network was trained with; elsewhere they are unknown. A state dict from elsewhere needs --arch,
+    or --model with code of your own, and --targets.
     """
     from dataclasses import replace
 
@@ -82,13 +105,12 @@ def predict(
     from pbias.data.dataset import find_pictures, stream
     from pbias.data.preprocess import Preprocess
     from pbias.files.alike import training_facts
-    from pbias.files.checkpoint import load_checkpoint
     from pbias.files.logits import write_logits
     from pbias.files.manifest import read_manifest
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
     from pbias.files.thresholds import read_thresholds
-    from pbias.models import restore
+    from pbias.pruning.networks import network, read_network
     from pbias.training.evaluation import check_input, predict_logits
     from pbias.training.precision import choose_precision
     from pbias.training.processes import join
@@ -96,27 +118,23 @@ def predict(
 
     check_output(output, no_clobber=no_clobber)
     check_inputs([model, labels, *([] if thresholds is None else [thresholds])])
-    checkpoint = load_checkpoint(model)
+    said = named(arch, own_model, model_args, targets, groups, image_size, resize, mean, std)
+    checkpoint = read_network(model, said)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     rows = manifest.rows(split)
-    known = _labels(manifest, checkpoint, cluster or checkpoint.data.get("cluster"))
+    known = _labels(manifest, checkpoint, said.groups, cluster or checkpoint.data.get("cluster"))
     cuts = None if thresholds is None else read_thresholds(thresholds)
     fitted = None if cuts is None else cuts.of(checkpoint.targets)
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     pictures = find_pictures(manifest, known, rows, bad)
     preprocess = Preprocess.from_dict(checkpoint.preprocess)
     chosen_device = choose_device(device)
-    network = restore(
-        checkpoint.model["name"],
-        len(checkpoint.targets),
-        checkpoint.model["args"],
-        checkpoint.state_dict,
-    )
-    check_input(network, preprocess.crop)
+    net = network(checkpoint)
+    check_input(net, preprocess.crop, len(checkpoint.targets))
     if precision == "auto":
         precision = "fp32"  # or logits of different machines could not be compared
     else:
-        precision = choose_precision(precision, chosen_device, network)
+        precision = choose_precision(precision, chosen_device, net)
     if dry_run:
         logger.info(
             "would predict %d targets of %s images of split %s in %s; would write %s",
@@ -131,7 +149,7 @@ def predict(
             own_pictures, preprocess, bad=bad, workers=workers,
             progress=progress,
         )  # fmt: skip
-        own = predict_logits(network, blocks, chosen_device, batch_size, precision)
+        own = predict_logits(net, blocks, chosen_device, batch_size, precision)
     shares = several.gather((own, bad.skipped))
     if several.rank:
         return
@@ -156,17 +174,37 @@ def predict(
     write_logits(replace(found, thresholds=fitted), output)
 
 
-def _labels(manifest: Manifest, checkpoint: Checkpoint, cluster: str | None) -> Labels:
+def _labels(
+    manifest: Manifest, checkpoint: Checkpoint, groups: list[str], cluster: str | None
+) -> Labels:
+    """What the manifest has of the checkpoint's columns, or of the groups that were named."""
     from pbias.files.manifest import select
 
     return select(
         manifest,
         targets=checkpoint.targets,
-        groups=checkpoint.groups,
+        groups=groups or checkpoint.groups,
         cluster=cluster,
-        group_values=checkpoint.group_values,
+        group_values=None if groups else checkpoint.group_values,
         strict=False,
     )
+
+
+def _train_counts(
+    checkpoint: Checkpoint, manifest: Manifest, known: Labels
+) -> npt.NDArray[np.int64] | None:
+    """The checkpoint's, or those of the manifest's training rows for what has none.
+
+    Also where groups were named that the checkpoint does not know.
+    """
+    from pbias.files.manifest import train_counts
+
+    if checkpoint.train_counts is not None and known.group_names == checkpoint.groups:
+        return checkpoint.train_counts
+    if "train" not in manifest.splits or not (known.labels >= 0).any():
+        return None
+    logger.info("training counts are those of the split 'train' of %s", manifest.path)
+    return train_counts(known, manifest.rows("train"))
 
 
 def _logits(
@@ -192,7 +230,7 @@ def _logits(
         group_names=tuple(known.group_names),
         group_values=tuple(map(tuple, known.group_values)),
         clusters=clusters,
-        train_counts=checkpoint.train_counts,
+        train_counts=_train_counts(checkpoint, manifest, known),
         activation="softmax" if checkpoint.recipe.get("loss") == "cross-entropy" else "sigmoid",
         split=split,
         meta=meta,

@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pbias.cli.foreign import (
+    ForeignMean,
+    ForeignResize,
+    ForeignSize,
+    ForeignStd,
+    ForeignTargets,
+    Model,
+    ModelArgs,
+    named,
+)
 from pbias.cli.jobs import asked_sparsity, parse_jobs
 from pbias.cli.options import (
     AllowOutside,
@@ -46,6 +56,8 @@ if TYPE_CHECKING:
 
     from pbias.files.checkpoint import Checkpoint
     from pbias.pruning.method import Method
+    from pbias.pruning.networks import Named
+
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +89,13 @@ def prune(
             "--arch", metavar="NAME", help="Architecture of a bare state dict (with --one-shot)."
         ),
     ] = None,
+    model: Model = None,
+    model_args: ModelArgs = None,
+    targets: ForeignTargets = None,
+    image_size: ForeignSize = None,
+    resize: ForeignResize = None,
+    mean: ForeignMean = None,
+    std: ForeignStd = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -185,7 +204,8 @@ def prune(
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
         check_output(path, no_clobber=no_clobber and not resume)
-    parent, model = _read(checkpoint, arch, method, [target for target, _ in jobs])
+    said = named(arch, model, model_args, targets, None, image_size, resize, mean, std)
+    parent, network = _read(checkpoint, said, method, [target for target, _ in jobs])
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     if not one_shot:
         from pbias.cli.gradual import Tuning, prune_gradually
@@ -211,7 +231,7 @@ def prune(
         logger.info("would write %s without training", ", ".join(path for _, path in jobs))
         return
     how = OneShot(method, pruning_schedule, steps or 1, reestimation)
-    prune_and_save(parent, model, jobs, how, packed=pack)
+    prune_and_save(parent, network, jobs, how, packed=pack)
 
 
 def _check_one_shot(
@@ -238,16 +258,15 @@ def _check_gradual(arch: str | None, bn_batches: int | None) -> None:
 
 
 def _read(
-    path: str, arch: str | None, method: Method, sparsities: list[float]
+    path: str, said: Named, method: Method, sparsities: list[float]
 ) -> tuple[Checkpoint, nn.Module]:
     """The checkpoint and its network, which can be pruned to each of the sparsities."""
-    from pbias.files.checkpoint import load_checkpoint
-    from pbias.pruning.networks import adopt, network
+    from pbias.pruning.networks import network, read_network
     from pbias.pruning.one_shot import check_method, check_range
 
     for sparsity in sparsities:
         check_range(sparsity)
-    parent = adopt(path, arch) if arch else load_checkpoint(path)
+    parent = read_network(path, said)
     model = network(parent)
     check_method(method, parent, model, sparsities, path)
     return parent, model

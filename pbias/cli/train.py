@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pbias.cli.foreign import Model, ModelArgs, architecture
 from pbias.cli.options import (
     AllowOutside,
     BadImage,
@@ -77,6 +78,8 @@ def train(
             f"[default: resnet_small for images under {SMALL_BELOW} px, else resnet18].",
         ),
     ] = None,
+    model: Model = None,
+    model_args: ModelArgs = None,
     targets: Targets = None,
     groups: Groups = None,
     cluster: Cluster = None,
@@ -184,6 +187,7 @@ def train(
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
     from pbias.files.where import keep_where
+    from pbias.models.own import parse_args
     from pbias.training.evaluation import check_input
     from pbias.training.precision import choose_precision
     from pbias.training.processes import join
@@ -223,6 +227,8 @@ def train(
         others = {
             "recipe": recipe_name,
             "arch": arch,
+            "model": model,
+            "model-args": model_args,
             "targets": names(targets),
             "groups": names(groups),
             "cluster": cluster,
@@ -234,6 +240,7 @@ def train(
         return
     labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
     recipe = asked.recipe
+    arch, args = architecture(arch, model), parse_args(model_args)
     jobs, ramp = plan_pruning(sparsity, output, asked, {**pruning, "pack": pack or None})
     for path in [path for _, path in jobs] or [output]:
         check_output(path, no_clobber=no_clobber and not resume)
@@ -256,16 +263,16 @@ def train(
         )
     preprocess = look.for_pictures(pictures)
     arch = arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    model = new_network(arch, len(chosen.targets), seed)
-    check_input(model, preprocess.crop)
-    parents = [start_from(model, arch, init)] if init else []
+    network = new_network(arch, len(chosen.targets), seed, args)
+    check_input(network, preprocess.crop, len(chosen.targets))
+    parents = [start_from(network, arch, init)] if init else []
     _announce(arch, preprocess, chosen, pictures)
-    recipe = recipe.replace(precision=choose_precision(precision, chosen_device, model))
+    recipe = recipe.replace(precision=choose_precision(precision, chosen_device, network))
     if recipe.compile:
         check_compiler(chosen_device)
     checkpoint = Checkpoint(
-        model={"name": arch, "args": {}},
-        state_dict=model.state_dict(),
+        model={"name": arch, "args": args},
+        state_dict=network.state_dict(),
         targets=chosen.targets,
         groups=chosen.group_names,
         group_values=chosen.group_values,
@@ -317,9 +324,9 @@ def train(
 
         train_and_prune(checkpoint, data, runs, ramp, device=chosen_device, packed=pack)
         return
-    result = runs[0].train(model, data, chosen_device)
+    result = runs[0].train(network, data, chosen_device)
     logger.info("kept epoch %d", result.epoch + 1)
-    runs[0].finish(replace(checkpoint, state_dict=model.state_dict()))
+    runs[0].finish(replace(checkpoint, state_dict=network.state_dict()))
 
 
 def folder(output: str) -> str | None:

@@ -79,7 +79,7 @@ def load_checkpoint(path: str) -> Checkpoint:
     Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
     wrong types, or holds NaN weights.
     """
-    content, digest = _read(path)
+    content, digest = _parse(read_bytes(path), path)
     if not _has_format(content):
         raise UserError(_foreign(content, path))
     return _checkpoint(content, path, digest)
@@ -87,7 +87,12 @@ def load_checkpoint(path: str) -> Checkpoint:
 
 def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
     """Read a checkpoint or a bare state dict, whichever the file holds; `-` is standard input."""
-    content, digest = _read(path)
+    return parse_network(read_bytes(path), path)
+
+
+def parse_network(data: bytes, path: str) -> Checkpoint | dict[str, Tensor]:
+    """`load_network_file` for bytes that were read already; `path` is for messages."""
+    content, digest = _parse(data, path)
     return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
 
 
@@ -126,9 +131,8 @@ def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
     return _bare(read_archive(data, path), path)
 
 
-def _read(path: str) -> tuple[object, str]:
+def _parse(data: bytes, path: str) -> tuple[object, str]:
     """The content of a file and its SHA-256, which a second core computes meanwhile."""
-    data = read_bytes(path)
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(sha256, data)
         return read_archive(data, path), digest.result()

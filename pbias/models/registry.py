@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pbias.errors import UserError
+from pbias.models.own import build_own, is_own
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -43,11 +44,13 @@ def architecture(name: str) -> Architecture:
 
 
 def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:
-    """A freshly initialised network with `num_outputs` logits.
+    """A freshly initialised network with `num_outputs` logits; `name` may be of a factory in use.
 
     Raises UserError for an unknown name, arguments the architecture does not take, or sizes that
     are not positive whole numbers.
     """
+    if is_own(name):
+        return build_own(name, num_outputs, args)
     factory = _factory(architecture(name).factory)
     try:
         inspect.signature(factory).bind(num_outputs, **args)
@@ -64,12 +67,13 @@ def restore(
 ) -> nn.Module:
     """The network that `state_dict` belongs to; it takes over the tensors without a copy.
 
-    Nothing is initialised first, which is most of the cost of building a large network. Raises
-    UserError naming the tensors that do not fit.
+    Nothing is initialised first, which is most of the cost of building a large network (but for
+    the factories of users, who may need real numbers). Raises UserError naming the tensors that do
+    not fit.
     """
     import torch
 
-    with torch.device("meta"):
+    with torch.device("cpu" if is_own(name) else "meta"):
         model = build(name, num_outputs, **args)
     wanted = model.state_dict()
     # Counts batches; nothing here reads it, and files from before torch 0.4.1 lack it.
@@ -77,12 +81,19 @@ def restore(
     given = {**counters, **state_dict}
     _check_fit(name, wanted, given)
     model.load_state_dict(given, assign=True)
-    return model.requires_grad_()
+    return model if is_own(name) else model.requires_grad_()
 
 
 def num_outputs_of(state_dict: Mapping[str, Tensor], arch: str) -> int:
-    """The number of logits, from the classifier of a bare state dict of architecture `arch`."""
-    key = classifier_weight(arch)
+    """The number of logits, from the classifier of a bare state dict of architecture `arch`.
+
+    For a user's own network the classifier is taken to be the last tensor with two axes.
+    """
+    if is_own(arch):
+        matrices = [key for key, tensor in state_dict.items() if tensor.ndim == 2]
+        key = matrices[-1] if matrices else "with two axes"
+    else:
+        key = classifier_weight(arch)
     if key not in state_dict or state_dict[key].ndim != 2:
         raise UserError(
             f"the weights hold no classifier {key}, so they are not of {arch}; check --arch"
@@ -90,9 +101,22 @@ def num_outputs_of(state_dict: Mapping[str, Tensor], arch: str) -> int:
     return int(state_dict[key].shape[0])
 
 
-def classifier_weight(arch: str) -> str:
-    """The state-dict key of the classifier's weight [num_outputs, features]."""
-    return architecture(arch).classifier + ".weight"
+def classifier_weight(arch: str, model: nn.Module | None = None) -> str:
+    """The state-dict key of the classifier's weight [num_outputs, features].
+
+    That of a user's own network is the weight of its last linear layer (or convolution, where it
+    has none); UserError for a network without either.
+    """
+    if not is_own(arch):
+        return architecture(arch).classifier + ".weight"
+    assert model is not None, "the classifier of an own network is found in the network"
+    from torch import nn
+
+    for kind in (nn.Linear, nn.Conv2d):
+        found = [name for name, module in model.named_modules() if isinstance(module, kind)]
+        if found:
+            return f"{found[-1]}.weight".removeprefix(".")
+    raise UserError(f"{arch} makes a network without linear layers or convolutions; add one")
 
 
 def _factory(where: str) -> Callable[..., nn.Module]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pbias.files.checkpoint import Checkpoint, parse_state_dict
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint, parse_network
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import read_bytes
 from pbias.models import num_outputs_of, restore
-
-# What torchvision's weights were trained with.
-IMAGENET = {
-    "size": 256,
-    "crop": 224,
-    "mean": [0.485, 0.456, 0.406],
-    "std": [0.229, 0.224, 0.225],
-}
+from pbias.models.own import is_own
 
 logger = logging.getLogger(__name__)
 
@@ -33,33 +30,101 @@ def network(checkpoint: Checkpoint) -> nn.Module:
     )
 
 
-def adopt(path: str, arch: str) -> Checkpoint:
-    """A checkpoint of a bare state dict of architecture `arch`.
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """What was said of a network whose file may not say it: architecture or own factory, with
+    arguments, targets, groups, and how its images are prepared; `given` are options that only
+    make sense then."""
 
-    The file does not say what the outputs mean or how pictures were prepared: targets are called
-    `output_0`, `output_1`, ..., and pictures are prepared as for torchvision's ImageNet weights.
+    name: str | None
+    args: dict[str, Any]
+    targets: list[str] | None
+    groups: list[str]
+    preprocess: dict[str, Any]
+    given: list[str]
+
+
+def read_network(path: str, named: Named) -> Checkpoint:
+    """The checkpoint in a file, or one made of a bare state dict by what was said of it.
+
+    A checkpoint of the user's own code takes the factory that was named for it. Raises UserError
+    for what was said against a checkpoint, or not said of a state dict.
     """
     data = read_bytes(path)
-    state_dict = {name: _single(tensor) for name, tensor in parse_state_dict(data, path).items()}
-    num_outputs = num_outputs_of(state_dict, arch)
-    logger.info(
-        "%s: %d outputs, called output_0 to output_%d; preprocessing of ImageNet is assumed",
-        *(path, num_outputs, num_outputs - 1),
-    )
+    content = parse_network(data, path)
+    if isinstance(content, Checkpoint):
+        return _renamed(content, path, named)
+    if named.name is None:
+        raise UserError(
+            f"{path} is a bare state dict, which does not say what network it is of; name that by "
+            "--arch NAME, or --model package.module:factory"
+        )
+    return adopt(content, sha256(data), path, named)
+
+
+def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
+    own = is_own(checkpoint.model["name"])
+    known = list(named.given)
+    if named.name and not (own and is_own(named.name)):
+        known.insert(0, "model" if is_own(named.name) else "arch")
+    if named.groups and checkpoint.groups:
+        known.append("groups")
+    if named.args and not own:
+        known.append("model-args")
+    if known:
+        raise UserError(
+            f"{path} is a checkpoint of {checkpoint.model['name']}, which says that itself; leave "
+            f"out --{known[0]}"
+        )
+    if not named.name:
+        return checkpoint
+    args = {**checkpoint.model["args"], **named.args}
+    return dataclasses.replace(checkpoint, model={"name": named.name, "args": args})
+
+
+def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named) -> Checkpoint:
+    """A checkpoint of a bare state dict with this SHA-256.
+
+    Targets that were not named are called `output_0`, `output_1`, ... Raises UserError where
+    another number of targets is named than there are outputs.
+    """
+    assert named.name is not None
+    state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
+    num_outputs = num_outputs_of(state_dict, named.name)
+    targets = named.targets or [f"output_{index}" for index in range(num_outputs)]
+    if len(targets) != num_outputs:
+        raise UserError(
+            f"{path} has {num_outputs} outputs but --targets names {len(targets)}; name each output"
+        )
+    if not named.targets:
+        logger.info(
+            "%s: %d outputs, called output_0 to output_%d; --targets names them",
+            *(path, num_outputs, num_outputs - 1),
+        )
+    if "mean" not in named.given or "image-size" not in named.given:
+        logger.info("%s: %s", path, _assumed(named.preprocess))
     return Checkpoint(
-        model={"name": arch, "args": {}},
+        model={"name": named.name, "args": named.args},
         state_dict=state_dict,
-        targets=[f"output_{index}" for index in range(num_outputs)],
+        targets=targets,
         groups=[],
         group_values=[],
-        preprocess=dict(IMAGENET),
+        preprocess=dict(named.preprocess),
         data={},
         train_counts=None,
         recipe={},
         sparsity={},
         parents=[],
         environment=environment("cpu"),
-        sha256=sha256(data),
+        sha256=digest,
+    )
+
+
+def _assumed(preprocess: Mapping[str, Any]) -> str:
+    mean, std = (",".join(f"{value:g}" for value in preprocess[key]) for key in ("mean", "std"))
+    return (
+        f"images are resized to {preprocess['size']}, cropped to {preprocess['crop']} px, less "
+        f"{mean}, over {std}; --image-size, --resize, --mean and --std say otherwise"
     )
 
 

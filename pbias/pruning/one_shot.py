@@ -103,12 +103,12 @@ def pruned_checkpoint(
 
 
 def _chooser(method: Method, checkpoint: Checkpoint, model: nn.Module) -> Chooser:
-    return Chooser(method, prunable(model), classifier_weight(checkpoint.model["name"]))
+    return Chooser(method, prunable(model), classifier_weight(checkpoint.model["name"], model))
 
 
 def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:
     """The counts of a checkpoint's network."""
-    return account(model, classifier_weight(checkpoint.model["name"]))
+    return account(model, classifier_weight(checkpoint.model["name"], model))
 
 
 def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:

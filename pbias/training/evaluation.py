@@ -104,11 +104,21 @@ def predict_logits(
 
 
 @torch.inference_mode()
-def check_input(model: nn.Module, size: int) -> None:
-    """Refuse a picture size [pixels] that the network cannot take, before any picture is read."""
+def check_input(model: nn.Module, size: int, num_outputs: int) -> None:
+    """Refuse a picture size [pixels] that the network cannot take, before any picture is read.
+
+    And a network that does not give `num_outputs` logits a picture.
+    """
     try:
-        model.eval()(torch.zeros(1, 3, size, size))
-    except (RuntimeError, AssertionError) as error:
+        logits = model.eval()(torch.zeros(1, 3, size, size))
+    except Exception as error:  # of the user's own network, any
+        said = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"the network cannot take images of {size} px ({error}); use another --image-size"
+            f"the network cannot take images of {size} px ({said}); use another --image-size"
         ) from error
+    shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != [1, num_outputs]:
+        raise UserError(
+            f"the network gives {shape} for one image and {num_outputs} targets; it must give "
+            f"logits of shape [1, {num_outputs}]"
+        )

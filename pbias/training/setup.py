@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -66,10 +68,12 @@ def _has_mps() -> bool:
     return torch.backends.mps.is_available()
 
 
-def new_network(arch: str, num_outputs: int, seed: int) -> nn.Module:
+def new_network(
+    arch: str, num_outputs: int, seed: int, args: Mapping[str, Any] | None = None
+) -> nn.Module:
     """A network with random weights, the same for the same seed."""
     torch.manual_seed(seed)
-    return build(arch, num_outputs)
+    return build(arch, num_outputs, **(args or {}))
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
@@ -105,7 +109,7 @@ def start_from(model: nn.Module, arch: str, path: str) -> str:
     data = read_bytes(path)
     given = parse_state_dict(data, path)
     own = model.state_dict()
-    weight = classifier_weight(arch)
+    weight = classifier_weight(arch, model)
     if weight in given and given[weight].shape != own[weight].shape:
         logger.info(
             "%s: the classifier has %d outputs, not %d; it starts from random weights",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
@@ -67,4 +68,18 @@ def test_infinite_logits_are_refused() -> None:
 
 def test_a_size_that_a_network_cannot_take_is_refused() -> None:
     with pytest.raises(UserError, match=r"cannot take images of 64 px .* --image-size"):
-        check_input(build("vit_b_16", 5), 64)
+        check_input(build("vit_b_16", 5), 64, 5)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Flatten(), r"gives \[1, 192\] for one image and 5 targets; it must give"),
+        (nn.Identity(), r"gives \[1, 3, 8, 8\] for"),
+        (nn.MaxPool2d(8, return_indices=True), "gives tuple for one image"),
+        (nn.Embedding(2, 2), "cannot take images of 8 px"),
+    ],
+)
+def test_networks_that_give_no_logits_are_refused(model: nn.Module, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_input(model, 8, 5)

@@ -1,0 +1,122 @@
+"""Networks of the user's own: a factory `(num_outputs, **args) -> nn.Module`, named by the user.
+
+A factory is code. It is imported when the user names it for this run, and never because a file
+does: a checkpoint that holds the name of one is refused until it is named again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pbias.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Factory = Callable[..., Any]
+
+_FACTORIES: dict[str, Factory] = {}
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is of a factory, `package.module:function`, and not of an architecture."""
+    return ":" in name
+
+
+def use_factory(name: str) -> None:
+    """Import a factory that the user named; the working folder is searched first.
+
+    Raises UserError where there is none of that name.
+    """
+    module, _, function = name.partition(":")
+    if not module or not function:
+        raise UserError(f"--model {name} names no factory; write it as package.module:function")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:
+        raise UserError(
+            f"--model {name}: {module} cannot be imported ({_said(error)}); it is searched for in "
+            "the working folder and where Python searches"
+        ) from error
+    factory = getattr(found, function, None)
+    if not callable(factory):
+        raise UserError(f"--model {name}: {module} has no function '{function}'; mend the name")
+    _FACTORIES[name] = factory
+
+
+def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module:
+    """The network that the factory of this name makes.
+
+    Raises UserError where the user has not named it for this run, where its arguments do not fit,
+    where it fails, and where it makes no `nn.Module`.
+    """
+    from torch import nn
+
+    if name not in _FACTORIES:
+        raise UserError(
+            f"the network is made by {name}, which is code outside of pbias; if you trust it, name "
+            f"it on this command, too: --model {name}"
+        )
+    factory = _FACTORIES[name]
+    try:
+        inspect.signature(factory).bind(num_outputs, **args)
+    except TypeError as error:
+        raise UserError(
+            f"{name} cannot be called with the number of outputs and {sorted(args)} ({error}); "
+            "check --model-args"
+        ) from error
+    try:
+        model = factory(num_outputs, **args)
+    except Exception as error:
+        raise UserError(
+            f"{name} failed with {_said(error)}; mend it (--debug shows its traceback)"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise UserError(f"{name} made a {type(model).__name__}; it must return a torch.nn.Module")
+    return model
+
+
+def parse_args(text: str | None) -> dict[str, Any]:
+    """Arguments of a factory: a JSON object, or `key=value,...` with JSON values or plain text.
+
+    >>> parse_args("width=8,norm=batch,bias=true")
+    {'width': 8, 'norm': 'batch', 'bias': True}
+    """
+    if not text:
+        return {}
+    try:
+        args = json.loads(text) if text.lstrip().startswith("{") else _pairs(text)
+    except ValueError as error:
+        raise UserError(
+            f"--model-args {text} is neither JSON nor key=value,... ({error}); write it as "
+            "width=8,depth=2"
+        ) from error
+    return dict(args)
+
+
+def _pairs(text: str) -> dict[str, Any]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    for key, equals, _ in pairs:
+        if not equals or not key.strip().isidentifier():
+            raise ValueError(f"'{key}' is no key with a value")
+    return {key.strip(): _value(value.strip()) for key, _, value in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
