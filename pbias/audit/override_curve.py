@@ -21,7 +21,7 @@ from pbias.files.table import Table
 
 BUDGETS = (*range(5), *range(5, 101, 5))  # percent of all predictions
 NUM_DRAWS = 10
-OVERALL = ("accuracy", "churn", "lost_positives")
+OVERALL = ("accuracy", "churn", "lost_positives", "tcb", "never_predicted")
 FLAGS, RANDOM, UNCERTAINTY = "flags", "random", "uncertainty"
 GAP, DID = "abs(tpr_gap)", "abs(did_tpr)"
 BA, CHANGE = "abs(bias_amplification)", "abs(change(bias_amplification))"
@@ -55,10 +55,10 @@ def override_curve(
     `uncertainty`, where the sparse model is nearest to its threshold (of a softmax, to p = 0.5).
     Columns: order, budget (share of all predictions), num_overridden, metric, group, value, sd
     (over the random orders), over (the number of values that a mean runs over: those defined at
-    every point). Metrics: accuracy; churn and lost_positives against `reference`; for each group
-    the means of abs(tpr_gap), the difference of TPR between its values, and of
-    abs(bias_amplification), and those of what both changed against `reference`: abs(did_tpr) and
-    abs(change(bias_amplification)). All files joined already.
+    every point). Metrics: accuracy, tcb and never_predicted (the share of attributes); churn and
+    lost_positives against `reference`; for each group the means of abs(tpr_gap), the difference of
+    TPR between its values, and of abs(bias_amplification), and those of what both changed against
+    `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files joined already.
     """
     orders = _orders(sparse, flags, seed, num_draws)
     measure = _Measure(sparse, reference, better)
@@ -111,7 +111,13 @@ class _Measure:
         """Each metric by its name and group, over targets (and contrasts), for the first cells."""
         joint = np.stack([self._counts(cells[:num]) for num in nums])
         after, before = _sums(joint.sum(-2), self._strata), _sums(joint.sum(-1), self._strata)
-        found = {m.name: m for m in (*rates.rates(after), *flips.flips(joint, after.rows))}
+        measures = [
+            *rates.rates(after),
+            *flips.flips(joint, after.rows),
+            *rates.under_prediction(after, self._sparse.train_counts),
+            rates.never_predicted(after),
+        ]
+        found = {measure.name: measure for measure in measures}
         overall = {(name, ""): found[name].value[:, 0, 0] for name in OVERALL}
         return overall | dict(self._of_groups(after, before))
 

@@ -59,6 +59,7 @@ CASES = [
     ("accuracy", "", "accuracy", "value"),
     ("churn", "", "churn", "value"),
     ("lost_positives", "", "lost_positives", "value"),
+    ("tcb", "", "tcb", "value"),
     ("abs(did_tpr)", "Male", "did_tpr", "value"),
     ("abs(did_tpr)", "Skin", "did_tpr", "value"),
     ("abs(bias_amplification)", "Male", "bias_amplification", "value"),
@@ -137,6 +138,8 @@ def test_a_mean_runs_over_what_is_defined_at_every_point(sparse: Logits, dense: 
     table = override_curve(never, dense, better, np.arange(SIZE), num_draws=1)
     for metric, over in (("abs(bias_amplification)", 2), ("abs(did_tpr)", 3)):
         assert {row["over"] for row in table.where(metric=metric, group="Male")} == {over}
+    never_in = points(table, "flags", "never_predicted")
+    assert never_in[0] == pytest.approx(1 / 3) and never_in[SIZE] == 0
 
 
 def test_without_groups_there_are_metrics_of_everyone(sparse: Logits, dense: Logits) -> None:
@@ -146,7 +149,10 @@ def test_without_groups_there_are_metrics_of_everyone(sparse: Logits, dense: Log
         for x in (sparse, dense)
     ]  # fmt: skip
     table = override_curve(*bare, from_model(bare[1], bare[0]), np.arange(SIZE), num_draws=1)
-    assert set(table.columns["metric"]) == {"accuracy", "churn", "lost_positives"}
+    everyone = {"accuracy", "churn", "lost_positives", "tcb", "never_predicted"}
+    assert set(table.columns["metric"]) == everyone
+    (row,) = table.where(order="flags", metric="tcb", budget=1.0)  # without training counts
+    assert row["over"] == 0 and row["value"] != row["value"]
 
 
 def test_progress_counts_every_point(sparse: Logits, dense: Logits) -> None:
