@@ -1,4 +1,7 @@
-"""The interval of an AUC, from the errors that the folds show and those that its counts imply."""
+"""The error and interval of an AUC, from what the folds show and what its counts imply.
+
+Shape suffixes as in measures.py.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,78 @@ from numpy.typing import ArrayLike
 
 from pbias.audit.distributions import Floats, floats
 from pbias.audit.intervals import Interval
-from pbias.audit.jackknife import estimate, quantile
+from pbias.audit.jackknife import Estimate, estimate, quantile
+from pbias.audit.measures import Measure
 
 WEIGHT = 5.0
+_WEIGHT_OF_OTHERS = 15.0
 _HALVINGS = 40
 
 
-def auc_interval(values: Floats, positives: Floats, negatives: Floats, level: float) -> Interval:
-    """Score interval [S, A] of an AUC with values [R, 1+J, S, A] and its counts by class.
+def auc_estimate(audited: Measure, reference: Measure | None = None) -> Estimate:
+    """An AUC, a change of one, or a difference of either, where rows are not independent.
+
+    A few clusters make most of the error of a large AUC, and when luck is good the folds show
+    little of it. So the error is at least that of the design effect (variance over what the counts
+    imply) to which the median over all rows of a target adds `_WEIGHT_OF_OTHERS` degrees of
+    freedom. A difference keeps the correlation that the folds show of its sides. Simulated coverage
+    of 95 % with 100 to 1,000 clusters: 93-98 %; by folds alone: 89-95.
+    """
+    found = _plain(audited, reference)
+    if audited.sides is not None:
+        return found._replace(se=np.fmax(found.se, _error_of_difference(audited, reference, found)))
+    if audited.trials is None:  # a mean over targets
+        return found
+    implied = _implied(audited, reference)
+    all_rows = audited.origin or audited, reference and (reference.origin or reference)
+    effects = _plain(*all_rows).se ** 2 / _implied(*all_rows)
+    known, others = found.df * found.se**2, _WEIGHT_OF_OTHERS * _median_of_rows(effects) * implied
+    pooled = (known + others) / (found.df + _WEIGHT_OF_OTHERS)
+    return found._replace(se=np.sqrt(np.fmax(found.se**2, pooled)))
+
+
+def _plain(audited: Measure, reference: Measure | None) -> Estimate:
+    return estimate(audited.value, None if reference is None else reference.value)
+
+
+def _error_of_difference(audited: Measure, reference: Measure | None, found: Estimate) -> Floats:
+    assert audited.sides is not None
+    others = (None, None) if reference is None or reference.sides is None else reference.sides
+    pairs = list(zip(audited.sides, others, strict=True))
+    first, second = (_plain(*pair).se for pair in pairs)
+    product = np.where(first * second > 0, first * second, np.nan)
+    doubled = np.nan_to_num((first**2 + second**2 - found.se**2) / product)
+    first, second = (auc_estimate(*pair).se for pair in pairs)
+    return floats(np.sqrt(np.maximum(first**2 + second**2 - doubled * first * second, 0.0)))
+
+
+def _implied(audited: Measure, reference: Measure | None) -> Floats:
+    """Variance that the counts imply, NaN where none; of both models together, as if they erred
+    independently."""
+    assert audited.successes is not None and audited.trials is not None
+    sides = [audited] if reference is None else [audited, reference]
+    values = [side.value[:, 0].mean(axis=0) for side in sides]
+    counts = audited.successes, audited.trials
+    total = np.sum([hanley_mcneil_variance(value, *counts) for value in values], axis=0)
+    return np.where(total > 0, total, np.nan)
+
+
+def _median_of_rows(effect: Floats) -> Floats:
+    """Median of each target's known effects, [A]; NaN without any."""
+    ascending, known = np.sort(effect, axis=0), np.count_nonzero(~np.isnan(effect), axis=0)
+    middle = [np.maximum(place, 0) // 2 for place in (known - 1, known)]
+    parts = [np.take_along_axis(ascending, place[None], axis=0)[0] for place in middle]
+    return floats((parts[0] + parts[1]) / 2)
+
+
+def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: float) -> Interval:
+    """Score interval [S, A] of an AUC from its estimate and its counts by class.
 
     Where a class has few samples the folds show little error, least when luck was good: what the
     counts alone imply weighs as much as `WEIGHT` samples of the smaller class. Simulated coverage
     of 95 % with 5 to 50 samples of a class and an AUC of 0.58 to 0.98: 94-99 %; by plain t: 58-94.
     """
-    found, fewer = estimate(values), np.minimum(positives, negatives)
+    fewer = np.minimum(positives, negatives)
     implied = hanley_mcneil_variance(found.value, positives, negatives)
     shown = np.where(implied > 0, found.se**2 / np.where(implied > 0, implied, 1.0), 1.0)
     share = (fewer * np.nan_to_num(shown, nan=1.0) + WEIGHT) / (fewer + WEIGHT)

@@ -6,12 +6,13 @@ Shape suffixes as in measures.py. Source of every rule: metrics.md section 5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit import small
+from pbias.audit.auc_interval import auc_estimate
 from pbias.audit.intervals import Interval, mover_difference
 from pbias.audit.jackknife import Estimate, detectable, estimate, interval, p_value
 from pbias.audit.measures import FEW, MAX, SPREAD, UNLIKE, Measure
@@ -54,6 +55,8 @@ class Numbers:
     """One number a row and target, [S, A] each; NaN where undefined (`reason`) or not assessed."""
 
     value: Floats
+    se: Floats
+    df: Floats
     low: Floats
     high: Floats
     p: Floats
@@ -64,7 +67,7 @@ class Numbers:
 
 def of_value(measure: Measure, setting: Setting) -> Numbers:
     """The value of one model, a mean over runs; p for 0 where it is a difference."""
-    found = estimate(measure.value)
+    found = _estimate(measure, None, setting)
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
     low, high = _value_ends(measure, found, setting)
@@ -81,10 +84,17 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
 
 
+def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> Estimate:
+    """Value and standard error of a measure or a change; those of an AUC see auc_interval.py."""
+    if audited.name == "auc" and not setting.independent and setting.intervals:
+        return auc_estimate(audited, reference)
+    return estimate(audited.value, None if reference is None else reference.value)
+
+
 def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval:
     """Of whole counts and few ones a score interval, of others t on the scale of the metric."""
     if measure.sides is not None and measure.name not in SIGNED:
-        each = [estimate(side.value) for side in measure.sides]
+        each = [_estimate(side, None, setting) for side in measure.sides]
         parts = [_value_ends(*side, setting) for side in zip(measure.sides, each, strict=True)]
         return _difference(each, parts, found, setting)
     ends = scaled_interval(measure.name, found, setting.level)
@@ -122,7 +132,7 @@ def of_change(
 
     `num_discordant` [S, A]: samples on which the two predict differently.
     """
-    found = estimate(audited.value, reference.value)
+    found = _estimate(audited, reference, setting)
     few = audited.few | reference.few
     if num_discordant is not None and audited.name not in OF_PROBABILITIES:
         few = few | (num_discordant < FEW)
@@ -152,7 +162,7 @@ def _change_ends(
         return plain
     if audited.sides is not None and reference.sides is not None:
         pairs = list(zip(audited.sides, reference.sides, strict=True))
-        each = [estimate(a.value, r.value) for a, r in pairs]
+        each = [_estimate(*pair, setting) for pair in pairs]
         parts = [_change_ends(*p, one, setting) for p, one in zip(pairs, each, strict=True)]
         return _difference(each, parts, found, setting)
     value = audited.value[:, 0].mean(axis=0)
@@ -161,21 +171,9 @@ def _change_ends(
     return Interval(*_where(np.isnan(around.low), plain, shifted))
 
 
-def of_mean(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
-    """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
-
-    That is as wide as if all erred alike; the folds have nothing to say there.
-    """
-    count = defined.sum(axis=1, keepdims=True)
-    count = np.where(count > 0, count, np.nan)
-    ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
-    low, high = _where(mean.few, (end / count for end in ends), (mean.low, mean.high))
-    return replace(mean, low=low, high=high)
-
-
 def _values_alone(found: Estimate, few: NDArray[np.bool_], reason: NDArray[np.object_]) -> Numbers:
     nothing = np.full_like(found.value, np.nan)
-    return Numbers(found.value, nothing, nothing, nothing, nothing, few, reason)
+    return Numbers(*found, nothing, nothing, nothing, nothing, few, reason)
 
 
 def _numbers(
@@ -187,7 +185,7 @@ def _numbers(
 ) -> Numbers:
     undefined = np.isnan(found.value)
     low, high, p = (np.where(undefined, np.nan, numbers) for numbers in low_high_p)
-    return Numbers(found.value, low, high, p, detectable(found, setting.level), few, reason)
+    return Numbers(*found, low, high, p, detectable(found, setting.level), few, reason)
 
 
 def _of_maxima(measure: Measure) -> bool:

@@ -18,6 +18,7 @@ from pbias.audit.strata import Strata
 FEW = 10
 RATIOS = frozenset({"tcb", "underprediction"})
 UNLIKE = RATIOS | {"auc"}  # two counts that are not successes among trials
+GAP = 0.5
 MAX = "max"
 SPREAD = "max-min"
 # The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
@@ -41,7 +42,8 @@ class Measure:
     `trials`, and with a reference `paired` [S, A, 2, 2], trials by success of the reference and of
     the audited model. (Those of a ratio are above and below the line, those of an AUC the positives
     and the negatives.) A difference has its two `sides` instead, and a largest difference has
-    `spread`: for each row the measures whose largest difference between rows it is.
+    `spread`: for each row the measures whose largest difference between rows it is. One that was
+    taken from another has all rows of that as its `origin`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Measure:
     paired: NDArray[np.float64] | None = None
     sides: tuple[Measure, Measure] | None = None
     spread: tuple[tuple[Measure, ...], ...] | None = None
+    origin: Measure | None = None
 
     def take(self, indices: Sequence[int]) -> Measure:
         """Some of the rows."""
@@ -69,6 +72,7 @@ class Measure:
             successes=None if self.successes is None else self.successes[index],
             trials=None if self.trials is None else self.trials[index],
             paired=None if self.paired is None else self.paired[index],
+            origin=self.origin or self,
         )
 
 
@@ -146,17 +150,38 @@ def largest_change(audited: Measure, reference: Measure) -> Measure:
 
 
 def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
-    """The mean over the targets that are `defined` [S, A], one column [S, 1]."""
+    """The mean over the targets that are `defined` [S, A], one column [S, 1].
+
+    That of a difference is the difference of the means of its sides over these targets.
+    """
     count = defined.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(defined, measure.value, 0.0).sum(axis=3) / count
+        mean = np.where(defined, _without_gaps(measure), 0.0).sum(axis=3) / count
+    sides = measure.sides
+    if sides is not None:
+        sides = (mean_over_targets(sides[0], defined), mean_over_targets(sides[1], defined))
     return Measure(
         measure.name,
         measure.rows,
         mean[..., None],
         np.where(count > 0, "", "undefined for every attribute").astype(object)[:, None],
         (np.where(defined, fewest(measure), 0.0).sum(axis=1) < FEW)[:, None],
+        sides=sides,
     )
+
+
+def _without_gaps(measure: Measure) -> NDArray[np.float64]:
+    """Values [R, 1+J, S, A] in which a half stands for what is undefined without some fold.
+
+    Such a value rests on that fold alone, which says nothing of its error. But the expected square
+    of its distance from any fixed number is at least its variance, so that the jackknife of a mean
+    over targets is no smaller than it should be; a half is farthest from where shares end.
+    """
+    value = measure.value
+    if measure.sides is not None:
+        plus, minus = map(_without_gaps, measure.sides)
+        return np.where(np.isnan(value), plus - minus, value)
+    return np.where(np.isnan(value), GAP, value)
 
 
 def fewest(measure: Measure) -> NDArray[np.float64]:
@@ -167,6 +192,18 @@ def fewest(measure: Measure) -> NDArray[np.float64]:
         return np.full(measure.few.shape, np.inf)
     others = measure.trials if measure.name in UNLIKE else measure.trials - measure.successes
     return np.minimum(measure.successes, others)
+
+
+def has_few_trials(measure: Measure) -> NDArray[np.bool_]:
+    """Whether fewer than 10 rows lie below the line, [S, A]; for an AUC, of either class."""
+    if measure.sides is not None:
+        return np.asarray(np.logical_or(*map(has_few_trials, measure.sides)))
+    if measure.successes is None or measure.trials is None:
+        return np.zeros(measure.few.shape, bool)
+    rows = measure.trials
+    if measure.name == "auc":
+        rows = np.minimum(measure.successes, rows)
+    return np.asarray(rows < FEW)
 
 
 def spreads(measure: Measure, strata: Strata) -> Measure:

@@ -6,16 +6,18 @@ Shape suffixes as in measures.py; a block has S rows x (1 + A) targets, the mean
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.audit import notes
 from pbias.audit.amplification import ITSELF
 from pbias.audit.exact import benjamini_hochberg
-from pbias.audit.inference import Numbers, Setting, of_change, of_mean, of_value
-from pbias.audit.measures import Measure, Row, mean_over_targets
+from pbias.audit.inference import Numbers, Setting, of_change, of_value
+from pbias.audit.mean import ends_alike, widen
+from pbias.audit.measures import Measure, Row, has_few_trials, mean_over_targets
 from pbias.audit.registry import METRICS
 from pbias.errors import UserError
 from pbias.files.table import COLUMNS, Table
@@ -59,14 +61,15 @@ class Rows:
         defined = _all_defined(sides)
         mean = mean_over_targets(audited, defined)
         each = of_value(audited, self.setting)
-        found = _joined(of_mean(of_value(mean, self.setting), each, defined), each)
-        block = self._block(audited, found, defined)
-        if reference is not None:
-            other = mean_over_targets(reference, defined)
-            before = np.concatenate([other.value, reference.value], axis=3)[:, 0].mean(axis=0)
-            changed = self._changes((mean, other), (audited, reference), defined)
-            block |= _change_columns(before, changed)
-        self.blocks.append(block)
+        found = self._with_mean(of_value(mean, self.setting), each, [audited], defined)
+        if reference is None:
+            self.blocks.append(self._block(audited, found, defined))
+            return
+        other = mean_over_targets(reference, defined)
+        before = np.concatenate([other.value, reference.value], axis=3)[:, 0].mean(axis=0)
+        changed = self._changes((mean, other), (audited, reference), defined)
+        block = self._block(audited, found, defined, changed)
+        self.blocks.append(block | _change_columns(before, changed))
 
     def add_change(self, name: str, audited: Measure, reference: Measure) -> None:
         """A metric that is itself a change: audited minus reference, as the value."""
@@ -86,7 +89,21 @@ class Rows:
         num_discordant = self._sum(self.counts.n_discordant, sides[0])
         each = of_change(*sides, self.setting, num_discordant)
         of_all = np.where(defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
-        return _joined(of_mean(of_change(*means, self.setting, of_all), each, defined), each)
+        return self._with_mean(of_change(*means, self.setting, of_all), each, sides, defined)
+
+    def _with_mean(
+        self,
+        mean: Numbers,
+        each: Numbers,
+        sides: Sequence[Measure],
+        defined: NDArray[np.bool_],
+    ) -> Numbers:
+        """The numbers of the mean over targets, then those of each: [S, 1+A]."""
+        if self.setting.intervals:
+            thin = defined & np.any([has_few_trials(side) for side in sides], axis=0)
+            mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), self.setting.level)
+            mean = ends_alike(mean, each, defined)
+        return _joined(mean, each)
 
     def table(self) -> Table:
         """All rows, in the order they were added; an attribute as a group of itself has none.
@@ -110,11 +127,14 @@ class Rows:
             columns[name] = (_whole(cells) if name.startswith("n") else cells).tolist()
         return Table(columns)
 
-    def _block(self, measure: Measure, found: Numbers, defined: NDArray[np.bool_]) -> Block:
+    def _block(
+        self,
+        measure: Measure,
+        found: Numbers,
+        defined: NDArray[np.bool_],
+        changed: Numbers | None = None,
+    ) -> Block:
         num_rows, num_columns = found.value.shape
-        notes = found.reason.copy()
-        left_out = self._left_out(defined, found.reason[:, 1:])
-        notes[:, 0] = np.where(notes[:, 0] == "", left_out, notes[:, 0])
         return {
             "metric": np.full(found.value.size, measure.name, object),
             "attribute": np.tile(np.array(["", *self.targets], object), num_rows),
@@ -126,11 +146,26 @@ class Rows:
             "low": found.low.ravel(),
             "high": found.high.ravel(),
             "status": _status(found).ravel(),
-            "reason": notes.ravel(),
+            "reason": self._reasons(measure, found, defined, changed).ravel(),
             **_p_columns(found),
             **self._count_columns(measure),
             "runs": np.full(found.value.size, self.num_runs, object),
         }
+
+    def _reasons(
+        self,
+        measure: Measure,
+        found: Numbers,
+        defined: NDArray[np.bool_],
+        changed: Numbers | None,
+    ) -> NDArray[np.object_]:
+        """Why there is no value; where there is one, what it lacks."""
+        reasons = found.reason.copy()
+        without = notes.left_out(self.targets, defined, found.reason[:, 1:])
+        reasons[:, 0] = np.where(reasons[:, 0] == "", without, reasons[:, 0])
+        if not self.setting.intervals:
+            return reasons
+        return notes.joined(reasons, notes.no_interval(measure, found, changed))
 
     def _count_columns(self, measure: Measure) -> Block:
         """The counts behind each row; a mean over targets has none of its own."""
@@ -150,19 +185,6 @@ class Rows:
         """Counts by stratum, summed over the strata that each row is made of."""
         return np.array([counts[self.members[row]].sum(axis=0) for row in measure.rows])
 
-    def _left_out(
-        self, defined: NDArray[np.bool_], reason: NDArray[np.object_]
-    ) -> NDArray[np.object_]:
-        """What a mean over targets says of the targets that it leaves out, [S]."""
-        notes = np.full(len(defined), "", object)
-        for row in np.flatnonzero(~defined.all(axis=1)):
-            why, kept = reason[row], defined[row]
-            asked = [t for t, w in zip(self.targets, why, strict=True) if w != ITSELF]
-            names = [t for t, k in zip(self.targets, kept, strict=True) if not k and t in asked]
-            note = f"over {len(asked) - len(names)} of {len(asked)}, without {', '.join(names)}"
-            notes[row] = note if names else ""
-        return notes
-
 
 def _whole(counts: NDArray[np.float64]) -> NDArray[np.object_]:
     """Counts are whole, but where they are means over runs."""
@@ -178,7 +200,7 @@ def _all_defined(sides: Sequence[Measure]) -> NDArray[np.bool_]:
 
 
 def _joined(mean: Numbers, each: Numbers) -> Numbers:
-    names = ("value", "low", "high", "p", "detectable", "few", "reason")
+    names = [f.name for f in fields(Numbers)]
     parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]
     return Numbers(*parts)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.audit.auc_interval import auc_interval
+from pbias.audit.auc_interval import auc_estimate, auc_interval
 from pbias.audit.exact import fisher_exact, mcnemar_exact
 from pbias.audit.intervals import (
     Interval,
@@ -60,7 +60,8 @@ def value_interval(measure: Measure, level: float, *, independent: bool) -> Inte
         return mover_difference(*parts[0], *parts[1])
     first, second = _counts(measure)
     if measure.name == "auc":
-        return auc_interval(measure.value, first, second, level)
+        found = estimate(measure.value) if independent else auc_estimate(measure)
+        return auc_interval(found, first, second, level)
     share = np.ones_like(second) if independent else _effective_share(measure)
     if measure.name in RATIOS:
         return ratio_of_counts(first * share, second * share, level)

@@ -70,7 +70,8 @@ def _over(record: Record) -> str:
     """`over 18 of 40, without ...` shortened to `18 of 40`."""
     if record["status"] == "undefined":
         return "none"
-    return str(record["reason"]).partition(",")[0].removeprefix("over ") or "all"
+    reason = str(record["reason"])
+    return reason.partition(",")[0].removeprefix("over ") if reason.startswith("over ") else "all"
 
 
 def _amplified(group: str, records: list[Record], paired: bool) -> Section:

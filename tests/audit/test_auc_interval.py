@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pbias.audit.auc_interval import auc_interval, auc_score, hanley_mcneil_variance
+from pbias.audit.jackknife import estimate
 
 Array = NDArray[Any]
 
@@ -61,7 +62,7 @@ def test_many_samples_make_it_the_plain_one() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(1, 1, (1, 150)), rng.normal(0, 1, (1, 150))
     values = left_out(x, y)
-    low, high = auc_interval(values, np.array([[150.0]]), np.array([[150.0]]), 0.95)
+    low, high = auc_interval(estimate(values), np.array([[150.0]]), np.array([[150.0]]), 0.95)
     se = np.sqrt(299 / 300 * ((values[0, 1:] - values[0, 1:].mean(axis=0)) ** 2).sum())
     np.testing.assert_allclose(high - low, 2 * stats.t.ppf(0.975, 299) * se, rtol=0.04)
 
@@ -72,6 +73,6 @@ def test_many_samples_make_it_the_plain_one() -> None:
 def test_few_samples_of_a_class_are_covered(shift: float, sd: float, m: int, n: int) -> None:
     rng = np.random.default_rng(m)
     x, y = shift + sd * rng.normal(size=(600, m)), rng.normal(size=(600, n))
-    low, high = auc_interval(left_out(x, y), np.array([[m]]), np.array([[n]]), 0.95)
+    low, high = auc_interval(estimate(left_out(x, y)), np.array([[m]]), np.array([[n]]), 0.95)
     truth = stats.norm.cdf(shift / np.hypot(1, sd))
     assert np.mean((low <= truth) & (truth <= high)) >= 0.935 - 0.02

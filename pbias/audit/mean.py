@@ -1,0 +1,64 @@
+"""The interval of a mean over targets, where folds or counts alone say too little.
+
+Shape suffixes as in measures.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.audit.distributions import Floats, critical, floats
+from pbias.audit.inference import Numbers
+from pbias.audit.jackknife import Estimate, detectable, p_value
+
+
+def widen(
+    mean: Numbers,
+    each: Numbers,
+    thin: NDArray[np.bool_],
+    count: NDArray[np.integer],
+    level: float,
+) -> Numbers:
+    """A mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
+
+    Folds say how targets err together, but see too little of the error of a target of few rows: of
+    3 successes in 3 trials none at all. What the interval of such a target reaches beyond its folds
+    is added, as of errors that have nothing in common (MOVER: Zou and Donner 2008). Where a target
+    is undefined without some fold, `mean_over_targets` has given it an error already.
+    """
+    z, num = critical(level), np.maximum(count, 1)
+    # Variances of the sum over targets, towards either side.
+    below, above = (_unseen(each, end, thin, z) for end in (each.low, each.high))
+    variance = mean.se**2 + (below + above) / 2 / num**2
+    found = Estimate(mean.value, np.sqrt(variance), mean.df)
+    return replace(
+        mean,
+        low=mean.value - np.hypot(mean.value - mean.low, z * np.sqrt(below) / num),
+        high=mean.value + np.hypot(mean.high - mean.value, z * np.sqrt(above) / num),
+        p=np.where(np.isnan(mean.p), np.nan, p_value(found)),
+        detectable=detectable(found, level),
+    )
+
+
+def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> Floats:
+    implied = ((end - each.value) / z) ** 2
+    beyond = np.where(thin, np.nan_to_num(implied - each.se**2), 0.0)
+    return floats(np.maximum(beyond, 0.0).sum(axis=1, keepdims=True))
+
+
+def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
+    """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
+
+    That is as wide as if all erred alike; the folds have nothing to say there.
+    """
+    count = defined.sum(axis=1, keepdims=True)
+    count = np.where(count > 0, count, np.nan)
+    ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
+    low, high = (
+        np.where(mean.few, end / count, own)
+        for end, own in zip(ends, (mean.low, mean.high), strict=True)
+    )
+    return replace(mean, low=low, high=high)
