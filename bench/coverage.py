@@ -1,0 +1,247 @@
+"""How often 95 % intervals hold the truth, p-values reject it, and gates fail at their bound.
+
+    python bench/coverage.py                                   # all tables of docs/inference.md
+    python bench/coverage.py rates means --draws 500 --seed 7  # some of them, sooner
+    python bench/coverage.py rates --rows did_tpr excess_ba    # some rows
+
+Prints Markdown; beside each share its Monte Carlo standard error. How samples are drawn:
+bench/simulation.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from simulation import Found, Row, World, audits
+from verdicts import verdicts
+
+WORLDS = {
+    "N = 2,000; group of 30 %; 20 % positive": World(),
+    "as 1, with few flips": World(noise=0.05, loss=(0.0, 0.0), prevalence=(0.2, 0.3)),
+    "N = 5,000; group of 40 %; 50 and 30 % positive; many flips": World(
+        num=5000, shares=(0.6, 0.4), prevalence=(0.5, 0.3), noise=2.0, loss=(0.0, 1.0)
+    ),
+    "N = 5,000; group of 5 %; 5 % positive": World(
+        num=5000, shares=(0.95, 0.05), prevalence=(0.05, 0.05)
+    ),
+    "N = 20,000; group of 5 %; 5 and 10 % positive": World(
+        num=20_000, shares=(0.95, 0.05), prevalence=(0.05, 0.1), noise=0.3, loss=(0.0, 0.2)
+    ),
+    "250 clusters of 20; group of 30 %; 20 and 30 % positive": World(
+        num=5000, prevalence=(0.2, 0.3), cluster=20
+    ),
+    "1,000 clusters of 20; group of 10 %; 5 and 10 % positive": World(
+        num=20_000, shares=(0.9, 0.1), prevalence=(0.05, 0.1), cluster=20
+    ),
+}
+ROWS = [
+    *(Row(f"did_{rate}", "1-0") for rate in ("tpr", "fpr", "accuracy", "ppv")),
+    Row("excess_ba"),
+    *(Row("bias_amplification", "", change) for change in (False, True)),
+    *(Row(rate, "1") for rate in ("tpr", "ppv", "accuracy", "churn", "lost_positives")),
+    *(Row(rate, "1-0") for rate in ("tpr", "ppv", "churn")),
+    *(Row("auc", contrast, change) for change in (False, True) for contrast in ("1", "1-0")),
+    *(Row("tcb", "1", change) for change in (False, True)),
+    *(Row("calibration_error_debiased", "1", change) for change in (False, True)),
+    Row("brier", "1"),
+    Row("ece", "1", change=True),
+    Row("uncertainty", "1", change=True),
+    Row("ceag", "1"),
+]
+FIVE = {"num": 4000, "shares": (0.3, 0.3, 0.2, 0.1, 0.1), "prevalence": (0.2,) * 5}
+GROUPS = {
+    "two, equal": World(loss=(0.0, 0.0)),
+    "two, apart": World(),
+    "three, equal": World(shares=(0.5, 0.3, 0.2), prevalence=(0.2,) * 3, loss=(0.0,) * 3),
+    "five, equal": World(**FIVE, loss=(0.0,) * 5),
+    "five, apart": World(**FIVE, loss=(0.0, 0.0, 0.3, 0.5, 1.0)),
+}
+RUNS = {
+    f"{runs} runs, {what}": World(
+        runs=runs, run_noise=0.3, run_shift=shift, loss=loss, attributes=25
+    )
+    for runs in (3, 5)
+    for what, shift, loss in (
+        ("alike", 0.0, (0.0, 0.0)),
+        ("which differ", 0.1, (0.0, 0.3)),
+        ("which differ much", 0.3, (0.0, 0.3)),
+    )
+}
+# The last attributes are hardly ever predicted by the pruned model, as at high sparsity.
+MEANS = {
+    "N = 2,000, 60 % of samples in common": World(attributes=10, shared=0.6),
+    "N = 1,000, all in common, ever rarer predicted": World(
+        num=1000, attributes=10, shared=1.0, fade=3.5
+    ),
+    "N = 5,000, group of 5 %, 5 % positive, 60 % in common, ever rarer predicted": World(
+        num=5000, shares=(0.95, 0.05), prevalence=(0.05, 0.05), attributes=10, shared=0.6, fade=2.5
+    ),
+    "250 clusters of 20, 60 % in common, ever rarer predicted": World(
+        num=5000, cluster=20, attributes=10, shared=0.6, fade=3.5
+    ),
+}
+# Both sides err alike and independently, so that nothing differs and nothing changed.
+NULL = {"noise": 0.0, "loss": (0.0, 0.0), "run_noise": 0.5}
+NULLS = {
+    "N = 2,000; group of 30 %; 20 % positive": World(**NULL),
+    "N = 5,000; group of 5 %; 5 % positive": World(
+        **NULL, num=5000, shares=(0.95, 0.05), prevalence=(0.05, 0.05)
+    ),
+    "250 clusters of 20; group of 30 %; 20 % positive": World(**NULL, num=5000, cluster=20),
+}
+
+
+class Asked(NamedTuple):
+    """How many draws, from which seed, and of which metrics (none named: all)."""
+
+    draws: int = 2000
+    seed: int = 0
+    metrics: Sequence[str] = ()
+
+    def of(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that are wanted."""
+        return [row for row in rows if not self.metrics or row.metric in self.metrics]
+
+
+def coverage(worlds: dict[str, World], rows: Sequence[Row], asked: Asked) -> Iterator[str]:
+    """A column for each world, a row for each number; marked where power is mostly low."""
+    yield from (f"{place}. {name}" for place, name in enumerate(worlds, 1))
+    rows, found = asked.of(rows), []
+    for name, world in worlds.items() if rows else ():
+        _say(name)
+        found.append(audits(world, rows, draws=asked.draws, seed=asked.seed))
+    yield from _table(["95 % interval of", *map(str, range(1, len(worlds) + 1))])
+    for row in rows:
+        yield _line([_name(row), *(_covered(one[row]) for one in found)])
+
+
+def _say(name: str) -> None:
+    print(f"simulating: {name}", file=sys.stderr, flush=True)
+
+
+def _covered(found: Found) -> str:
+    if not found.num:
+        return ""
+    few = " *" if found.few[np.isfinite(found.value)].mean() > 0.5 else ""
+    return f"{100 * found.coverage:.1f} ± {100 * found.error:.1f}{few}"
+
+
+def _name(row: Row) -> str:
+    name = f"`{row.metric}`" + (f" {row.contrast}" if row.contrast else "")
+    name = f"change of {name}" if row.change else name
+    return f"mean {name}" if row.mean else name
+
+
+def _table(header: Sequence[str]) -> list[str]:
+    return ["", _line(header), _line(["---"] * len(header))]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def rates(asked: Asked) -> Iterator[str]:
+    """Everything of two groups."""
+    yield from coverage(WORLDS, ROWS, asked)
+
+
+def groups(asked: Asked) -> Iterator[str]:
+    """Largest gaps, where there is none and where there is one."""
+    spread = [Row(name, "max-min") for name in ("tpr", "fpr", "ppv", "accuracy", "eod")]
+    yield from coverage(GROUPS, spread, asked)
+
+
+def runs(asked: Asked) -> Iterator[str]:
+    """Several runs a side."""
+    rows = [Row(f"did_{rate}", "1-0") for rate in ("tpr", "fpr", "accuracy")]
+    rows += [Row("excess_ba"), *(Row(name, "1") for name in ("accuracy", "auc"))]
+    rows += [Row(name, "1", change=True) for name in ("tpr", "accuracy", "auc", "brier")]
+    yield from coverage(RUNS, rows, asked)
+
+
+def means(asked: Asked) -> Iterator[str]:
+    """Means over ten attributes; a quarter of the draws."""
+    rows = [row._replace(mean=True) for row in ROWS]
+    rows += [Row("interdependence", change=True, mean=True)]
+    yield from coverage(MEANS, rows, asked._replace(draws=asked.draws // 4))
+
+
+def p_values(asked: Asked) -> Iterator[str]:
+    """Share of p-values at or below 5 and 1 %, where nothing differs and nothing changed."""
+    paired = [Row("did_tpr", "1-0"), Row("did_accuracy", "1-0"), Row("excess_ba")]
+    changes = ("tpr", "accuracy", "auc", "brier")
+    paired = asked.of([*paired, *(Row(name, "1", change=True) for name in changes)])
+    alone = asked.of([Row(name, "1-0") for name in ("tpr", "accuracy", "auc")])
+    yield from (f"{place}. {name}" for place, name in enumerate(NULLS, 1))
+    found = []
+    for name, world in NULLS.items():
+        _say(name)
+        parts = [
+            audits(
+                world, rows, draws=asked.draws, seed=asked.seed, paired=rows is paired, null=True
+            )
+            for rows in (paired, alone)
+            if rows
+        ]
+        found.append({row: one for part in parts for row, one in part.items()})
+    yield from _table(["p of", *(f"{place}: 5 %, 1 %" for place in range(1, len(NULLS) + 1))])
+    for row in [*paired, *alone]:
+        yield _line([_name(row), *(_rejected(one[row].p) for one in found)])
+
+
+def _rejected(p: np.ndarray) -> str:
+    p = p[np.isfinite(p)]
+    cells = []
+    for level in (0.05, 0.01):
+        error = np.sqrt(level * (1 - level) / max(len(p), 1))
+        cells.append(f"{100 * np.mean(p <= level):.1f} ± {100 * error:.1f}")
+    return ", ".join(cells)
+
+
+def gates(asked: Asked) -> Iterator[str]:
+    """Verdicts of gates over rows that all lie at the bound, inside and beyond it, in percent."""
+    yield from _table(["gate", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
+    for metric in ("did_tpr", "lost_positives"):
+        for num_rows in (1, 10, 40) if asked.of([Row(metric)]) else ():
+            _say(f"gates on {metric}, {num_rows} rows")
+            for where, factor in (("at the bound", 1.0), ("half of it", 2.0), ("twice", 0.5)):
+                world = World(num=5000, attributes=40)
+                num_gates = max(asked.draws // num_rows, 100)
+                found = verdicts(world, metric, num_rows, factor, num_gates, asked.seed)
+                total = found.total()
+                shares = (_share(found[v], total) for v in ("fail", "inconclusive", "pass"))
+                yield _line([f"`{metric}`", str(num_rows), where, str(total), *shares])
+
+
+def _share(count: int, total: int) -> str:
+    share = count / total
+    return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / total):.1f}"
+
+
+SECTIONS = {f.__name__: f for f in (rates, groups, runs, means, p_values, gates)}
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all by default")
+    parser.add_argument("--draws", type=int, default=Asked().draws, help="samples for each number")
+    parser.add_argument("--seed", type=int, default=Asked().seed)
+    parser.add_argument("--rows", nargs="+", default=(), metavar="METRIC", help="these alone")
+    given = parser.parse_args()
+    if unknown := set(given.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
+    asked = Asked(given.draws, given.seed, given.rows)
+    for name in given.sections or SECTIONS:
+        section = SECTIONS[name]
+        print(f"\n### {name.replace('_', ' ').capitalize()}\n\n{section.__doc__}\n", flush=True)
+        for line in section(asked):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""Samples from populations whose truth is known, and what audits say of them.
+
+Every draw goes through the audit as files do: labels, groups, clusters and the logits of a dense
+and a pruned model. The attributes of a file are draws of their own, so that a few files make
+hundreds. The truth is what the audit says of the whole population. Draws of clusters are of whole
+clusters; runs add noise of their own to every logit, and shift groups as wholes.
+
+Shapes: N rows of a file, A attributes (draws), C clusters (rows, where there are none).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.audit.distributions import normal_ppf
+from pbias.audit.engine import Options, audit
+from pbias.files.logits import Logits
+
+Array = NDArray[Any]
+Files = tuple[list[Logits], list[Logits]]
+SCALE = 2.0  # a logit for each standard deviation
+PARTS = 20  # shares of groups are multiples of 1 / PARTS
+WITHIN = 0.6  # of the variance, between clusters
+RUNS_OF_TRUTH = 200  # stratified, which leaves a thousandth of their spread
+LARGE = 400_000  # rows that stand for the population, where no row of it can be taken twice
+TOGETHER = frozenset({"interdependence"})  # of all attributes at once
+
+
+class Row(NamedTuple):
+    """One number of an audit: of any attribute, or the mean over all; `change`: against dense."""
+
+    metric: str
+    contrast: str = ""
+    change: bool = False
+    mean: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """A population: its groups, how often and how well it is predicted, and what pruning does.
+
+    By group: `shares` of the samples, `prevalence`, and the `loss` that pruning takes off logits
+    (in standard deviations); `noise` is what it adds to them, and `fade` what it takes off the last
+    attribute, off those before in proportion. `runs` of each side differ by `run_noise` on every
+    logit and by `run_shift` on all of a group. A file has so many `attributes`, which have `shared`
+    of the samples in common.
+    """
+
+    num: int = 2000
+    shares: tuple[float, ...] = (0.7, 0.3)
+    prevalence: tuple[float, ...] = (0.2, 0.2)
+    loss: tuple[float, ...] = (0.0, 0.3)
+    noise: float = 0.5
+    fade: float = 0.0
+    separation: float = 1.5
+    cluster: int = 1
+    runs: int = 1
+    run_noise: float = 0.0
+    run_shift: float = 0.0
+    attributes: int = 50
+    shared: float = 0.0
+
+    @property
+    def differs(self) -> bool:
+        """Whether runs do."""
+        return self.run_noise > 0 or self.run_shift > 0
+
+    @cached_property
+    def population(self) -> Population:
+        """All there is, [C, cluster]: the same people in every group, but for what it does to them.
+
+        So that groups that are treated alike do not differ at all.
+        """
+        rng = np.random.default_rng(1)
+        num_people = (2_000 if self.differs else 20_000) // self.cluster
+        copies = np.round(np.array(self.shares) * PARTS).astype(int)
+        group = np.repeat(np.arange(len(copies)), copies * num_people)
+        labels, errors, added = (
+            np.tile(_noise(rng, num_people, self.cluster), (PARTS, 1)) for _ in range(3)
+        )
+        labels = labels < normal_ppf(self.prevalence)[group][:, None]
+        z = self.separation * (2.0 * labels - 1) + errors
+        pruned = z + self.noise * added - np.array(self.loss)[group][:, None]
+        return Population(self, group, labels.astype(np.int8), SCALE * z, SCALE * pruned)
+
+
+def _noise(rng: np.random.Generator, num: int, cluster: int) -> Array:
+    """Standard normal [num, cluster], correlated within clusters."""
+    alone = rng.standard_normal((num, cluster))
+    if cluster == 1:
+        return alone
+    return np.sqrt(WITHIN) * rng.standard_normal((num, 1)) + np.sqrt(1 - WITHIN) * alone
+
+
+@dataclass(frozen=True)
+class Population:
+    """Group [C]; labels and logits of the dense and the pruned model, [C, cluster]."""
+
+    world: World
+    group: Array
+    labels: Array
+    dense: Array
+    pruned: Array
+
+    def files(self, rng: np.random.Generator) -> Files:
+        """Runs of the pruned and of the dense model, [N, A], on samples drawn for each attribute.
+
+        The `shared` part of these is the same for all.
+        """
+        w = self.world
+        group = rng.choice(len(w.shares), w.num // w.cluster, p=w.shares)
+        chosen = np.empty((len(group), w.attributes), np.intp)
+        for value in range(len(w.shares)):
+            mine, members = group == value, np.flatnonzero(self.group == value)
+            alone = rng.choice(members, (mine.sum(), w.attributes))
+            chosen[mine] = np.where(rng.random(alone.shape) < w.shared, alone[:, :1], alone)
+        return self._files(rng, group, chosen, rng.standard_normal)
+
+    def truth(self, rows: Sequence[Row]) -> dict[Row, Array]:
+        """What the audit says of everyone, [A]; a mean over many runs, where these differ."""
+        alone = [row for row in rows if row.metric not in TOGETHER]
+        found = _truth(self._everyone(), alone) if alone else {}
+        if together := [row for row in rows if row.metric in TOGETHER]:
+            large = replace(self.world, num=LARGE).population
+            found |= _truth([large.files(np.random.default_rng(2))], together)
+        return {row: np.broadcast_to(found[row], self.world.attributes) for row in rows}
+
+    def _everyone(self) -> Iterator[Files]:
+        """All attributes, if these differ, else one; or many runs, an attribute each."""
+        once = replace(self, world=replace(self.world, runs=1))
+        rng, at_once = np.random.default_rng(2), 20 if self.world.differs else 1
+        columns = self.world.attributes if self.world.fade else at_once
+
+        def stratified(shape: tuple[int, int]) -> Array:
+            places = [rng.permutation(shape[1]) + rng.random(shape[1]) for _ in range(shape[0])]
+            return normal_ppf(np.array(places) / shape[1])
+
+        for _ in range(RUNS_OF_TRUTH // at_once if self.world.differs else 1):
+            chosen = np.arange(len(self.group))[:, None].repeat(columns, axis=1)
+            yield once._files(rng, self.group, chosen, stratified)
+
+    def _files(
+        self,
+        rng: np.random.Generator,
+        group: Array,
+        chosen: Array,
+        normal: Callable[[tuple[int, int]], Array],
+    ) -> Files:
+        w, num_columns = self.world, chosen.shape[1]
+        codes = np.repeat(group, w.cluster)
+
+        def take(values: Array) -> Array:
+            return values[chosen].transpose(0, 2, 1).reshape(-1, num_columns)
+
+        names = np.char.add(f"{rng.integers(2**40)}-", np.arange(len(codes)).astype(str))
+        whole = Logits(
+            logits=np.empty(0, np.float32),
+            labels=take(self.labels),
+            targets=tuple(f"draw_{column}" for column in range(num_columns)),
+            ids=names,
+            groups=codes[:, None].astype(np.int16),
+            group_names=("Group",),
+            group_values=(tuple(map(str, range(len(w.shares)))),),
+            clusters=np.repeat(names[:: w.cluster], w.cluster) if w.cluster > 1 else None,
+            train_counts=np.tile(self._train_counts(), (num_columns, 1, 1, 1)),
+        )
+
+        def run(base: Array) -> Logits:
+            shift = w.run_shift * normal((len(w.shares), num_columns))
+            noise = w.run_noise * rng.standard_normal(base.shape) if w.run_noise else 0.0
+            return replace(whole, logits=(base + SCALE * (shift[codes] + noise)).astype("f4"))
+
+        faded = take(self.pruned) - SCALE * np.linspace(0.0, w.fade, num_columns)
+        return [run(faded) for _ in range(w.runs)], [run(take(self.dense)) for _ in range(w.runs)]
+
+    def _train_counts(self) -> Array:
+        """Rates of training that rise from group value to group value, all below a half."""
+        positive = 100 * (1 + np.arange(len(self.world.shares)))
+        counts = np.zeros((2, len(positive) + 1, 2), np.int64)
+        counts[0, :-1] = np.stack([1200 - positive, positive], axis=1)
+        counts[1, -1] = counts[0].sum(axis=0)
+        return counts
+
+
+def _truth(files: Iterator[Files] | list[Files], rows: Sequence[Row]) -> dict[Row, Array]:
+    """What audits say of each attribute, [A]; of runs, which are all alike, their mean."""
+    found = defaultdict(list)
+    for sides in files:
+        table = audit(*sides, Options(num_folds=1, metrics=_metrics(rows)))
+        for row in rows:
+            found[row].append(_numbers(table.columns, row._replace(mean=False))[:, 0])
+    return {r: np.mean(parts) if len(parts) > 1 else parts[0] for r, parts in found.items()}
+
+
+class Found(NamedTuple):
+    """Of every draw [draws]: truth, value, ends of its interval, p, and whether power is low."""
+
+    truth: Array
+    value: Array
+    low: Array
+    high: Array
+    p: Array
+    few: Array
+
+    @property
+    def num(self) -> int:
+        """Draws with a value."""
+        return int(np.isfinite(self.value).sum())
+
+    @property
+    def coverage(self) -> float:
+        """Share of intervals that hold the truth; a value without one does not."""
+        holds = (self.low <= self.truth + 1e-12) & (self.truth - 1e-12 <= self.high)
+        return float(holds.sum() / self.num) if self.num else np.nan
+
+    @property
+    def error(self) -> float:
+        """Standard error that so few draws leave in a coverage of 95 %."""
+        return float(np.sqrt(0.05 * 0.95 / self.num)) if self.num else np.nan
+
+
+def audits(
+    world: World,
+    rows: Sequence[Row],
+    *,
+    draws: int,
+    seed: int = 0,
+    paired: bool = True,
+    null: bool = False,
+) -> dict[Row, Found]:
+    """What audits of so many draws say of each row; a mean is a draw a file.
+
+    Without `paired` there is no reference; `null`: the truth is known to be 0.
+    """
+    rng, parts = np.random.default_rng(seed), defaultdict(list)
+    truth = dict.fromkeys(rows, np.zeros(world.attributes))
+    if not null:
+        truth = world.population.truth(rows)
+    num_files = draws if any(row.mean for row in rows) else -(-draws // world.attributes)
+    for _ in range(num_files):
+        pruned, dense = world.population.files(rng)
+        columns = audit(pruned, dense if paired else [], Options(metrics=_metrics(rows))).columns
+        for row in rows:
+            of = truth[row]
+            if row.mean:
+                each = _numbers(columns, row._replace(mean=False))[:, 0]
+                of = np.mean(of[np.isfinite(each)])
+            numbers = _numbers(columns, row)
+            parts[row].append(np.column_stack([np.broadcast_to(of, len(numbers)), numbers]))
+    return {row: Found(*np.concatenate(parts[row]).T) for row in rows}
+
+
+def _metrics(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.metric for row in rows))
+
+
+def _numbers(columns: Any, row: Row) -> Array:
+    """Value, low, high, p and whether power is low, [A, 5], or [1, 5] of the mean."""
+    keys = zip(columns["metric"], columns["contrast"], columns["attribute"], strict=True)
+    wanted = (row.metric, row.contrast, row.mean)
+    rows = [i for i, (m, contrast, of) in enumerate(keys) if (m, contrast, of == "") == wanted]
+    prefix = "change_" if row.change else ""
+    names = ("change" if row.change else "value", f"{prefix}low", f"{prefix}high", "p")
+    few = [columns[f"{prefix}status"][i] == "low_power" for i in rows]
+    found = [[columns[name][i] for i in rows] for name in names]
+    return np.array([*found, few], float).T

@@ -1,0 +1,35 @@
+"""Verdicts of gates on simulated samples, whose true value is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from simulation import Row, World
+
+from pbias.audit.engine import Audit, Options
+from pbias.audit.gates import judge, parse_gate
+from pbias.files.table import Table
+
+
+def verdicts(
+    world: World, metric: str, num_rows: int, factor: float, num_gates: int, seed: int = 0
+) -> Counter[str]:
+    """Verdicts on `abs(metric) <= factor * truth`, over so many rows a gate."""
+    row = Row(metric, "1-0" if metric.startswith("did_") else "1")
+    population, rng = world.population, np.random.default_rng(seed)
+    bound = factor * abs(float(population.truth([row])[row][0]))
+    gate = parse_gate(f"abs({metric})@Group={row.contrast} <= {bound!r}")
+    counts: Counter[str] = Counter()
+    while counts.total() < num_gates:
+        audited = Audit(*population.files(rng), Options(metrics=[metric]))
+        tables = audited.table(), audited.table(1 - 0.05 / num_rows)
+        for first in range(0, world.attributes, num_rows):
+            names = {f"draw_{draw}" for draw in range(first, first + num_rows)}
+            counts[judge(gate, *(_of(table, names) for table in tables)).verdict] += 1
+    return counts
+
+
+def _of(table: Table, attributes: set[str]) -> Table:
+    kept = [i for i, name in enumerate(table.columns["attribute"]) if name in attributes]
+    return Table({name: [column[i] for i in kept] for name, column in table.columns.items()})

@@ -1,0 +1,8 @@
+"""The simulated samples of the benches, for tests of coverage."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
