@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.files.archive import read_archive
+from pbias.files.masked import fold_masks
 from pbias.files.packed import pack, unpack_all
 from pbias.files.plain import plain
 from pbias.files.provenance import sha256
@@ -121,7 +122,8 @@ def load_state_dict_file(path: str) -> dict[str, Tensor]:
     """The tensors of a bare state dict (`.pt`, `.pth`), from standard input for `-`.
 
     Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
-    DistributedDataParallel and torch.compile add. Raises UserError like `load_checkpoint`.
+    DistributedDataParallel and torch.compile add; folds the masks of torch.nn.utils.prune. Raises
+    UserError like `load_checkpoint`.
     """
     return parse_state_dict(read_bytes(path), path)
 
@@ -169,7 +171,7 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
         if all(name.startswith(prefix) for name in state_dict):
             state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
     check_weights(state_dict, path)
-    return state_dict
+    return fold_masks(state_dict, path)
 
 
 def _foreign(content: object, path: str) -> str:
