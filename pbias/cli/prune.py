@@ -175,7 +175,6 @@ def prune(
     and the last epochs recover. --one-shot only sets weights to zero; where --data is named it
     estimates the statistics of batch normalisation anew.
     """
-    from pbias.data.bad import BadImages
     from pbias.files.streams import check_inputs, check_output
     from pbias.pruning.method import Method
 
@@ -206,13 +205,14 @@ def prune(
         check_output(path, no_clobber=no_clobber and not resume)
     said = named(arch, model, model_args, targets, None, image_size, resize, mean, std)
     parent, network = _read(checkpoint, said, method, [target for target, _ in jobs])
-    bad = BadImages(skip=on_bad_image is BadImage.SKIP)
+    skip = on_bad_image is BadImage.SKIP
     if not one_shot:
         from pbias.cli.gradual import Tuning, prune_gradually
+        from pbias.data.bad import BadImages
 
         tuning = Tuning(
             data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
-            method, {**recipe, "seed": seed, "compile": compile_}, bad, allow_outside,
+            method, {**recipe, "seed": seed, "compile": compile_}, BadImages(skip), allow_outside,
             precision, resume, dry_run,
         )  # fmt: skip
         prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
@@ -222,10 +222,12 @@ def prune(
     reestimation = None
     if num_batches:
         from pbias.cli.batch_norm import find
+        from pbias.data.bad import BadImages
 
         reestimation = find(
             parent, checkpoint, data, image_root, num_batches, batch_size,
-            seed=seed, workers=workers, device=device, bad=bad, allow_outside=allow_outside,
+            seed=seed, workers=workers, device=device, bad=BadImages(skip),
+            allow_outside=allow_outside,
         )  # fmt: skip
     if dry_run:
         logger.info("would write %s without training", ", ".join(path for _, path in jobs))
