@@ -29,44 +29,42 @@ class BucketedAuc(NamedTuple):
     error: Floats
 
 
-def empty_buckets(num_values: int, num_targets: int) -> NDArray[np.int64]:
-    """Counts by group value, target, label and bucket, int64 [V, A, 2, B]: 1 MiB each V and A."""
-    return np.zeros((num_values, num_targets, 2, NUM_BUCKETS), np.int64)
+def empty_buckets(num_values: int, num_targets: int) -> NDArray[np.uint32]:
+    """Counts by group value, target, label and bucket, [V, A, 2, B]: 0.5 MiB for each V and A."""
+    return np.zeros((num_values, num_targets, 2, NUM_BUCKETS), np.uint32)
 
 
-def bucket(logits: NDArray[np.float32]) -> NDArray[np.integer]:
+def bucket(logits: NDArray[np.float32]) -> NDArray[np.int32]:
     """The bucket of each float32 logit, ascending with the logit; its bit pattern, coarsened."""
     bits = (np.ascontiguousarray(logits, np.float32) + np.float32(0)).view(np.int32)
     level = ((bits & _MAGNITUDE) - np.int32(_SMALLEST_BITS)) >> _DROPPED_BITS
-    level = np.clip(level, 0, _HALF - 1)
-    return np.asarray(np.where(bits < 0, _HALF - 1 - level, _HALF + level))
+    np.clip(level, 0, _HALF - 1, out=level)
+    return np.where(bits < 0, _HALF - 1 - level, _HALF + level)
 
 
 def add_to_buckets(
-    counts_vayb: NDArray[np.int64],
-    logits_an: NDArray[np.float32],
-    labels_an: NDArray[np.int8],
+    counts_vb: NDArray[np.uint32],
+    bucket_n: NDArray[np.int32],
+    y_n: NDArray[np.int8],
     codes_n: NDArray[np.integer],
 ) -> None:
-    """Count a block of rows in place; unknown labels and groups (-1) are left out."""
-    num_values = len(counts_vayb)
-    for a, (z_n, y_n) in enumerate(zip(logits_an, labels_an, strict=True)):
-        known = np.flatnonzero((y_n >= 0) & (codes_n >= 0))
-        cell = (codes_n[known].astype(np.int64) * 2 + y_n[known]) * NUM_BUCKETS
-        tally = np.bincount(cell + bucket(z_n[known]), minlength=num_values * 2 * NUM_BUCKETS)
-        counts_vayb[:, a] += tally.reshape(num_values, 2, NUM_BUCKETS)
+    """Count a block of rows of one target in place, in [V, 2, B]; unknown (-1) is left out."""
+    cell_n = (codes_n.astype(np.intp) * 2 + y_n) * NUM_BUCKETS + bucket_n
+    known_n = (codes_n >= 0) & (y_n >= 0)
+    if not known_n.all():
+        cell_n = cell_n[known_n]
+    found = np.bincount(cell_n, minlength=counts_vb.size)
+    counts_vb += found.astype(np.uint32).reshape(counts_vb.shape)
 
 
-def auc_from_buckets(counts: NDArray[np.int64]) -> BucketedAuc:
+def auc_from_buckets(counts: NDArray[np.integer]) -> BucketedAuc:
     """AUC of counts [..., 2, B], pairs in one bucket counted half; NaN where a class is empty.
 
     The exact AUC is within `error`: half the share of pairs that share a bucket.
     """
-    total = counts.sum(axis=-1)
-    auc, tied = (np.full(total.shape[:-1], np.nan) for _ in range(2))
-    for index in np.ndindex(auc.shape):
-        if total[index].min() > 0:
-            negative, positive = counts[index] / total[index][:, None]
-            tied[index] = positive @ negative
-            auc[index] = positive @ np.cumsum(negative) - tied[index] / 2
-    return BucketedAuc(auc, tied / 2)
+    total = counts.sum(axis=-1, dtype=np.float64)
+    shares = counts / np.where(total > 0, total, np.nan)[..., None]
+    negative, positive = shares[..., 0, :], shares[..., 1, :]
+    tied = np.einsum("...b,...b", positive, negative)
+    below = np.einsum("...b,...b", positive, np.cumsum(negative, axis=-1))
+    return BucketedAuc(below - tied / 2, tied / 2)

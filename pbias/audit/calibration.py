@@ -36,6 +36,19 @@ def equal_mass_totals(
     return floats(np.stack(totals, axis=-1).reshape(num_folds, NUM_BINS, 3))
 
 
+def equal_mass_of_buckets(sums: Floats) -> Floats:
+    """The same totals [J, 10, 3] from sums [J, B, 3] by fold and bucket, in ascending order of p.
+
+    Samples in one bucket count as equal: a bin ends with the bucket that it would cut.
+    """
+    ends = np.cumsum(sums[..., 0].sum(axis=0))
+    wanted = np.ceil(np.arange(1, NUM_BINS + 1) * ends[-1] / NUM_BINS)
+    bounds = np.concatenate([[0], np.searchsorted(ends, wanted, "left") + 1])
+    parts = np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
+    totals = np.add.reduceat(parts, np.minimum(bounds[:-1], len(ends)), axis=1)
+    return floats(np.where((np.diff(bounds) > 0)[:, None], totals, 0.0))
+
+
 def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
     """Where the bins begin, and the end: int [11].
 

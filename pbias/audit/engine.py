@@ -5,7 +5,7 @@ Shape suffixes as in measures.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,13 +16,16 @@ from pbias.audit import flips
 from pbias.audit.folds import NUM_FOLDS
 from pbias.audit.inference import Setting
 from pbias.audit.measures import NOT, Measure, contrasts, largest_change, spreads, strata_rows
-from pbias.audit.prepare import count_rows, join_sides, row_members
+from pbias.audit.prepare import Reduction, count_rows, reduce_whole, row_members
 from pbias.audit.registry import METRICS, known_metric
 from pbias.audit.rows import Rows
-from pbias.audit.sides import joint_counts
+from pbias.audit.sides import RANKED
+from pbias.audit.streaming import reduce_blocks
+from pbias.files.blocks import LogitsBlocks
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
+Files = Sequence[Logits] | Sequence[LogitsBlocks]
 CONTRASTED = frozenset({
     "accuracy", "prevalence", "predicted_positive_rate", "tpr", "fpr", "fnr", "ppv", "uncertainty",
     "tcb", "underprediction", "calibration_gap", "brier", "auc", "calibration_error_debiased",
@@ -48,9 +51,7 @@ class Options:
     num_folds: int = NUM_FOLDS
 
 
-def audit(
-    audited: Sequence[Logits], references: Sequence[Logits] = (), options: Options | None = None
-) -> Table:
+def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
     """Every metric of the audited runs and, with references, how each changed.
 
     Several files a side are runs (seeds) of one model; all must be of the same samples, joined by
@@ -63,28 +64,49 @@ class Audit:
     """The sides of an audit, reduced once, from which tables at any level are made."""
 
     def __init__(
-        self, audited: Sequence[Logits], references: Sequence[Logits], options: Options
+        self,
+        audited: Files,
+        references: Files,
+        options: Options,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Join the files and check the options; raises UserError as `audit` does."""
+        """Join the files and check the options; raises UserError as `audit` does.
+
+        `progress` takes rows (done, total) of files that are read in blocks.
+        """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
-        self.sides = join_sides(
-            audited, references, options.groups, options.attributes, options.num_folds
+        self.sides, self.joint = self._reduce(audited, references, progress)
+        self.design = self.sides[0].design
+        self.strata = self.design.strata
+
+    def _reduce(
+        self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
+    ) -> Reduction:
+        o, files = self.options, [*audited, *references]
+        whole = [run for run in files if isinstance(run, Logits)]
+        if whole:
+            assert len(whole) == len(files), "all files are read in blocks, or none"
+            whole_sides = whole[: len(audited)], whole[len(audited) :]
+            return reduce_whole(*whole_sides, o.groups, o.attributes, o.num_folds)
+        blocks = [run for run in files if isinstance(run, LogitsBlocks)]
+        sides = blocks[: len(audited)], blocks[len(audited) :]
+        ranked = not RANKED.isdisjoint(self.metrics)
+        return reduce_blocks(
+            *sides, o.groups, o.attributes, o.num_folds, ranked=ranked, progress=progress
         )
-        self.strata = self.sides[0].sample.strata
-        self.joint = joint_counts(*self.sides) if references else None
 
     def table(self, level: float | None = None) -> Table:
         """All rows, with intervals at `level` (that of the options unless given)."""
         rows = Rows(
-            targets=self.sides[0].runs[0].targets,
+            targets=self.design.targets,
             counts=count_rows(self.sides[0], self.joint),
             members=row_members(self.strata),
-            num_runs=":".join(str(len(side.runs)) for side in self.sides),
+            num_runs=":".join(str(len(side.totals)) for side in self.sides),
             setting=Setting(
                 level=level or self.options.level,
-                clustered=self.sides[0].runs[0].clusters is not None,
-                single_runs=all(len(side.runs) == 1 for side in self.sides),
+                clustered=self.design.clustered,
+                single_runs=all(len(side.totals) == 1 for side in self.sides),
                 intervals=self.options.num_folds > 1,
             ),
         )
@@ -103,15 +125,15 @@ class Audit:
         return {} if self.joint is None else flips.paired_tables(self.joint)
 
     def _measures(self, name: str) -> list[Measure]:
-        """The metric of each side, the audited one with its paired counts."""
-        after, *before = (side.measures[name] for side in self.sides)
-        return [replace(after, paired=self._paired.get(name)), *before]
+        """The metric of each side, the audited one with its paired counts; none if not one."""
+        found = [measure for side in self.sides if (measure := side.measure(name)) is not None]
+        return [replace(m, paired=self._paired.get(name)) for m in found[:1]] + found[1:]
 
     def _add(self, rows: Rows, name: str) -> None:
         if name in self._flips:
             self._add_all(rows, [self._flips[name]])
-        elif name in self.sides[0].measures:
-            self._add_all(rows, self._measures(name))
+        elif measures := self._measures(name):
+            self._add_all(rows, measures)
         elif len(self.sides) == 2 and len(self.strata.partitions) > 1 and name in CHANGES:
             self._add_change(rows, name)
 

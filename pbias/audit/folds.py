@@ -21,11 +21,29 @@ def assign_folds(
     Equal owners share a fold, by a hash of the text (whole numbers by their digits). With
     `num_folds` different owners or fewer, each is a fold of its own and J is their number.
     """
-    hashes = _hash_text(np.asarray(owners))
+    return folds_of_hashes(hash_owners(owners), num_folds)
+
+
+def folds_of_hashes(
+    hashes: NDArray[np.uint64], num_folds: int = NUM_FOLDS
+) -> tuple[NDArray[np.int64], int]:
+    """As `assign_folds`, of the hashes of all owners."""
     distinct, index = np.unique(hashes, return_inverse=True)
     if len(distinct) <= num_folds:
         return index.astype(np.int64), len(distinct)
     return (hashes % np.uint64(num_folds)).astype(np.int64), num_folds
+
+
+def fold_rows(
+    start: int, stop: int, num_rows: int, num_folds: int = NUM_FOLDS
+) -> tuple[NDArray[np.int64], int]:
+    """Folds of the rows start to stop of a file without ids, and the number of folds.
+
+    By a hash of the row number; with `num_folds` rows or fewer, each is a fold of its own.
+    """
+    if num_rows <= num_folds:
+        return np.arange(start, stop), num_rows
+    return row_folds(start, stop, num_folds), num_folds
 
 
 def row_folds(start: int, stop: int, num_folds: int = NUM_FOLDS) -> NDArray[np.int64]:
@@ -33,9 +51,9 @@ def row_folds(start: int, stop: int, num_folds: int = NUM_FOLDS) -> NDArray[np.i
     return (_mix(np.arange(start, stop, dtype=np.uint64)) % np.uint64(num_folds)).astype(np.int64)
 
 
-def _hash_text(owners: NDArray[np.generic]) -> NDArray[np.uint64]:
+def hash_owners(owners: Sequence[str] | NDArray[np.generic]) -> NDArray[np.uint64]:
     """FNV-1a over code points; the nul padding of a wider array changes nothing."""
-    text = owners.astype(np.str_, copy=False)
+    text = np.asarray(owners).astype(np.str_, copy=False)
     text = np.ascontiguousarray(text.astype(text.dtype.newbyteorder("="), copy=False))
     units = text.view(np.uint32).reshape(len(text), text.itemsize // 4)
     hashes = np.full(len(text), _OFFSET)

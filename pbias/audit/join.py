@@ -6,6 +6,7 @@ import difflib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ from pbias.errors import UserError
 from pbias.files.logits import UNKNOWN, Logits, select_rows
 
 log = logging.getLogger(__name__)
+
+
+class Samples(Protocol):
+    """A file that has rows."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    def __len__(self) -> int:
+        """The number of samples."""
 
 
 def align(other: Logits, to: Logits) -> Logits:
@@ -27,9 +39,14 @@ def align(other: Logits, to: Logits) -> Logits:
     joined = other if rows is None else select_rows(other, rows)
     if (joined.labels == UNKNOWN).all():
         joined = replace(joined, labels=to.labels)
-    _same_labels(joined, to)
-    _same_groups(joined, to)
+    check_same(joined, to)
     return joined
+
+
+def check_same(joined: Logits, to: Logits, first_row: int = 0) -> None:
+    """Refuse labels and group values that differ; rows without ids count from `first_row`."""
+    _same_labels(joined, to, first_row)
+    _same_groups(joined, to, first_row)
 
 
 def select_targets(logits: Logits, targets: Sequence[str], because: str = "") -> Logits:
@@ -55,9 +72,9 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
 def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
     """Where each sample of `to` is in `other`; None where the order is the same."""
     if other.ids is None or to.ids is None:
-        log.warning("joining %s to %s by position, for ids are missing", other.path, to.path)
+        warn_of_position(other.path, to.path)
         if len(other) != len(to):
-            raise UserError(f"{_sizes(other, to)}; were they predicted on the same split?")
+            raise sizes_differ(other, to)
         return None
     if len(other) == len(to) and (other.ids == to.ids).all():
         return None
@@ -73,7 +90,17 @@ def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
     return rows
 
 
-def _sizes(a: Logits, b: Logits) -> str:
+def warn_of_position(path: str, to: str) -> None:
+    """Say that nothing but their order tells that rows are of the same samples."""
+    log.warning("joining %s to %s by position, for ids are missing", path, to)
+
+
+def sizes_differ(a: Samples, b: Samples) -> UserError:
+    """Two files cannot be of the same samples."""
+    return UserError(f"{_sizes(a, b)}; were they predicted on the same split?")
+
+
+def _sizes(a: Samples, b: Samples) -> str:
     return f"{a.path} has {len(a)} rows but {b.path} has {len(b)}"
 
 
@@ -82,12 +109,12 @@ def _missing(short: Logits, long: Logits, count: int, first: str) -> str:
     return f"{_sizes(short, long)}, and {what}; were they predicted on the same split?"
 
 
-def _same_labels(joined: Logits, to: Logits) -> None:
+def _same_labels(joined: Logits, to: Logits, first_row: int) -> None:
     differ = joined.labels != to.labels
     if not differ.any():
         return
     row, column = np.argwhere(differ)[0]
-    name = row if to.ids is None else to.ids[row]
+    name = first_row + row if to.ids is None else to.ids[row]
     raise UserError(
         f"{joined.path} and {to.path} disagree on {int(differ.sum())} labels "
         f"(first: sample {name}, {to.targets[column]}: {joined.labels[row, column]} against "
@@ -95,7 +122,7 @@ def _same_labels(joined: Logits, to: Logits) -> None:
     )
 
 
-def _same_groups(joined: Logits, to: Logits) -> None:
+def _same_groups(joined: Logits, to: Logits, first_row: int) -> None:
     for index, name in enumerate(to.group_names):
         if name not in joined.group_names:
             continue
@@ -103,7 +130,7 @@ def _same_groups(joined: Logits, to: Logits) -> None:
         ours, theirs = decoded(to, index), decoded(joined, other)
         if (ours != theirs).any():
             row = int(np.flatnonzero(ours != theirs)[0])
-            sample = row if to.ids is None else to.ids[row]
+            sample = first_row + row if to.ids is None else to.ids[row]
             raise UserError(
                 f"{joined.path} and {to.path} disagree on group '{name}' of "
                 f"{int((ours != theirs).sum())} samples (first: {sample}); predict both with the "

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.audit import flips
 from pbias.audit.amplification import trained_groups
-from pbias.audit.folds import assign_folds
+from pbias.audit.folds import assign_folds, fold_rows
 from pbias.audit.join import align, select_targets
 from pbias.audit.measures import MAX, Row, strata_rows
 from pbias.audit.rows import Counts
-from pbias.audit.sides import Sample, Side
+from pbias.audit.sides import Design, Reduced, Sample, Side, joint_counts
 from pbias.audit.strata import Strata, build_strata
 from pbias.files.logits import UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
 
 FEW_FOLDS = 20
+
+
+class Reduction(NamedTuple):
+    """The audited side and, if there is one, the reference; with two, their joint counts."""
+
+    sides: list[Reduced]
+    joint: NDArray[np.int64] | None
+
+
+def reduce_whole(
+    audited: Sequence[Logits],
+    references: Sequence[Logits],
+    groups: Sequence[str] | None,
+    attributes: Sequence[str] | None,
+    num_folds: int,
+) -> Reduction:
+    """Both sides, joined and reduced; raises UserError as `join_sides`."""
+    sides = join_sides(audited, references, groups, attributes, num_folds)
+    joint = joint_counts(*sides) if references else None
+    return Reduction([side.reduced for side in sides], joint)
 
 
 def join_sides(
@@ -38,24 +59,34 @@ def join_sides(
     if attributes:
         first = select_targets(first, attributes)
     strata = build_strata(audited[0], groups)
-    _say_what_is_missing(first)
+    say_what_is_missing(first, labels=bool((first.labels != UNKNOWN).any()))
     folds, found = sample_folds(first, num_folds)
     sample = Sample(
-        strata=strata,
+        **vars(design(first, strata)),
         labels_an=np.ascontiguousarray(first.labels.T),
         folds=folds,
         num_folds=found,
-        trained=trained_groups(first, strata),
-        train_counts=first.train_counts,
     )
     runs = [first, *(align(run, first) for run in audited[1:])]
     others = [align(run, first) for run in references]
     if found > 1:
-        _say_how_runs_vary(len(runs), len(others))
+        say_how_runs_vary(len(runs), len(others))
     return [Side(sample, side) for side in (runs, others) if side]
 
 
-def _say_how_runs_vary(num_audited: int, num_references: int) -> None:
+def design(first: Logits, strata: Strata) -> Design:
+    """What an audit is about, from its first file, of whose groups `strata` are."""
+    return Design(
+        targets=first.targets,
+        strata=strata,
+        clustered=first.clusters is not None,
+        trained=trained_groups(first, strata),
+        train_counts=first.train_counts,
+    )
+
+
+def say_how_runs_vary(num_audited: int, num_references: int) -> None:
+    """Note what cannot be known with so many runs a side."""
     if 1 in (num_audited, num_references) and max(num_audited, num_references) > 1:
         log.warning(
             "several runs against one: how the single run varies is not assessed, and intervals of "
@@ -70,22 +101,31 @@ def sample_folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]
     if num_folds == 1:
         return np.zeros(len(logits), np.intp), 1
     owners = logits.ids if logits.clusters is None else logits.clusters
-    folds, found = assign_folds(np.arange(len(logits)) if owners is None else owners, num_folds)
-    if found < FEW_FOLDS:
-        log.warning("only %d folds, for there are no more clusters: intervals are rough", found)
+    if owners is None:
+        folds, found = fold_rows(0, len(logits), len(logits), num_folds)
+    else:
+        folds, found = assign_folds(owners, num_folds)
+    say_how_many_folds(found)
     return folds.astype(np.intp), found
 
 
-def _say_what_is_missing(logits: Logits) -> None:
+def say_how_many_folds(found: int) -> None:
+    """Warn of folds that are too few for good intervals."""
+    if found < FEW_FOLDS:
+        log.warning("only %d folds, for there are no more clusters: intervals are rough", found)
+
+
+def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
+    """Warn of what a file, with or without known `labels`, lacks and so leaves undefined."""
     if logits.train_counts is None:
         log.warning(
             "%s has no training counts: bias amplification and tcb stay undefined", logits.path
         )
-    if (logits.labels == UNKNOWN).all():
+    if not labels:
         log.warning("%s has no labels: only metrics that need none are defined", logits.path)
 
 
-def count_rows(after: Side, joint: NDArray[np.int64] | None) -> Counts:
+def count_rows(after: Reduced, joint: NDArray[np.int64] | None) -> Counts:
     """Rows behind the numbers; predictions are means over runs."""
     sums = after.sums
     whole = {

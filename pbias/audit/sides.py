@@ -5,6 +5,7 @@ Shape suffixes as in measures.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,17 +19,86 @@ from pbias.audit.totals import Predictions, Totals, predictions, reduce_pairs, r
 from pbias.audit.unscored import without_scores
 from pbias.files.logits import Logits
 
+RANKED = frozenset({"auc", "calibration_error_debiased"})
+
 
 @dataclass(frozen=True)
-class Sample:
-    """What both sides share: who the rows are, their labels int8 [A, N], their folds int [N]."""
+class Design:
+    """What an audit is about: what both sides share, whatever rows they are reduced from."""
 
+    targets: tuple[str, ...]
     strata: Strata
+    clustered: bool
+    trained: list[amplification.Trained]
+    train_counts: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Sample(Design):
+    """The rows of both sides: their labels int8 [A, N] and folds int [N]."""
+
     labels_an: NDArray[np.int8]
     folds: NDArray[np.intp]
     num_folds: int
-    trained: list[amplification.Trained]
-    train_counts: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The runs of one side, reduced, and every metric of one model made of that.
+
+    `heads` are the runs, of which no rows are read any more; `rank` gives the scores of each, which
+    take the longest and may not be asked for.
+    """
+
+    design: Design
+    heads: Sequence[Logits]
+    totals: list[Totals]
+    rank: Callable[[], list[scores.Scores]]
+
+    @cached_property
+    def sums(self) -> rates.Sums:
+        """The totals by stratum."""
+        return rates.sums(self.totals, self.design.strata)
+
+    def measure(self, name: str) -> Measure | None:
+        """A metric of one model, over strata or groups; None for one that is no such metric."""
+        return (self._ranked if name in RANKED else self._counted).get(name)
+
+    @cached_property
+    def _ranked(self) -> dict[str, Measure]:
+        ranked = self.rank()
+        found = (scores.auc(ranked, self.sums), scores.debiased_calibration(ranked, self.sums))
+        return {measure.name: without_scores(measure, self.heads) for measure in found}
+
+    @cached_property
+    def _counted(self) -> dict[str, Measure]:
+        found = [
+            *rates.rates(self.sums),
+            *rates.under_prediction(self.sums, self.design.train_counts),
+            rates.never_predicted(self.sums),
+            *rates.calibration(self.sums),
+            scores.interdependence([totals.gram for totals in self.totals]),
+        ]
+        by_name = {measure.name: without_scores(measure, self.heads) for measure in found}
+        return by_name | self._of_groups(by_name["tpr"], by_name["fpr"])
+
+    def _of_groups(self, tpr: Measure, fpr: Measure) -> dict[str, Measure]:
+        d = self.design
+        if not d.trained:
+            return {}
+        return {
+            "bias_amplification": amplification.amplification(self.sums, d.trained),
+            "directional_ba": amplification.directional(self.sums, d.trained),
+            "eod": rates.equalized_odds(tpr, fpr, d.strata),
+        }
+
+    @cached_property
+    def parts(self) -> dict[str, Measure]:
+        """What a metric that compares two models needs of each: its difference is the metric."""
+        return {
+            "excess_ba": amplification.share_of_predicted(self.sums, self.design.trained),
+            "ceag": rates.accuracy_gap(self.sums, self.design.strata),
+        }
 
 
 @dataclass(frozen=True)
@@ -44,53 +114,25 @@ class Side:
         return [predictions(run) for run in self.runs]
 
     @cached_property
-    def totals(self) -> list[Totals]:
+    def reduced(self) -> Reduced:
         """Each run, reduced."""
         s = self.sample
-        return [reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted]
+        totals = [
+            reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted
+        ]
+        return Reduced(s, self.runs, totals, self._rank)
 
-    @cached_property
+    @property
     def sums(self) -> rates.Sums:
         """The totals by stratum."""
-        return rates.sums(self.totals, self.sample.strata)
+        return self.reduced.sums
 
-    @cached_property
-    def measures(self) -> dict[str, Measure]:
-        """Every metric of one model, by name, over strata or groups."""
+    def _rank(self) -> list[scores.Scores]:
         s = self.sample
-        ranked = [
+        return [
             scores.score_rows(p, s.labels_an, s.strata, s.folds, s.num_folds)
             for p in self.predicted
         ]
-        found = [
-            *rates.rates(self.sums),
-            *rates.under_prediction(self.sums, s.train_counts),
-            rates.never_predicted(self.sums),
-            *rates.calibration(self.sums),
-            scores.interdependence([totals.gram for totals in self.totals]),
-            scores.auc(ranked, self.sums),
-            scores.debiased_calibration(ranked, self.sums),
-        ]
-        by_name = {measure.name: without_scores(measure, self.runs) for measure in found}
-        return by_name | self._of_groups(by_name["tpr"], by_name["fpr"])
-
-    def _of_groups(self, tpr: Measure, fpr: Measure) -> dict[str, Measure]:
-        s = self.sample
-        if not s.trained:
-            return {}
-        return {
-            "bias_amplification": amplification.amplification(self.sums, s.trained),
-            "directional_ba": amplification.directional(self.sums, s.trained),
-            "eod": rates.equalized_odds(tpr, fpr, s.strata),
-        }
-
-    @cached_property
-    def parts(self) -> dict[str, Measure]:
-        """What a metric that compares two models needs of each: its difference is the metric."""
-        return {
-            "excess_ba": amplification.share_of_predicted(self.sums, self.sample.trained),
-            "ceag": rates.accuracy_gap(self.sums, self.sample.strata),
-        }
 
 
 def joint_counts(after: Side, before: Side) -> NDArray[np.int64]:

@@ -58,6 +58,13 @@ class Strata:
 
     partitions: tuple[Partition, ...]
 
+    @classmethod
+    def of(cls, logits: Logits, groups: Sequence[str]) -> Strata:
+        """Everyone, and each group that has any values; raises UserError as `build_strata`."""
+        everyone = Partition("", ("",), np.zeros(len(logits), np.int16))
+        partitions = [_partition(logits, name) for name in groups]
+        return cls((everyone, *(p for p in partitions if p.values)))
+
     @cached_property
     def rows(self) -> list[Stratum]:
         """The S strata: the P values in order, then the rests that contrasts need."""
@@ -121,12 +128,12 @@ def build_strata(logits: Logits, groups: Sequence[str] | None = None) -> Strata:
     UserError for a name that no column has.
     """
     names = logits.group_names if groups is None else groups
-    everyone = Partition("", ("",), np.zeros(len(logits), np.int16))
-    partitions = [_partition(logits, name) for name in names]
-    for partition in partitions:
-        if not partition.values:
-            log.warning("%s: nobody has a known '%s': left out", logits.path, partition.name)
-    return Strata((everyone, *(p for p in partitions if p.values)))
+    found = Strata.of(logits, names)
+    kept = [partition.name for partition in found.partitions]
+    for name in names:
+        if name not in kept:
+            log.warning("%s: nobody has a known '%s': left out", logits.path, name)
+    return found
 
 
 def _partition(logits: Logits, name: str) -> Partition:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from pbias.files.blocks import LogitsBlocks
     from pbias.files.logits import Logits
     from pbias.files.manifest import Manifest
+
+Run = TypeVar("Run", "Logits", "LogitsBlocks")
 
 
 def expand(paths: Sequence[str]) -> list[str]:
@@ -70,10 +73,11 @@ def read_side(
 
         parts = [part for name in groups or [] for part in name.split(":")]
         runs = [relabel(run, manifest, parts, cluster) for run in runs]
-    return runs if thresholds is None else _with_thresholds(runs, thresholds)
+    return runs if thresholds is None else with_thresholds(runs, thresholds)
 
 
-def _with_thresholds(runs: Sequence[Logits], path: str) -> list[Logits]:
+def with_thresholds(runs: Sequence[Run], path: str) -> list[Run]:
+    """Runs with the thresholds of a CSV file instead of their own."""
     from dataclasses import replace
 
     from pbias.errors import UserError

@@ -94,6 +94,16 @@ def metrics(
         bool,
         typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
     ] = False,
+    in_memory: Annotated[
+        float,
+        typer.Option(
+            "--in-memory",
+            metavar="MIB",
+            min=0,
+            callback=no_nan,
+            help="Read files with more logits than this in blocks.",
+        ),
+    ] = 256,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -102,11 +112,11 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
-    from pbias.audit.engine import Audit, Options
+    from pbias.audit.engine import Options
+    from pbias.cli.audits import Paths, start_audit
     from pbias.cli.gates import judge_gates, leave_with, read_gates
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
+    from pbias.cli.inputs import check_sides, expand, read_labels
     from pbias.cli.tables import write_table
-    from pbias.files.alike import warn_unless_alike
     from pbias.files.streams import check_output
     from pbias.report.audit import audit_sections
 
@@ -114,22 +124,17 @@ def metrics(
     paths, others = expand(audited), expand(ref or [])
     check_sides(paths, others, [labels, thresholds, ref_thresholds, gate_file])
     gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
-    wanted, manifest = names(groups), read_labels(labels, cluster)
-    runs, references = (
-        read_side(
-            side,
-            thresholds=file,
-            manifest=manifest,
-            groups=wanted,
-            cluster=cluster,
-            probabilities=probabilities,
-        )
-        for side, file in ((paths, thresholds), (others, ref_thresholds))
-    )
     chosen = names(only)
-    warn_unless_alike(runs, references)
-    options = Options(wanted, names(attributes), chosen, level, 1 if no_intervals else folds)
-    audit = Audit(runs, references, options)
+    values = (names(groups), names(attributes), chosen)
+    audit = start_audit(
+        Paths(paths, thresholds),
+        Paths(others, ref_thresholds),
+        Options(*values, level, 1 if no_intervals else folds),
+        manifest=read_labels(labels, cluster),
+        cluster=cluster,
+        probabilities=probabilities,
+        in_memory_mib=in_memory,
+    )
     table = audit.table()
     outcomes = judge_gates(gates, audit, table, strict=gate_strict)
     write_table(

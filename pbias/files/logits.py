@@ -21,6 +21,7 @@ from pbias.files.logits_checks import (
     check_ids,
     check_labels,
     check_logits,
+    check_present,
     parse_meta,
 )
 from pbias.files.npz import Npz
@@ -32,6 +33,8 @@ __all__ = [
     "UNKNOWN",
     "Logits",
     "as_logits",
+    "assemble",
+    "check_scale",
     "pack_logits",
     "read_logits",
     "select_rows",
@@ -75,14 +78,7 @@ def read_logits(path: str) -> Logits:
     shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1, duplicate ids.
     """
     with Npz(path) as npz:
-        arrays = {name: npz.read(name) for name in npz.members}
-    for name in ("logits", "labels"):
-        if name not in arrays:
-            raise UserError(
-                f"{path} holds no array '{name}' (only: {', '.join(sorted(arrays))}); "
-                "save it with np.savez(FILE, logits=..., labels=...)"
-            )
-    return _assemble(path, arrays)
+        return assemble(path, {name: npz.read(name) for name in npz.members})
 
 
 def write_logits(logits: Logits, path: str) -> None:
@@ -124,8 +120,10 @@ def _strings(names: tuple[str, ...]) -> NDArray[np.str_]:
     return np.array(names, dtype=np.str_) if names else np.empty(0, "<U1")
 
 
-def _assemble(path: str, arrays: dict[str, NDArray[Any]]) -> Logits:
-    logits = check_logits(path, arrays["logits"])
+def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> Logits:
+    """The arrays of a file, or of its rows from `first_row` on; raises as `read_logits` does."""
+    check_present(path, arrays)
+    logits = check_logits(path, arrays["logits"], first_row)
     num_rows, num_targets = logits.shape
     read = Reader(path, arrays)
     targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
@@ -170,19 +168,9 @@ def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
     that are. Thresholds in the file are taken as probabilities too.
     """
     low, high = float(logits.logits.min()), float(logits.logits.max())
-    inside = low >= 0 and high <= 1
+    check_scale(logits.path, low, high, probabilities=probabilities)
     if not probabilities:
-        if inside and low < high:
-            raise UserError(
-                f"{logits.path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
-                "probabilities; if they are, add --probabilities, else save raw model outputs"
-            )
         return logits
-    if not inside:
-        raise UserError(
-            f"{logits.path}: values run from {low:g} to {high:g}, so they are no probabilities; "
-            "leave out --probabilities"
-        )
     inverse = _log if logits.activation == "softmax" else _logit
     thresholds = logits.thresholds
     return replace(
@@ -190,6 +178,21 @@ def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
         logits=inverse(np.asarray(logits.logits, np.float64)).astype(np.float32),
         thresholds=None if thresholds is None else _logit_of_threshold(thresholds),
     )
+
+
+def check_scale(path: str, low: float, high: float, *, probabilities: bool) -> None:
+    """Refuse values from `low` to `high` that are not what it is said that they are."""
+    inside = low >= 0 and high <= 1
+    if not probabilities and inside and low < high:
+        raise UserError(
+            f"{path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
+            "probabilities; if they are, add --probabilities, else save raw model outputs"
+        )
+    if probabilities and not inside:
+        raise UserError(
+            f"{path}: values run from {low:g} to {high:g}, so they are no probabilities; "
+            "leave out --probabilities"
+        )
 
 
 def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

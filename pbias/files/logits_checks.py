@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,17 @@ KINDS = {
 }  # fmt: skip
 
 
-def check_logits(path: str, array: NDArray[Any]) -> NDArray[np.float32]:
+def check_present(path: str, names: Collection[str]) -> None:
+    """A logits file holds at least logits and labels."""
+    for name in ("logits", "labels"):
+        if name not in names:
+            raise UserError(
+                f"{path} holds no array '{name}' (only: {', '.join(sorted(names))}); "
+                "save it with np.savez(FILE, logits=..., labels=...)"
+            )
+
+
+def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.float32]:
     """Floating point [N, A], no NaN and nothing infinite; as float32."""
     if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
         raise UserError(
@@ -31,8 +42,8 @@ def check_logits(path: str, array: NDArray[Any]) -> NDArray[np.float32]:
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise UserError(
-            f"{path}: 'logits' holds {array[row, column]} (row {row}, target {column}; "
-            f"{int((~finite).sum())} in all); the model is broken or diverged"
+            f"{path}: 'logits' holds {array[row, column]} (row {first_row + row}, target {column}; "
+            f"{int((~finite).sum())} in {len(array)} rows); the model is broken or diverged"
         )
     return logits
 

@@ -29,6 +29,15 @@ def sample(seed: int, scale: float) -> tuple[NDArray[Any], NDArray[Any], NDArray
     return logits, labels, rng.integers(-1, 2, 400).astype(np.int16)
 
 
+def counted(rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArray[np.uint32]:
+    """Counts of two targets by two group values."""
+    logits, labels, codes = rows
+    counts = empty_buckets(2, 2)
+    for a in range(2):
+        add_to_buckets(counts[:, a], bucket(logits[a]), labels[a], codes)
+    return counts
+
+
 def exact_auc(z: NDArray[Any], y: NDArray[Any], member: NDArray[Any]) -> float:
     kept = member & (y >= 0)
     order, run = rank(z[kept])
@@ -52,9 +61,7 @@ def test_logits_half_a_permille_apart_have_buckets_of_their_own() -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-5, 1e-3, 0.02, 1.0, 30.0]))
 def test_exact_auc_is_within_the_stated_error(seed: int, scale: float) -> None:
     logits, labels, codes = sample(seed, scale)
-    counts = empty_buckets(2, 2)
-    add_to_buckets(counts, logits, labels, codes)
-    found = auc_from_buckets(counts)
+    found = auc_from_buckets(counted((logits, labels, codes)))
     exact = [
         [exact_auc(z, y, codes == value) for z, y in zip(logits, labels, strict=True)]
         for value in range(2)
@@ -64,11 +71,11 @@ def test_exact_auc_is_within_the_stated_error(seed: int, scale: float) -> None:
 
 def test_counts_add_over_blocks() -> None:
     logits, labels, codes = sample(0, 1.0)
-    whole, parts = empty_buckets(2, 2), empty_buckets(2, 2)
-    add_to_buckets(whole, logits, labels, codes)
-    for rows in (slice(0, 150), slice(150, 400)):
-        add_to_buckets(parts, logits[:, rows], labels[:, rows], codes[rows])
-    np.testing.assert_array_equal(whole, parts)
+    parts = [
+        counted((logits[:, rows], labels[:, rows], codes[rows]))
+        for rows in (slice(0, 150), slice(150, 400))
+    ]
+    np.testing.assert_array_equal(counted((logits, labels, codes)), parts[0] + parts[1])
 
 
 def test_an_empty_class_is_undefined() -> None:

@@ -253,6 +253,28 @@ def test_a_table_is_written_although_a_gate_fails(pbias: Run) -> None:
     assert Path("out.csv").read_text() == pbias("metrics", "s90.npz", *GATED).stdout
 
 
+def test_large_files_are_read_in_blocks_and_say_what_that_costs(pbias: Run) -> None:
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", "--metrics", "auc,did_tpr")
+    whole, blocks = pbias(*args), pbias(*args, "--in-memory", "0")
+    assert "read in blocks" not in whole.stderr
+    assert "AUC from 65,536 buckets of the logit, within 0.000" in blocks.stderr
+    found, expected = ([r for r in rows_of(d) if r["metric"] == "did_tpr"] for d in (blocks, whole))
+    assert found == expected
+
+
+def test_labels_cannot_be_joined_in_blocks(pbias: Run) -> None:
+    Path("labels.csv").write_text("image,split,Smiling\nimages/0000.png,test,1\n")
+    done = pbias("metrics", "s90.npz", "--labels", "labels.csv", "--in-memory", "0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "labels.csv cannot be joined; raise --in-memory" in done.stderr
+
+
+def test_thresholds_hold_in_blocks_too(pbias: Run) -> None:
+    write_thresholds("t.csv", {"Smiling": 0.4, "Wearing_Hat": np.inf, "Young": -1.0})
+    args = ("metrics", "s90.npz", "--thresholds", "t.csv", *FAST)
+    assert pbias(*args, "--in-memory", "0").stdout == pbias(*args).stdout
+
+
 def test_options_of_the_engine_are_those_of_the_command() -> None:
     fields = Options.__dataclass_fields__
     assert set(fields) == {"groups", "attributes", "metrics", "level", "num_folds"}

@@ -169,11 +169,11 @@ def test_logits_that_are_no_numbers_are_counted_and_found(
     logits = Z.copy()
     logits[1:, 1] = value
     message = refusal(logits=logits)
-    assert f"{value} (row 1, target 1; 2 in all)" in message
+    assert f"{value} (row 1, target 1; 2 in 3 rows)" in message
 
 
 def test_logits_beyond_float32_are_infinite(refusal: Callable[..., str]) -> None:
-    assert "row 0, target 0; 1 in all" in refusal(logits=Z + np.eye(3, 2) * [1e300, 0])
+    assert "row 0, target 0; 1 in 3 rows" in refusal(logits=Z + np.eye(3, 2) * [1e300, 0])
 
 
 @pytest.mark.parametrize(

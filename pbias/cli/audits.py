@@ -1,0 +1,97 @@
+"""An audit of the files that a command names: whole, or in blocks where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pbias.audit.engine import Audit, Options
+    from pbias.files.blocks import LogitsBlocks
+    from pbias.files.logits import Logits
+    from pbias.files.manifest import Manifest
+
+
+class Paths(NamedTuple):
+    """The files of one side, and that of their thresholds."""
+
+    logits: Sequence[str]
+    thresholds: str | None
+
+
+def start_audit(
+    audited: Paths,
+    references: Paths,
+    options: Options,
+    *,
+    manifest: Manifest | None = None,
+    cluster: str | None = None,
+    probabilities: bool = False,
+    in_memory_mib: float,
+) -> Audit:
+    """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
+    from pbias.audit.engine import Audit
+    from pbias.cli.inputs import read_side
+    from pbias.files.alike import warn_unless_alike
+
+    large = _too_large([*audited.logits, *references.logits], in_memory_mib)
+    if large is not None:
+        _refuse_manifest(large, manifest, in_memory_mib)
+        return _in_blocks(audited, references, options, probabilities=probabilities)
+
+    def read(side: Paths) -> list[Logits]:
+        return read_side(
+            side.logits,
+            thresholds=side.thresholds,
+            manifest=manifest,
+            groups=options.groups,
+            cluster=cluster,
+            probabilities=probabilities,
+        )
+
+    runs, others = read(audited), read(references)
+    warn_unless_alike(runs, others)
+    return Audit(runs, others, options)
+
+
+def _in_blocks(
+    audited: Paths, references: Paths, options: Options, *, probabilities: bool
+) -> Audit:
+    from pbias.audit.engine import Audit
+    from pbias.cli.inputs import with_thresholds
+    from pbias.cli.progress import bar
+    from pbias.files.alike import warn_unless_alike
+    from pbias.files.blocks import open_blocks
+    from pbias.files.npz import Npz
+
+    def read(side: Paths) -> list[LogitsBlocks]:
+        runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
+        return with_thresholds(runs, side.thresholds) if side.thresholds else runs
+
+    runs, others = read(audited), read(references)
+    warn_unless_alike([run.head for run in runs], [run.head for run in others])
+    with bar("auditing rows") as progress:
+        return Audit(runs, others, options, progress)
+
+
+def _too_large(paths: Sequence[str], in_memory_mib: float) -> str | None:
+    """The first file with more logits than that, if there is one; a pipe is in memory anyway."""
+    from pbias.files.blocks import num_mib
+    from pbias.files.npz import Npz
+    from pbias.files.streams import is_regular
+
+    for path in filter(is_regular, paths):
+        with Npz(path) as npz:
+            if num_mib(npz) > in_memory_mib:
+                return path
+    return None
+
+
+def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
+    from pbias.errors import UserError
+
+    if manifest is not None:
+        raise UserError(
+            f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "
+            f"which {manifest.path} cannot be joined; raise --in-memory, or save labels in the file"
+        )
