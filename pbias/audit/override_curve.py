@@ -60,25 +60,22 @@ def override_curve(
     TPR between its values, and of abs(bias_amplification), and those of what both changed against
     `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files joined already.
     """
-    orders = _orders(sparse, flags, seed, num_draws)
-    measure = _Measure(sparse, reference, better)
+    measure, size = _Measure(sparse, reference, better), sparse.logits.size
     lines: list[_Line] = []
-    for name, cells in orders:
-        nums = _budgets(len(cells), sparse.logits.size)
+    for name, cells in _orders(sparse, flags, seed, num_draws):
+        nums = _budgets(len(cells), size)
         lines.append(_Line(name, nums, measure(cells, nums)))
         if progress:
-            progress(len(lines), len(orders))
-    return _table(lines, sparse.logits.size)
+            progress(len(lines), num_draws + 2)
+    return _table(lines, size)
 
 
-def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> list[tuple[str, Cells]]:
-    """All cells of [N, A] in each order; the flags may be fewer."""
-    near = np.argsort(_distance(sparse), axis=None, kind="stable")
-    draws = [
-        np.random.default_rng([seed, draw]).permutation(sparse.logits.size)
-        for draw in range(num_draws)
-    ]
-    return [(FLAGS, flags), (UNCERTAINTY, near), *((RANDOM, draw) for draw in draws)]
+def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator[tuple[str, Cells]]:
+    """All cells of [N, A] in each order, one at a time; the flags may be fewer."""
+    yield FLAGS, flags
+    yield UNCERTAINTY, np.argsort(_distance(sparse), axis=None, kind="stable")
+    for draw in range(num_draws):
+        yield RANDOM, np.random.default_rng([seed, draw]).permutation(sparse.logits.size)
 
 
 def _distance(sparse: Logits) -> Floats:

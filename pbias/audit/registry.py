@@ -164,7 +164,7 @@ SCORES = {
     "over_representation": Definition("a group among exemplars against among all",
         "P(g given exemplar) / P(g) - 1, over samples with a known group value", "-1 and up", "0; "
         "above 0 pruning changed more for this group than its share", "no exemplars with a known "
-        "group value; no samples in group", "metrics of this tool", labels=False),
+        "group value; no samples in group", "this tool", labels=False),
 }  # fmt: skip
 EXPLAINED = METRICS | SCORES
 
