@@ -93,12 +93,12 @@ def test_labels_can_come_from_a_manifest(pbias: Run, valid: Logits) -> None:
 
 
 @pytest.mark.usefixtures("valid")
-def test_it_reads_a_pipe_and_writes_one(shell: Run) -> None:
-    done = shell("pbias calibrate - < valid.npz | pbias metrics s90.npz --thresholds - -f json -q")
-    assert done.returncode == 0, done.stderr
-    whole = shell("pbias calibrate valid.npz -o t.csv -q; pbias metrics s90.npz --thresholds t.csv "
-                  "-f json -q")  # fmt: skip
-    assert done.stdout == whole.stdout
+def test_it_reads_a_pipe_and_writes_one(pbias: Run, shell: Run) -> None:
+    audit = ("metrics", "s90.npz", "--metrics", "tpr", "-q", "-f", "json", "--thresholds")
+    piped = shell(f"pbias calibrate - < valid.npz | pbias {' '.join(audit)} -")
+    assert piped.returncode == 0, piped.stderr
+    assert pbias("calibrate", "valid.npz", "-o", "t.csv").returncode == 0
+    assert piped.stdout == pbias(*audit, "t.csv").stdout
 
 
 def test_predict_stores_them(pbias: Run, photos: Path) -> None:

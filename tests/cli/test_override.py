@@ -166,15 +166,21 @@ def test_labels_and_a_reference_give_a_curve(pbias: Run) -> None:
     assert done.returncode == 0 and done.stdout.startswith("order,budget,num_overridden,metric")
 
 
-def test_it_reads_a_pipe_and_writes_one(shell: Run) -> None:
-    command = "pbias override - --flags flags.csv --with dense.npz --budget 5% -o - -q < s99.npz"
-    piped = shell(f"{command} | pbias metrics - --ref dense.npz --metrics churn -f csv -q")
+def test_it_reads_a_pipe_and_writes_one(pbias: Run, shell: Run) -> None:
+    command = "override - --flags flags.csv --with dense.npz --budget 5% -o -"
+    piped = shell(f"pbias {command} -q < s99.npz | cat > piped.npz")
     assert piped.returncode == 0, piped.stderr
-    named = shell(
-        "pbias override s99.npz --flags flags.csv --with dense.npz --budget 5% -o m.npz -q; "
-        "pbias metrics m.npz --ref dense.npz --metrics churn -f csv -q"
-    )
-    assert piped.stdout == named.stdout
+    named = command.replace(" - ", " s99.npz ").replace("-o -", "-o named.npz")
+    assert pbias(*named.split()).returncode == 0
+    assert Path("piped.npz").read_bytes() == Path("named.npz").read_bytes()
+
+
+def test_flags_come_from_a_pipe(pbias: Run, shell: Run) -> None:
+    command = "override s99.npz --with dense.npz --budget 9 --flags"
+    piped = shell(f"pbias {command} - -o piped.npz -q < flags.csv")
+    assert piped.returncode == 0, piped.stderr
+    assert pbias(*command.split(), "flags.csv", "-o", "named.npz").returncode == 0
+    assert Path("piped.npz").read_bytes() == Path("named.npz").read_bytes()
 
 
 def test_the_same_run_gives_the_same_bytes(pbias: Run) -> None:
