@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.audit.engine import audit
+from pbias.audit.engine import Options, audit
 from pbias.audit.thresholds import (
     BALANCED_ACCURACY,
     F1,
@@ -134,10 +134,9 @@ def valid(make_logits: Callable[..., Logits]) -> Logits:
 def test_the_table_counts_what_an_audit_with_the_thresholds_counts(valid: Logits) -> None:
     table = calibrate(valid)
     fitted = replace(valid, thresholds=np.array(table.columns["threshold"]))
+    options = Options(groups=[], metrics=["underprediction"], num_folds=1)
     for record in table.records():
-        (row,) = audit([fitted]).where(
-            metric="underprediction", attribute=record["attribute"], group=""
-        )
+        (row,) = audit([fitted], (), options).where(attribute=record["attribute"])
         predicted = round(row["value"] * row["n_positive"])
         assert record["n_positive"] == row["n_positive"] == predicted
         assert record["n_predicted_positive"] == predicted and record["n"] == row["n"]
