@@ -190,6 +190,7 @@ complete -c pbias -n '__fish_seen_subcommand_from predict' -l split -x -d 'train
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l arch -x -d 'Architecture of a state dict.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l model -x -d 'Own network: package.module:function(num, ...).'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l model-args -x -d 'Its arguments: key=value,... or JSON.'
+complete -c pbias -n '__fish_seen_subcommand_from predict' -l trust-program -d 'Open an exported program (.pt2), which can run any code.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l targets -x -d 'What the outputs of a foreign network are.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l groups -x -d 'Groups, where the checkpoint names none.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l cluster -x -d 'Column that says who a picture belongs to.'

@@ -90,14 +90,13 @@ def named(
     from pbias.pruning.networks import Named
 
     looks = {"image-size": image_size, "resize": resize, "mean": mean, "std": std}
-    look = Look.of(
-        image_size or IMAGE_SIZE, resize, mean or "0.485,0.456,0.406", std or "0.229,0.224,0.225"
-    )
+    look = Look.of(image_size, None, mean or "0.485,0.456,0.406", std or "0.229,0.224,0.225")
+    preprocess = look.for_crop(image_size or IMAGE_SIZE).as_dict()
     return Named(
         architecture(arch, model),
         parse_args(model_args),
         names(targets),
         names(groups) or [],
-        look.for_crop(image_size or IMAGE_SIZE).as_dict(),
+        preprocess | ({"size": resize} if resize else {}),
         [option for option, value in {"targets": targets, **looks}.items() if value is not None],
     )

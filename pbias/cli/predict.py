@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 def predict(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL.pt", help="Checkpoint; '-' is standard input.")
+        str,
+        typer.Argument(metavar="MODEL.pt", help="Checkpoint, state dict or program; '-': stdin."),
     ],
     labels: Annotated[
         str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
@@ -60,6 +61,12 @@ def predict(
     ] = None,
     own_model: Model = None,
     model_args: ModelArgs = None,
+    trust_program: Annotated[
+        bool,
+        typer.Option(
+            "--trust-program", help="Open an exported program (.pt2), which can run any code."
+        ),
+    ] = False,
     targets: ForeignTargets = None,
     groups: ForeignGroups = None,
     cluster: Cluster = None,
@@ -94,7 +101,7 @@ def predict(
 
     Labels, groups and clusters are taken from the manifest where it has the columns that the
     network was trained with; elsewhere they are unknown. A state dict from elsewhere needs --arch,
-    or --model with code of your own, and --targets.
+    or --model with code of your own, and --targets. Programs of torch.export need --trust-program.
     """
     from dataclasses import replace
 
@@ -105,12 +112,13 @@ def predict(
     from pbias.data.dataset import find_pictures, stream
     from pbias.data.preprocess import Preprocess
     from pbias.files.alike import training_facts
+    from pbias.files.kind import holds_program
     from pbias.files.logits import write_logits
     from pbias.files.manifest import read_manifest
     from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
     from pbias.files.thresholds import read_thresholds
-    from pbias.pruning.networks import network, read_network
+    from pbias.pruning.networks import network, read_network, read_program
     from pbias.training.evaluation import check_input, predict_logits
     from pbias.training.precision import choose_precision
     from pbias.training.processes import join
@@ -119,7 +127,12 @@ def predict(
     check_output(output, no_clobber=no_clobber)
     check_inputs([model, labels, *([] if thresholds is None else [thresholds])])
     said = named(arch, own_model, model_args, targets, groups, image_size, resize, mean, std)
-    checkpoint = read_network(model, said)
+    program = None
+    if holds_program(model):
+        checkpoint, program = read_program(model, said, trusted=trust_program)
+        device = "cpu" if device == "auto" else device
+    else:
+        checkpoint = read_network(model, said)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     rows = manifest.rows(split)
     known = _labels(manifest, checkpoint, said.groups, cluster or checkpoint.data.get("cluster"))
@@ -129,7 +142,7 @@ def predict(
     pictures = find_pictures(manifest, known, rows, bad)
     preprocess = Preprocess.from_dict(checkpoint.preprocess)
     chosen_device = choose_device(device)
-    net = network(checkpoint)
+    net = program or network(checkpoint)
     check_input(net, preprocess.crop, len(checkpoint.targets))
     if precision == "auto":
         precision = "fp32"  # or logits of different machines could not be compared

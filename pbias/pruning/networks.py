@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, parse_network
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import read_bytes
 from pbias.models import num_outputs_of, restore
 from pbias.models.own import is_own
+from pbias.models.program import Program, load_program
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,54 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     assert named.name is not None
     state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
     num_outputs = num_outputs_of(state_dict, named.name)
+    model = {"name": named.name, "args": named.args}
+    return _foreign(model, state_dict, num_outputs, digest, path, named)
+
+
+def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:
+    """An exported program (`.pt2`), and what was said of it as a checkpoint without weights.
+
+    A program of a fixed size says what images it takes itself. Raises UserError where it is not
+    trusted, as opening one can run code; and for what was said against it.
+    """
+    if named.name is not None:
+        option = "model" if is_own(named.name) else "arch"
+        raise UserError(f"{path} is an exported program, network and all; leave out --{option}")
+    data = read_bytes(path)
+    program = load_program(data, path, trusted=trusted)
+    named = _of_size(named, program.side, path)
+    model = {"name": "torch.export", "args": {}}
+    return _foreign(model, {}, program.num_outputs, sha256(data), path, named), program
+
+
+def _of_size(named: Named, side: int | None, path: str) -> Named:
+    """What was said, with the size of images that a program was exported for."""
+    crop, size = named.preprocess["crop"], named.preprocess["size"]
+    if side is None or side == crop:
+        return named
+    if "image-size" in named.given:
+        raise UserError(f"{path} takes images of {side} px, not {crop}; leave out --image-size")
+    if "resize" not in named.given:
+        size = Preprocess.for_crop(side).size
+    preprocess = {**named.preprocess, "crop": side, "size": size}
+    given = [*named.given, "image-size"]
+    return dataclasses.replace(named, preprocess=preprocess, given=given)
+
+
+def _foreign(
+    model: dict[str, Any],
+    state_dict: dict[str, Tensor],
+    num_outputs: int,
+    digest: str,
+    path: str,
+    named: Named,
+) -> Checkpoint:
+    size, crop = named.preprocess["size"], named.preprocess["crop"]
+    if size < crop:
+        raise UserError(
+            f"--resize {size} is less than the {crop} px of the network's input; raise it, or "
+            "lower --image-size"
+        )
     targets = named.targets or [f"output_{index}" for index in range(num_outputs)]
     if len(targets) != num_outputs:
         raise UserError(
@@ -104,7 +154,7 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     if "mean" not in named.given or "image-size" not in named.given:
         logger.info("%s: %s", path, _assumed(named.preprocess))
     return Checkpoint(
-        model={"name": named.name, "args": named.args},
+        model=model,
         state_dict=state_dict,
         targets=targets,
         groups=[],

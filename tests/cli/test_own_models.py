@@ -15,6 +15,7 @@ import torch
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
+from pbias.pruning.networks import network
 
 Run = Callable[..., CompletedProcess[str]]
 OWN = "own_net:make"
@@ -192,3 +193,26 @@ def test_built_in_networks_take_arguments_too(pbias: Run) -> None:
     made = load_checkpoint("dense.pt")
     assert made.model == {"name": "resnet_small", "args": {"width": 4}}
     assert made.state_dict["conv1.weight"].shape[0] == 4
+
+
+def test_an_exported_program_is_run_when_it_is_trusted(pbias: Run) -> None:
+    assert pbias(*TRAIN).returncode == 0
+    net = network(load_checkpoint("dense.pt")).eval()
+    torch.export.save(torch.export.export(net, (torch.zeros(4, 3, 24, 24),)), "dense.pt2")
+    predict = ("predict", "dense.pt2", "photos/labels.csv", "-o", "program.npz")
+    said = ("--targets", "bright,red", "--groups", "male", "--mean", "0.5,0.5,0.5")
+    refused = pbias(*predict, *said)
+    assert refused.returncode == 2 and "say so with --trust-program" in refused.stderr
+    said = (*said, "--std", "0.5,0.5,0.5", "--trust-program")
+    assert pbias(*predict, *said).returncode == 0
+    assert pbias("predict", "dense.pt", "photos/labels.csv", "-o", "dense.npz").returncode == 0
+    found, expected = read_logits("program.npz"), read_logits("dense.npz")
+    np.testing.assert_allclose(found.logits, expected.logits, atol=1e-5)
+    np.testing.assert_array_equal(found.train_counts, expected.train_counts)
+    for options, message in (
+        (("--image-size", "32"), "takes images of 24 px, not 32; leave out --image-size"),
+        (("--resize", "20"), "--resize 20 is less than the 24 px"),
+        (NAMED, "network and all; leave out --model"),
+    ):
+        assert message in pbias(*predict, *said, *options).stderr
+    assert pbias(*predict, *said, "--resize", "30").returncode == 0
