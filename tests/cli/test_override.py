@@ -87,6 +87,8 @@ def test_after_labels_scores_are_undefined_and_the_report_says_why(pbias: Run) -
     assert ("auc", "undefined", "overridden by labels") in said
     assert ("accuracy", "ok", "") in said
     assert "overridden by labels" in pbias(*command, "-f", "table").stdout
+    in_blocks = json.loads(pbias(*command, "--in-memory", "0", "-f", "json").stdout)["rows"]
+    assert [row["reason"] for row in in_blocks] == [row["reason"] for row in rows]
 
 
 def test_flags_of_the_command_flag_will_do(pbias: Run) -> None:
