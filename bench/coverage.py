@@ -204,16 +204,17 @@ def _rejected(p: np.ndarray) -> str:
 
 def gates(asked: Asked) -> Iterator[str]:
     """Verdicts of gates over rows that all lie at the bound, inside and beyond it, in percent."""
+    places = {1.0: "at the bound", 2.0: "half of it", 0.5: "twice"}
     yield from _table(["gate", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
     for metric in ("did_tpr", "lost_positives"):
         for num_rows in (1, 10, 40) if asked.of([Row(metric)]) else ():
             _say(f"gates on {metric}, {num_rows} rows")
-            for where, factor in (("at the bound", 1.0), ("half of it", 2.0), ("twice", 0.5)):
-                world = World(num=5000, attributes=40)
-                num_gates = max(asked.draws // num_rows, 100)
-                found = verdicts(world, metric, num_rows, factor, num_gates, asked.seed)
-                total = found.total()
-                shares = (_share(found[v], total) for v in ("fail", "inconclusive", "pass"))
+            num_gates, world = max(asked.draws // num_rows, 50), World(num=5000, attributes=40)
+            found = verdicts(world, metric, num_rows, list(places), num_gates, asked.seed)
+            for factor, where in places.items():
+                total = found[factor].total()
+                kinds = ("fail", "inconclusive", "pass")
+                shares = (_share(found[factor][kind], total) for kind in kinds)
                 yield _line([f"`{metric}`", str(num_rows), where, str(total), *shares])
 
 

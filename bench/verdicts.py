@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from simulation import Row, World
@@ -13,21 +14,28 @@ from pbias.files.table import Table
 
 
 def verdicts(
-    world: World, metric: str, num_rows: int, factor: float, num_gates: int, seed: int = 0
-) -> Counter[str]:
-    """Verdicts on `abs(metric) <= factor * truth`, over so many rows a gate."""
+    world: World,
+    metric: str,
+    num_rows: int,
+    factors: Sequence[float],
+    num_gates: int,
+    seed: int = 0,
+) -> dict[float, Counter[str]]:
+    """Verdicts on `abs(metric) <= factor * truth`, by factor, over so many rows a gate."""
     row = Row(metric, "1-0" if metric.startswith("did_") else "1")
     population, rng = world.population, np.random.default_rng(seed)
-    bound = factor * abs(float(population.truth([row])[row][0]))
-    gate = parse_gate(f"abs({metric})@Group={row.contrast} <= {bound!r}")
-    counts: Counter[str] = Counter()
-    while counts.total() < num_gates:
+    truth = abs(float(population.truth([row])[row][0]))
+    gates = {f: parse_gate(f"abs({metric})@Group={row.contrast} <= {f * truth!r}") for f in factors}
+    found: dict[float, Counter[str]] = {factor: Counter() for factor in factors}
+    while found[factors[0]].total() < num_gates:
         audited = Audit(*population.files(rng), Options(metrics=[metric]))
         tables = audited.table(), audited.table(1 - 0.05 / num_rows)
         for first in range(0, world.attributes, num_rows):
             names = {f"draw_{draw}" for draw in range(first, first + num_rows)}
-            counts[judge(gate, *(_of(table, names) for table in tables)).verdict] += 1
-    return counts
+            of_gate = [_of(table, names) for table in tables]
+            for factor, gate in gates.items():
+                found[factor][judge(gate, *of_gate).verdict] += 1
+    return found
 
 
 def _of(table: Table, attributes: set[str]) -> Table:

@@ -146,11 +146,6 @@ def _hill(t: Floats, df: Floats) -> Floats:
     return np.sqrt(w) * (1.0 + (w + 3.0 - term) / b)
 
 
-def t_cdf(t: ArrayLike, df: ArrayLike) -> Floats:
-    """Distribution function of Student's t; see `t_sf`."""
-    return t_sf(-floats(t), df)
-
-
 def t_two_sided(t: ArrayLike, df: ArrayLike) -> Floats:
     """P(|T| > |t|), the two-sided p-value of a t statistic."""
     return 2.0 * t_sf(np.abs(floats(t)), df)
@@ -173,7 +168,14 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
 
 def critical(level: float, df: ArrayLike = np.inf) -> Floats:
     """How many standard errors an interval of this level reaches to either side."""
+    if np.ndim(df) == 0 and np.isinf(df):
+        return floats(_normal_critical(level))
     return -t_ppf((1.0 - level) / 2.0, df)
+
+
+@lru_cache(maxsize=64)
+def _normal_critical(level: float) -> float:
+    return -NormalDist().inv_cdf((1.0 - level) / 2.0)
 
 
 def _t_isf(tail: Floats, df: Floats) -> Floats:

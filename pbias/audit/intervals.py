@@ -61,25 +61,6 @@ def mover_difference(
     )
 
 
-def newcombe_difference(
-    successes_1: ArrayLike,
-    total_1: ArrayLike,
-    successes_2: ArrayLike,
-    total_2: ArrayLike,
-    level: float = 0.95,
-    df: ArrayLike = np.inf,
-) -> Interval:
-    """Hybrid score interval of rate 1 - rate 2 in unpaired groups.
-
-    Source: Newcombe (1998), Statistics in Medicine 17:873, method 10.
-    """
-    parts: list[Floats] = []
-    for successes, total in ((successes_1, total_1), (successes_2, total_2)):
-        n = np.where(floats(total) > 0, total, np.nan)
-        parts += [floats(successes) / n, *wilson(successes, total, level, df)]
-    return mover_difference(*parts)
-
-
 def newcombe_paired(
     both: ArrayLike,
     first_only: ArrayLike,
@@ -165,12 +146,6 @@ def largest_difference(pairwise: Interval) -> Interval:
     """
     low, high = (np.fmax.reduce(end, axis=(-2, -1)) for end in pairwise)
     return Interval(np.maximum(low, 0.0), np.minimum(high, 1.0))
-
-
-def absolute(signed: Interval) -> Interval:
-    """Interval of a size from that of the signed number: from 0 where that includes 0."""
-    low, high = signed
-    return Interval(np.maximum(np.maximum(low, -high), 0.0), np.maximum(high, -low))
 
 
 def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:

@@ -29,6 +29,8 @@ def widen(
     is added, as of errors that have nothing in common (MOVER: Zou and Donner 2008). Where a target
     is undefined without some fold, `mean_over_targets` has given it an error already.
     """
+    if not thin.any():
+        return mean
     z, num = critical(level), np.maximum(count, 1)
     # Variances of the sum over targets, towards either side.
     below, above = (_unseen(each, end, thin, z) for end in (each.low, each.high))

@@ -112,7 +112,7 @@ def test_exact_p_values_reject_at_most_as_often_as_they_say() -> None:
 @pytest.mark.parametrize(("metric", "num_rows"), [("did_tpr", 1), ("did_tpr", 10), ("churn", 10)])
 def test_a_gate_whose_true_value_is_at_its_bound_rarely_fails(metric: str, num_rows: int) -> None:
     num_gates = 200 if num_rows == 1 else 30
-    found = verdicts(World(num=1000), metric, num_rows, 1.0, num_gates)
+    found = verdicts(World(num=1000), metric, num_rows, [1.0], num_gates)[1.0]
     error = np.sqrt(0.05 * 0.95 / found.total())
     assert found["fail"] / found.total() <= 0.05 + 3.5 * error
     assert found["pass"] / found.total() <= 0.05 + 3.5 * error
@@ -120,5 +120,5 @@ def test_a_gate_whose_true_value_is_at_its_bound_rarely_fails(metric: str, num_r
 
 def test_a_gate_well_inside_passes_and_one_well_outside_fails() -> None:
     world = World(num=10_000, prevalence=(0.4, 0.4), loss=(0.0, 0.6), attributes=20)
-    assert set(verdicts(world, "did_tpr", 10, 2.0, 2)) == {"pass"}
-    assert set(verdicts(world, "did_tpr", 10, 0.3, 2)) == {"fail"}
+    found = verdicts(world, "did_tpr", 10, [2.0, 0.3], 2)
+    assert set(found[2.0]) == {"pass"} and set(found[0.3]) == {"fail"}
