@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from pbias.cli.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
+from pbias.cli.recipes import Settings
 from pbias.cli.running import Run, say_what_would_be_done, unfinished
 from pbias.cli.train import folder
 from pbias.data.bad import BadImages
@@ -26,11 +26,9 @@ from pbias.pruning.method import Method
 from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.ramp import Ramp
-from pbias.pruning.schedule import pruning_times
 from pbias.training.loop import Hooks
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
-from pbias.training.recipe import Recipe
 from pbias.training.setup import check_compiler, choose_device, describe
 
 logger = logging.getLogger(__name__)
@@ -45,10 +43,8 @@ class Tuning:
     cache: str | None
     workers: int
     device: str
-    steps: int
-    pruning_schedule: str
+    settings: Settings
     method: Method
-    recipe: dict[str, Any]  # changes to the checkpoint's recipe
     bad: BadImages
     allow_outside: bool
     precision: str = "auto"
@@ -65,9 +61,7 @@ def prune_gradually(
     packed: bool,
 ) -> None:
     """Prune a checkpoint to each sparsity on its own, training in between, and write the files."""
-    recipe = Recipe.from_dict(parent.recipe).replace(**tuning.recipe)
-    times = pruning_times(recipe.epochs, tuning.steps)
-    ramp = Ramp(tuning.pruning_schedule, times, method=tuning.method)
+    recipe, ramp = tuning.settings.recipe, tuning.settings.ramp(tuning.method)
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # refuses what is wrong before any image is read
     manifest = manifest_of(

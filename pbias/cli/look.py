@@ -52,4 +52,4 @@ class Look:
     def as_options(self) -> dict[str, Any]:
         """What to say on the command line."""
         size = self.for_crop(self.crop).size if self.crop else self.size
-        return {"image-size": self.crop, "resize": size, "mean": self.mean, "std": self.std}
+        return {"image_size": self.crop, "resize": size, "mean": self.mean, "std": self.std}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ from pbias.cli.options import (
     NoClobber,
     OnBadImage,
     Only,
-    Output,
+    OutputOrNone,
     Pack,
     Pattern,
     PrecisionChoice,
@@ -50,6 +50,29 @@ from pbias.cli.options import (
     Workers,
     selectors,
 )
+from pbias.cli.recipes import (
+    TRAINING,
+    Augment,
+    BatchSize,
+    Epochs,
+    InitialSparsity,
+    Lr,
+    LrPerEpoch,
+    LrSchedule,
+    Momentum,
+    Optimizer,
+    PrintConfig,
+    PruningEpochs,
+    RecipeName,
+    ResetMomentum,
+    Steps,
+    WarmupEpochs,
+    WeightDecay,
+    first_given,
+    required,
+    settings,
+)
+from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,25 +84,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NUM_STEPS = 20
 BN_BATCHES = 50
+RUNNING = ("precision", "compile", "resume")
 
 
 def prune(
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="Trained network; '-' is standard input.")
-    ],
+        str | None,
+        typer.Argument(metavar="CHECKPOINT", help="Trained network; '-' is standard input."),
+    ] = None,
     sparsity: Annotated[
         str | None,
         typer.Option(
             "--sparsity",
             metavar="S[,S]",
-            default_factory=lambda: None,
-            show_default=False,
             help="Share of weights that become zero, 0 to 1; several: '{sparsity}' in -o.",
         ),
-    ],
-    output: Output,
+    ] = None,
+    output: OutputOrNone = None,
     one_shot: Annotated[
         bool, typer.Option("--one-shot", help="Prune at once, without training or data.")
     ] = False,
@@ -104,19 +126,11 @@ def prune(
             help="Train on this, or take --bn-batches from it [default: the checkpoint's data].",
         ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, help="Epochs of training [default: as before]."),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps",
-            "--pruning-steps",
-            min=1,
-            help="Pruning steps, over the first 6 tenths of the epochs [default: 20].",
-        ),
-    ] = None,
+    recipe_name: RecipeName = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    pruning_epochs: PruningEpochs = None,
+    initial_sparsity: InitialSparsity = None,
     pruning_schedule: PruningScheduleName = PruningSchedule.CUBIC,
     score: ScoreName = Score.MAGNITUDE,
     scope: ScopeName = Scope.GLOBAL,
@@ -134,25 +148,17 @@ def prune(
             " [default: 50 with --data].",
         ),
     ] = None,
-    lr: Annotated[
-        float | None, typer.Option("--lr", help="Learning rate [default: as before].")
-    ] = None,
-    lr_schedule: Annotated[
-        str | None,
-        typer.Option(
-            "--lr-schedule", metavar="NAME", help="constant, linear, cosine [default: as before]."
-        ),
-    ] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option("--optimizer", metavar="NAME", help="sgd or adam [default: as before]."),
-    ] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option("--weight-decay", help="Weight decay [default: as before].")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images a batch [default: as before].")
-    ] = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    lr: Lr = None,
+    lr_schedule: LrSchedule = None,
+    warmup_epochs: WarmupEpochs = None,
+    lr_per_epoch: LrPerEpoch = None,
+    momentum: Momentum = None,
+    reset_momentum: ResetMomentum = None,
+    weight_decay: WeightDecay = None,
+    augment: Augment = None,
+    print_config: PrintConfig = False,
     pack: Pack = False,
     image_root: ImageRoot = None,
     cache: Cache = None,
@@ -172,24 +178,21 @@ def prune(
     """Prune a network to an exact count of zeros, by default by magnitude over all layers.
 
     By default sparsity rises over some epochs of training on the data that the checkpoint names,
-    and the last epochs recover. --one-shot only sets weights to zero; where --data is named it
-    estimates the statistics of batch normalisation anew.
+    by the recipe that it was trained with, and the last epochs recover. --one-shot only sets
+    weights to zero; where --data is named it estimates the statistics of batch normalisation anew.
     """
+    options = dict(locals())
     from pbias.files.streams import check_inputs, check_output
     from pbias.pruning.method import Method
 
     method = Method(
         score, scope, pattern, selectors(only), selectors(exclude), min_keep, min_keep_row, seed
     )
+    if print_config:
+        _print_config(checkpoint, options)
+        return
+    checkpoint, output = required(checkpoint, "CHECKPOINT"), required(output, "--output / -o")
     jobs = parse_jobs(asked_sparsity(sparsity, method), output)
-    recipe = {
-        "epochs": epochs,
-        "lr": lr,
-        "lr_schedule": lr_schedule,
-        "optimizer": optimizer,
-        "weight_decay": weight_decay,
-        "batch_size": batch_size,
-    }
     if one_shot:
         num_batches = bn_batches or (BN_BATCHES if data else 0)
         running = {
@@ -197,7 +200,7 @@ def prune(
             "compile": compile_ or None,
             "resume": resume or None,
         }
-        _check_one_shot({**recipe, **running}, steps, pruning_schedule, num_batches)
+        _check_one_shot({**options, **running}, steps, pruning_schedule, num_batches)
     else:
         _check_gradual(arch, bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
@@ -211,9 +214,9 @@ def prune(
         from pbias.data.bad import BadImages
 
         tuning = Tuning(
-            data, image_root, cache, workers, device, steps or NUM_STEPS, pruning_schedule,
-            method, {**recipe, "seed": seed, "compile": compile_}, BadImages(skip), allow_outside,
-            precision, resume, dry_run,
+            data, image_root, cache, workers, device,
+            settings("pt", options, Recipe.from_dict(parent.recipe)), method,
+            BadImages(skip), allow_outside, precision, resume, dry_run,
         )  # fmt: skip
         prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
         return
@@ -236,16 +239,33 @@ def prune(
     prune_and_save(parent, network, jobs, how, packed=pack)
 
 
+def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
+    from pbias.cli.print_config import print_settings
+
+    before = None
+    if options["recipe_name"] is None:
+        from pbias.files.checkpoint import load_checkpoint
+
+        before = Recipe.from_dict(load_checkpoint(required(checkpoint, "CHECKPOINT")).recipe)
+    print_settings("prune", settings("pt", options, before), options)
+
+
 def _check_one_shot(
-    recipe: Mapping[str, object], steps: int | None, schedule: str, num_batches: int
+    options: Mapping[str, Any], steps: int | None, schedule: str, num_batches: int
 ) -> None:
     from pbias.errors import UserError
 
-    given = [name.replace("_", "-") for name, value in recipe.items() if value is not None]
-    if num_batches and "batch-size" in given:
-        given.remove("batch-size")
-    if given:
-        raise UserError(f"--{given[0]} has no effect with --one-shot; leave one of them out")
+    allowed = {"loss", "seed", "batch_size" if num_batches else ""}
+    names = [
+        name for name in (*TRAINING, "pruning_epochs", "initial_sparsity") if name not in allowed
+    ]
+    useless = (
+        "--recipe"
+        if options["recipe_name"]
+        else first_given(options, [*names, "pruning_epochs", "initial_sparsity", *RUNNING])
+    )
+    if useless:
+        raise UserError(f"{useless} has no effect with --one-shot; leave one of them out")
     if schedule != PruningSchedule.CUBIC and steps is None:
         raise UserError("--pruning-schedule has no effect with --one-shot in one step; add --steps")
 

@@ -5,14 +5,17 @@ What is given wins; then the recipe that --recipe names; then (`prune`) that of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pbias.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pbias.pruning.method import Method
+    from pbias.pruning.ramp import Ramp
 
 NUM_STEPS = 20
 FALLBACK = "[default: the recipe's]"
@@ -22,7 +25,8 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small.",
+        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small"
+        " [default: small; prune: as before].",
     ),
 ]
 PrintConfig = Annotated[
@@ -123,6 +127,14 @@ PruningSchedule = Annotated[
 ]
 
 
+# Parameters of commands, named as the fields of a recipe are, and those on pruning.
+TRAINING = (
+    "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
+    "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
+)  # fmt: skip
+PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
+
+
 @dataclass(frozen=True)
 class Settings:
     """A recipe with what was changed in it."""
@@ -134,16 +146,17 @@ class Settings:
     shape: str
     initial: float
 
+    def ramp(self, method: Method) -> Ramp:
+        """How sparsity rises, by this method."""
+        from pbias.pruning.ramp import Ramp
 
-def settings(
-    name: str | None,
-    use: str,
-    training: Mapping[str, Any],
-    pruning: Mapping[str, Any],
-    *,
-    before: Recipe | None = None,
-) -> Settings:
-    """The recipe `name` (None: `before`, or small) with the changes that are not None.
+        option, value = self.when
+        end = value[-1] if option == "pruning-epochs" else None
+        return Ramp(self.shape, self.times, self.initial, end, method)
+
+
+def settings(use: str, options: Mapping[str, Any], before: Recipe | None = None) -> Settings:
+    """The recipe that a command's options name (none: `before`, or small), changed as they say.
 
     `use` is one of `recipes.USES`: a recipe is refused for what it does not say how to do.
     """
@@ -151,25 +164,33 @@ def settings(
     from pbias.pruning.schedule import INITIAL_SPARSITY
     from pbias.training.recipes import find_recipe
 
+    name = options["recipe_name"]
     found = find_recipe(name or "small", use)
     base = before if before and name is None else found.recipe
-    recipe = base.replace(**training)
-    given = {option: value for option, value in pruning.items() if value is not None}
+    changes = {field: options[field] for field in TRAINING if field in options}
+    recipe = base.replace(**changes, compile=options["compile_"] or None)
+    given = {option: options[option] for option in PRUNING if options[option] is not None}
     when = _when(given, found.pruning_epochs)
     times = [] if use == "dense" else _times(*when, recipe.epochs, use)
-    initial = given.get("initial-sparsity", INITIAL_SPARSITY)
+    initial = given.get("initial_sparsity", INITIAL_SPARSITY)
     check_range(initial)
-    shape = given.get("pruning-schedule", "cubic")
+    shape = given.get("pruning_schedule", "cubic")
     return Settings(recipe, found.image_size, when, times, shape, initial)
+
+
+def first_given(options: Mapping[str, Any], among: Sequence[str]) -> str | None:
+    """The first option that was given, as it is typed."""
+    names = (name for name in among if options[name] is not None)
+    return next(("--" + name.replace("_", "-") for name in names), None)
 
 
 def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[str, Any]:
     from pbias.errors import UserError
 
-    if {"steps", "pruning-epochs"} <= given.keys():
+    if {"steps", "pruning_epochs"} <= given.keys():
         raise UserError("--steps and --pruning-epochs both say when to prune; leave one out")
-    if "pruning-epochs" in given:
-        return "pruning-epochs", numbers("--pruning-epochs", given["pruning-epochs"], 3)
+    if "pruning_epochs" in given:
+        return "pruning-epochs", numbers("--pruning-epochs", given["pruning_epochs"], 3)
     if by_recipe and "steps" not in given:
         return "pruning-epochs", list(by_recipe)
     return "steps", given.get("steps", NUM_STEPS)
@@ -208,32 +229,5 @@ def required(value: str | None, name: str) -> str:
     if value is None:
         from pbias.errors import UserError
 
-        raise UserError(f"{name} is missing; see -h (only --print-config does without)")
+        raise UserError(f"{name} is missing; name it (see -h)")
     return value
-
-
-def print_settings(command: str, chosen: Settings, others: Mapping[str, Any]) -> None:
-    """What --config would have to say for this run, as TOML on standard output.
-
-    `others` are options beside the recipe; None: not given.
-    """
-    from pbias.cli.app import tree
-
-    known = {word for option in tree().commands[command].params for word in option.opts}
-    recipe = {name.replace("_", "-"): value for name, value in chosen.recipe.as_dict().items()}
-    del recipe["name"]
-    pruning = {"pruning-schedule": chosen.shape, "initial-sparsity": chosen.initial}
-    pruning = dict([chosen.when]) | pruning if chosen.times else {}
-    values = {**others, **recipe, **pruning}
-    lines = [
-        f"{name} = {_toml(value)}"
-        for name, value in values.items()
-        if value is not None and f"--{name}" in known
-    ]
-    print("\n".join([f"[{command}]", *lines]))
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value)

@@ -49,7 +49,6 @@ from pbias.cli.recipes import (
     Steps,
     WarmupEpochs,
     WeightDecay,
-    print_settings,
     required,
     settings,
 )
@@ -176,6 +175,7 @@ def train(
     With --sparsity it is pruned by magnitude while it learns, from random weights on (gradual
     magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
+    options = dict(locals())
     from pbias.cli.look import Look
     from pbias.cli.progress import bar
     from pbias.cli.running import Run, say_what_would_be_done, unfinished
@@ -199,49 +199,17 @@ def train(
         start_from,
     )
 
-    pruning = {
-        "steps": steps,
-        "pruning-epochs": pruning_epochs,
-        "pruning-schedule": pruning_schedule,
-        "initial-sparsity": initial_sparsity,
-    }
-    changes = {
-        "loss": loss,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "lr": lr,
-        "lr_schedule": lr_schedule,
-        "warmup_epochs": warmup_epochs,
-        "lr_per_epoch": lr_per_epoch,
-        "momentum": momentum,
-        "reset_momentum": reset_momentum,
-        "weight_decay": weight_decay,
-        "augment": augment,
-        "seed": seed,
-        "compile": compile_ or None,
-    }
-    asked = settings(recipe_name, "ri" if sparsity else "dense", changes, pruning)
+    asked = settings("ri" if sparsity else "dense", options)
     look = Look.of(image_size or asked.image_size, resize, mean, std)
     if print_config:
-        others = {
-            "recipe": recipe_name,
-            "arch": arch,
-            "model": model,
-            "model-args": model_args,
-            "targets": names(targets),
-            "groups": names(groups),
-            "cluster": cluster,
-            "where": where,
-            "sparsity": sparsity,
-            **look.as_options(),
-        }
-        print_settings("train", asked, others)
+        from pbias.cli.print_config import print_settings
+
+        print_settings("train", asked, {**options, **look.as_options()})
         return
     labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
     recipe = asked.recipe
     arch, args = architecture(arch, model), parse_args(model_args)
-    jobs, ramp = plan_pruning(sparsity, output, asked, {**pruning, "pack": pack or None})
+    jobs, ramp = plan_pruning(sparsity, output, asked, options)
     for path in [path for _, path in jobs] or [output]:
         check_output(path, no_clobber=no_clobber and not resume)
     check_inputs([labels, *([init] if init else [])])

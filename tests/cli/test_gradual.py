@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from pbias.files.provenance import sha256
 from pbias.models import build
 from pbias.pruning.networks import network
 from pbias.pruning.prunable import prunable
+
+Run = Callable[..., CompletedProcess[str]]
 
 NUM = 48
 
@@ -83,6 +87,23 @@ def test_the_checkpoint_says_how(here: Path) -> None:
     assert child.recipe == parent.recipe | changes
     assert child.data == parent.data
     np.testing.assert_array_equal(child.train_counts, parent.train_counts)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_recipe_is_taken_whole_and_changed_in_part() -> None:
+    prune("dense.pt", "0.9", "s90.pt", recipe_name="paper-gmp-pt", epochs=3, pruning_epochs="1,1,3")
+    child = load_checkpoint("s90.pt")
+    assert (child.recipe["name"], child.recipe["lr"]) == ("paper-gmp-pt", 1e-4)
+    assert (child.recipe["batch_size"], child.recipe["epochs"]) == (256, 3)
+    assert child.sparsity["at_epochs"] == [1.0, 2.0]
+    assert child.sparsity["reached"] == pytest.approx(0.9, abs=1e-4)
+
+
+def test_without_one_it_is_trained_as_before(pbias: Run, here: Path) -> None:
+    pbias("train", str(here / "shapes/labels.csv"), "--epochs", "1", "--lr", "0.02", "-o", "one.pt")
+    printed = pbias("prune", "one.pt", "--momentum", "0.5", "--print-config").stdout
+    assert {"epochs = 1", "lr = 0.02", "momentum = 0.5"} <= set(printed.splitlines())
+    assert "recipe" not in printed
 
 
 def test_equal_runs_write_equal_bytes(here: Path) -> None:
