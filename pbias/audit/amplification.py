@@ -19,6 +19,7 @@ from pbias.files.logits import Logits
 MIN_POSITIVES = 10
 MIN_RELATIVE_GAP = 0.1
 ITSELF = "the attribute is the group"
+NO_GROUP_COUNTS = "no training counts of this group"
 NO_KNOWN = "no known labels in a group"
 TOO_FEW = "fewer than 10 positives in a group"
 
@@ -46,12 +47,13 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
     itself = np.array(logits.targets) == group
     counts = _counts_of(logits, group)
     if counts is None:
+        why = NO_TRAIN_COUNTS if logits.train_counts is None else NO_GROUP_COUNTS
         return Trained(
             group,
             members,
             np.zeros(num_targets, np.intp),
             np.zeros((num_targets, num_values), bool),
-            np.where(itself, ITSELF, NO_TRAIN_COUNTS).astype(object),
+            np.where(itself, ITSELF, why).astype(object),
         )
     counts = counts[:, :num_values]
     total, positive = counts.sum(-1), counts[..., 1]
@@ -154,7 +156,7 @@ def directional(sums: Sums, trained: Sequence[Trained]) -> Measure:
         sign = np.where(group.over, 1.0, -1.0).T
         values.append((gap[:, :, group.members] * sign).mean(axis=2))
         empty = (known[:, 0][:, group.members] == 0).any(axis=(0, 1))
-        never = (group.reason == NO_TRAIN_COUNTS) | (group.reason == ITSELF)
+        never = np.isin(group.reason, (NO_TRAIN_COUNTS, NO_GROUP_COUNTS, ITSELF))
         reasons.append(np.where(never, group.reason, np.where(empty, NO_KNOWN, "")))
         few.append((known[:, 0][:, group.members] < FEW).any(axis=(0, 1)))
     reason = np.stack(reasons).astype(object)

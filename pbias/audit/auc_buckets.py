@@ -19,6 +19,7 @@ NUM_BUCKETS = 1 << 16
 _HALF = NUM_BUCKETS // 2
 _SMALLEST_BITS = int(np.float32(2.0**-10).view(np.int32))
 _DROPPED_BITS = 12  # of the 23 of a float32's fraction: 11 are left, 2,048 buckets an octave
+_UNKNOWN = np.int32(-(1 << 30))
 _MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
@@ -42,17 +43,25 @@ def bucket(logits: NDArray[np.float32]) -> NDArray[np.int32]:
     return np.where(bits < 0, _HALF - 1 - level, _HALF + level)
 
 
+def label_cells(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray[np.int32]:
+    """The number of each row's label and bucket; below 0 for an unknown label (-1)."""
+    cells = y_n.astype(np.int32) * NUM_BUCKETS + bucket_n
+    return cells if (y_n >= 0).all() else np.where(y_n >= 0, cells, _UNKNOWN)
+
+
+def value_cells(codes_n: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Where the cells of each row's group value start; far below 0 for an unknown one (-1)."""
+    cells = codes_n.astype(np.intp) * (2 * NUM_BUCKETS)
+    return cells if (codes_n >= 0).all() else np.where(codes_n >= 0, cells, -(1 << 40))
+
+
 def add_to_buckets(
-    counts_vb: NDArray[np.uint32],
-    bucket_n: NDArray[np.int32],
-    y_n: NDArray[np.int8],
-    codes_n: NDArray[np.integer],
+    counts_vb: NDArray[np.uint32], label_cell_n: NDArray[np.int32], value_cell_n: NDArray[np.intp]
 ) -> None:
-    """Count a block of rows of one target in place, in [V, 2, B]; unknown (-1) is left out."""
-    cell_n = (codes_n.astype(np.intp) * 2 + y_n) * NUM_BUCKETS + bucket_n
-    known_n = (codes_n >= 0) & (y_n >= 0)
-    if not known_n.all():
-        cell_n = cell_n[known_n]
+    """Count a block of rows of one target in place, in [V, 2, B]; unknown is left out."""
+    cell_n = label_cell_n + value_cell_n
+    if cell_n.min() < 0:
+        cell_n = cell_n[cell_n >= 0]
     found = np.bincount(cell_n, minlength=counts_vb.size)
     counts_vb += found.astype(np.uint32).reshape(counts_vb.shape)
 

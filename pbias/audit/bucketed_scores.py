@@ -10,6 +10,8 @@ buckets, C those of the calibration error, F those of the folds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ from pbias.audit.auc_buckets import (
     auc_from_buckets,
     bucket,
     empty_buckets,
+    label_cells,
+    value_cells,
 )
 from pbias.audit.calibration import debiased_error, equal_mass_of_buckets
 from pbias.audit.distributions import Floats
@@ -61,14 +65,15 @@ class BucketedScores:
         folds: NDArray[np.intp],
     ) -> None:
         """Count a block of rows."""
-        everyone = Tally(strata, np.zeros(len(folds), np.intp), 1)
-        tally = Tally(strata, folds, self.num_folds)
+        everyone = Tally(strata, np.zeros(len(folds), np.intp), 1, _NUM_C)
+        tally = Tally(strata, folds, self.num_folds, NUM_LABELS * _NUM_F)
+        value_cells_n = [value_cells(partition.codes) for partition in strata.partitions]
         for a, y_n in enumerate(labels_an):
             p_n = predicted.p_of(a)
             bucket_n = by_p_n = bucket(predicted.logits[a])
             if predicted.multiclass:
                 by_p_n = bucket(_logit(p_n))
-            self._count(a, bucket_n, y_n, strata)
+            self._count(a, label_cells(bucket_n, y_n), value_cells_n, strata)
             error_n = np.where(y_n == UNKNOWN, 0.0, p_n - y_n)
             moments = (error_n, error_n * error_n)
             narrow_n = by_p_n >> _C_SHIFT
@@ -78,12 +83,16 @@ class BucketedScores:
                 self._add_folds(a, self._widen(a, bucket_n, y_n), y_n, moments, tally)
 
     def _count(
-        self, a: int, bucket_n: NDArray[np.int32], y_n: NDArray[np.int8], strata: Strata
+        self,
+        a: int,
+        label_cell_n: NDArray[np.int32],
+        value_cells_n: Sequence[NDArray[np.intp]],
+        strata: Strata,
     ) -> None:
         start = 0
-        for partition in strata.partitions:
+        for partition, cells_n in zip(strata.partitions, value_cells_n, strict=True):
             values = slice(start, start + len(partition.values))
-            add_to_buckets(self.counts[values, a], bucket_n, y_n, partition.codes)
+            add_to_buckets(self.counts[values, a], label_cell_n, cells_n)
             start = values.stop
 
     def _widen(

@@ -7,11 +7,14 @@ directly, never as one minus the other, so that small p-values keep their digits
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from statistics import NormalDist
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +26,20 @@ _HILL_DF = 4_000.0
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 _lgamma = np.frompyfunc(math.lgamma, 1, 1)
-_inverse = np.frompyfunc(NormalDist().inv_cdf, 1, 1)
+
+
+@cache
+def _normal() -> NormalDist:
+    from statistics import NormalDist  # slow to import, and for intervals alone
+
+    return NormalDist()
+
+
+def _normal_quantile(q: float) -> float:
+    return _normal().inv_cdf(q)
+
+
+_inverse = np.frompyfunc(_normal_quantile, 1, 1)
 
 
 def floats(x: object) -> Floats:
@@ -175,7 +191,7 @@ def critical(level: float, df: ArrayLike = np.inf) -> Floats:
 
 @lru_cache(maxsize=64)
 def _normal_critical(level: float) -> float:
-    return -NormalDist().inv_cdf((1.0 - level) / 2.0)
+    return -_normal_quantile((1.0 - level) / 2.0)
 
 
 def _t_isf(tail: Floats, df: Floats) -> Floats:

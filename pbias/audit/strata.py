@@ -138,7 +138,10 @@ def build_strata(logits: Logits, groups: Sequence[str] | None = None) -> Strata:
 
 def _partition(logits: Logits, name: str) -> Partition:
     if name not in logits.group_names and name not in logits.targets and ":" in name:
-        return _intersection(name, [_column(logits, part) for part in name.split(":")])
+        parts = name.split(":")
+        if len(set(parts)) < len(parts):
+            raise UserError(f"the intersection '{name}' has a part twice; name each once")
+        return _intersection(name, [_column(logits, part) for part in parts])
     return _column(logits, name)
 
 

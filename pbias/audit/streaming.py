@@ -21,7 +21,7 @@ from pbias.audit.prepare import Reduction, design, say_how_runs_vary, say_what_i
 from pbias.audit.scores import Scores
 from pbias.audit.sides import Design, Reduced
 from pbias.audit.strata import Strata, build_strata
-from pbias.audit.totals import Totals, predictions, reduce_pairs, reduce_rows
+from pbias.audit.totals import Totals, predictions, reduce_pairs, reduce_rows, transposed
 from pbias.files.blocks import LogitsBlocks
 from pbias.files.logits import Logits
 
@@ -90,7 +90,7 @@ class _Sums:
     def add(self, whole: Logits, joined: Sequence[Logits], row: int) -> None:
         """Add a block of rows from `row` on; `whole` has all targets, for they may be groups."""
         strata = Strata.of(whole, self.groups)
-        labels_an = np.ascontiguousarray(joined[0].labels.T)
+        labels_an = transposed(joined[0].labels)
         fold_n = self.folds.rows(row, row + len(whole))
         rows = (labels_an, strata, fold_n, self.folds.num)
         predicted = [predictions(run) for run in joined]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from pbias.errors import UserError
+
 if TYPE_CHECKING:
     from pbias.audit.engine import Audit, Options
     from pbias.files.blocks import LogitsBlocks
@@ -34,6 +36,8 @@ def start_audit(
     from pbias.cli.inputs import read_side
     from pbias.files.alike import warn_unless_alike
 
+    if references.thresholds is not None and not references.logits:
+        raise UserError("--ref-thresholds are those of the reference; name it with --ref")
     large = _too_large([*audited.logits, *references.logits], in_memory_mib)
     if large is not None:
         _refuse_manifest(large, manifest, in_memory_mib)
@@ -47,6 +51,7 @@ def start_audit(
             groups=options.groups,
             cluster=cluster,
             probabilities=probabilities,
+            attributes=options.attributes,
         )
 
     runs, others = read(audited), read(references)
@@ -66,7 +71,9 @@ def _in_blocks(
 
     def read(side: Paths) -> list[LogitsBlocks]:
         runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
-        return with_thresholds(runs, side.thresholds) if side.thresholds else runs
+        if side.thresholds is None:
+            return runs
+        return with_thresholds(runs, side.thresholds, options.attributes)
 
     runs, others = read(audited), read(references)
     warn_unless_alike([run.head for run in runs], [run.head for run in others])
@@ -88,8 +95,6 @@ def _too_large(paths: Sequence[str], in_memory_mib: float) -> str | None:
 
 
 def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
-    from pbias.errors import UserError
-
     if manifest is not None:
         raise UserError(
             f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "

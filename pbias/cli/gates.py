@@ -47,6 +47,8 @@ def judge_gates(
     gates: Sequence[Gate], audit: Audit, table: Table, *, strict: bool
 ) -> list[Outcome]:
     """What each gate says; raises UserError for a gate that no row matches."""
+    if not gates:
+        return []
     from pbias.audit.gates import covered, judge
 
     rows = [len(covered(gate, table)) for gate in gates]
@@ -56,10 +58,10 @@ def judge_gates(
 
 def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
-    from pbias.audit.gates import Verdict, overall
-
     if not outcomes:
         return
+    from pbias.audit.gates import Verdict, overall
+
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())
     statuses = {Verdict.FAIL: Status.GATE_FAILED, Verdict.INCONCLUSIVE: Status.INCONCLUSIVE}

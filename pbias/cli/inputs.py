@@ -63,6 +63,7 @@ def read_side(
     groups: Sequence[str] | None = None,
     cluster: str | None = None,
     probabilities: bool = False,
+    attributes: Sequence[str] | None = None,
 ) -> list[Logits]:
     """The files of one side, with thresholds and labels from elsewhere where they are given."""
     from pbias.files.logits import as_logits, read_logits
@@ -73,12 +74,16 @@ def read_side(
 
         parts = [part for name in groups or [] for part in name.split(":")]
         runs = [relabel(run, manifest, parts, cluster) for run in runs]
-    return runs if thresholds is None else with_thresholds(runs, thresholds)
+    return runs if thresholds is None else with_thresholds(runs, thresholds, attributes)
 
 
-def with_thresholds(runs: Sequence[Run], path: str) -> list[Run]:
-    """Runs with the thresholds of a CSV file instead of their own."""
+def with_thresholds(
+    runs: Sequence[Run], path: str, attributes: Sequence[str] | None = None
+) -> list[Run]:
+    """Runs with the thresholds of a CSV file instead of their own, or those of `attributes`."""
     from dataclasses import replace
+
+    import numpy as np
 
     from pbias.errors import UserError
     from pbias.files.thresholds import read_thresholds
@@ -90,4 +95,9 @@ def with_thresholds(runs: Sequence[Run], path: str) -> list[Run]:
                 f"threshold; leave out {path}"
             )
     found = read_thresholds(path)
-    return [replace(run, thresholds=found.of(run.targets)) for run in runs]
+    wanted = [[t for t in run.targets if attributes is None or t in attributes] for run in runs]
+    cuts = [dict(zip(names, found.of(names), strict=True)) for names in wanted]
+    return [
+        replace(run, thresholds=np.array([cut.get(name, 0.0) for name in run.targets]))
+        for run, cut in zip(runs, cuts, strict=True)
+    ]

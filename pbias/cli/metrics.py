@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from pbias.cli.options import (
     names,
     no_nan,
 )
+
+if TYPE_CHECKING:
+    from pbias.report.sections import Section
 
 
 def metrics(
@@ -118,7 +121,6 @@ def metrics(
     from pbias.cli.inputs import check_sides, expand, read_labels
     from pbias.cli.tables import write_table
     from pbias.files.streams import check_output
-    from pbias.report.audit import audit_sections
 
     check_output(output, no_clobber=no_clobber, binary=False)
     paths, others = expand(audited), expand(ref or [])
@@ -137,7 +139,11 @@ def metrics(
     )
     table = audit.table()
     outcomes = judge_gates(gates, audit, table, strict=gate_strict)
-    write_table(
-        table, lambda: audit_sections(table, chosen), output, form, color, command="metrics"
-    )
+
+    def sections() -> list[Section]:
+        from pbias.report.audit import audit_sections
+
+        return audit_sections(table, chosen)
+
+    write_table(table, sections, output, form, color, command="metrics")
     leave_with(outcomes)

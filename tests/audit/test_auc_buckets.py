@@ -16,6 +16,8 @@ from pbias.audit.auc_buckets import (
     auc_from_buckets,
     bucket,
     empty_buckets,
+    label_cells,
+    value_cells,
 )
 from pbias.audit.ranking import rank
 
@@ -34,7 +36,8 @@ def counted(rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArray[np
     logits, labels, codes = rows
     counts = empty_buckets(2, 2)
     for a in range(2):
-        add_to_buckets(counts[:, a], bucket(logits[a]), labels[a], codes)
+        cells = label_cells(bucket(logits[a]), labels[a])
+        add_to_buckets(counts[:, a], cells, value_cells(codes))
     return counts
 
 

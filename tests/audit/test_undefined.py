@@ -324,3 +324,17 @@ def test_whatever_has_no_value_has_a_reason(full_of_holes: Table) -> None:
         assert math.isnan(row["value"]) == undefined
         assert bool(row["reason"]) or not undefined
         assert math.isnan(row["change"]) == (row["change_status"] in ("undefined", ""))
+
+
+@pytest.mark.parametrize("metric", ["bias_amplification", "directional_ba"])
+def test_a_group_that_training_did_not_count_is_said_to_be_it(metric: str) -> None:
+    logits = replace(file(), group_names=("Sex",))
+    other = replace(
+        logits,
+        group_names=("Sex", "New"),
+        group_values=(("0", "1"),) * 2,
+        groups=np.repeat(logits.groups, 2, axis=1),
+        train_counts=np.zeros((1, 3, 3, 2), np.int64) + [[[1]], [[0]], [[1]]],
+    )
+    row = cell(one(other, metric), metric, "New")
+    assert_undefined(row, "no training counts of this group")

@@ -192,8 +192,8 @@ def test_labels_groups_and_clusters_from_a_manifest(pbias: Run) -> None:
     assert old["n"] == "20"
     amplified = [r for r in rows if r["metric"] == "bias_amplification" and r["attribute"]]
     reasons = {r["reason"] for r in amplified if r["group"] == "Age"}
-    assert reasons == {"no training counts"}
-    assert "no training counts" not in {r["reason"] for r in amplified if r["group"] == "Male"}
+    assert reasons == {"no training counts of this group"}
+    assert not any("counts" in r["reason"] for r in amplified if r["group"] == "Male")
 
 
 def test_without_labels_what_needs_none_remains(pbias: Run) -> None:
@@ -273,6 +273,28 @@ def test_thresholds_hold_in_blocks_too(pbias: Run) -> None:
     write_thresholds("t.csv", {"Smiling": 0.4, "Wearing_Hat": np.inf, "Young": -1.0})
     args = ("metrics", "s90.npz", "--thresholds", "t.csv", *FAST)
     assert pbias(*args, "--in-memory", "0").stdout == pbias(*args).stdout
+
+
+def test_thresholds_of_the_attributes_asked_for_will_do(pbias: Run) -> None:
+    write_thresholds("t.csv", {"Young": -1.0})
+    write_thresholds("all.csv", {"Smiling": 9.0, "Wearing_Hat": 9.0, "Young": -1.0})
+    args = ("metrics", "s90.npz", "--attributes", "Young", *FAST, "--thresholds")
+    assert pbias(*args, "t.csv").stdout == pbias(*args, "all.csv").stdout != ""
+    done = pbias("metrics", "s90.npz", "--thresholds", "t.csv")
+    assert "t.csv has no threshold for 2 of 3 attributes" in done.stderr
+
+
+def test_thresholds_of_a_reference_need_one(pbias: Run) -> None:
+    write_thresholds("t.csv", {"Young": -1.0})
+    done = pbias("metrics", "s90.npz", "--ref-thresholds", "t.csv")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "name it with --ref" in done.stderr
+
+
+def test_an_intersection_with_a_part_twice_is_refused(pbias: Run) -> None:
+    done = pbias("metrics", "s90.npz", "--groups", "Male:Male")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'Male:Male' has a part twice" in done.stderr
 
 
 def test_options_of_the_engine_are_those_of_the_command() -> None:
