@@ -20,12 +20,14 @@ def audit_sections(table: Table, asked: list[str] | None = None) -> list[Section
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     groups = list(dict.fromkeys(r["group"] for r in records if r["group"]))
-    sections = [_headline(records, groups, paired, asked or [])]
+    compared = any(":" in record["runs"] for record in records)  # of audited and reference runs
+    headline = _headline(records, groups, paired, asked or [])
+    sections = [headline] if headline.rows else []
     for group in groups:
         mine = [record for record in records if record["group"] == group and record["attribute"]]
         if asked is None or "bias_amplification" in asked:
             sections.append(_amplified(group, mine, paired))
-        if paired and (asked is None or "did_tpr" in asked):
+        if compared and (asked is None or "did_tpr" in asked):
             sections.append(_gaps(group, mine))
     sections += chosen_sections(records, asked or [], paired)
     return [*sections, _undefined(records), *missed_section(records, asked)]

@@ -162,3 +162,10 @@ def test_no_flags_are_no_rows(pair: tuple[Logits, Logits]) -> None:
     (section,) = flag_sections(flag_samples(pair[1], budget=Budget(0)))
     assert section.rows == section.notes == []
     assert everything([section])
+
+
+def test_differences_in_differences_alone_are_shown(pair: tuple[Logits, Logits]) -> None:
+    table = audit([pair[0]], [pair[1]], Options(metrics=["did_tpr"]))
+    sections = audit_sections(table, ["did_tpr"])
+    assert find(sections, "Male: true-positive rates that moved apart").rows
+    assert not any(section.title.startswith("Means") for section in sections)
