@@ -29,6 +29,7 @@ from pbias.pruning.ramp import Ramp
 from pbias.training.loop import Hooks
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
+from pbias.training.room import room
 from pbias.training.setup import check_compiler, choose_device, describe
 
 logger = logging.getLogger(__name__)
@@ -178,6 +179,7 @@ def _load(
             bad=tuning.bad,
             workers=tuning.workers,
             cache=tuning.cache or folder(output),
+            room=room(),
             progress=progress,
         )
     tuning.bad.report()

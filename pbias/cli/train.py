@@ -191,6 +191,7 @@ def train(
     from pbias.training.evaluation import check_input
     from pbias.training.precision import choose_precision
     from pbias.training.processes import join
+    from pbias.training.room import room
     from pbias.training.setup import (
         check_compiler,
         choose_device,
@@ -279,6 +280,7 @@ def train(
             bad=bad,
             workers=workers,
             cache=cache or folder(output),
+            room=room(),
             progress=progress,
         )
     bad.report()

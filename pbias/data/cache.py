@@ -7,7 +7,9 @@ import math
 import mmap
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,21 @@ GIB = 2**30
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
+
+
+class Room:
+    """Where decoded pictures go, and who decodes them: this process, for itself."""
+
+    def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
+        """An array as `allocate` gives it."""
+        return allocate(shape, folder)
+
+    def once(self, work: Callable[[], T]) -> T:
+        """What the work gives, which may fill an array of this room."""
+        return work()
 
 
 def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
@@ -28,9 +44,27 @@ def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8
     The file lies in `folder` (None: the folder for temporary files) and has no name, so that it is
     gone when the process is, however it ends. Raises UserError where the disk has no room either.
     """
-    num_bytes = math.prod(shape)
-    if num_bytes <= free_memory() // 2:
+    if fits_in_memory(shape):
         return np.empty(shape, np.uint8)
+    file = file_without_name(math.prod(shape), folder)
+    try:
+        return map_file(file, shape)
+    finally:
+        os.close(file)
+
+
+def fits_in_memory(shape: tuple[int, ...]) -> bool:
+    """Whether so many bytes are at most half of what is free."""
+    return math.prod(shape) <= free_memory() // 2
+
+
+def map_file(file: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A file that is open, as an array."""
+    return np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
+
+
+def file_without_name(num_bytes: int, folder: str | None) -> int:
+    """An open file of this size that is gone when nobody has it open; UserError without room."""
     where = folder or tempfile.gettempdir()
     logger.info(
         "the decoded pictures take %.1f GiB, more than half of the free memory; "
@@ -43,7 +77,7 @@ def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8
             if hasattr(os, "posix_fallocate"):
                 # Without this a full disk kills the process at the first write to the map.
                 os.posix_fallocate(file.fileno(), 0, num_bytes)
-            return np.frombuffer(mmap.mmap(file.fileno(), num_bytes), np.uint8).reshape(shape)
+            return os.dup(file.fileno())
     except OSError as error:
         raise UserError(
             f"cannot keep {num_bytes / GIB:.1f} GiB of decoded pictures in {where}: "

@@ -16,7 +16,7 @@ import torch
 
 from pbias.data.bad import BadImages, Int64, Progress, for_all, no_progress
 from pbias.data.batches import ImageData
-from pbias.data.cache import allocate
+from pbias.data.cache import Room
 from pbias.data.images import Size, UInt8, read_image, read_size, resized
 from pbias.data.preprocess import Preprocess
 from pbias.files.manifest import Labels, Manifest
@@ -24,6 +24,7 @@ from pbias.files.manifest import Labels, Manifest
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
 REFUSE = BadImages()
+ALONE = Room()
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def load(
     bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
+    room: Room = ALONE,
     progress: Progress = no_progress,
 ) -> ImageData:
     """Decode all pictures into memory, or into a file in folder `cache` where they do not fit.
@@ -123,15 +125,20 @@ def load(
     if sizes is not None:
         height, width = _common_size(sizes, preprocess.size)
         margin = preprocess.shift
-    padded = allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
-    inside = padded[:, margin : margin + height, margin : margin + width]
-    failures = _decode(pictures, preprocess, inside, workers, progress)
-    kept = _leave_out(pictures, failures, bad)
-    bad.check_left(len(kept))
-    _move_up(padded, kept)
-    padded = padded[: len(kept)]
-    _repeat_border(padded, margin)
-    return _image_data(pictures.only(kept), preprocess, padded)
+    padded = room.allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
+
+    def fill() -> tuple[list[int], dict[str, str]]:
+        inside = padded[:, margin : margin + height, margin : margin + width]
+        failures = _decode(pictures, preprocess, inside, workers, progress)
+        kept = _leave_out(pictures, failures, bad)
+        bad.check_left(len(kept))
+        _move_up(padded, kept)
+        _repeat_border(padded[: len(kept)], margin)
+        return kept, bad.skipped
+
+    kept, skipped = room.once(fill)
+    bad.skipped.update(skipped)
+    return _image_data(pictures.only(kept), preprocess, padded[: len(kept)])
 
 
 def stream(

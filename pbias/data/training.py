@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pbias.data.bad import BadImages, Int64, Progress, no_progress
 from pbias.data.batches import ImageData
+from pbias.data.cache import Room
 from pbias.data.classes import check_classes, with_classes
-from pbias.data.dataset import REFUSE, Pictures, find_pictures, load, measure
+from pbias.data.dataset import ALONE, REFUSE, Pictures, find_pictures, load, measure
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest
@@ -60,6 +61,7 @@ def load_training_pictures(
     bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
+    room: Room = ALONE,
     progress: Progress = no_progress,
 ) -> tuple[ImageData, ImageData | None]:
     """Decode the pictures, as `dataset.load` does: for training, and for validation."""
@@ -72,6 +74,7 @@ def load_training_pictures(
         bad=bad,
         workers=workers,
         cache=cache,
+        room=room,
         progress=lambda done, _: progress(done, total),
     )
     if pictures.one_class:
@@ -84,6 +87,7 @@ def load_training_pictures(
         bad=bad,
         workers=workers,
         cache=cache,
+        room=room,
         progress=lambda done, _: progress(num_train + done, total),
     )
     return train, with_classes(valid) if pictures.one_class else valid

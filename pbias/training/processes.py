@@ -87,6 +87,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0")) if dist.is_torchelastic_launched() else 0
 
 
+def local_size() -> int:
+    """How many processes run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Where processes wait for each other: when one ends, the others say so and end, too."""

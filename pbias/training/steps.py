@@ -85,7 +85,7 @@ class Trainer:
     def _batches(self, epoch: int) -> Iterator[Batch]:
         batches = self._made(epoch)
         # On CPUs, making a batch ahead would only take time from the step.
-        return _one_ahead(batches) if self.device.type == "cuda" else batches
+        return one_ahead(batches) if self.device.type == "cuda" else batches
 
     def _made(self, epoch: int) -> Iterator[Batch]:
         generator = epoch_generator(self.recipe, epoch)
@@ -128,7 +128,7 @@ class Trainer:
         return torch.compile(model) if self.recipe.compile else model
 
 
-def _one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches, each made by a thread while the one before is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, batches, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pbias.errors import UserError
 from pbias.training.evaluation import evaluate
 from pbias.training.loop import EpochReport, FitResult, Hooks, fit
 from pbias.training.recipe import Recipe
+from pbias.training.steps import Batch, one_ahead
 
 CPU = torch.device("cpu")
 SIDE = 8
@@ -180,3 +182,36 @@ def test_reports_count_epochs_from_0() -> None:
     train(network(), report=reports.append)
     assert [(report.epoch, report.epochs) for report in reports] == [(0, 3), (1, 3), (2, 3)]
     assert all(report.images_per_s > 0 for report in reports)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what torch does inside
+def test_a_compiled_network_learns_what_the_plain_one_does() -> None:
+    plain, compiled = (nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE * 3, 2)) for _ in "ab")
+    compiled.load_state_dict(plain.state_dict())
+    recipe = RECIPE.replace(epochs=1, lr=0.01)
+    train(plain, recipe)
+    train(compiled, recipe.replace(compile=True))
+    torch.testing.assert_close(compiled.state_dict(), plain.state_dict())
+
+
+def test_bf16_learns_too() -> None:
+    model = network()
+    train(model, RECIPE.replace(epochs=6, precision="bf16"))
+    assert evaluate(model, task(seed=2), CPU).accuracy > 0.9
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_batches_made_ahead_are_the_same_batches() -> None:
+    made: list[int] = []
+
+    def batches() -> Iterator[Batch]:
+        for number in range(5):
+            made.append(number)
+            yield Batch(number, torch.empty(0), torch.empty(0), 1, 1)
+
+    used = []
+    for batch in one_ahead(batches()):
+        used.append(batch.middle)
+        assert len(made) <= len(used) + 1
+    assert used == [0, 1, 2, 3, 4]

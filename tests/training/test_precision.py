@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from subprocess import CompletedProcess
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from pbias.errors import UserError
 from pbias.models import build
 from pbias.training import precision
 from pbias.training.precision import autocast, choose_precision, native_bf16
+
+Run = Callable[..., CompletedProcess[str]]
 
 CPU = torch.device("cpu")
 
@@ -69,3 +73,14 @@ def test_what_is_not_there_is_refused(name: str, said: str) -> None:
 def test_layers_compute_in_it(name: str, dtype: torch.dtype) -> None:
     with autocast(name, CPU):
         assert nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == dtype
+
+
+@pytest.mark.slow
+def test_a_missing_compiler_is_an_error_before_any_work(shell: Run) -> None:
+    code = (
+        "import torch; from pbias.training.setup import check_compiler; "
+        "check_compiler(torch.device('cpu'))"
+    )
+    done = shell(f'CXX=/none python -c "{code}"')
+    assert "UserError: --compile: torch.compile does not work for cpu here (" in done.stderr
+    assert done.returncode == 1
