@@ -113,3 +113,14 @@ def test_the_version_imports_nothing_heavy() -> None:
         "from pbias.cli.app import tree\ntree('')(['-V'], standalone_mode=False)\nreport('version')"
     )
     assert not loaded_after(code)["version"] & HEAVY
+
+
+@pytest.mark.parametrize("more", ["", ", '--in-memory', '0'"])
+def test_an_audit_as_csv_imports_nothing_heavy_but_numpy(audit_files: Path, more: str) -> None:
+    files = f"'{audit_files / 's90.npz'}', '--ref', '{audit_files / 'dense.npz'}'{more}"
+    loaded = loaded_after(f"""
+from pbias.cli.app import tree
+tree('metrics')(['metrics', {files}, '-o', '/dev/null'], standalone_mode=False)
+report('metrics')
+""")
+    assert loaded["metrics"] & HEAVY == {"numpy"}

@@ -43,7 +43,7 @@ def reduce_blocks(
     """As `reduce_whole`, of files read in blocks; samples must stand in the same order in all.
 
     AUC and debiased calibration error (if `ranked`) are those of logits in buckets. Memory: some
-    blocks; for each file, target and group value 0.6 MiB, with folds 1 MiB; for each id 10 bytes.
+    blocks; for each file, target and group value 0.6 MiB, with folds 1 MiB; for each id 50 bytes.
     """
     first, files = audited[0], [*audited, *references]
     check_lengths(files)

@@ -15,7 +15,7 @@ from pbias.files.logits import Logits, as_logits, assemble, check_scale
 from pbias.files.logits_checks import check_present
 from pbias.files.npz import Npz
 
-BLOCK_MIB = 32  # of float32 logits; what is derived from a block takes about four times as much
+BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
 MIB = 1 << 20
 BY_ROW = ("logits", "labels", "ids", "groups", "clusters")
 
@@ -85,8 +85,13 @@ def open_blocks(
     """The blocks of an open file; raises UserError where what its headers say does not fit."""
     head = next(_blocks(npz, 1))
     if block_rows is None:
-        block_rows = max(1, BLOCK_MIB * MIB // (4 * len(head.targets)))
+        block_rows = max(1, BLOCK_MIB * MIB // _row_bytes(npz))
     return LogitsBlocks(npz, head, block_rows, probabilities)
+
+
+def _row_bytes(npz: Npz) -> int:
+    members = [npz.members[name] for name in BY_ROW if name in npz.members]
+    return sum(member.dtype.itemsize * math.prod(member.shape[1:]) for member in members)
 
 
 def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
