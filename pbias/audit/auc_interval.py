@@ -13,6 +13,7 @@ from pbias.audit.intervals import Interval
 from pbias.audit.jackknife import Estimate, estimate, quantile
 from pbias.audit.measures import Measure
 
+MIN_OF_CLASS = 2
 WEIGHT = 5.0
 _WEIGHT_OF_OTHERS = 15.0
 _HALVINGS = 40
@@ -94,8 +95,8 @@ def auc_score(
 ) -> Interval:
     """All AUCs from which the one observed is at most `reach` of their own standard errors away.
 
-    Those of Hanley and McNeil; not empty at 0 and 1. Source: Newcombe (2006), Statistics in
-    Medicine 25:559.
+    Those of Hanley and McNeil; not empty at 0 and 1, NaN with fewer than 2 of a class. Source:
+    Newcombe (2006), Statistics in Medicine 25:559.
     """
     arrays = (floats(v) for v in (auc, positives, negatives, reach))
     value, m, n, limit = np.broadcast_arrays(*arrays)
@@ -106,7 +107,7 @@ def auc_score(
             middle = (inside + outside) / 2
             near = (value - middle) ** 2 <= limit**2 * hanley_mcneil_variance(middle, m, n)
             inside, outside = np.where(near, middle, inside), np.where(near, outside, middle)
-        ends.append(np.where(np.minimum(m, n) > 0, inside, np.nan))
+        ends.append(np.where(np.minimum(m, n) >= MIN_OF_CLASS, inside, np.nan))
     return Interval(*ends)
 
 

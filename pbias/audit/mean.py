@@ -14,6 +14,8 @@ from pbias.audit.distributions import Floats, critical, floats
 from pbias.audit.inference import Numbers
 from pbias.audit.jackknife import Estimate, detectable, p_value
 
+_LARGEST_VARIANCE = 0.25  # of what lies between 0 and 1
+
 
 def widen(
     mean: Numbers,
@@ -25,9 +27,9 @@ def widen(
     """A mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
 
     Folds say how targets err together, but see too little of the error of a target of few rows: of
-    3 successes in 3 trials none at all. What the interval of such a target reaches beyond its folds
-    is added, as of errors that have nothing in common (MOVER: Zou and Donner 2008). Where a target
-    is undefined without some fold, `mean_over_targets` has given it an error already.
+    3 successes in 3 trials none at all, and none where all its rows lie in one fold. What the
+    interval of such a target reaches beyond its folds is added, as of errors that have nothing in
+    common (MOVER: Zou and Donner 2008).
     """
     if not thin.any():
         return mean
@@ -47,7 +49,8 @@ def widen(
 
 def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> Floats:
     implied = ((end - each.value) / z) ** 2
-    beyond = np.where(thin, np.nan_to_num(implied - each.se**2), 0.0)
+    implied = np.where(np.isnan(implied), _LARGEST_VARIANCE, implied)
+    beyond = np.where(thin, implied - np.nan_to_num(each.se) ** 2, 0.0)
     return floats(np.maximum(beyond, 0.0).sum(axis=1, keepdims=True))
 
 

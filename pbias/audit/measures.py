@@ -18,7 +18,6 @@ from pbias.audit.strata import Strata
 FEW = 10
 RATIOS = frozenset({"tcb", "underprediction"})
 UNLIKE = RATIOS | {"auc"}  # two counts that are not successes among trials
-GAP = 0.5
 MAX = "max"
 SPREAD = "max-min"
 # The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
@@ -152,11 +151,13 @@ def largest_change(audited: Measure, reference: Measure) -> Measure:
 def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
     """The mean over the targets that are `defined` [S, A], one column [S, 1].
 
-    That of a difference is the difference of the means of its sides over these targets.
+    That of a difference is the difference of the means of its sides over these targets. A target
+    that is undefined without some fold (it rests on that alone) has its value there, and so no
+    error: mean.py adds one.
     """
     count = defined.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(defined, _without_gaps(measure), 0.0).sum(axis=3) / count
+        mean = np.where(defined, _without_gaps(measure.value), 0.0).sum(axis=3) / count
     sides = measure.sides
     if sides is not None:
         sides = (mean_over_targets(sides[0], defined), mean_over_targets(sides[1], defined))
@@ -170,18 +171,8 @@ def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
     )
 
 
-def _without_gaps(measure: Measure) -> NDArray[np.float64]:
-    """Values [R, 1+J, S, A] in which a half stands for what is undefined without some fold.
-
-    Such a value rests on that fold alone, which says nothing of its error. But the expected square
-    of its distance from any fixed number is at least its variance, so that the jackknife of a mean
-    over targets is no smaller than it should be; a half is farthest from where shares end.
-    """
-    value = measure.value
-    if measure.sides is not None:
-        plus, minus = map(_without_gaps, measure.sides)
-        return np.where(np.isnan(value), plus - minus, value)
-    return np.where(np.isnan(value), GAP, value)
+def _without_gaps(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(value), value[:, :1], value)
 
 
 def fewest(measure: Measure) -> NDArray[np.float64]:

@@ -100,7 +100,8 @@ class Rows:
     ) -> Numbers:
         """The numbers of the mean over targets, then those of each: [S, 1+A]."""
         if self.setting.intervals:
-            thin = defined & np.any([has_few_trials(side) for side in sides], axis=0)
+            few = np.any([has_few_trials(side) for side in sides], axis=0)
+            thin = defined & (few | np.isnan(each.se))
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), self.setting.level)
             mean = ends_alike(mean, each, defined)
         return _joined(mean, each)

@@ -42,8 +42,9 @@ def test_a_perfect_auc_is_not_certain() -> None:
     np.testing.assert_allclose([low[1], high[1]], [1 - high[0], 1 - low[0]])
 
 
-def test_without_a_class_there_is_none() -> None:
-    assert np.isnan(auc_score(0.5, [0, 3], [3, 0], 1.96)).all()
+def test_with_fewer_than_2_of_a_class_there_is_none() -> None:
+    assert np.isnan(auc_score(0.5, [0, 3, 1], [3, 0, 99], 1.96)).all()
+    assert not np.isnan(auc_score(0.5, 2, 2, 1.96)).any()
 
 
 def left_out(x: Array, y: Array) -> Array:
