@@ -172,7 +172,8 @@ def stream(
             if len(block):
                 yield block
             progress(min(start + BLOCK, total), total)
-    bad.check_left(num_left)
+    if total:
+        bad.check_left(num_left)
 
 
 def _common_size(sizes: Int64, resize: int) -> Size:

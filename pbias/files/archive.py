@@ -55,6 +55,11 @@ def _check_zip(data: bytes, path: str) -> None:
             f"{path} is a TorchScript program, not weights;"
             " save torch.jit.load(FILE).state_dict() instead"
         )
+    if "archive_format" in names or "serialized_exported_program.json" in names:
+        raise UserError(
+            f"{path} is an exported program, which 'pbias predict --trust-program' runs; name its"
+            " weights here, saved with torch.save(model.state_dict(), FILE)"
+        )
     if compressed or "data.pkl" not in names:
         raise UserError(f"{path} is a zip file but no checkpoint; check the path")
 

@@ -216,3 +216,4 @@ def test_an_exported_program_is_run_when_it_is_trusted(pbias: Run) -> None:
     ):
         assert message in pbias(*predict, *said, *options).stderr
     assert pbias(*predict, *said, "--resize", "30").returncode == 0
+    assert "is an exported program, which 'pbias predict --tr" in pbias("info", "dense.pt2").stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pbias.data.layouts.awa2 import list_awa2
@@ -132,6 +135,25 @@ def test_files_of_celeba_that_do_not_agree_are_refused(
         list_celeba(str(tmp_path))
 
 
+@given(data=st.data())
+def test_mutated_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    root = tmp_path_factory.mktemp("fuzz")
+    layout, adapter = data.draw(st.sampled_from(ADAPTERS))
+    layout(root)
+    path = data.draw(st.sampled_from(sorted([*root.rglob("*.txt"), *root.rglob("*.csv")])))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        stop = start + data.draw(st.integers(0, 3))
+        content[start:stop] = data.draw(st.binary(max_size=3))
+    path.write_bytes(content)
+    with contextlib.suppress(UserError):
+        manifest = read(adapter(str(root)), root)
+        assert len(manifest.ids) == len(manifest.splits) and manifest.columns
+
+
 def test_what_is_missing_of_celeba_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no list_attr_celeba.csv or list_attr_celeba.txt"):
         list_celeba(str(tmp_path))
@@ -155,6 +177,13 @@ def draw_awa2(root: Path, num: int = 3) -> None:
     for name in CLASSES:
         for number in range(num):
             draw(root / f"JPEGImages/{name}/{name}_{10001 + number}.jpg")
+
+
+ADAPTERS: list[tuple[Callable[[Path], None], Callable[[str], Listing]]] = [
+    (celeba_of_the_authors, list_celeba),
+    (celeba_of_kaggle, list_celeba),
+    (draw_awa2, lambda root: list_awa2(root, by_class=True)),
+]
 
 
 def test_an_animal_has_the_attributes_of_its_class(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pbias.data.layouts.listing import (
     Listing,
+    check_names,
     existing,
     find_file,
     odd_line,
@@ -58,6 +59,7 @@ def _numbered(path: Path) -> list[str]:
         if len(fields) != 2 or fields[0] != str(number):
             raise odd_line(path, number, line, f"the number {number} and a name are wanted")
         names.append(fields[1])
+    check_names(names, path)
     return names
 
 

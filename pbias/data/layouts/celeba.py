@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pbias.data.layouts.listing import (
     Listing,
+    check_names,
     existing,
     find_file,
     odd_line,
@@ -29,6 +31,7 @@ IDENTITY = ("identity_CelebA.csv", "identity_CelebA.txt")
 ALIGNED = ("img_align_celeba/img_align_celeba", "img_align_celeba", "img_align_celeba_png")
 UNCROPPED = ("img_celeba/img_celeba", "img_celeba")
 IMAGE_FOLDERS = ("", "Img", "celeba", "CelebA", "CelebA/Img")
+IMAGE = re.compile(r"[\w-]+\.\w+")
 LABELS = {"-1": "0", "0": "0", "1": "1"}
 
 logger = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
     names, labels = _attributes(path)
     images = list(labels)
     partition = required(find_file(root, FOLDERS, PARTITION), root, PARTITION)
-    columns = {name: [labels[image][index] for image in images] for index, name in enumerate(names)}
+    by_name = zip(names, zip(*labels.values(), strict=True), strict=True)
+    columns: dict[str, Sequence[str]] = dict(by_name)
     identity = find_file(root, FOLDERS, IDENTITY)
     if identity is None:
         logger.info("%s has no %s: no column of who is in a picture", root, IDENTITY[1])
@@ -53,7 +57,7 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
         columns["identity"] = _of(images, _pairs(identity), identity)
     splits = [_split(partition, code) for code in _of(images, _pairs(partition), partition)]
     where, suffix = _images(root, images[0], uncropped=uncropped)
-    paths = [str(Path(where, image).with_suffix(suffix)) for image in images]
+    paths = [f"{where}/{image.rpartition('.')[0]}{suffix}" for image in images]
     return Listing(root, paths, splits, columns)
 
 
@@ -65,11 +69,14 @@ def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     if len(rows) < 2:
         raise UserError(f"{path} lists no images; unpack it again")
     names = rows[0][1:] if path.suffix == ".csv" else rows[0]
+    check_names(names, path)
     labels = {}
     for number, (image, *cells) in enumerate(rows[1:], 2 + (path.suffix == ".txt")):
         if len(cells) != len(names) or not set(cells) <= LABELS.keys():
             wanted = f"an image and {len(names)} labels of 1 and -1 are wanted"
             raise odd_line(path, number, " ".join([image, *cells]), wanted)
+        if image in labels or not IMAGE.fullmatch(image):
+            raise odd_line(path, number, image, "the name of another image is wanted")
         labels[image] = [LABELS[cell] for cell in cells]
     return names, labels
 
@@ -77,7 +84,10 @@ def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
 def _rows(path: Path) -> list[list[str]]:
     lines = read_lines(path)
     if path.suffix == ".csv":
-        return [row for row in csv.reader(lines) if row]
+        try:
+            return [row for row in csv.reader(lines) if row]
+        except csv.Error as error:
+            raise UserError(f"cannot read {path} as CSV ({error}); unpack it again") from error
     return [line.split() for line in lines]
 
 

@@ -61,6 +61,14 @@ def odd_line(path: Path, number: int, line: str, wanted: str) -> UserError:
     return UserError(f"{path}, line {number}: {wanted}, not '{shown}'; unpack the file again")
 
 
+def check_names(names: Sequence[str], path: Path) -> None:
+    """Refuse a list of names without any, or with one twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None or not names:
+        what = f"names '{twice}' twice" if names else "names nothing"
+        raise UserError(f"{path} {what}; unpack it again")
+
+
 def walk(folder: Path) -> Iterator[Path]:
     """The picture files below a folder, by their suffix, in order; hidden ones are left out."""
     for path in sorted(folder.iterdir()):
@@ -92,8 +100,8 @@ def rebase(images: Sequence[str], root: Path, base: Path) -> tuple[list[str], Pa
     inside, whole = root.resolve(), base.resolve()
     if not inside.is_relative_to(whole):
         return list(images), root
-    prefix = inside.relative_to(whole)
-    return [(prefix / image).as_posix() for image in images], None
+    prefix = "" if inside == whole else inside.relative_to(whole).as_posix() + "/"
+    return [image if image.startswith("/") else prefix + image for image in images], None
 
 
 def _check(listing: Listing) -> None:
@@ -104,7 +112,7 @@ def _check(listing: Listing) -> None:
             "rename the class folder"
         )
     for name in (*listing.columns, *listing.images):
-        if any("\ud800" <= character <= "\udfff" for character in name):
+        if not name.isascii() and any("\ud800" <= one <= "\udfff" for one in name):
             raise UserError(
                 f"{listing.root} has a file name that is not UTF-8: {name!r}; rename it"
             )
