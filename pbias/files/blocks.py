@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits, as_logits, assemble, check_scale
-from pbias.files.logits_checks import check_present
+from pbias.files.logits_checks import check_header, check_present
 from pbias.files.npz import Npz
 
 BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
@@ -108,11 +108,12 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
 
 def _check_rows(npz: Npz, names: list[str]) -> None:
     """Arrays with an entry for each sample must have as many as there are logits."""
-    num_rows = npz.members["logits"].shape[:1]
+    logits = npz.members["logits"]
+    check_header(npz.path, *logits)
     for name in names:
         shape = npz.members[name].shape
-        if shape[:1] != num_rows or not all(num_rows):
+        if shape[:1] != logits.shape[:1]:
             raise UserError(
-                f"{npz.path}: 'logits' is {list(npz.members['logits'].shape)} and '{name}' "
-                f"{list(shape)}; save a row of both for each sample"
+                f"{npz.path}: 'logits' is {list(logits.shape)} and '{name}' {list(shape)}; "
+                "save a row of both for each sample"
             )

@@ -29,13 +29,18 @@ def check_present(path: str, names: Collection[str]) -> None:
             )
 
 
-def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.float32]:
-    """Floating point [N, A], no NaN and nothing infinite; as float32."""
-    if array.ndim != 2 or array.dtype.kind != "f" or 0 in array.shape:
+def check_header(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """What must hold of logits before their values are known."""
+    if len(shape) != 2 or dtype.kind != "f" or 0 in shape:
         raise UserError(
-            f"{path}: 'logits' is {array.dtype} {list(array.shape)}; "
+            f"{path}: 'logits' is {dtype} {list(shape)}; "
             "it must be floating point [samples, targets], neither of them 0"
         )
+
+
+def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.float32]:
+    """Floating point [N, A], no NaN and nothing infinite; as float32."""
+    check_header(path, array.shape, array.dtype)
     with np.errstate(over="ignore"):
         logits = array.astype(np.float32, copy=False)
     finite = np.isfinite(logits)

@@ -181,6 +181,27 @@ def test_a_block_within_0_and_1_is_no_reason_to_refuse(make_logits: Make, tmp_pa
     assert len(audit([in_blocks(logits, tmp_path)], [], Options(num_folds=1)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"logits": np.zeros((60, 3), int)}, "'logits' is int64 [60, 3]; it must be floating"),
+        ({"logits": np.zeros((0, 3))}, "'logits' is float64 [0, 3]"),
+        ({"labels": np.zeros((59, 3), int)}, "'logits' is [60, 3] and 'labels' [59, 3]"),
+        ({"ids": np.array(["a"])}, "and 'ids' [1]; save a row of both"),
+        ({"labels": None}, "holds no array 'labels'"),
+    ],
+)
+def test_headers_that_do_not_fit_are_refused(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    arrays = {"logits": np.zeros((60, 3)), "labels": np.zeros((60, 3), int)} | changes
+    path = str(tmp_path / "a.npz")
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    with pytest.raises(UserError) as caught:
+        open_blocks(Npz(path))
+    assert said in str(caught.value)
+
+
 def test_samples_in_another_order_are_refused_with_the_remedy(
     make_logits: Make, tmp_path: Path
 ) -> None:
