@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from pbias.cli.jobs import folder
 from pbias.cli.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
 from pbias.cli.recipes import Settings
 from pbias.cli.running import Run, say_what_would_be_done, unfinished
-from pbias.cli.train import folder
 from pbias.data.bad import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbias.errors import UserError
@@ -38,3 +39,8 @@ def parse_jobs(sparsity: str, output: str) -> list[tuple[float, str]]:
             " as in -o 's{sparsity}.pt'"
         )
     return sorted(jobs.items())
+
+
+def folder(output: str) -> str | None:
+    """Where a file beside the output goes; None for standard output."""
+    return None if output == "-" else str(Path(output).parent)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,6 +20,7 @@ from pbias.cli.options import (
     NoClobber,
     OnBadImage,
     OutputOrNone,
+    Pack,
     PrecisionChoice,
     Quiet,
     Resume,
@@ -53,15 +52,6 @@ from pbias.cli.recipes import (
     settings,
 )
 
-if TYPE_CHECKING:
-    from pbias.data.preprocess import Preprocess
-    from pbias.data.training import TrainingPictures
-    from pbias.files.manifest import Labels
-
-SMALL_BELOW = 96  # pixels
-
-logger = logging.getLogger(__name__)
-
 
 def train(
     labels: Annotated[
@@ -74,7 +64,7 @@ def train(
             "--arch",
             metavar="NAME",
             help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
-            f"[default: resnet_small for images under {SMALL_BELOW} px, else resnet18].",
+            "[default: resnet_small for images under 96 px, else resnet18].",
         ),
     ] = None,
     model: Model = None,
@@ -152,9 +142,7 @@ def train(
     pruning_epochs: PruningEpochs = None,
     pruning_schedule: PruningSchedule = None,
     initial_sparsity: InitialSparsity = None,
-    pack: Annotated[
-        bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
-    ] = False,
+    pack: Pack = False,
     print_config: PrintConfig = False,
     seed: Seed = 0,
     device: Device = "auto",
@@ -177,28 +165,8 @@ def train(
     """
     options = dict(locals())
     from pbias.cli.look import Look
-    from pbias.cli.progress import bar
-    from pbias.cli.running import Run, say_what_would_be_done, unfinished
-    from pbias.cli.scratch import check_start, plan_pruning
     from pbias.data.bad import BadImages
-    from pbias.data.training import find_training_pictures, load_training_pictures
-    from pbias.files.checkpoint import Checkpoint
-    from pbias.files.manifest import read_manifest, select, train_counts
-    from pbias.files.provenance import environment
     from pbias.files.streams import check_inputs, check_output
-    from pbias.files.where import keep_where
-    from pbias.models.own import parse_args
-    from pbias.training.evaluation import check_input
-    from pbias.training.precision import choose_precision
-    from pbias.training.processes import join
-    from pbias.training.room import room
-    from pbias.training.setup import (
-        check_compiler,
-        choose_device,
-        describe,
-        new_network,
-        start_from,
-    )
 
     asked = settings("ri" if sparsity else "dense", options)
     look = Look.of(image_size or asked.image_size, resize, mean, std)
@@ -207,110 +175,20 @@ def train(
 
         print_settings("train", asked, {**options, **look.as_options()})
         return
+    from pbias.cli.scratch import plan_pruning
+    from pbias.cli.training import Task, train_network
+    from pbias.models.own import parse_args
+
     labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
-    recipe = asked.recipe
     arch, args = architecture(arch, model), parse_args(model_args)
     jobs, ramp = plan_pruning(sparsity, output, asked, options)
     for path in [path for _, path in jobs] or [output]:
         check_output(path, no_clobber=no_clobber and not resume)
     check_inputs([labels, *([init] if init else [])])
-    chosen_device = choose_device(device)
-    manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
-    manifest = keep_where(manifest, where or [])
-    chosen = select(
-        manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
-    )
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
-    with bar("checking images") as progress:
-        pictures = find_training_pictures(
-            manifest,
-            chosen,
-            one_class=recipe.loss == "cross-entropy",
-            bad=bad,
-            workers=workers,
-            progress=progress,
-        )
-    preprocess = look.for_pictures(pictures)
-    arch = arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    network = new_network(arch, len(chosen.targets), seed, args)
-    check_input(network, preprocess.crop, len(chosen.targets))
-    parents = [start_from(network, arch, init)] if init else []
-    _announce(arch, preprocess, chosen, pictures)
-    recipe = recipe.replace(precision=choose_precision(precision, chosen_device, network))
-    if recipe.compile:
-        check_compiler(chosen_device)
-    checkpoint = Checkpoint(
-        model={"name": arch, "args": args},
-        state_dict=network.state_dict(),
-        targets=chosen.targets,
-        groups=chosen.group_names,
-        group_values=chosen.group_values,
-        preprocess=preprocess.as_dict(),
-        data={
-            "path": manifest.path,
-            "sha256": manifest.sha256,
-            "image_root": image_root,
-            "cluster": cluster,
-            "where": where or [],
-        },
-        train_counts=None,
-        recipe=recipe.as_dict(),
-        sparsity={},
-        parents=parents,
-        environment=environment(describe(chosen_device)),
-    )
-    if init:
-        check_start(checkpoint, [target for target, _ in jobs], init)
-    runs = [Run(checkpoint, output)]
-    if ramp is not None:
-        from pbias.cli.gradual import planned
-
-        runs = planned(checkpoint, jobs, ramp)
-    runs = unfinished(runs, resume=resume)
-    if dry_run:
-        say_what_would_be_done(runs, pictures, ramp)
-        return
-    join(chosen_device)
-    if not runs:
-        return
-    with bar("decoding images") as progress:
-        data = load_training_pictures(
-            pictures,
-            preprocess,
-            bad=bad,
-            workers=workers,
-            cache=cache or folder(output),
-            room=room(),
-            progress=progress,
-        )
-    bad.report()
-    checkpoint = replace(
-        checkpoint,
-        data={**checkpoint.data, "skipped": len(bad.skipped)},
-        train_counts=train_counts(chosen, bad.kept(manifest.ids, manifest.rows("train"))),
-    )
-    if ramp is not None:
-        from pbias.cli.gradual import train_and_prune
-
-        train_and_prune(checkpoint, data, runs, ramp, device=chosen_device, packed=pack)
-        return
-    result = runs[0].train(network, data, chosen_device)
-    logger.info("kept epoch %d", result.epoch + 1)
-    runs[0].finish(replace(checkpoint, state_dict=network.state_dict()))
-
-
-def folder(output: str) -> str | None:
-    """Where a file beside the output goes; None for standard output."""
-    from pathlib import Path
-
-    return None if output == "-" else str(Path(output).parent)
-
-
-def _announce(
-    arch: str, preprocess: Preprocess, labels: Labels, pictures: TrainingPictures
-) -> None:
-    logger.info(
-        "%s at %d px; %d targets; groups: %s; %s images to train on, %s to validate",
-        *(arch, preprocess.crop, len(labels.targets), ", ".join(labels.group_names) or "none"),
-        *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
-    )
+    task = Task(
+        labels, output, jobs, ramp, asked.recipe, look, arch, args,
+        names(targets) or None, names(groups) or [], cluster, where or [], image_root,
+        allow_outside, bad, init, device, precision, workers, cache, pack, resume, dry_run,
+    )  # fmt: skip
+    train_network(task)
