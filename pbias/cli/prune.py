@@ -256,14 +256,9 @@ def _check_one_shot(
     from pbias.errors import UserError
 
     allowed = {"loss", "seed", "batch_size" if num_batches else ""}
-    names = [
-        name for name in (*TRAINING, "pruning_epochs", "initial_sparsity") if name not in allowed
-    ]
-    useless = (
-        "--recipe"
-        if options["recipe_name"]
-        else first_given(options, [*names, "pruning_epochs", "initial_sparsity", *RUNNING])
-    )
+    names = [name for name in TRAINING if name not in allowed]
+    names += ["pruning_epochs", "initial_sparsity", *RUNNING]
+    useless = "--recipe" if options["recipe_name"] else first_given(options, names)
     if useless:
         raise UserError(f"{useless} has no effect with --one-shot; leave one of them out")
     if schedule != PruningSchedule.CUBIC and steps is None:
