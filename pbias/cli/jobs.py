@@ -10,6 +10,8 @@ from pbias.errors import UserError
 if TYPE_CHECKING:
     from pbias.pruning.method import Method
 
+MAX_ROUNDING = 0.001  # 0.667 for 1:3
+
 
 def asked_sparsity(sparsity: str | None, method: Method) -> str:
     """The sparsity that is asked for, or what the pattern means by itself."""
@@ -18,12 +20,13 @@ def asked_sparsity(sparsity: str | None, method: Method) -> str:
         if sparsity is None:
             raise UserError("--sparsity is missing; give the share of zeros, as in 0.95")
         return sparsity
-    if sparsity is not None and sparsity != f"{implied:g}":
+    given = parse_jobs(sparsity, "{sparsity}") if sparsity is not None else []
+    if any(abs(target - implied) > MAX_ROUNDING for target, _ in given):
         raise UserError(
             f"--pattern {method.pattern} means sparsity {implied:g}, not {sparsity};"
             " leave --sparsity out"
         )
-    return f"{implied:.17g}"
+    return f"{implied:g}"
 
 
 def parse_jobs(sparsity: str, output: str) -> list[tuple[float, str]]:

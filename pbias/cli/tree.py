@@ -73,8 +73,6 @@ def _parameter(param: Any) -> Parameter:
         metavar=metavar,
         help=param.help or "",
         choices=choices,
-        default=""
-        if flag or param.default is None or callable(param.default)
-        else str(param.default),
+        default="" if flag or param.default is None else str(param.default),
         file=metavar in FILES,
     )

@@ -29,6 +29,7 @@ SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
     "erk": sum,  # Evci et al., ICML 2020, section 3: a density of sum(shape) / prod(shape)
 }
 TIE_RULE = "lower index kept"
+MAX_ROUNDING = 1e-6  # of the sparsity that a pattern implies, such as 0.666667
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,11 @@ class Chooser:
         most = self.num_weights - int(self._tally()[1].sum())
         implied = self.method.implied_sparsity
         if implied is not None:
-            return most if sparsity >= implied else min(wanted, most)
+            return most if sparsity >= implied - MAX_ROUNDING else min(wanted, most)
         if wanted > most:
             raise UserError(
-                f"sparsity {sparsity:g} needs {wanted:,} zeros, but --min-keep leaves at most"
-                f" {most:,} of {self.num_weights:,} weights to prune; ask for at most"
+                f"sparsity {sparsity:g} needs {wanted:,} zeros, but --min-keep and --min-keep-row"
+                f" leave at most {most:,} of {self.num_weights:,} weights to prune; ask for at most"
                 f" {np.floor(1e6 * most / self.num_weights) / 1e6:g}"
             )
         return wanted

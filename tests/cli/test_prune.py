@@ -215,6 +215,14 @@ def test_2_of_4_needs_no_sparsity_and_holds_along_the_input_channels() -> None:
 
 
 @pytest.mark.usefixtures("dense")
+@pytest.mark.parametrize("sparsity", [None, "0.667", "0.66666667"])
+def test_a_third_is_reached_however_it_is_written(sparsity: str | None) -> None:
+    prune("dense.pt", sparsity, "s{sparsity}.pt", one_shot=True, pattern="1:3")
+    weight = load_checkpoint("s0.666667.pt").state_dict["conv1.weight"]
+    assert ((weight != 0).sum(dim=1) == 1).all()
+
+
+@pytest.mark.usefixtures("dense")
 def test_every_output_keeps_what_it_is_asked_to(caplog: pytest.LogCaptureFixture) -> None:
     _scale("fc.weight", 1, 1e-6)
     prune("dense.pt", "0.95", "s95.pt", one_shot=True, min_keep_row=2, min_keep=1)
@@ -276,7 +284,11 @@ def test_sparsity_0_keeps_the_weights() -> None:
         ("0.9", {"pattern": "2:4"}, "--pattern 2:4 means sparsity 0.5, not 0.9; leave --sparsity"),
         ("0.9", {"pattern": "4:2"}, "pattern '4:2' is neither unstructured nor N:M"),
         ("0.9", {"exclude": ["head"]}, "no layer that may be pruned is called 'head'; there are"),
-        ("0.9", {"min_keep": 9999}, "sparsity 0.9 needs .* zeros, but --min-keep leaves at most 0"),
+        (
+            "0.9",
+            {"min_keep": 9999},
+            "sparsity 0.9 needs .* zeros, but --min-keep and --min-keep-row leave at most 0",
+        ),
         ("0.9", {"arch": "resnet18"}, "which says that itself; leave out --arch"),
         ("0.9", {"one_shot": False, "arch": "resnet18"}, "are pruned with --one-shot; add it"),
         ("0.9", {"one_shot": False}, "faces/labels.csv, which is not here; .*--data.*--one-shot"),
