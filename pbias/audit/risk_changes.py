@@ -6,11 +6,12 @@ Shape suffixes: J folds, S rows (groups or contrasts), A targets, n samples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pbias.audit.amplification import amplification
+from pbias.audit.amplification import MIN_POSITIVES, amplification
 from pbias.audit.distributions import Floats
 from pbias.audit.measures import Measure, contrasts
 from pbias.audit.rates import rates, sums, under_prediction
@@ -21,10 +22,15 @@ from pbias.audit.sides import Sample
 from pbias.audit.totals import Predictions, reduce_rows
 
 Record = dict[str, Any]
+# Beyond half, what is left after chance is taken off is too little to divide by.
+MOST_NOISE = 0.5
 
 
 def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
-    """What bias is read from: differences of TPR between groups, BA, and tcb of everyone."""
+    """What bias is read from: differences of TPR between groups, BA, and tcb of everyone.
+
+    As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
+    """
     totals = reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
     found = sums([totals], sample.strata)
     (tpr,) = (one for one in rates(found) if one.name == "tpr")
@@ -32,6 +38,8 @@ def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
     by_group = (
         {"bias_amplification": amplification(found, sample.trained)} if sample.trained else {}
     )
+    enough = tpr.trials is not None and tpr.trials >= MIN_POSITIVES
+    tpr = replace(tpr, value=np.where(enough, tpr.value, np.nan))
     differences = {"did_tpr": contrasts(tpr, sample.strata)} if sample.strata.contrasts else {}
     return {**differences, **by_group, "tcb": tcb.take([0])}
 
@@ -47,9 +55,10 @@ def carried(
 
     With c the change of an attribute and r what is removed of it, `sum(c r) / sum(c^2)` over the
     attributes (and contrasts of a group) that are defined either way, with all folds and without
-    each: 1 all, 0 nothing, below 0 the change grows. For did_tpr, which is linear, shares of a list
-    and of the rest add up to 1, and a random list has its own size as its share. Undefined where
-    nothing changed.
+    each; both sums less what chance adds to them, the (co)variances of c and r. 1: all of it, 0:
+    nothing, below 0: the change grows. For did_tpr, which is linear, shares of a list and of the
+    rest add up to 1, and a random list has its own size as its share. Undefined where nothing
+    changed, or where chance makes up more than half of `sum(c^2)`.
     """
     masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
     mended = [bias(sample, Predictions(pruned.logits, s)) for s in masks]
@@ -121,9 +130,19 @@ def _of(measure: Measure, group: str) -> Floats:
 
 
 def _share(change: Floats, removed: Floats, level: float) -> Number:
-    """Of values [1+J, rows]."""
+    """Of values [1+J, rows], less what chance adds to both sums: the jackknife's (co)variances."""
     total = (change**2).sum(axis=1)
     if not total[0] > 0:
         return undefined("nothing changed" if change.shape[1] else "undefined for every attribute")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return of_folds((change * removed).sum(axis=1) / total, level, "share_of_change", few=False)
+    noise = _covariance(change, change)
+    if noise > MOST_NOISE * total[0]:
+        return undefined("the change is within chance")
+    both = (change * removed).sum(axis=1) - _covariance(change, removed)
+    return of_folds(both / (total - noise), level, "share_of_change", few=False)
+
+
+def _covariance(x: Floats, y: Floats) -> float:
+    """Sum over rows of the jackknife covariance of values [1+J, rows]; 0 without folds."""
+    num = len(x) - 1
+    away = [v[1:] - v[1:].mean(axis=0) if num else v[1:] for v in (x, y)]
+    return float((away[0] * away[1]).sum() * (num - 1) / max(num, 1))

@@ -78,8 +78,10 @@ def test_a_group_value_that_training_lacks_says_nothing() -> None:
 
 
 def test_a_group_that_is_the_target_is_its_label_and_is_not_read() -> None:
-    itself = hats([2.0, 2.0], [[0, 0], [1, 0]], group_names=("Hat", "Old"))
-    assert flag_risk(itself).log_odds[0] == pytest.approx([-2 + odds(100, 0)] * 2, abs=1e-12)
+    itself = hats([2.0, 2.0], [[0, 1], [0, -1]], group_names=("Hat", "Old"))
+    risk = flag_risk(itself)
+    assert risk.group[0].tolist() == [1, EVERYONE]
+    assert risk.log_odds[0] == pytest.approx([-2 + odds(20, 80), -2 + odds(120, 80)], abs=1e-12)
 
 
 def test_margin_and_risk_are_seen_from_the_threshold() -> None:

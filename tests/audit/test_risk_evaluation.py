@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from pbias.audit.engine import Options, audit
 from pbias.audit.flags import Budget, flag_samples
+from pbias.audit.intervals import wilson
 from pbias.audit.risk import flag_risk
 from pbias.audit.risk_attributes import attribute_risk
 from pbias.audit.risk_evaluation import evaluate
@@ -20,12 +21,18 @@ from pbias.files.logits import Logits, select_rows
 from pbias.files.table import Table
 
 MakeLogits = Callable[..., Logits]
+CONTRASTS = ("1-0", "I-rest", "II-rest", "III-rest")
 
 
 @pytest.fixture(scope="module")
 def pair(make_logits: MakeLogits) -> tuple[Logits, Logits]:
     dense = make_logits(num=600, path="dense.npz")
     return dense, make_logits(num=600, noise=1.0, path="s90.npz")
+
+
+@pytest.fixture(scope="module")
+def large(make_logits: MakeLogits) -> Sequence[Logits]:
+    return _pruned(make_logits(num=12_000))
 
 
 @pytest.fixture(scope="module")
@@ -107,46 +114,97 @@ def test_what_is_sure_to_flip_is_found_whole(pair: tuple[Logits, Logits]) -> Non
         assert row["value"] == pytest.approx(1.0) or row["status"] == "undefined"
 
 
-def test_the_share_of_change_is_what_overriding_takes_away(pair: tuple[Logits, Logits]) -> None:
-    dense, pruned = pair
-    flags = flags_of(dense, Budget(90))
-    mended = replace(pruned, logits=np.where(flags, dense.logits, pruned.logits))
-    found = evaluate(dense, [pruned], budget=Budget(90))
-    for metric, group in (("did_tpr", "Male"), ("did_tpr", "Skin"), ("bias_amplification", "Male")):
-        c, left = (_changes(dense, run, metric, group) for run in (pruned, mended))
-        expected = (c * (c - left)).sum() / (c**2).sum()
-        assert value(found, "share_of_change", metric, group=group) == pytest.approx(expected)
-
-
-def test_shares_of_a_list_and_of_the_rest_add_up(pair: tuple[Logits, Logits]) -> None:
-    """For a linear change; here a list of everything."""
-    everything = evaluate(*_sides(pair), margin=0.5)
-    for row in everything.where(measure="share_of_change"):
-        assert row["value"] == pytest.approx(1.0)
-    nothing = evaluate(*_sides(pair), budget=Budget(0))
-    for row in nothing.where(measure="share_of_change"):
-        assert row["value"] == 0.0
-
-
-def test_spearman_is_that_of_the_summary_and_the_audit(
-    pair: tuple[Logits, Logits], make_logits: MakeLogits
+@pytest.mark.parametrize("metric", ["did_tpr", "bias_amplification"])
+def test_the_share_of_change_is_what_overriding_takes_away(
+    large: Sequence[Logits], metric: str
 ) -> None:
-    """On enough attributes: twelve, made of four files side by side."""
-    sides = [_wide([make_logits(seed, 300, noise) for seed in range(4)]) for noise in (0.0, 1.0)]
-    found = evaluate(sides[0], [sides[1]])
-    risk = {
-        r["attribute"]: r["risk"]
-        for r in attribute_risk(sides[0]).records()
-        if r["group"] == "Male"
-    }
-    rows = audit([sides[1]], [sides[0]], Options(num_folds=1, metrics=("did_tpr",))).records()
-    size = {
-        r["attribute"]: abs(r["value"]) for r in rows if r["group"] == "Male" and r["attribute"]
-    }
-    known = [name for name in risk if risk[name] == risk[name] and size[name] == size[name]]
-    ranks = [np.argsort(np.argsort([of[name] for name in known])) for of in (risk, size)]
-    expected = np.corrcoef(*ranks)[0, 1]
-    assert value(found, "spearman", "abs(did_tpr)", group="Male") == pytest.approx(expected)
+    """Of so many samples that chance adds next to nothing to the sums."""
+    dense, pruned = large
+    budget = Budget(20, percent=True)
+    flags = flags_of(dense, budget)
+    mended = replace(pruned, logits=np.where(flags, dense.logits, pruned.logits))
+    c, left = (_changes(dense, run, metric, "Male") for run in (pruned, mended))
+    expected = (c * (c - left)).sum() / (c**2).sum()
+    found = evaluate(dense, [pruned], budget=budget, num_folds=20)
+    share = value(found, "share_of_change", metric, group="Male")
+    assert abs(expected) > 0.05 and share == pytest.approx(expected, abs=0.02)
+
+
+def test_chance_is_taken_off_the_change(large: Sequence[Logits]) -> None:
+    """The mean over samples of 500 is the share that all show, though each errs."""
+    budget = Budget(10, percent=True)
+    expected = _shares(evaluate(*_sides(large), budget=budget, num_folds=20))
+    parts = np.random.default_rng(0).permutation(len(large[0]))[:6000].reshape(12, 500)
+    few = [
+        evaluate(*_sides([select_rows(s, rows) for s in large]), budget=budget) for rows in parts
+    ]
+    found = np.array([list(_shares(t).values()) for t in few])
+    error = found.std(axis=0, ddof=1) / np.sqrt(len(few))
+    away = (found.mean(axis=0) - list(expected.values())) / error
+    assert np.abs(away).max() < 4
+
+
+def test_a_change_within_chance_is_not_shared_out(pair: Sequence[Logits]) -> None:
+    """Noise alone moves the pruned model, as much for every group."""
+    rows = evaluate(*_sides(pair)).where(measure="share_of_change", outcome="did_tpr", group="Male")
+    for row in rows:
+        assert (row["status"], row["reason"]) == ("undefined", "the change is within chance")
+        assert row["n_outcome"] == 3
+
+
+def test_rates_of_fewer_than_ten_positives_are_no_differences(pair: Sequence[Logits]) -> None:
+    """Of men who smile all but nine, then all but ten, lose their label."""
+    numbers = []
+    for kept in (9, 10):
+        labels = pair[0].labels.copy()
+        men = np.flatnonzero((pair[0].groups[:, 0] == 1) & (labels[:, 0] == 1))
+        labels[men[kept:], 0] = -1
+        sides = [replace(one, labels=labels) for one in pair]
+        (row,) = evaluate(*_sides(sides), margin=0.5).where(
+            measure="share_of_change", outcome="did_tpr", group="Male", ranking="risk"
+        )
+        numbers.append(row["n"])
+    assert numbers == [2, 3]
+
+
+def test_a_list_of_everything_carries_all_and_an_empty_one_nothing(large: Sequence[Logits]) -> None:
+    few = [select_rows(one, np.arange(4000)) for one in large]
+    for options, expected in (({"margin": 0.5}, 1.0), ({"budget": Budget(0)}, 0.0)):
+        rows = evaluate(*_sides(few), **options).where(measure="share_of_change", status="ok")
+        assert [row["value"] for row in rows] == pytest.approx([expected] * len(rows))
+        assert len(rows) >= 9
+
+
+@pytest.fixture(scope="module")
+def wide(make_logits: MakeLogits) -> list[Logits]:
+    """Enough attributes for a rank correlation: twelve, of four files side by side."""
+    return [_wide([make_logits(seed, 300, noise) for seed in range(4)]) for noise in (0.0, 1.0)]
+
+
+@pytest.mark.parametrize("group", ["Male", "Skin"])
+def test_spearman_is_that_of_the_summary_and_the_audit(wide: list[Logits], group: str) -> None:
+    """With the largest contrast of an attribute, where a group has several."""
+    found = evaluate(wide[0], [wide[1]])
+    risk = {r["attribute"]: r["risk"] for r in attribute_risk(wide[0]).where(group=group)}
+    size: dict[str, float] = {}
+    for r in audit([wide[1]], [wide[0]], Options(num_folds=1, metrics=("did_tpr",))).records():
+        if r["group"] == group and r["attribute"] and r["contrast"] in CONTRASTS:
+            size[r["attribute"]] = max(size.get(r["attribute"], 0.0), abs(r["value"]))
+    expected = _rank_correlation([[of[name] for name in risk] for of in (risk, size)])
+    assert value(found, "spearman", "abs(did_tpr)", group=group) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("ranking", ["risk", "margin"])
+def test_the_fall_of_tcb_is_held_against_the_largest_risk(wide: list[Logits], ranking: str) -> None:
+    found, summary = evaluate(wide[0], [wide[1]]), attribute_risk(wide[0])
+    changes = audit([wide[1]], [wide[0]], Options(num_folds=1, metrics=("tcb",)))
+    change = {r["attribute"]: r["change"] for r in changes.where(group="") if r["attribute"]}
+    score = {
+        "risk": [max(r["risk"] for r in summary.where(attribute=name)) for name in change],
+        "margin": -flag_risk(wide[0]).margin.mean(axis=1),
+    }[ranking]
+    expected = _rank_correlation([score, list(change.values())])
+    assert value(found, "spearman", "change(tcb)", ranking) == pytest.approx(expected)
 
 
 def test_nothing_changed_is_undefined_and_said(pair: tuple[Logits, Logits]) -> None:
@@ -215,6 +273,35 @@ def test_runs_are_judged_by_themselves_and_named_apart(pair: tuple[Logits, Logit
     assert {**row, "run": ""} == {**same, "run": ""}
 
 
+def test_few_hits_have_the_interval_of_a_rate_and_low_power(pair: tuple[Logits, Logits]) -> None:
+    people = [replace(one, clusters=np.arange(600).astype(str)) for one in pair]
+    tables = [evaluate(d, [s], budget=Budget(20)) for d, s in (pair, people)]
+    whole, clustered = (
+        t.where(measure="precision", outcome="lost_positives", ranking="random")[0] for t in tables
+    )
+    hits = round(whole["value"] * whole["n_flagged"])
+    assert hits < 10 and whole["status"] == clustered["status"] == "low_power"
+    low, high = wilson(hits, whole["n_flagged"])
+    assert [whole["low"], whole["high"]] == pytest.approx([float(low), float(high)])
+    assert clustered["high"] != whole["high"]
+
+
+@pytest.mark.slow
+def test_intervals_cover_what_a_large_sample_shows(make_logits: MakeLogits) -> None:
+    """95 % of them, within what chance allows in 60 samples of 600; those of recall more often."""
+    sides, budget = _pruned(make_logits(9, 50_000)), Budget(5, percent=True)
+    truth = _by_key(evaluate(*_sides(sides), budget=budget, num_folds=20))
+    rng, covered = np.random.default_rng(0), {key: [] for key in truth}
+    for _ in range(60):
+        rows = rng.choice(50_000, 600, replace=False)
+        found = _by_key(evaluate(*_sides([select_rows(s, rows) for s in sides]), budget=budget))
+        for key, row in found.items():
+            if row["status"] != "undefined":
+                covered[key].append(row["low"] <= truth[key]["value"] <= row["high"])
+    often = {key: np.mean(inside) for key, inside in covered.items() if len(inside) > 50}
+    assert len(often) > 30 and min(often.values()) >= 0.85, often
+
+
 def test_clusters_widen_the_intervals(pair: tuple[Logits, Logits]) -> None:
     """Each sample ten times, as ten pictures of one person: as if there were one."""
     rows = np.repeat(np.arange(60), 10)
@@ -251,13 +338,49 @@ def test_spearman_by_hand(x: list[float], y: list[float], expected: float) -> No
     assert number.low <= number.value <= number.high
 
 
+def test_the_interval_of_spearman_is_that_of_bonett_and_wright() -> None:
+    x = np.random.default_rng(0).normal(size=28)
+    number, num = spearman(x, x + np.random.default_rng(1).normal(size=28), 0.95)
+    reach = 1.959963984540054 * np.sqrt((1 + number.value**2 / 2) / (num - 3))
+    ends = np.tanh(np.arctanh(number.value) + np.array([-reach, reach]))
+    assert [number.low, number.high] == pytest.approx(ends)
+
+
 def test_spearman_needs_four_that_differ() -> None:
     x = np.arange(4.0)
     assert spearman(x[:3], x[:3], 0.95)[0].reason == "fewer than 4 attributes"
     assert spearman(x, np.ones(4), 0.95)[0].reason == "all attributes alike"
 
 
-def _sides(pair: tuple[Logits, Logits]) -> tuple[Logits, list[Logits]]:
+def _pruned(dense: Logits) -> list[Logits]:
+    """The model, and one that is less sure and predicts women less."""
+    noise = np.random.default_rng(1).normal(0, 0.5, dense.logits.shape)
+    shift = np.where(dense.groups[:, :1] == 1, 0.2, -0.8) * np.array([1.0, 0.5, 1.5])
+    pruned = (0.7 * dense.logits + shift + noise).astype(np.float32)
+    return [dense, replace(dense, logits=pruned, path="s90.npz")]
+
+
+def _shares(table: Table) -> dict[tuple[str, ...], float]:
+    """Of the change of did_tpr by sex and of tcb, by ranking."""
+    found = {k: r["value"] for k, r in _by_key(table).items() if k[0] == "share_of_change"}
+    return {k: v for k, v in found.items() if k[1:3] in (("did_tpr", "Male"), ("tcb", ""))}
+
+
+def _by_key(table: Table) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Rows by what they are about; those of spearman take attributes as the sample."""
+    names = ("measure", "outcome", "group", "ranking")
+    rows = [row for row in table.records() if row["measure"] != "spearman"]
+    return {tuple(row[name] for name in names): row for row in rows}
+
+
+def _rank_correlation(columns: Any) -> float:
+    """Without ties."""
+    known = ~np.isnan(np.array(columns, float)).any(axis=0)
+    ranks = [np.argsort(np.argsort(np.array(column)[known])) for column in columns]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _sides(pair: Sequence[Logits]) -> tuple[Logits, list[Logits]]:
     return pair[0], [pair[1]]
 
 
