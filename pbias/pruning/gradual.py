@@ -58,7 +58,10 @@ class GradualPruner:
         return {"num_due": len(self.due), "pruned": dict(self.masks.pruned)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of a pruner with the same schedule."""
+        """Go on from a state of a pruner with the same schedule; ValueError for another network."""
+        shapes = {name: mask.shape for name, mask in state["pruned"].items()}
+        if shapes != {name: mask.shape for name, mask in self.masks.pruned.items()}:
+            raise ValueError("masks of another network")
         self.due = self.due[len(self.due) - state["num_due"] :]
         self.masks.pruned = dict(state["pruned"])
 

@@ -100,8 +100,7 @@ def fit(
     )  # fmt: skip
     best = _Best()
     if resume:
-        resume.restore(model, optimizer, scaler)
-        hooks.restore(resume.hooks)
+        resume.restore(model, optimizer, scaler, hooks.restore)
         best = _Best(resume.kept, resume.kept_epoch, resume.best)
     reports = []
     with ExitStack() as stack:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from pbias.files.streams import is_replaceable, read_bytes, write_bytes
 FORMAT = "pbias-training-state"
 SCHEMA = 1
 SUFFIX = ".state"
+# What values of other types or shapes than expected lead to.
+WRONG = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError)
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +45,20 @@ class TrainingState:
     hooks: dict[str, Any]  # of what takes part in training
 
     def restore(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        restore_hooks: Callable[[dict[str, Any]], None],
     ) -> None:
-        """Bring a network and its optimizer to where they were; UserError where that cannot be."""
+        """Bring all that is trained to where it was; UserError where that cannot be."""
         groups = optimizer.state_dict()["param_groups"]
         try:
             model.load_state_dict(self.model)
             optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
             scaler.load_state_dict(self.scaler)
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            restore_hooks(self.hooks)
+        except WRONG as error:
             raise UserError("the training state is damaged; start without --resume") from error
         # A moment is walked through beside its weight, and must lie in memory as it does.
         for weight, moments in optimizer.state.items():
@@ -87,7 +94,10 @@ class StateFile:
             state = TrainingState(**content["state"])
             differing = differences(self.run, content["run"])
             versions = differences(self.environment, content["environment"])
-        except (KeyError, TypeError, AttributeError, AssertionError) as error:
+            num_epochs = self.run["recipe"]["epochs"]
+            if not differing and not 0 < int(state.epochs) <= num_epochs:
+                raise ValueError(f"{state.epochs} of {num_epochs} epochs")
+        except WRONG as error:
             raise UserError(f"{self.path} is damaged; start without --resume") from error
         if differing:
             raise UserError(

@@ -15,6 +15,7 @@ from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
+from pbias.pruning.gradual import GradualPruner
 from pbias.training.loop import Hooks, fit
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, state_path
@@ -147,6 +148,7 @@ def test_a_broken_state_is_refused(state: str, keep: int) -> None:
         {"format": "pbias-training-state", "schema": 2},
         {"format": "pbias-training-state", "schema": 1},
         {"format": "pbias-training-state", "schema": 1, "state": {"epochs": 1}},
+        {"format": "pbias-training-state", "schema": 1, "state": 3, "run": 3, "environment": 3},
     ],
 )
 def test_what_is_no_state_is_refused(tmp_path: Path, content: dict[str, Any]) -> None:
@@ -160,6 +162,26 @@ def test_a_state_of_another_network_is_refused(state: str) -> None:
     there = replace(StateFile(state, PLAN).read(), model={"weight": torch.zeros(1)})
     with pytest.raises(UserError, match="damaged"):
         run(resume=there)
+
+
+@pytest.mark.parametrize("epochs", [0, 5, "two", None])
+def test_a_state_with_an_impossible_epoch_is_refused(tmp_path: Path, epochs: Any) -> None:
+    states: list[TrainingState] = []
+    run(save=states.append)
+    file = StateFile(str(tmp_path / "x.state"), PLAN)
+    file.write(replace(states[0], epochs=epochs))
+    with pytest.raises(UserError, match="damaged"):
+        file.read()
+
+
+def test_masks_of_another_network_are_refused(state: str) -> None:
+    pruner = GradualPruner(nn.Sequential(nn.Linear(4, 2)), {0.0: 0.5}, 3)
+    hooks = Hooks(restore=pruner.restore)
+    there = replace(
+        StateFile(state, PLAN).read(), hooks={"num_due": 0, "pruned": {"x": torch.ones(1)}}
+    )
+    with pytest.raises(UserError, match="damaged"):
+        run(resume=there, hooks=hooks)
 
 
 def test_a_full_disk_ends_no_training(caplog: pytest.LogCaptureFixture) -> None:
