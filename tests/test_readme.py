@@ -1,0 +1,155 @@
+"""Every command of the README runs, as it stands there, in a folder that has what it names.
+
+Variables make trainings small; what takes days (CelebA) is a dry run.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+README = (REPO / "README.md").read_text(encoding="utf-8")
+QUICK = {
+    "PBIAS_SYNTH_NUM": "90",
+    "PBIAS_SYNTH_SIZE": "16",
+    "PBIAS_WORKERS": "1",
+    "PBIAS_QUIET": "1",
+    "OMP_NUM_THREADS": "1",
+}
+SHELL = ("bash", "-o", "pipefail", "-c")
+
+
+def fences(language: str) -> list[str]:
+    """The code blocks of one language ("" for none)."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [body for name, body in found if name == language]
+
+
+def commands() -> list[str]:
+    """The command lines of all blocks, in order."""
+    lines = [line for body in fences("") for line in body.splitlines()]
+    return [line for line in lines if line.startswith("pbias ")]
+
+
+def workflow() -> list[str]:
+    """What the workflow runs, but for installing."""
+    (text,) = fences("yaml")
+    return [step for step in re.findall(r"run: (.+)", text) if not step.startswith("pip ")]
+
+
+def small(command: str) -> dict[str, str]:
+    """Variables that make a command small; days of training are checked up to their first step."""
+    if "paper-" in command:
+        return {"PBIAS_DRY_RUN": "1"}
+    sizes = {"PBIAS_TRAIN_EPOCHS": "1", "PBIAS_TRAIN_BATCH_SIZE": "16"}
+    if "--model" not in command:
+        sizes["PBIAS_TRAIN_ARCH"] = "resnet_small"
+    if "--one-shot" not in command:
+        sizes["PBIAS_PRUNE_EPOCHS"] = "1"
+    return sizes
+
+
+def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        **QUICK,
+        **small(command),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+    }
+    return subprocess.run(
+        [*SHELL, command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the README takes as given: photographs, weights, CelebA, a module, gates."""
+    folder = tmp_path_factory.mktemp("readme")
+    assert run(folder, "pbias synth -o photos").returncode == 0
+    _label(folder / "photos" / "labels.csv")
+    _lay_out_celeba(folder / "photos", folder / "CelebA")
+    module, save = fences("python")
+    (folder / "mynet.py").write_text(module)
+    (folder / "gates.txt").write_text(fences("text")[0])
+    weights = "import torch, mynet; torch.save(mynet.make(2).state_dict(), 'weights.pth')"
+    for code in (save, weights):
+        done = run(folder, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _label(path: Path) -> None:
+    """The columns that the README shows, for drawn faces."""
+    with path.open(newline="") as file:
+        drawn = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "split", "smiling", "glasses", "sex", "age_band", "person"])
+        for number, row in enumerate(drawn):
+            band = "18-30" if row["Young"] == "1" else "31-"
+            labels = [row["Smiling"], row["Eyeglasses"], "fm"[row["Male"] == "1"], band]
+            writer.writerow([row["image"], row["split"], *labels, f"p{number % 40}"])
+
+
+def _lay_out_celeba(photos: Path, celeba: Path) -> None:
+    """CelebA's lists, for the same images under other names."""
+    pictures = sorted(photos.rglob("*.png")) + sorted(photos.rglob("*.jpg"))
+    names = [f"{number:06d}.jpg" for number in range(1, len(pictures) + 1)]
+    (celeba / "img_align_celeba").mkdir(parents=True)
+    for name, picture in zip(names, pictures, strict=True):
+        (celeba / "img_align_celeba" / name).symlink_to(picture)
+    attributes = ["Smiling", "Male", "Young", "Chubby", "Pale_Skin"]
+    rows = [
+        f"{name} " + " ".join("1" if n % (i + 2) else "-1" for i in range(5))
+        for n, name in enumerate(names)
+    ]
+    lines = [str(len(names)), " ".join(attributes), *rows]
+    (celeba / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    splits = [f"{name} {n % 3}" for n, name in enumerate(names)]
+    (celeba / "list_eval_partition.txt").write_text("\n".join(splits) + "\n")
+
+
+@pytest.mark.slow
+def test_every_command_runs_as_it_stands(folder: Path) -> None:
+    for command in commands():
+        if "dense-23.pt --recipe" in command:
+            (folder / "dense-23.pt").symlink_to("dense.pt")
+        done = run(folder, command)
+        gated = {0, 1, 4} if "--gate" in command else {0}
+        assert done.returncode in gated, f"{command}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+    for step in workflow():
+        done = run(folder, step)
+        assert done.returncode in ({0, 1, 4} if "--gate" in step else {0}), done.stderr
+    assert (folder / "summary.md").read_text().startswith("###")
+
+
+def test_there_is_no_command_that_is_not_run() -> None:
+    lines = [line.strip() for body in fences("") for line in body.splitlines()]
+    assert {line for line in lines if re.match(r"\S*pbias\S* [a-z]", line)} <= {*commands()}
+    named = set(re.findall(r"pbias (\w+)", " ".join(commands())))
+    assert {"synth", "train", "prune", "predict", "metrics", "flag", "calibrate"} <= named
+
+
+def test_the_workflow_is_the_one_in_the_examples() -> None:
+    assert fences("yaml") == [(REPO / "examples" / "audit.yml").read_text()]
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (REPO / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
+    assert named and named <= targets
+
+
+def test_links_lead_to_files() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", README)
+    assert links and not [link for link in links if not (REPO / link).exists()]
