@@ -60,6 +60,7 @@ def build(
     group: Any = typer.main.get_command(app)
     for name in used:
         config.name_variables(find(group, name), name)
+        _name_numbers(find(group, name))
     return group
 
 
@@ -68,6 +69,15 @@ def find(group: Any, name: str) -> Any:
     for word in name.split():
         group = group.commands[word]
     return group
+
+
+def _name_numbers(command: Any) -> None:
+    """`NUM` where the help would show the parser's own `<int range>`."""
+    for param in command.params:
+        if param.param_type_name == "option" and param.metavar is None:
+            kind = param.type.name.partition(" ")[0]
+            if kind in ("int", "integer", "float") and not param.is_flag and not param.count:
+                param.metavar = "NUM"
 
 
 def _app(
