@@ -130,7 +130,9 @@ class Population:
         if together := [row for row in rows if row.metric in TOGETHER]:
             large = replace(self.world, num=LARGE).population
             found |= _truth([large.files(np.random.default_rng(2))], together)
-        return {row: np.broadcast_to(found[row], self.world.attributes) for row in rows}
+        # Empty: there is no such row in this world.
+        truths = {row: found[row] if found[row].size else np.nan for row in rows}
+        return {row: np.broadcast_to(truths[row], self.world.attributes) for row in rows}
 
     def _everyone(self) -> Iterator[Files]:
         """All attributes, if these differ, else one; or many runs, an attribute each."""
@@ -250,10 +252,10 @@ def audits(
         for row in rows:
             of = truth[row]
             if row.mean:
-                each = _numbers(columns, row._replace(mean=False))[:, 0]
-                of = np.mean(of[np.isfinite(each)])
+                defined = np.isfinite(_numbers(columns, row._replace(mean=False))[:, 0])
+                of = np.array([of[defined].mean() if defined.any() else np.nan])
             numbers = _numbers(columns, row)
-            parts[row].append(np.column_stack([np.broadcast_to(of, len(numbers)), numbers]))
+            parts[row].append(np.column_stack([of[: len(numbers)], numbers]))
     return {row: Found(*np.concatenate(parts[row]).T) for row in rows}
 
 
