@@ -113,6 +113,12 @@ def _same_labels(joined: Logits, to: Logits, first_row: int) -> None:
     differ = joined.labels != to.labels
     if not differ.any():
         return
+    if (to.labels == UNKNOWN).all():
+        where = f" from row {first_row} on" if first_row else ""
+        raise UserError(
+            f"{to.path} has no labels{where} but {joined.path} has; predict both with the same "
+            "labels.csv, or name it in pbias metrics --labels, which adds them"
+        )
     row, column = np.argwhere(differ)[0]
     name = first_row + row if to.ids is None else to.ids[row]
     raise UserError(

@@ -174,6 +174,15 @@ def test_a_reference_without_labels_takes_those_of_the_audited(pair: tuple[Logit
     assert_same(run(audited, unlabelled), run(audited, dense))
 
 
+def test_an_audited_file_without_labels_is_named_where_the_reference_has_some(
+    pair: tuple[Logits, Logits],
+) -> None:
+    audited, dense = pair
+    message = refusal(replace(audited, labels=np.full_like(audited.labels, -1)), dense)
+    assert "s95.npz has no labels but dense.npz has; predict both with the same lab" in message
+    assert "--labels" in message
+
+
 def test_groups_that_differ_are_counted_and_the_first_named(pair: tuple[Logits, Logits]) -> None:
     audited, dense = pair
     groups = dense.groups.copy()

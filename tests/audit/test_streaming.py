@@ -232,6 +232,16 @@ def test_labels_that_a_reference_lacks_here_and_there_are_refused(
     assert "disagree on labels" in refusal(make_logits(), tmp_path, dense)
 
 
+@pytest.mark.parametrize(("start", "where"), [(0, ""), (25, " from row 25 on")])
+def test_rows_without_labels_are_named_where_the_reference_has_some(
+    make_logits: Make, tmp_path: Path, start: int, where: str
+) -> None:
+    audited = make_logits()
+    audited.labels[start:] = -1
+    message = refusal(audited, tmp_path, make_logits(path="dense.npz"))
+    assert f"run0.npz.blocks.npz has no labels{where} but " in message
+
+
 def test_a_reference_without_labels_takes_those_of_the_audited(
     pair: tuple[Logits, Logits], tmp_path: Path
 ) -> None:
