@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes, write_text
-from pbias.files.table import csv_text
+from pbias.files.streams import read_bytes
 
 COLUMNS = ["attribute", "threshold"]
 
@@ -73,9 +72,3 @@ def _entry(path: str, number: int, line: Mapping[str, str]) -> tuple[str, float]
             "give a logit, inf (never) or -inf (always)"
         )
     return line["attribute"], threshold
-
-
-def write_thresholds(path: str, thresholds: Mapping[str, float]) -> None:
-    """Write one line a target, in full precision."""
-    rows = ((name, repr(float(value))) for name, value in thresholds.items())
-    write_text(path, csv_text(COLUMNS, rows))

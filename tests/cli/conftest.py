@@ -1,12 +1,15 @@
-"""A folder of small pictures with labels, groups and people, to run commands on."""
+"""Files to run commands on: small pictures with labels, groups and people; thresholds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from pbias.files.table import Table, to_csv
 
 HEADER = "image,split,bright,red,male,band,person"
 
@@ -29,3 +32,14 @@ def photos(tmp_path: Path) -> Path:
         rows.append(f"{number}.png,{split},{bright},{red},{known},{band},p{number // 3}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+@pytest.fixture
+def write_thresholds(tmp_path: Path) -> Callable[[str, Mapping[str, float]], None]:
+    """Write a threshold file into the working folder of `pbias` and `shell`."""
+
+    def write(name: str, thresholds: Mapping[str, float]) -> None:
+        table = Table({"attribute": list(thresholds), "threshold": list(thresholds.values())})
+        (tmp_path / name).write_text(to_csv(table))
+
+    return write

@@ -18,9 +18,9 @@ from pbias.audit.risk_attributes import attribute_risk
 from pbias.audit.risk_evaluation import evaluate
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
-from pbias.files.thresholds import write_thresholds
 
 Run = Callable[..., CompletedProcess[str]]
+Write = Callable[[str, dict[str, float]], None]
 NAMES = ("Smiling", "Wearing_Hat", "Young")
 
 pytestmark = pytest.mark.usefixtures("audit_files")
@@ -104,7 +104,9 @@ def test_one_dense_file_is_enough(pbias: Run) -> None:
         ["--evaluate-thresholds", "never.csv"],
     ],
 )
-def test_what_does_not_go_together_is_refused(pbias: Run, options: list[str]) -> None:
+def test_what_does_not_go_together_is_refused(
+    pbias: Run, options: list[str], write_thresholds: Write
+) -> None:
     write_thresholds("never.csv", dict.fromkeys(NAMES, np.inf))
     assert "do not go together" in refused(pbias("flag", "dense.npz", *options))
 
@@ -126,13 +128,15 @@ def test_a_summary_needs_groups(pbias: Run) -> None:
     assert "bare.npz has no groups" in said and "--groups" in said
 
 
-def test_thresholds_of_the_dense_model_decide_its_predictions(pbias: Run) -> None:
+def test_thresholds_of_the_dense_model_decide_its_predictions(
+    pbias: Run, write_thresholds: Write
+) -> None:
     write_thresholds("high.csv", dict.fromkeys(NAMES, 30.0))
     done = pbias("flag", "dense.npz", "--thresholds", "high.csv", "--margin", "0.5")
     assert {row["prediction"] for row in rows_of(done)} == {"0"}
 
 
-def test_thresholds_of_each_side_decide_what_flips(pbias: Run) -> None:
+def test_thresholds_of_each_side_decide_what_flips(pbias: Run, write_thresholds: Write) -> None:
     """Nothing is predicted by either, by the dense one alone, by the pruned one alone."""
     write_thresholds("never.csv", dict.fromkeys(NAMES, np.inf))
     dense, both = ["--thresholds", "never.csv"], ["--evaluate-thresholds", "never.csv"]

@@ -16,9 +16,9 @@ import pytest
 from pbias.audit.engine import Options, audit
 from pbias.files.logits import Logits, read_logits, select_rows, write_logits
 from pbias.files.table import to_csv
-from pbias.files.thresholds import write_thresholds
 
 Run = Callable[..., CompletedProcess[str]]
+Write = Callable[[str, dict[str, float]], None]
 FAST = ("--metrics", "tpr,did_tpr,churn", "--no-intervals")
 GATED = ("--metrics", "accuracy,never_predicted,churn,did_tpr")
 
@@ -141,7 +141,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(pbias: Run) -> None:
     assert values(rows) == values(rows_of(pbias("metrics", "dense.npz", *FAST)))
 
 
-def test_thresholds_of_each_side(pbias: Run) -> None:
+def test_thresholds_of_each_side(pbias: Run, write_thresholds: Write) -> None:
     write_thresholds("never.csv", {"Smiling": np.inf, "Young": 0.0, "Wearing_Hat": 0.0})
     args = ("metrics", "s90.npz", "--ref", "dense.npz", *FAST)
     ours = rows_of(pbias(*args, "--thresholds", "never.csv"))
@@ -151,7 +151,7 @@ def test_thresholds_of_each_side(pbias: Run) -> None:
     assert only(theirs, **place)["reference"] == "0.0" != only(theirs, **place)["value"]
 
 
-def test_thresholds_have_no_meaning_for_a_softmax(pbias: Run) -> None:
+def test_thresholds_have_no_meaning_for_a_softmax(pbias: Run, write_thresholds: Write) -> None:
     change("s90.npz", activation="softmax")
     write_thresholds("t.csv", {"Smiling": 0.0, "Young": 0.0, "Wearing_Hat": 0.0})
     done = pbias("metrics", "s90.npz", "--thresholds", "t.csv")
@@ -269,13 +269,15 @@ def test_labels_cannot_be_joined_in_blocks(pbias: Run) -> None:
     assert "labels.csv cannot be joined; raise --in-memory" in done.stderr
 
 
-def test_thresholds_hold_in_blocks_too(pbias: Run) -> None:
+def test_thresholds_hold_in_blocks_too(pbias: Run, write_thresholds: Write) -> None:
     write_thresholds("t.csv", {"Smiling": 0.4, "Wearing_Hat": np.inf, "Young": -1.0})
     args = ("metrics", "s90.npz", "--thresholds", "t.csv", *FAST)
     assert pbias(*args, "--in-memory", "0").stdout == pbias(*args).stdout
 
 
-def test_thresholds_of_the_attributes_asked_for_will_do(pbias: Run) -> None:
+def test_thresholds_of_the_attributes_asked_for_will_do(
+    pbias: Run, write_thresholds: Write
+) -> None:
     write_thresholds("t.csv", {"Young": -1.0})
     write_thresholds("all.csv", {"Smiling": 9.0, "Wearing_Hat": 9.0, "Young": -1.0})
     args = ("metrics", "s90.npz", "--attributes", "Young", *FAST, "--thresholds")
@@ -284,7 +286,7 @@ def test_thresholds_of_the_attributes_asked_for_will_do(pbias: Run) -> None:
     assert "t.csv has no threshold for 2 of 3 attributes" in done.stderr
 
 
-def test_thresholds_of_a_reference_need_one(pbias: Run) -> None:
+def test_thresholds_of_a_reference_need_one(pbias: Run, write_thresholds: Write) -> None:
     write_thresholds("t.csv", {"Young": -1.0})
     done = pbias("metrics", "s90.npz", "--ref-thresholds", "t.csv")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
