@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pbias.audit import small
 from pbias.audit.auc_interval import auc_estimate
 from pbias.audit.intervals import Interval, mover_difference
-from pbias.audit.jackknife import Estimate, detectable, estimate, interval, p_value
+from pbias.audit.jackknife import Estimate, as_wide, detectable, estimate, interval, p_value
 from pbias.audit.measures import FEW, MAX, SPREAD, UNLIKE, Measure
 from pbias.audit.scales import scaled_interval
 
@@ -73,6 +73,8 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     low, high = _value_ends(measure, found, setting)
     signed = measure.sides is not None or measure.name in SIGNED
     p = p_value(found) if signed else np.full_like(low, np.nan)
+    if measure.name == "auc" and measure.sides is not None:
+        p = p_value(as_wide(found, low, high, setting.level))
     if small.has_counts(measure) and measure.few.any():
         tested = setting.independent and measure.name not in SIGNED | UNLIKE
         p = np.where(measure.few, small.exact_p(measure, measure.few & tested, change=False), p)

@@ -92,6 +92,17 @@ def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
     return found.value - margin, found.value + margin
 
 
+def as_wide(
+    found: Estimate, low: Floats, high: Floats, level: float, null: float = 0.0
+) -> Estimate:
+    """The estimate with the error that its interval has on the side of `null`.
+
+    For intervals that are not Student's t of this error: p then agrees with them.
+    """
+    facing = np.where(found.value > null, found.value - low, high - found.value)
+    return found._replace(se=facing / quantile((1.0 + level) / 2.0, found.df))
+
+
 def p_value(found: Estimate, null: float = 0.0) -> Floats:
     """Two-sided p that the value is `null`, by Student's t.
 

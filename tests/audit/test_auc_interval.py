@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pbias.audit.auc_interval import auc_interval, auc_score, hanley_mcneil_variance
+from pbias.audit.engine import Options, audit
 from pbias.audit.jackknife import estimate
+from pbias.files.logits import Logits
 
 Array = NDArray[Any]
 
@@ -77,3 +80,15 @@ def test_few_samples_of_a_class_are_covered(shift: float, sd: float, m: int, n: 
     low, high = auc_interval(estimate(left_out(x, y)), np.array([[m]]), np.array([[n]]), 0.95)
     truth = stats.norm.cdf(shift / np.hypot(1, sd))
     assert np.mean((low <= truth) & (truth <= high)) >= 0.935 - 0.02
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_p_of_a_difference_agrees_with_its_interval(
+    make_logits: Callable[..., Logits], seed: int
+) -> None:
+    options = Options(("Male", "Skin"), None, ["auc"])
+    rows = audit([make_logits(seed, num=80)], options=options).records()
+    found = [r for r in rows if r["contrast"] == "1-0" and r["p"] == r["p"]]
+    assert found
+    for row in found:
+        assert (row["p"] < 0.05) == (not row["low"] <= 0 <= row["high"])
