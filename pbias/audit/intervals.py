@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbias.audit.distributions import Floats, critical, floats, range_ppf
+from pbias.audit.distributions import Floats, critical, floats
+from pbias.audit.studentised_range import range_ppf
 
 
 class Interval(NamedTuple):
