@@ -35,31 +35,6 @@ class Color(enum.StrEnum):
     NEVER = "never"
 
 
-class Score(enum.StrEnum):
-    """What decides which weights go first."""
-
-    MAGNITUDE = "magnitude"
-    MAGNITUDE_NORM = "magnitude_norm"
-    RANDOM = "random"
-
-
-class Scope(enum.StrEnum):
-    """Among which weights scores are compared."""
-
-    GLOBAL = "global"
-    LAYER = "layer"
-    ERK = "erk"
-
-
-class PruningSchedule(enum.StrEnum):
-    """How sparsity rises."""
-
-    CUBIC = "cubic"
-    LINEAR = "linear"
-    CONSTANT = "constant"
-    PAPER = "paper"
-
-
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE; '-' is standard output."),
@@ -136,47 +111,6 @@ Cache = Annotated[
 Pack = Annotated[
     bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
 ]
-ScoreName = Annotated[
-    Score,
-    typer.Option("--score", help="Smallest go first: |w|, |w| over its layer's L2 norm, random."),
-]
-ScopeName = Annotated[
-    Scope,
-    typer.Option("--scope", help="All layers together; each alike; by size (Erdos-Renyi-Kernel)."),
-]
-Pattern = Annotated[
-    str,
-    typer.Option(
-        "--pattern",
-        metavar="N:M",
-        help="Leave N of every M neighbouring inputs, such as 2:4, or unstructured.",
-    ),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only", metavar="NAME", help="Prune these layers alone (name or re:REGEX); repeatable."
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", metavar="NAME", help="Leave these layers as they are; repeatable."),
-]
-MinKeep = Annotated[
-    int, typer.Option("--min-keep", min=0, metavar="N", help="Keep N weights of every layer.")
-]
-MinKeepRow = Annotated[
-    int,
-    typer.Option(
-        "--min-keep-row", min=0, metavar="N", help="Keep N weights of every output (target)."
-    ),
-]
-PruningScheduleName = Annotated[
-    PruningSchedule,
-    typer.Option(
-        "--pruning-schedule", help="How sparsity rises; paper: one step short, as its code does."
-    ),
-]
 Quiet = Annotated[
     int,
     typer.Option(
@@ -233,13 +167,3 @@ def names(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def selectors(given: list[str] | None) -> tuple[str, ...]:
-    """Names of layers, several to a comma; a regular expression may hold commas.
-
-    >>> selectors(["conv1,fc", "re:^layer[1,2]"])
-    ('conv1', 'fc', 're:^layer[1,2]')
-    """
-    lists = ([text] if text.startswith("re:") else names(text) for text in given or [])
-    return tuple(name for part in lists for name in part or [])

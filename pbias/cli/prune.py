@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from pbias.cli.foreign import (
     ForeignMean,
@@ -26,52 +24,57 @@ from pbias.cli.options import (
     Compile,
     Device,
     DryRun,
-    Exclude,
     ImageRoot,
-    MinKeep,
-    MinKeepRow,
     NoClobber,
     OnBadImage,
-    Only,
     OutputOrNone,
     Pack,
-    Pattern,
     PrecisionChoice,
-    PruningSchedule,
-    PruningScheduleName,
     Quiet,
     Resume,
+    Seed,
+    Verbose,
+    Workers,
+)
+from pbias.cli.options_pruning import (
+    AtOnce,
+    BnBatches,
+    CheckpointOrNone,
+    Data,
+    Exclude,
+    InitialSparsity,
+    MinKeep,
+    MinKeepRow,
+    Only,
+    Pattern,
+    PruningEpochs,
+    PruningSchedule,
+    PruningScheduleName,
     Scope,
     ScopeName,
     Score,
     ScoreName,
-    Seed,
-    Verbose,
-    Workers,
-    selectors,
+    Sparsity,
+    StateDictArch,
+    Steps,
 )
-from pbias.cli.recipes import (
-    TRAINING,
+from pbias.cli.options_training import (
     Augment,
     BatchSize,
     Epochs,
-    InitialSparsity,
     Lr,
     LrPerEpoch,
     LrSchedule,
     Momentum,
     Optimizer,
     PrintConfig,
-    PruningEpochs,
     RecipeName,
     ResetMomentum,
-    Steps,
     WarmupEpochs,
     WeightDecay,
-    first_given,
-    required,
-    settings,
 )
+from pbias.cli.prune_ways import check_gradual, check_one_shot
+from pbias.cli.recipes import method_of, required, settings
 from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -85,32 +88,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BN_BATCHES = 50
-RUNNING = ("precision", "compile", "resume")
 
 
 def prune(
-    checkpoint: Annotated[
-        str | None,
-        typer.Argument(metavar="CHECKPOINT", help="Trained network; '-' is standard input."),
-    ] = None,
-    sparsity: Annotated[
-        str | None,
-        typer.Option(
-            "--sparsity",
-            metavar="S[,S]",
-            help="Share of weights that become zero, 0 to 1; several: '{sparsity}' in -o.",
-        ),
-    ] = None,
+    checkpoint: CheckpointOrNone = None,
+    sparsity: Sparsity = None,
     output: OutputOrNone = None,
-    one_shot: Annotated[
-        bool, typer.Option("--one-shot", help="Prune at once, without training or data.")
-    ] = False,
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            "--arch", metavar="NAME", help="Architecture of a bare state dict (with --one-shot)."
-        ),
-    ] = None,
+    one_shot: AtOnce = False,
+    arch: StateDictArch = None,
     model: Model = None,
     model_args: ModelArgs = None,
     targets: ForeignTargets = None,
@@ -118,14 +103,7 @@ def prune(
     resize: ForeignResize = None,
     mean: ForeignMean = None,
     std: ForeignStd = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="LABELS.csv",
-            help="Train on this, or take --bn-batches from it [default: the checkpoint's data].",
-        ),
-    ] = None,
+    data: Data = None,
     recipe_name: RecipeName = None,
     epochs: Epochs = None,
     steps: Steps = None,
@@ -139,15 +117,7 @@ def prune(
     exclude: Exclude = None,
     min_keep: MinKeep = 0,
     min_keep_row: MinKeepRow = 0,
-    bn_batches: Annotated[
-        int | None,
-        typer.Option(
-            "--bn-batches",
-            min=1,
-            help="With --one-shot: training batches to estimate batch norm from"
-            " [default: 50 with --data].",
-        ),
-    ] = None,
+    bn_batches: BnBatches = None,
     batch_size: BatchSize = None,
     optimizer: Optimizer = None,
     lr: Lr = None,
@@ -183,11 +153,8 @@ def prune(
     """
     options = dict(locals())
     from pbias.files.streams import check_inputs, check_output
-    from pbias.pruning.method import Method
 
-    method = Method(
-        score, scope, pattern, selectors(only), selectors(exclude), min_keep, min_keep_row, seed
-    )
+    method = method_of(options)
     if print_config:
         _print_config(checkpoint, options)
         return
@@ -195,14 +162,9 @@ def prune(
     jobs = parse_jobs(asked_sparsity(sparsity, method), output)
     if one_shot:
         num_batches = bn_batches or (BN_BATCHES if data else 0)
-        running = {
-            "precision": None if precision == "auto" else precision,
-            "compile": compile_ or None,
-            "resume": resume or None,
-        }
-        _check_one_shot({**options, **running}, steps, pruning_schedule, num_batches)
+        check_one_shot(options, num_batches)
     else:
-        _check_gradual(arch, bn_batches)
+        check_gradual(arch, bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
         check_output(path, no_clobber=no_clobber and not resume)
@@ -248,30 +210,6 @@ def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
 
         before = Recipe.from_dict(load_checkpoint(required(checkpoint, "CHECKPOINT")).recipe)
     print_settings("prune", settings("pt", options, before), options)
-
-
-def _check_one_shot(
-    options: Mapping[str, Any], steps: int | None, schedule: str, num_batches: int
-) -> None:
-    from pbias.errors import UserError
-
-    allowed = {"loss", "seed", "batch_size" if num_batches else ""}
-    names = [name for name in TRAINING if name not in allowed]
-    names += ["pruning_epochs", "initial_sparsity", *RUNNING]
-    useless = "--recipe" if options["recipe_name"] else first_given(options, names)
-    if useless:
-        raise UserError(f"{useless} has no effect with --one-shot; leave one of them out")
-    if schedule != PruningSchedule.CUBIC and steps is None:
-        raise UserError("--pruning-schedule has no effect with --one-shot in one step; add --steps")
-
-
-def _check_gradual(arch: str | None, bn_batches: int | None) -> None:
-    from pbias.errors import UserError
-
-    if arch:
-        raise UserError("--arch is for bare state dicts, which are pruned with --one-shot; add it")
-    if bn_batches:
-        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
 
 
 def _read(

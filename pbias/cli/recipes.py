@@ -1,4 +1,4 @@
-"""Options that say how a network is trained and pruned meanwhile: declared once, merged in order.
+"""How a network is trained and pruned meanwhile, of what the options say and a recipe.
 
 What is given wins; then the recipe that --recipe names; then (`prune`) that of the checkpoint.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from pbias.cli.options_pruning import selectors
 from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -18,113 +17,6 @@ if TYPE_CHECKING:
     from pbias.pruning.ramp import Ramp
 
 NUM_STEPS = 20
-FALLBACK = "[default: the recipe's]"
-
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe",
-        metavar="NAME",
-        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small"
-        " [default: small; prune: as before].",
-    ),
-]
-PrintConfig = Annotated[
-    bool,
-    typer.Option("--print-config", help="Print all settings, as --config reads them, and stop."),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option("--epochs", min=1, help=f"Passes over the training images {FALLBACK}."),
-]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help=f"Images a step {FALLBACK}.")
-]
-Optimizer = Annotated[
-    str | None, typer.Option("--optimizer", metavar="sgd|adam", help=f"sgd or adam {FALLBACK}.")
-]
-Momentum = Annotated[
-    float | None, typer.Option("--momentum", metavar="M", help=f"Momentum of sgd {FALLBACK}.")
-]
-ResetMomentum = Annotated[
-    bool | None,
-    typer.Option(
-        "--reset-momentum/--no-reset-momentum",
-        help=f"Forget the optimizer's state before every epoch {FALLBACK}.",
-        show_default=False,
-    ),
-]
-WeightDecay = Annotated[
-    float | None,
-    typer.Option("--weight-decay", metavar="W", help=f"L2 penalty of all weights {FALLBACK}."),
-]
-Lr = Annotated[
-    float | None, typer.Option("--lr", metavar="RATE", help=f"Highest learning rate {FALLBACK}.")
-]
-LrSchedule = Annotated[
-    str | None,
-    typer.Option(
-        "--lr-schedule",
-        metavar="NAME",
-        help=f"constant, linear or cosine, after a warm-up {FALLBACK}.",
-    ),
-]
-WarmupEpochs = Annotated[
-    float | None,
-    typer.Option(
-        "--warmup-epochs", metavar="E", help=f"Epochs in which the rate rises {FALLBACK}."
-    ),
-]
-LrPerEpoch = Annotated[
-    bool | None,
-    typer.Option(
-        "--lr-per-epoch/--lr-per-step",
-        help=f"How often the learning rate changes {FALLBACK}.",
-        show_default=False,
-    ),
-]
-Augment = Annotated[
-    bool | None,
-    typer.Option(
-        "--augment/--no-augment",
-        help=f"Crop and flip training images at random {FALLBACK}.",
-        show_default=False,
-    ),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(
-        "--steps",
-        "--pruning-steps",
-        metavar="NUM",
-        min=1,
-        help="Pruning steps, evenly over part of the epochs [default: 20].",
-    ),
-]
-PruningEpochs = Annotated[
-    str | None,
-    typer.Option(
-        "--pruning-epochs",
-        metavar="START,EVERY,END",
-        help="Prune before epochs START, START + EVERY, ... below END.",
-    ),
-]
-InitialSparsity = Annotated[
-    float | None,
-    typer.Option(
-        "--initial-sparsity",
-        metavar="S",
-        help="Sparsity of the first pruning step [default: 0.05].",
-    ),
-]
-PruningSchedule = Annotated[
-    str | None,
-    typer.Option(
-        "--pruning-schedule",
-        metavar="NAME",
-        help="cubic, linear, constant, or paper (one step short) [default: cubic].",
-    ),
-]
 
 
 # Parameters of commands, named as the fields of a recipe are, and those on pruning.
@@ -176,6 +68,15 @@ def settings(use: str, options: Mapping[str, Any], before: Recipe | None = None)
     check_range(initial)
     shape = given.get("pruning_schedule", "cubic")
     return Settings(recipe, found.image_size, when, times, shape, initial)
+
+
+def method_of(options: Mapping[str, Any]) -> Method:
+    """Which weights go, as the options of a command say it."""
+    from pbias.pruning.method import Method
+
+    names = ("score", "scope", "pattern", "min_keep", "min_keep_row", "seed")
+    only, exclude = selectors(options["only"]), selectors(options["exclude"])
+    return Method(only=only, exclude=exclude, **{name: options[name] for name in names})
 
 
 def first_given(options: Mapping[str, Any], among: Sequence[str]) -> str | None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from pbias.cli.foreign import Model, ModelArgs, architecture
 from pbias.cli.options import (
     AllowOutside,
@@ -30,91 +26,57 @@ from pbias.cli.options import (
     Workers,
     names,
 )
-from pbias.cli.recipes import (
+from pbias.cli.options_pruning import (
+    InitialSparsity,
+    PruningEpochs,
+    PruningScheduleOrNone,
+    SparsityWhileTraining,
+    Steps,
+)
+from pbias.cli.options_training import (
+    Arch,
     Augment,
     BatchSize,
     Epochs,
-    InitialSparsity,
+    ImageSize,
+    Init,
+    LabelsOrNone,
+    Loss,
     Lr,
     LrPerEpoch,
     LrSchedule,
+    Mean,
     Momentum,
     Optimizer,
     PrintConfig,
-    PruningEpochs,
-    PruningSchedule,
     RecipeName,
     ResetMomentum,
-    Steps,
+    Resize,
+    Std,
     WarmupEpochs,
     WeightDecay,
-    required,
-    settings,
+    Where,
 )
+from pbias.cli.recipes import required, settings
 
 
 def train(
-    labels: Annotated[
-        str | None, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
-    ] = None,
+    labels: LabelsOrNone = None,
     output: OutputOrNone = None,
-    arch: Annotated[
-        str | None,
-        typer.Option(
-            "--arch",
-            metavar="NAME",
-            help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
-            "[default: resnet_small for images under 96 px, else resnet18].",
-        ),
-    ] = None,
+    arch: Arch = None,
     model: Model = None,
     model_args: ModelArgs = None,
     targets: Targets = None,
     groups: Groups = None,
     cluster: Cluster = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where",
-            metavar="COLUMN=VALUE",
-            help="Train and validate on these rows alone; repeated: on those of all.",
-        ),
-    ] = None,
+    where: Where = None,
     image_root: ImageRoot = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(
-            "--image-size",
-            metavar="PIXELS",
-            min=8,
-            help="Side of the network's input [default: the images' median short side, up to 224].",
-        ),
-    ] = None,
-    resize: Annotated[
-        int | None,
-        typer.Option(
-            "--resize",
-            metavar="PIXELS",
-            min=8,
-            help="Short side before cropping [default: 8/7 of the input, under 96 px the same].",
-        ),
-    ] = None,
-    mean: Annotated[
-        str, typer.Option("--mean", metavar="R,G,B", help="Subtracted from pixels of 0 to 1.")
-    ] = "0.5,0.5,0.5",
-    std: Annotated[
-        str, typer.Option("--std", metavar="R,G,B", help="By which pixels are divided then.")
-    ] = "0.5,0.5,0.5",
+    image_size: ImageSize = None,
+    resize: Resize = None,
+    mean: Mean = "0.5,0.5,0.5",
+    std: Std = "0.5,0.5,0.5",
     recipe_name: RecipeName = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            "--loss",
-            metavar="NAME",
-            help="binary-cross-entropy; or cross-entropy, where each image has one target"
-            " [default: the recipe's].",
-        ),
-    ] = None,
+    loss: Loss = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     optimizer: Optimizer = None,
@@ -126,21 +88,11 @@ def train(
     reset_momentum: ResetMomentum = None,
     weight_decay: WeightDecay = None,
     augment: Augment = None,
-    init: Annotated[
-        str | None,
-        typer.Option("--init", metavar="FILE", help="Start from a checkpoint or state dict."),
-    ] = None,
-    sparsity: Annotated[
-        str | None,
-        typer.Option(
-            "--sparsity",
-            metavar="S[,S]",
-            help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
-        ),
-    ] = None,
+    init: Init = None,
+    sparsity: SparsityWhileTraining = None,
     steps: Steps = None,
     pruning_epochs: PruningEpochs = None,
-    pruning_schedule: PruningSchedule = None,
+    pruning_schedule: PruningScheduleOrNone = None,
     initial_sparsity: InitialSparsity = None,
     pack: Pack = False,
     print_config: PrintConfig = False,

@@ -1,0 +1,138 @@
+"""Options that say how a network is trained, and on what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+FALLBACK = "[default: the recipe's]"
+
+LabelsOrNone = Annotated[
+    str | None, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
+]
+Arch = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
+        "[default: resnet_small for images under 96 px, else resnet18].",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="COLUMN=VALUE",
+        help="Train and validate on these rows alone; repeated: on those of all.",
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        metavar="PIXELS",
+        min=8,
+        help="Side of the network's input [default: the images' median short side, up to 224].",
+    ),
+]
+Resize = Annotated[
+    int | None,
+    typer.Option(
+        "--resize",
+        metavar="PIXELS",
+        min=8,
+        help="Short side before cropping [default: 8/7 of the input, under 96 px the same].",
+    ),
+]
+Mean = Annotated[
+    str, typer.Option("--mean", metavar="R,G,B", help="Subtracted from pixels of 0 to 1.")
+]
+Std = Annotated[
+    str, typer.Option("--std", metavar="R,G,B", help="By which pixels are divided then.")
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        help="binary-cross-entropy; or cross-entropy, where each image has one target"
+        " [default: the recipe's].",
+    ),
+]
+Init = Annotated[
+    str | None,
+    typer.Option("--init", metavar="FILE", help="Start from a checkpoint or state dict."),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small"
+        " [default: small; prune: as before].",
+    ),
+]
+PrintConfig = Annotated[
+    bool,
+    typer.Option("--print-config", help="Print all settings, as --config reads them, and stop."),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help=f"Passes over the training images {FALLBACK}."),
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help=f"Images a step {FALLBACK}.")
+]
+Optimizer = Annotated[
+    str | None, typer.Option("--optimizer", metavar="sgd|adam", help=f"sgd or adam {FALLBACK}.")
+]
+Momentum = Annotated[
+    float | None, typer.Option("--momentum", metavar="M", help=f"Momentum of sgd {FALLBACK}.")
+]
+ResetMomentum = Annotated[
+    bool | None,
+    typer.Option(
+        "--reset-momentum/--no-reset-momentum",
+        help=f"Forget the optimizer's state before every epoch {FALLBACK}.",
+        show_default=False,
+    ),
+]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option("--weight-decay", metavar="W", help=f"L2 penalty of all weights {FALLBACK}."),
+]
+Lr = Annotated[
+    float | None, typer.Option("--lr", metavar="RATE", help=f"Highest learning rate {FALLBACK}.")
+]
+LrSchedule = Annotated[
+    str | None,
+    typer.Option(
+        "--lr-schedule",
+        metavar="NAME",
+        help=f"constant, linear or cosine, after a warm-up {FALLBACK}.",
+    ),
+]
+WarmupEpochs = Annotated[
+    float | None,
+    typer.Option(
+        "--warmup-epochs", metavar="E", help=f"Epochs in which the rate rises {FALLBACK}."
+    ),
+]
+LrPerEpoch = Annotated[
+    bool | None,
+    typer.Option(
+        "--lr-per-epoch/--lr-per-step",
+        help=f"How often the learning rate changes {FALLBACK}.",
+        show_default=False,
+    ),
+]
+Augment = Annotated[
+    bool | None,
+    typer.Option(
+        "--augment/--no-augment",
+        help=f"Crop and flip training images at random {FALLBACK}.",
+        show_default=False,
+    ),
+]
