@@ -34,7 +34,11 @@ class Masks:
 
     @torch.no_grad()
     def prune_to(self, sparsity: float) -> None:
-        """Prune what the method chooses until `sparsity` of what it may prune are zero."""
+        """Prune what the method chooses until `sparsity` of what it may prune are zero.
+
+        An optimizer may have moved what is pruned since; it counts as zero all the same.
+        """
+        self.apply()
         num_zeros = sum(int((weight == 0).sum()) for weight in self.chooser.weights.values())
         target = max(self.chooser.num_pruned(sparsity), num_zeros)
         for name, mask in self.chooser.masks(target):

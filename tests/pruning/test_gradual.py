@@ -122,6 +122,22 @@ def test_every_method_is_nested_zero_and_exact(name: str) -> None:
         before = after
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_exact_after_steps_that_moved_what_was_pruned(name: str) -> None:
+    model = _model()
+    target = METHODS[name].implied_sparsity or 0.9
+    schedule = sparsities("cubic", 0.05, target, [0.0, 0.2, 0.4, 0.6])
+    pruner = GradualPruner(model, schedule, 5, METHODS[name], "fc.weight")
+    chooser, optimizer = pruner.masks.chooser, OPTIMIZERS["adam"](model)
+    wanted, reached = [chooser.num_pruned(sparsity) for sparsity in schedule.values()], []
+    pruner.start_epoch(0)
+    for _ in range(4):
+        reached.append(sum(int((weight == 0).sum()) for weight in chooser.weights.values()))
+        _step(model, optimizer)
+        pruner.after_step(optimizer)
+    assert reached[0] == wanted[0] and sorted({*reached, *wanted}) == wanted
+
+
 def test_old_zeros_outside_of_the_method_stay() -> None:
     model = _model()
     Masks(prunable(model)).prune_to(0.5)
