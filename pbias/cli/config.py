@@ -41,7 +41,7 @@ def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
     from pbias.cli.app import tree
 
     command = context.command_path.split()[1]
-    options = {_plain(_name(option)): option for option in _options(context.command)}
+    options = {_plain(k): option for option in _options(context.command) for k in _names(option)}
     given = _given(tree().commands, command, path)
     return {options[k].name: _value(v, options[k], path) for k, v in given.items() if k in options}
 
@@ -52,10 +52,10 @@ def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, An
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     shared = {key: value for key, value in content.items() if key not in tables}
     _refuse_unknown(tables, commands, f"{path}: pbias has no command")
-    every = [option for one in commands.values() for option in _options(one)]
-    _refuse_unknown(shared, map(_name, every), f"{path}: no command has the option")
+    every = [name for one in commands.values() for name in _all_names(one)]
+    _refuse_unknown(shared, every, f"{path}: no command has the option")
     own = tables.get(command, {})
-    known = map(_name, _options(commands[command]))
+    known = _all_names(commands[command])
     _refuse_unknown(own, known, f"{path}: pbias {command} has no option")
     return {_plain(key): value for key, value in {**shared, **own}.items()}
 
@@ -79,9 +79,17 @@ def _options(command: Any) -> list[Any]:
 
 
 def _name(option: Any) -> str:
-    """The long name without its hyphens."""
-    longest: str = max(option.opts, key=len)
-    return longest.lstrip("-")
+    """The longest name without its hyphens."""
+    return max(_names(option), key=len)
+
+
+def _names(option: Any) -> list[str]:
+    """The long names without their hyphens."""
+    return [name.removeprefix("--") for name in option.opts if name.startswith("--")]
+
+
+def _all_names(command: Any) -> list[str]:
+    return [name for option in _options(command) for name in _names(option)]
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], missing: str) -> None:

@@ -51,6 +51,13 @@ def test_options_of_other_commands_are_left_to_them(pbias: Run) -> None:
     assert pbias(*AUDIT).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["steps", "pruning-steps", "pruning_steps"])
+def test_every_long_name_of_an_option_will_do(pbias: Run, name: str) -> None:
+    write(f"[train]\n{name} = 3\n")
+    printed = pbias("train", "--sparsity", "0.9", "--config", "ci.toml", "--print-config")
+    assert "\nsteps = 3\n" in printed.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
