@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pbias.cli.recipes import Settings
+from pbias.cli.recipes import METHOD, Settings
 
 # Beside the recipe: what decides which network it becomes.
 OTHERS = (
     "arch", "model", "model_args", "targets", "groups", "cluster", "where", "image_size", "resize",
-    "mean", "std", "precision", "sparsity", "score", "scope", "pattern", "only", "exclude",
-    "min_keep", "min_keep_row",
+    "mean", "std", "precision", "sparsity",
 )  # fmt: skip
 
 
@@ -24,7 +23,8 @@ def print_settings(command: str, chosen: Settings, options: Mapping[str, Any]) -
     from pbias.cli.app import tree
 
     known = {word for option in tree().commands[command].params for word in option.opts}
-    others = {name: options[name] for name in OTHERS if name in options}
+    wanted = (*OTHERS, *METHOD) if chosen.times else OTHERS
+    others = {name: options[name] for name in wanted if name in options}
     values = {
         "recipe": options["recipe_name"],
         **others,

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 NUM_STEPS = 20
 
 
-# Parameters of commands, named as the fields of a recipe are, and those on pruning.
+# Parameters of commands: as the fields of a recipe, on when to prune, as the fields of a method.
 TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
 )  # fmt: skip
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
+METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ def method_of(options: Mapping[str, Any]) -> Method:
     """Which weights go, as the options of a command say it."""
     from pbias.pruning.method import Method
 
-    names = ("score", "scope", "pattern", "min_keep", "min_keep_row", "seed")
-    only, exclude = selectors(options["only"]), selectors(options["exclude"])
-    return Method(only=only, exclude=exclude, **{name: options[name] for name in names})
+    layers = {name: selectors(options[name]) for name in ("only", "exclude")}
+    given = {name: options[name] for name in (*METHOD, "seed")}
+    return Method(**{**given, **layers})
 
 
 def first_given(options: Mapping[str, Any], among: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbias.cli.foreign import Model, ModelArgs, architecture
+from pbias.cli.jobs import asked_sparsity
 from pbias.cli.options import (
     AllowOutside,
     BadImage,
@@ -27,9 +28,18 @@ from pbias.cli.options import (
     names,
 )
 from pbias.cli.options_pruning import (
+    Exclude,
     InitialSparsity,
+    MinKeep,
+    MinKeepRow,
+    Only,
+    Pattern,
     PruningEpochs,
     PruningScheduleOrNone,
+    Scope,
+    ScopeName,
+    Score,
+    ScoreName,
     SparsityWhileTraining,
     Steps,
 )
@@ -57,7 +67,7 @@ from pbias.cli.options_training import (
     WeightDecay,
     Where,
 )
-from pbias.cli.recipes import required, settings
+from pbias.cli.recipes import method_of, required, settings
 
 
 def train(
@@ -94,6 +104,13 @@ def train(
     pruning_epochs: PruningEpochs = None,
     pruning_schedule: PruningScheduleOrNone = None,
     initial_sparsity: InitialSparsity = None,
+    score: ScoreName = Score.MAGNITUDE,
+    scope: ScopeName = Scope.GLOBAL,
+    pattern: Pattern = "unstructured",
+    only: Only = None,
+    exclude: Exclude = None,
+    min_keep: MinKeep = 0,
+    min_keep_row: MinKeepRow = 0,
     pack: Pack = False,
     print_config: PrintConfig = False,
     seed: Seed = 0,
@@ -112,15 +129,17 @@ def train(
 ) -> None:
     """Train a network on the images and labels of a manifest; keep its best validation epoch.
 
-    With --sparsity it is pruned by magnitude while it learns, from random weights on (gradual
-    magnitude pruning), and the best epoch is one of those at the final sparsity.
+    With --sparsity it is pruned while it learns, from random weights on and by default by magnitude
+    (gradual magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
     options = dict(locals())
     from pbias.cli.look import Look
     from pbias.data.bad import BadImages
     from pbias.files.streams import check_inputs, check_output
 
-    asked = settings("ri" if sparsity else "dense", options)
+    method = method_of(options)
+    prunes = sparsity is not None or method.implied_sparsity is not None
+    asked = settings("ri" if prunes else "dense", options)
     look = Look.of(image_size or asked.image_size, resize, mean, std)
     if print_config:
         from pbias.cli.print_config import print_settings
@@ -133,7 +152,8 @@ def train(
 
     labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
     arch, args = architecture(arch, model), parse_args(model_args)
-    jobs, ramp = plan_pruning(sparsity, output, asked, options)
+    sparsity = asked_sparsity(sparsity, method) if prunes else None
+    jobs, ramp = plan_pruning(sparsity, output, asked, method, options)
     for path in [path for _, path in jobs] or [output]:
         check_output(path, no_clobber=no_clobber and not resume)
     check_inputs([labels, *([init] if init else [])])

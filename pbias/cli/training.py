@@ -15,13 +15,13 @@ from pbias.cli.jobs import folder
 from pbias.cli.look import Look
 from pbias.cli.progress import bar
 from pbias.cli.running import Run, say_what_would_be_done, unfinished
-from pbias.cli.scratch import check_start
 from pbias.data.bad import BadImages
 from pbias.data.training import TrainingPictures, find_training_pictures, load_training_pictures
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.provenance import environment
 from pbias.files.where import keep_where
+from pbias.pruning.one_shot import check_method
 from pbias.pruning.ramp import Ramp
 from pbias.training.evaluation import check_input
 from pbias.training.precision import choose_precision
@@ -84,8 +84,9 @@ def train_network(task: Task) -> None:
     device = choose_device(task.device)
     found = _find(task)
     network, plan = _plan(task, found, device)
-    if task.init:
-        check_start(plan, [target for target, _ in task.jobs], task.init)
+    if task.ramp:
+        targets = [target for target, _ in task.jobs]
+        check_method(task.ramp.method, plan, network, targets, task.init)
     runs = planned(plan, task.jobs, task.ramp) if task.ramp else [Run(plan, task.output)]
     runs = unfinished(runs, resume=task.resume)
     if task.dry_run:

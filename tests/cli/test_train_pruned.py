@@ -71,6 +71,40 @@ def test_zeros_of_the_start_are_kept_or_refused(pbias: Run, photos: Path) -> Non
     assert less.returncode == 2 and "ri.pt is at sparsity 0.9" in less.stderr
 
 
+def test_the_method_decides_what_goes(pbias: Run, photos: Path) -> None:
+    method = ("--scope", "layer", "--score", "random", "--exclude", "conv1", "--min-keep-row", "9")
+    assert pbias(*SPARSE, *method, "--seed", "4").returncode == 0
+    made = load_checkpoint("ri.pt")
+    assert made.sparsity.items() >= {
+        "scope": "layer", "score": "random", "score_seed": 4, "exclude": ["conv1"],
+        "min_keep_row": 9,
+    }.items()  # fmt: skip
+    zeros = {name: (w == 0).float().mean() for name, w in prunable(network(made)).items()}
+    assert zeros.pop("conv1.weight") == 0
+    assert ((made.state_dict["fc.weight"] != 0).sum(dim=1) == 9).all()
+    del zeros["fc.weight"]
+    assert min(zeros.values()) > 0.89
+
+
+def test_a_pattern_needs_no_sparsity(pbias: Run, photos: Path) -> None:
+    assert pbias(*TRAIN, "--pattern", "2:4", "-o", "half.pt").returncode == 0
+    weight = load_checkpoint("half.pt").state_dict["layer2.0.conv1.weight"].flatten(2)
+    groups = weight.reshape(len(weight), -1, 4, weight.shape[-1])
+    assert ((groups != 0).sum(dim=2) == 2).all()
+
+
+@pytest.mark.parametrize("asked", [("--sparsity", "0.9", "--only", "fc"), ("--pattern", "2:4")])
+def test_the_method_is_printed_and_read_back(pbias: Run, asked: tuple[str, ...]) -> None:
+    printed = pbias("train", *asked, "--print-config").stdout
+    assert "initial-sparsity = 0.05" in printed and asked[-1] in printed
+    Path("printed.toml").write_text(printed)
+    assert pbias("train", "--config", "printed.toml", "--print-config").stdout == printed
+
+
+def test_a_dense_network_has_no_method(pbias: Run) -> None:
+    assert "scope" not in pbias("train", "--print-config").stdout
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -79,6 +113,10 @@ def test_zeros_of_the_start_are_kept_or_refused(pbias: Run, photos: Path) -> Non
         (["--sparsity", "0.9", "--pruning-schedule", "x"], "unknown pruning schedule 'x'"),
         (["--steps", "3"], "--steps has no effect without --sparsity"),
         (["--pack"], "--pack has no effect without --sparsity"),
+        (["--scope", "erk"], "--scope has no effect without --sparsity; add it"),
+        (["--exclude", "fc"], "--exclude has no effect without --sparsity"),
+        (["--min-keep-row", "2"], "--min-keep-row has no effect without --sparsity"),
+        (["--pattern", "2:4", "--sparsity", "0.9"], "means sparsity 0.5, not 0.9; leave --spars"),
     ],
 )
 def test_wrong_options_are_one_line(
@@ -87,3 +125,18 @@ def test_wrong_options_are_one_line(
     failed = pbias(*TRAIN, *options, "-o", "s.pt")
     assert failed.returncode == 2 and message in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--only", "head"], "no layer that may be pruned is called 'head'; there are conv1.weigh"),
+        (["--min-keep", "99999"], "but --min-keep and --min-keep-row leave at most 0 of 76,912"),
+    ],
+)
+def test_what_does_not_fit_the_network_is_refused_before_training(
+    pbias: Run, photos: Path, options: list[str], message: str
+) -> None:
+    failed = pbias(*SPARSE, *options)
+    assert failed.returncode == 2 and message in failed.stderr.splitlines()[-1]
+    assert "epoch 1" not in failed.stderr and not Path("ri.pt").exists()
