@@ -18,8 +18,9 @@ from pbias.data.bad import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.preprocess import Preprocess
 from pbias.data.training import TrainingPictures, find_training_pictures, load_training_pictures
+from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
-from pbias.files.manifest import select, train_counts
+from pbias.files.manifest import Manifest, select, train_counts
 from pbias.models import classifier_weight
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.method import Method
@@ -73,6 +74,7 @@ def prune_gradually(
         "prune without training with --one-shot",
         allow_outside=tuning.allow_outside,
     )
+    _check_outputs(parent, path, manifest)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
@@ -115,6 +117,16 @@ def prune_gradually(
         train_counts=train_counts(labels, kept),
     )
     train_and_prune(parent, data, runs, ramp, device=device, packed=packed)
+
+
+def _check_outputs(parent: Checkpoint, path: str, manifest: Manifest) -> None:
+    """Refuse outputs of a bare state dict that are no columns, which nobody may have named."""
+    unknown = [name for name in parent.targets if name not in manifest.columns]
+    if unknown and not parent.data:
+        raise UserError(
+            f"{manifest.path} has no column '{unknown[0]}', as an output of {path} is called; name "
+            "the outputs of a bare state dict as their columns are, with --targets A,B"
+        )
 
 
 def planned(parent: Checkpoint, jobs: Sequence[tuple[float, str]], ramp: Ramp) -> list[Run]:

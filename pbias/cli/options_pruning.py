@@ -60,9 +60,7 @@ AtOnce = Annotated[
 ]
 StateDictArch = Annotated[
     str | None,
-    typer.Option(
-        "--arch", metavar="NAME", help="Architecture of a bare state dict (with --one-shot)."
-    ),
+    typer.Option("--arch", metavar="NAME", help="Architecture of a bare state dict."),
 ]
 Data = Annotated[
     str | None,

@@ -164,7 +164,7 @@ def prune(
         num_batches = bn_batches or (BN_BATCHES if data else 0)
         check_one_shot(options, num_batches)
     else:
-        check_gradual(arch, bn_batches)
+        check_gradual(bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
         check_output(path, no_clobber=no_clobber and not resume)
@@ -206,9 +206,12 @@ def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
 
     before = None
     if options["recipe_name"] is None:
-        from pbias.files.checkpoint import load_checkpoint
+        from pbias.files.checkpoint import Checkpoint, parse_network
+        from pbias.files.streams import read_bytes
 
-        before = Recipe.from_dict(load_checkpoint(required(checkpoint, "CHECKPOINT")).recipe)
+        path = required(checkpoint, "CHECKPOINT")
+        parent = parse_network(read_bytes(path), path)
+        before = Recipe.from_dict(parent.recipe) if isinstance(parent, Checkpoint) else None
     print_settings("prune", settings("pt", options, before), options)
 
 

@@ -27,9 +27,7 @@ def check_one_shot(options: Mapping[str, Any], num_batches: int) -> None:
         raise UserError("--pruning-schedule has no effect with --one-shot in one step; add --steps")
 
 
-def check_gradual(arch: str | None, bn_batches: int | None) -> None:
+def check_gradual(bn_batches: int | None) -> None:
     """Refuse what is about pruning without training."""
-    if arch:
-        raise UserError("--arch is for bare state dicts, which are pruned with --one-shot; add it")
     if bn_batches:
         raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")

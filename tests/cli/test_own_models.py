@@ -121,6 +121,45 @@ def test_a_bare_state_dict_is_run_as_options_say(pbias: Run) -> None:
     assert (read_logits("bare.npz").labels == -1).all()
 
 
+PRUNE = ("--sparsity", "0.5", "--epochs", "2", "--batch-size", "16")
+
+
+@pytest.mark.parametrize("named", [NAMED, ("--arch", "resnet_small")], ids=lambda named: named[0])
+def test_a_bare_state_dict_is_trained_on_like_its_checkpoint(
+    pbias: Run, named: tuple[str, ...]
+) -> None:
+    assert pbias(*TRAIN, *named).returncode == 0
+    torch.save(load_checkpoint("dense.pt").state_dict, "bare.pth")
+    again = NAMED if named == NAMED else ()
+    assert pbias("prune", "dense.pt", *PRUNE, *again, "-o", "known.pt").returncode == 0
+    look = ("--image-size", "24", "--resize", "24", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5")
+    said = (*named, *look, "--targets", "bright,red", "--data", "photos/labels.csv")
+    assert pbias("prune", "bare.pth", *PRUNE, *said, "-o", "said.pt").returncode == 0
+    known, made = load_checkpoint("known.pt"), load_checkpoint("said.pt")
+    assert made.sparsity == known.sparsity and made.data["sha256"] == known.data["sha256"]
+    assert all(torch.equal(made.state_dict[k], w) for k, w in known.state_dict.items())
+
+
+def test_a_bare_state_dict_is_not_trained_on_without_data_and_targets(pbias: Run) -> None:
+    assert pbias(*TRAIN, *NAMED).returncode == 0
+    torch.save(load_checkpoint("dense.pt").state_dict, "bare.pth")
+    prune = ("prune", "bare.pth", *PRUNE, "-o", "s50.pt")
+    refused = {
+        (): "name that by --arch NAME, or --model package.module:factory",
+        NAMED: "bare.pth names no data; name the data with --data LABELS.csv",
+        (*NAMED, "--data", "photos/labels.csv"): "no column 'output_0', as an output of bare.pth",
+    }
+    for options, message in refused.items():
+        done = pbias(*prune, *options)
+        assert done.returncode == 2 and message in done.stderr.splitlines()[-1]
+
+
+def test_settings_for_a_bare_state_dict_are_those_of_the_small_recipe(pbias: Run) -> None:
+    torch.save({"fc.weight": torch.zeros(2, 3)}, "bare.pth")
+    printed = pbias("prune", "bare.pth", *NAMED, "--print-config").stdout
+    assert 'model = "own_net:make"' in printed and "epochs = 10\n" in printed
+
+
 def test_what_was_said_of_a_state_dict_is_kept_in_its_checkpoint(pbias: Run) -> None:
     assert pbias(*TRAIN, *NAMED).returncode == 0
     torch.save(load_checkpoint("dense.pt").state_dict, "bare.pth")

@@ -290,7 +290,7 @@ def test_sparsity_0_keeps_the_weights() -> None:
             "sparsity 0.9 needs .* zeros, but --min-keep and --min-keep-row leave at most 0",
         ),
         ("0.9", {"arch": "resnet18"}, "which says that itself; leave out --arch"),
-        ("0.9", {"one_shot": False, "arch": "resnet18"}, "are pruned with --one-shot; add it"),
+        ("0.9", {"one_shot": False, "arch": "resnet18"}, "which says that itself; leave out --a"),
         ("0.9", {"one_shot": False}, "faces/labels.csv, which is not here; .*--data.*--one-shot"),
         ("0.9", {"one_shot": False, "pruning_schedule": "x"}, "unknown pruning schedule 'x'"),
     ],
