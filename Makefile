@@ -14,7 +14,7 @@ demo: .venv/ready  ## train, prune, run and audit a network on drawn faces
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/faces.sh
 
 test: .venv/ready  ## what CI runs
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: .venv/ready  ## damaged and hostile files, 100,000 of them
 	$(BIN)/python tests/fuzz/fuzz.py

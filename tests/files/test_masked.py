@@ -12,7 +12,7 @@ from torch.nn.utils import prune
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_state_dict_file
 from pbias.models import build
-from pbias.pruning.networks import adopt, network
+from pbias.pruning.networks import Named, network, read_network
 
 
 def _pruned() -> nn.Module:
@@ -44,7 +44,8 @@ def test_they_become_checkpoints(tmp_path: Path) -> None:
     model, path = _pruned(), str(tmp_path / "masked.pt")
     torch.save(model.state_dict(), path)
     images = torch.randn(2, 3, 16, 16)
-    logits = network(adopt(path, "resnet_small")).eval()(images)
+    named = Named("resnet_small", {}, None, [], {}, [])
+    logits = network(read_network(path, named)).eval()(images)
     torch.testing.assert_close(logits, model.eval()(images))
 
 
