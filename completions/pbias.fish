@@ -149,7 +149,7 @@ complete -c pbias -n '__fish_seen_subcommand_from train' -s h -l help -d 'Show t
 complete -c pbias -n '__fish_seen_subcommand_from prune' -l sparsity -x -d 'Share of weights that become zero, 0 to 1; several: ’{sparsity}’ in -o.'
 complete -c pbias -n '__fish_seen_subcommand_from prune' -s o -l output -r -d 'Write to FILE; ’-’ is standard output.'
 complete -c pbias -n '__fish_seen_subcommand_from prune' -l one-shot -d 'Prune at once, without training or data.'
-complete -c pbias -n '__fish_seen_subcommand_from prune' -l arch -x -d 'Architecture of a bare state dict.'
+complete -c pbias -n '__fish_seen_subcommand_from prune' -l arch -x -d 'Architecture of a state dict.'
 complete -c pbias -n '__fish_seen_subcommand_from prune' -l model -x -d 'Own network: package.module:function(num, ...).'
 complete -c pbias -n '__fish_seen_subcommand_from prune' -l model-args -x -d 'Its arguments: key=value,... or JSON.'
 complete -c pbias -n '__fish_seen_subcommand_from prune' -l targets -x -d 'What the outputs of a foreign network are.'

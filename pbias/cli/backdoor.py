@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options import AllowOutside, ImageRoot, NoClobber, Quiet, Seed, Verbose
+from pbias.cli.options import AllowOutside, ImageRoot, LabelsFile, NoClobber, Quiet, Seed, Verbose
 
 Shares = tuple[float, float]
 
@@ -20,9 +20,7 @@ class Kind(enum.StrEnum):
 
 
 def backdoor(
-    labels: Annotated[
-        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
-    ],
+    labels: LabelsFile,
     attribute: Annotated[
         str,
         typer.Option("--attribute", metavar="NAME", help="What the mark goes along with."),

@@ -17,6 +17,7 @@ from pbias.cli.options import (
     Verbose,
     names,
 )
+from pbias.cli.options_audit import Attributes
 
 
 def compare(
@@ -27,10 +28,7 @@ def compare(
         str | None,
         typer.Option("--groups", metavar="A,B:C", help="Groups [default: the file's groups]."),
     ] = None,
-    attributes: Annotated[
-        str | None,
-        typer.Option("--attributes", metavar="A,B", help="Attributes to use [default: all]."),
-    ] = None,
+    attributes: Attributes = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

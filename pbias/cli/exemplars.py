@@ -16,8 +16,8 @@ from pbias.cli.options import (
     TableFormat,
     Verbose,
     names,
-    no_nan,
 )
+from pbias.cli.options_audit import Attributes, Level, Probabilities
 
 
 def exemplars(
@@ -42,24 +42,9 @@ def exemplars(
             "--groups", metavar="A,B:C", help="Groups of --summary [default: the file's groups]."
         ),
     ] = None,
-    attributes: Annotated[
-        str | None,
-        typer.Option("--attributes", metavar="A,B", help="Attributes to use [default: all]."),
-    ] = None,
-    level: Annotated[
-        float,
-        typer.Option(
-            "--level",
-            metavar="SHARE",
-            min=0.5,
-            max=0.9999,
-            callback=no_nan,
-            help="Level of the intervals.",
-        ),
-    ] = 0.95,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
-    ] = False,
+    attributes: Attributes = None,
+    level: Level = 0.95,
+    probabilities: Probabilities = False,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

@@ -18,6 +18,7 @@ from pbias.cli.options import (
     Verbose,
     no_nan,
 )
+from pbias.cli.options_audit import Probabilities
 
 if TYPE_CHECKING:
     from pbias.audit.flags import Budget
@@ -68,9 +69,7 @@ def flag(
         str | None,
         typer.Option("--evaluate-thresholds", metavar="CSV", help="Those of the pruned models."),
     ] = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
-    ] = False,
+    probabilities: Probabilities = False,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

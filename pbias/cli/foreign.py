@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 IMAGE_SIZE = 224  # of torchvision's ImageNet weights, like the mean and deviation in the help
 
+ForeignArch = Annotated[
+    str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
+]
 Model = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pbias.cli.foreign import Model, ModelArgs, named
+from pbias.cli.foreign import ForeignArch, Model, ModelArgs, named
 from pbias.cli.options import (
     Color,
     ColorWhen,
@@ -44,9 +44,7 @@ def info(
             help="Recount the zeros; leave with status 1 unless they are those of sparsity S.",
         ),
     ] = None,
-    arch: Annotated[
-        str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
-    ] = None,
+    arch: ForeignArch = None,
     model: Model = None,
     model_args: ModelArgs = None,
     output: Table = "-",

@@ -16,6 +16,7 @@ from pbias.cli.options import (
     Format,
     Groups,
     ImageRoot,
+    LabelsFile,
     NoClobber,
     Quiet,
     Seed,
@@ -109,9 +110,7 @@ def folder(
 
 
 def check(
-    labels: Annotated[
-        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
-    ],
+    labels: LabelsFile,
     targets: Targets = None,
     groups: Groups = None,
     cluster: Cluster = None,

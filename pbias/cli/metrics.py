@@ -18,6 +18,7 @@ from pbias.cli.options import (
     names,
     no_nan,
 )
+from pbias.cli.options_audit import Level, Probabilities
 
 if TYPE_CHECKING:
     from pbias.report.sections import Section
@@ -61,24 +62,12 @@ def metrics(
         str | None,
         typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
     ] = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
-    ] = False,
+    probabilities: Probabilities = False,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
     ] = None,
-    level: Annotated[
-        float,
-        typer.Option(
-            "--level",
-            metavar="SHARE",
-            min=0.5,
-            max=0.9999,
-            callback=no_nan,
-            help="Level of the intervals.",
-        ),
-    ] = 0.95,
+    level: Level = 0.95,
     folds: Annotated[
         int,
         typer.Option("--folds", metavar="NUM", min=20, max=10_000, help="Folds of the jackknife."),

@@ -35,6 +35,9 @@ class Color(enum.StrEnum):
     NEVER = "never"
 
 
+LabelsFile = Annotated[
+    str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
+]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE; '-' is standard output."),

@@ -58,10 +58,6 @@ Sparsity = Annotated[
 AtOnce = Annotated[
     bool, typer.Option("--one-shot", help="Prune at once, without training or data.")
 ]
-StateDictArch = Annotated[
-    str | None,
-    typer.Option("--arch", metavar="NAME", help="Architecture of a bare state dict."),
-]
 Data = Annotated[
     str | None,
     typer.Option(

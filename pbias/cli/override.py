@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbias.cli.options import Color, Format, NoClobber, Quiet, Seed, Verbose
+from pbias.cli.options_audit import Probabilities
 
 if TYPE_CHECKING:
     from pbias.audit.override import Better, Cells
@@ -50,9 +51,7 @@ def override(
             "--ref", metavar="LOGITS", help="For --curve: the dense model [default: --with]."
         ),
     ] = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
-    ] = False,
+    probabilities: Probabilities = False,
     seed: Seed = 0,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pbias.cli.foreign import (
+    ForeignArch,
     ForeignGroups,
     ForeignMean,
     ForeignResize,
@@ -25,6 +26,7 @@ from pbias.cli.options import (
     Device,
     DryRun,
     ImageRoot,
+    LabelsFile,
     NoClobber,
     OnBadImage,
     Output,
@@ -49,16 +51,12 @@ def predict(
         str,
         typer.Argument(metavar="MODEL.pt", help="Checkpoint, state dict or program; '-': stdin."),
     ],
-    labels: Annotated[
-        str, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
-    ],
+    labels: LabelsFile,
     output: Output,
     split: Annotated[
         str, typer.Option("--split", metavar="SPLIT", help="train, valid, test or all.")
     ] = "test",
-    arch: Annotated[
-        str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
-    ] = None,
+    arch: ForeignArch = None,
     own_model: Model = None,
     model_args: ModelArgs = None,
     trust_program: Annotated[

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pbias.cli.foreign import (
+    ForeignArch,
     ForeignMean,
     ForeignResize,
     ForeignSize,
@@ -55,7 +56,6 @@ from pbias.cli.options_pruning import (
     Score,
     ScoreName,
     Sparsity,
-    StateDictArch,
     Steps,
 )
 from pbias.cli.options_training import (
@@ -95,7 +95,7 @@ def prune(
     sparsity: Sparsity = None,
     output: OutputOrNone = None,
     one_shot: AtOnce = False,
-    arch: StateDictArch = None,
+    arch: ForeignArch = None,
     model: Model = None,
     model_args: ModelArgs = None,
     targets: ForeignTargets = None,

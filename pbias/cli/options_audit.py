@@ -1,0 +1,28 @@
+"""Options that say what of logits files is measured, and how exactly."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options import no_nan
+
+Attributes = Annotated[
+    str | None,
+    typer.Option("--attributes", metavar="A,B", help="Attributes to use [default: all]."),
+]
+Level = Annotated[
+    float,
+    typer.Option(
+        "--level",
+        metavar="SHARE",
+        min=0.5,
+        max=0.9999,
+        callback=no_nan,
+        help="Level of the intervals.",
+    ),
+]
+Probabilities = Annotated[
+    bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
+]
