@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
+from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_state_dict_file
 from pbias.models import build
@@ -44,7 +45,8 @@ def test_they_become_checkpoints(tmp_path: Path) -> None:
     model, path = _pruned(), str(tmp_path / "masked.pt")
     torch.save(model.state_dict(), path)
     images = torch.randn(2, 3, 16, 16)
-    named = Named("resnet_small", {}, None, [], {}, [])
+    preprocess = Preprocess.for_crop(16).as_dict()
+    named = Named("resnet_small", {}, None, [], preprocess, [])
     logits = network(read_network(path, named)).eval()(images)
     torch.testing.assert_close(logits, model.eval()(images))
 
