@@ -206,11 +206,9 @@ def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
 
     before = None
     if options["recipe_name"] is None:
-        from pbias.files.checkpoint import Checkpoint, parse_network
-        from pbias.files.streams import read_bytes
+        from pbias.files.checkpoint import Checkpoint, load_network_file
 
-        path = required(checkpoint, "CHECKPOINT")
-        parent = parse_network(read_bytes(path), path)
+        parent = load_network_file(required(checkpoint, "CHECKPOINT"))
         before = Recipe.from_dict(parent.recipe) if isinstance(parent, Checkpoint) else None
     print_settings("prune", settings("pt", options, before), options)
 

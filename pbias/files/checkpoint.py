@@ -118,18 +118,13 @@ def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def load_state_dict_file(path: str) -> dict[str, Tensor]:
-    """The tensors of a bare state dict (`.pt`, `.pth`), from standard input for `-`.
+def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
+    """The tensors of a state dict (`.pt`, `.pth`), bare or of a checkpoint; `path` for messages.
 
     Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
     DistributedDataParallel and torch.compile add; folds the masks of torch.nn.utils.prune. Raises
     UserError like `load_checkpoint`.
     """
-    return parse_state_dict(read_bytes(path), path)
-
-
-def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
-    """`load_state_dict_file` for bytes that were read already; `path` is for messages."""
     return _bare(read_archive(data, path), path)
 
 

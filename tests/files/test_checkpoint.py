@@ -24,7 +24,8 @@ from pbias.errors import UserError
 from pbias.files.checkpoint import (
     Checkpoint,
     load_checkpoint,
-    load_state_dict_file,
+    load_network_file,
+    parse_state_dict,
     save_checkpoint,
     serialize,
 )
@@ -139,7 +140,7 @@ class _Evil:
         return (os.system, (f"touch {self.proof}",))
 
 
-@pytest.mark.parametrize("load", [load_checkpoint, load_state_dict_file])
+@pytest.mark.parametrize("load", [load_checkpoint, load_network_file])
 @pytest.mark.parametrize("form", ["zip", "legacy", "protocol 2", "protocol 4", "nested"])
 def test_a_pickle_in_disguise_runs_nothing(load: Load, form: str, path: str) -> None:
     proof = Path(path).with_suffix(".proof")
@@ -174,7 +175,7 @@ def test_a_truncated_file_from_an_old_torch_is_damaged(path: str) -> None:
     torch.save({"w": torch.randn(64, 64)}, path, _use_new_zipfile_serialization=False)
     Path(path).write_bytes(Path(path).read_bytes()[:9000])
     with pytest.raises(UserError, match=r"dense\.pt is damaged; copy or write it again"):
-        load_state_dict_file(path)
+        parse_state_dict(Path(path).read_bytes(), path)
 
 
 def test_a_flipped_bit_in_the_weights_is_noticed(path: str) -> None:
@@ -298,16 +299,16 @@ def test_bare_state_dicts_are_found(wrapper: str, prefix: str, modern: bool, pat
     )
     content = {wrapper: weights, "epoch": 3} if wrapper else weights
     torch.save(content, path, _use_new_zipfile_serialization=modern)
-    assert list(load_state_dict_file(path)) == ["fc.weight", "fc.bias"]
+    assert list(parse_state_dict(Path(path).read_bytes(), path)) == ["fc.weight", "fc.bias"]
 
 
 def test_the_weights_of_a_checkpoint_are_a_state_dict_too(path: str) -> None:
     save_checkpoint(_checkpoint(), path)
-    assert list(load_state_dict_file(path)) == ["fc.weight", "fc.bias"]
+    assert list(parse_state_dict(Path(path).read_bytes(), path)) == ["fc.weight", "fc.bias"]
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.zeros(2)], {}, 3])
 def test_files_without_a_state_dict_are_refused(content: object, path: str) -> None:
     torch.save(content, path)
     with pytest.raises(UserError, match="holds no state dict; save one with"):
-        load_state_dict_file(path)
+        parse_state_dict(Path(path).read_bytes(), path)

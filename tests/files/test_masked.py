@@ -11,7 +11,7 @@ from torch.nn.utils import prune
 
 from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
-from pbias.files.checkpoint import load_state_dict_file
+from pbias.files.checkpoint import parse_state_dict
 from pbias.models import build
 from pbias.pruning.networks import Named, network, read_network
 
@@ -31,7 +31,7 @@ def _pruned() -> nn.Module:
 def test_masks_are_folded_as_torch_would_remove_them(prefix: str, tmp_path: Path) -> None:
     model, path = _pruned(), str(tmp_path / "masked.pt")
     torch.save({prefix + name: value for name, value in model.state_dict().items()}, path)
-    folded = load_state_dict_file(path)
+    folded = parse_state_dict(Path(path).read_bytes(), path)
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             prune.remove(layer, "weight")
@@ -55,10 +55,10 @@ def test_a_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "masked.pt")
     torch.save({"fc.weight_orig": torch.ones(3, 2), "fc.weight_mask": torch.ones(2)}, path)
     with pytest.raises(UserError, match=r"fc\.weight_mask has shape \[2\] .*prune\.remove and"):
-        load_state_dict_file(path)
+        parse_state_dict(Path(path).read_bytes(), path)
 
 
 def test_names_that_only_look_like_masks_stay(tmp_path: Path) -> None:
     path, names = str(tmp_path / "other.pt"), ["a_orig", "b_mask"]
     torch.save({name: torch.ones(1) for name in names}, path)
-    assert list(load_state_dict_file(path)) == names
+    assert list(parse_state_dict(Path(path).read_bytes(), path)) == names

@@ -17,7 +17,7 @@ from pbias.files import packed
 from pbias.files.checkpoint import (
     Checkpoint,
     load_checkpoint,
-    load_state_dict_file,
+    parse_state_dict,
     save_checkpoint,
     serialize,
 )
@@ -74,7 +74,7 @@ def test_dense_tensors_counters_and_small_ones_stay_as_they_are() -> None:
 def test_packed_weights_are_a_state_dict_too(tmp_path: Path) -> None:
     weights = {"fc.weight": torch.zeros(50, 50)}
     save_checkpoint(_checkpoint(weights), str(tmp_path / "packed.pt"), packed=True)
-    again = load_state_dict_file(str(tmp_path / "packed.pt"))
+    again = parse_state_dict((tmp_path / "packed.pt").read_bytes(), "packed.pt")
     assert torch.equal(again["fc.weight"], weights["fc.weight"])
 
 
