@@ -6,6 +6,7 @@ fold; then anything. NaN is undefined, and makes everything made of it NaN.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from pbias.audit.distributions import Floats, t_ppf, t_two_sided
 
 # Metrics are of order 1: a smaller standard error is the rounding of values that are all equal.
 _NOISE = 1e-12
+_TAIL = 0.975  # where two ways of the error of several runs are compared
 
 
 class Estimate(NamedTuple):
@@ -31,8 +33,9 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     The two sides may differ in their number of runs but share their samples. The variance is that
     of the delete-a-fold jackknife, plus, for each side of several runs, their variance / R less the
     part of it that comes from the samples, which the jackknife has counted already (never below
-    0): the variance of two crossed factors. The standard error and df are NaN where a value is
-    undefined on the whole or without some fold, and where J is 0 or 1.
+    0): the variance of two crossed factors; or all of it, where that gives the shorter interval.
+    The standard error and df are NaN where a value is undefined on the whole or without some fold,
+    and where J is 0 or 1.
     Sources: Efron and Tibshirani (1993) chapter 11; Cameron, Gelbach and Miller (2011), Journal of
     Business and Economic Statistics 29(2), for what is subtracted.
     """
@@ -40,14 +43,25 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     means = audited.mean(axis=0)
     if reference is not None:
         means = means - reference.mean(axis=0)
-    variance, df = _spread(means[1:])
-    squares = variance**2 / df
-    for side in sides:
-        if len(side) > 1:
-            excess, square = _excess(side)
-            variance, squares = variance + excess, squares + square
-    df = np.where(squares > 0, variance**2 / np.where(squares > 0, squares, 1.0), df)
+    within = _spread(means[1:])
+    several = [side for side in sides if len(side) > 1]
+    variance, df = _sum([within, *map(_excess, several)])
+    if several:
+        # Where hardly anything is left of the variance of runs, df near 0 would bound nothing.
+        most, most_df = _sum([within, *map(_between, several)])
+        bounded = quantile(_TAIL, most_df) ** 2 * most < quantile(_TAIL, df) ** 2 * variance
+        variance, df = np.where(bounded, most, variance), np.where(bounded, most_df, df)
     return Estimate(means[0], np.sqrt(variance), np.where(np.isnan(variance), np.nan, df))
+
+
+def _sum(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """The sum of variances, each with its df, and its own df after Satterthwaite."""
+    variances, dfs = (np.stack(column) for column in zip(*parts, strict=True))
+    variance = variances.sum(axis=0)
+    squares = (variances**2 / np.where(variances > 0, dfs, 1.0)).sum(axis=0)
+    return variance, np.where(
+        squares > 0, variance**2 / np.where(squares > 0, squares, 1.0), dfs[0]
+    )
 
 
 def _spread(left_out: Floats) -> tuple[Floats, Floats]:
@@ -70,7 +84,7 @@ def _spread(left_out: Floats) -> tuple[Floats, Floats]:
 
 
 def _excess(side: Floats) -> tuple[Floats, Floats]:
-    """Variance of the mean of R runs beyond what their samples explain, and its square over its df.
+    """Variance of the mean of R runs beyond what their samples explain, and its df.
 
     Runs differ because training is random and because each run errs on other samples. The second
     part is `sum over runs of the jackknife variance of (run - mean) / (R (R-1))`; the jackknife of
@@ -80,10 +94,16 @@ def _excess(side: Floats) -> tuple[Floats, Floats]:
     differ by chance alone to runs that differ as wholes: 97-94 % with 3 or 5 runs, 97-92 % with 2.
     """
     num_runs = len(side)
-    between = side[:, 0].var(axis=0, ddof=1) / num_runs
+    between, df = _between(side)
     within = sum(_spread(run)[0] for run in (side - side.mean(axis=0))[:, 1:])
     excess = np.maximum(between - within / (num_runs * (num_runs - 1)), 0.0)
-    return excess, excess * between / (num_runs - 1)
+    return excess, df * excess / np.where(between > 0, between, 1.0)
+
+
+def _between(side: Floats) -> tuple[Floats, Floats]:
+    """Variance of the mean of R runs as they differ, for whatever reason, and its df."""
+    between = side[:, 0].var(axis=0, ddof=1) / len(side)
+    return between, np.full_like(between, len(side) - 1.0)
 
 
 def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
