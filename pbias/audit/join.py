@@ -117,7 +117,7 @@ def _same_labels(joined: Logits, to: Logits, first_row: int) -> None:
         where = f" from row {first_row} on" if first_row else ""
         raise UserError(
             f"{to.path} has no labels{where} but {joined.path} has; predict both with the same "
-            "labels.csv, or name it in pbias metrics --labels, which adds them"
+            "labels.csv, or name it in --labels, which adds them"
         )
     row, column = np.argwhere(differ)[0]
     name = first_row + row if to.ids is None else to.ids[row]

@@ -119,10 +119,15 @@ def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
     """Warn of what a file, with or without known `labels`, lacks and so leaves undefined."""
     if logits.train_counts is None:
         log.warning(
-            "%s has no training counts: bias amplification and tcb stay undefined", logits.path
+            "%s has no training counts: bias amplification and tcb stay undefined; "
+            "--labels adds them from rows of split train",
+            logits.path,
         )
     if not labels:
-        log.warning("%s has no labels: only metrics that need none are defined", logits.path)
+        log.warning(
+            "%s has no labels: only metrics that need none are defined; --labels adds them",
+            logits.path,
+        )
 
 
 def count_rows(after: Reduced, joint: NDArray[np.int64] | None) -> Counts:

@@ -44,7 +44,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Logits:
-    """One file of logits; only `logits` and `labels` must be there, the rest may be absent.
+    """One file of logits; only `logits` must be there, the rest may be absent.
 
     Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
     codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
@@ -133,7 +133,7 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
     counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
     return Logits(
         logits=logits,
-        labels=check_labels(path, arrays["labels"], logits.shape),
+        labels=check_labels(path, arrays.get("labels"), logits.shape),
         targets=targets,
         ids=check_ids(path, read.text("ids", num_rows)),
         groups=read.groups(num_rows, group_names, values),

@@ -20,13 +20,13 @@ KINDS = {
 
 
 def check_present(path: str, names: Collection[str]) -> None:
-    """A logits file holds at least logits and labels."""
-    for name in ("logits", "labels"):
-        if name not in names:
-            raise UserError(
-                f"{path} holds no array '{name}' (only: {', '.join(sorted(names))}); "
-                "save it with np.savez(FILE, logits=..., labels=...)"
-            )
+    """A logits file holds at least logits."""
+    if "logits" not in names:
+        held = f" (only: {', '.join(sorted(names))})" if names else ""
+        raise UserError(
+            f"{path} holds no array 'logits'{held}; "
+            "save it with np.savez(FILE, logits=..., labels=...)"
+        )
 
 
 def check_header(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -53,8 +53,10 @@ def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[
     return logits
 
 
-def check_labels(path: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """Whole numbers 0, 1 and -1 in the shape of the logits; as int8."""
+def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """Whole numbers 0, 1 and -1 in the shape of the logits; as int8, all unknown for None."""
+    if array is None:
+        return np.full(shape, UNKNOWN, np.int8)
     if array.shape != shape:
         raise UserError(
             f"{path}: 'labels' is {list(array.shape)} but 'logits' is {list(shape)}; "

@@ -50,6 +50,7 @@ class Manifest:
     transforms: list[str]  # "" where none
     columns: dict[str, list[str]]  # every other column, its text untouched
     attributes: list[str]  # those of 0, 1 and empty cells only
+    drawn: bool = False  # splits by a hash of the ids, for want of a column
 
     def rows(self, split: str) -> Int64:
         """The rows of a split, or of everything for `all`; UserError where there are none."""
@@ -94,6 +95,7 @@ def read_manifest(
     check_ids(path, ids, allow_outside=allow_outside)
     splits = table.pop("split", None)
     transforms = table.pop("transform", None)
+    drawn = splits is None
     if splits is None:
         splits = draw_splits(path, ids, seed)
     check_values(path, "split", splits, ids, SPLITS)
@@ -102,7 +104,7 @@ def read_manifest(
     check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
     root = Path(image_root) if image_root else Path() if path == STDIO else Path(path).parent
     attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
-    return Manifest(path, sha256(data), root, ids, splits, transforms, table, attributes)
+    return Manifest(path, sha256(data), root, ids, splits, transforms, table, attributes, drawn)
 
 
 def _is_attribute(path: str, name: str, cells: list[str]) -> bool:

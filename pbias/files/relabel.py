@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits
-from pbias.files.manifest import Labels, Manifest, select
+from pbias.files.manifest import Labels, Manifest, select, train_counts
+
+log = logging.getLogger(__name__)
 
 
 def relabel(
@@ -19,18 +22,49 @@ def relabel(
     """`logits` with the labels, the groups and the clusters that the manifest has.
 
     Targets that are columns there take their labels from it; `groups` that are columns there are
-    added to (or replace) those of the file, which keep what is known of them in training. Raises
-    UserError where the file has no ids, or an id is not in the manifest.
+    added to (or replace) those of the file, which keep what is known of them in training. A file
+    without training counts gets those of the manifest's training rows, where its splits are not
+    drawn. Raises UserError where the file has no ids, an id is not in the manifest, or nothing in
+    the manifest is of the file.
     """
     rows = _rows(logits, manifest)
     targets = [name for name in logits.targets if name in manifest.columns]
     added = [name for name in dict.fromkeys(groups) if name in manifest.columns]
+    if not (targets or added or cluster):
+        raise UserError(
+            f"{manifest.path} has no column for any target of {logits.path} "
+            f"({_listed(logits.targets)}); save the columns' names as the array 'targets'"
+        )
     found = select(manifest, targets=targets, groups=added, cluster=cluster)
     labels = logits.labels.copy()
     labels[:, [logits.targets.index(name) for name in targets]] = found.labels[rows]
     with_groups = _with_groups(logits, found, rows)
     clusters = logits.clusters if found.clusters is None else np.array(found.clusters)[rows]
-    return replace(with_groups, labels=labels, clusters=clusters)
+    return _counted(replace(with_groups, labels=labels, clusters=clusters), manifest)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _counted(logits: Logits, manifest: Manifest) -> Logits:
+    """With the training counts of the manifest, where the file has none."""
+    if logits.train_counts is not None or manifest.drawn or "train" not in manifest.splits:
+        return logits
+    known = select(
+        manifest,
+        targets=logits.targets,
+        groups=logits.group_names,
+        group_values=[list(values) for values in logits.group_values],
+        strict=False,
+    )
+    counts = train_counts(known, manifest.rows("train"))
+    if not counts.any():
+        return logits
+    log.info(
+        "training counts of %s are those of the split 'train' of %s", logits.path, manifest.path
+    )
+    return replace(logits, train_counts=counts)
 
 
 def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:

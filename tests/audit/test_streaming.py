@@ -19,7 +19,7 @@ from pbias.audit.strata import build_strata
 from pbias.audit.totals import predictions
 from pbias.errors import UserError
 from pbias.files.blocks import LogitsBlocks, open_blocks
-from pbias.files.logits import Logits, write_logits
+from pbias.files.logits import UNKNOWN, Logits, write_logits
 from pbias.files.npz import Npz
 from pbias.files.table import Table
 
@@ -175,6 +175,13 @@ def test_probabilities_are_refused_unless_they_are_said_to_be(
     np.testing.assert_allclose(found.columns["value"], brier, rtol=1e-6)
 
 
+def test_labels_may_be_absent_in_blocks(make_logits: Make, tmp_path: Path) -> None:
+    path = str(tmp_path / "a.npz")
+    np.savez(path, logits=make_logits().logits)
+    (block,) = open_blocks(Npz(path)).blocks()
+    assert block.labels.shape == (60, 3) and (block.labels == UNKNOWN).all()
+
+
 def test_a_block_within_0_and_1_is_no_reason_to_refuse(make_logits: Make, tmp_path: Path) -> None:
     logits = make_logits()
     logits.logits[:25] = np.random.default_rng(0).random((25, 3))
@@ -188,7 +195,6 @@ def test_a_block_within_0_and_1_is_no_reason_to_refuse(make_logits: Make, tmp_pa
         ({"logits": np.zeros((0, 3))}, "'logits' is float64 [0, 3]"),
         ({"labels": np.zeros((59, 3), int)}, "'logits' is [60, 3] and 'labels' [59, 3]"),
         ({"ids": np.array(["a"])}, "and 'ids' [1]; save a row of both"),
-        ({"labels": None}, "holds no array 'labels'"),
     ],
 )
 def test_headers_that_do_not_fit_are_refused(

@@ -196,6 +196,23 @@ def test_labels_groups_and_clusters_from_a_manifest(pbias: Run) -> None:
     assert not any("counts" in r["reason"] for r in amplified if r["group"] == "Male")
 
 
+def test_logits_targets_and_ids_are_enough_beside_a_manifest(pbias: Run) -> None:
+    logits = read_logits("s90.npz")
+    labels_csv("labels.csv", logits)
+    with Path("labels.csv").open("a") as file:
+        file.writelines(
+            f"t{i}.png,train,{int(i < 4)},{'old' if i % 3 else 'young'},\n" for i in range(20)
+        )
+    np.savez("own.npz", logits=logits.logits, ids=logits.ids, targets=logits.targets)
+    done = pbias(
+        "metrics", "own.npz", "--labels", "labels.csv", "--groups", "Age", "--no-intervals"
+    )
+    rows = [r for r in rows_of(done) if r["attribute"] == "Smiling" and r["group"] in ("", "Age")]
+    assert "training counts of own.npz are those of the split 'train' of labels.csv" in done.stderr
+    for metric in ("accuracy", "tcb", "bias_amplification"):
+        assert any(r["value"] for r in rows if r["metric"] == metric), metric
+
+
 def test_without_labels_what_needs_none_remains(pbias: Run) -> None:
     for name in ("s90.npz", "dense.npz"):
         change(name, labels=np.full((60, 3), -1, np.int8))

@@ -137,10 +137,14 @@ def test_ids_and_clusters_may_be_numbers(file: str) -> None:
     assert found.clusters is not None and found.clusters.tolist() == ["1", "1", "2"]
 
 
-@pytest.mark.parametrize("name", ["logits", "labels"])
-def test_a_required_array_is_missed_by_name(refusal: Callable[..., str], name: str) -> None:
-    message = refusal(**{name: None})
-    assert f"holds no array '{name}'" in message and "np.savez" in message
+def test_logits_are_missed_by_name(refusal: Callable[..., str]) -> None:
+    message = refusal(logits=None)
+    assert "holds no array 'logits' (only: " in message and "np.savez" in message
+
+
+def test_labels_that_are_absent_are_unknown(file: str) -> None:
+    np.savez(file, logits=Z)
+    np.testing.assert_array_equal(read_logits(file).labels, np.full(Y.shape, -1))
 
 
 @pytest.mark.parametrize(

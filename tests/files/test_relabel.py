@@ -123,3 +123,27 @@ def test_without_ids_nothing_can_be_found(small: Logits, manifest: ReadText) -> 
 def test_a_cluster_that_is_no_column_is_refused(small: Logits, manifest: ReadText) -> None:
     with pytest.raises(UserError, match=r"has no column 'persons'.*did you mean 'person'"):
         relabel(small, manifest(TEXT), (), "persons")
+
+
+def test_training_rows_are_counted_for_a_file_without_counts(
+    small: Logits, manifest: ReadText
+) -> None:
+    trained = "".join(f"t{i}.png,train,{i % 2},1,{int(i < 3)},I,old,\n" for i in range(5))
+    found = relabel(replace(small, train_counts=None), manifest(TEXT + trained), ["Age"])
+    assert found.train_counts is not None and found.train_counts.shape == (3, 4, 4, 2)
+    assert found.train_counts[0, -1, -1].tolist() == [3, 2]
+    assert found.train_counts[0, 0, :2].tolist() == [[1, 1], [2, 1]]  # Male 0, Male 1
+    assert found.train_counts[0, 2, 0].tolist() == [3, 2]  # old
+
+
+def test_splits_that_were_drawn_count_nothing(small: Logits, manifest: ReadText) -> None:
+    ids = [f"images/{i:04}.png" for i in range(60)]
+    drawn = manifest("image,Smiling\n" + "".join(f"{name},1\n" for name in ids))
+    assert "train" in drawn.splits
+    assert relabel(replace(small, train_counts=None), drawn).train_counts is None
+
+
+def test_a_manifest_of_other_targets_is_refused(small: Logits, manifest: ReadText) -> None:
+    plain = replace(small, targets=("output_0", "output_1", "output_2"))
+    with pytest.raises(UserError, match=r"no column for any target .*array 'targets'"):
+        relabel(plain, manifest(TEXT))
