@@ -67,7 +67,7 @@ def backdoor(
 
     for option, shares in (("train", train_fractions), ("test", test_fractions)):
         _check_shares(option, shares)
-    check_output(output, no_clobber=no_clobber, binary=False)
+    check_output(output, [labels], no_clobber=no_clobber, binary=False)
     check_inputs([labels])
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     fractions = {"train": train_fractions, "valid": test_fractions, "test": test_fractions}

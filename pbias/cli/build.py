@@ -126,6 +126,11 @@ def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(config: Any = None, debug: bool = False, **options: Any) -> None:
+        from pbias.files.streams import check_no_input
+
+        for name in ("output", "curve", "sheet"):
+            if config and options.get(name):
+                check_no_input(options[name], [config])
         command(**options)
 
     own = inspect.signature(command, eval_str=True)

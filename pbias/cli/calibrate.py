@@ -58,11 +58,10 @@ def calibrate(
     """
     from pbias.audit import thresholds
     from pbias.cli.inputs import check_sides, read_labels, read_side
-    from pbias.cli.tables import write_table
-    from pbias.files.streams import check_output
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.report.thresholds import threshold_sections
 
-    check_output(output, no_clobber=no_clobber, binary=False)
+    check_table_output(output, form, [valid, labels], no_clobber=no_clobber)
     check_sides([valid], [], [labels])
     manifest = read_labels(labels, None)
     (logits,) = read_side([valid], manifest=manifest, probabilities=probabilities)

@@ -40,12 +40,11 @@ def compare(
     from pbias.audit.compare import compare as compare_runs
     from pbias.audit.engine import Options
     from pbias.cli.inputs import check_sides, expand, read_side
-    from pbias.cli.tables import write_table
-    from pbias.files.streams import check_output
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.report.compare import compare_sections
 
-    check_output(output, no_clobber=no_clobber, binary=False)
     paths = expand(runs)
+    check_table_output(output, form, paths, no_clobber=no_clobber)
     check_sides(paths, [])
     table = compare_runs(read_side(paths), Options(names(groups), names(attributes)))
     write_table(table, lambda: compare_sections(table), output, form, color, command="compare")

@@ -61,12 +61,11 @@ def exemplars(
     from pbias.audit.over_representation import over_representation
     from pbias.cli.budget import parse_budget
     from pbias.cli.inputs import check_sides, expand, read_side
-    from pbias.cli.tables import write_table
-    from pbias.files.streams import check_output
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.report.exemplars import exemplar_sections, over_representation_sections
 
-    check_output(output, no_clobber=no_clobber, binary=False)
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
+    check_table_output(output, form, [*before, *after], no_clobber=no_clobber)
     check_sides(after, before)
     runs, pruned = (read_side(paths, probabilities=probabilities) for paths in (before, after))
     found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))

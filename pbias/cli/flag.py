@@ -84,11 +84,9 @@ def flag(
     """
     from pbias.cli.budget import parse_budget
     from pbias.cli.inputs import check_sides, expand, read_side
-    from pbias.cli.tables import write_table
-    from pbias.files.streams import check_output
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.report import flags as report
 
-    check_output(output, no_clobber=no_clobber, binary=False)
     path, pruned = _one(dense), expand(evaluate or [])
     limit = None if budget is None else parse_budget("--budget", budget)
     _refuse(
@@ -98,7 +96,9 @@ def flag(
             "--evaluate-thresholds without --evaluate": bool(evaluate_thresholds) and not pruned,
         }
     )
-    check_sides([path], pruned, [thresholds, evaluate_thresholds])
+    tables = [thresholds, evaluate_thresholds]
+    check_table_output(output, form, [path, *pruned, *tables], no_clobber=no_clobber)
+    check_sides([path], pruned, tables)
     (logits,) = read_side([path], thresholds=thresholds, probabilities=probabilities)
     if summary:
         from pbias.audit.risk_attributes import attribute_risk

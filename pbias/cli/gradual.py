@@ -21,6 +21,7 @@ from pbias.data.training import TrainingPictures, find_training_pictures, load_t
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, select, train_counts
+from pbias.files.streams import check_no_input
 from pbias.models import classifier_weight
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.method import Method
@@ -74,6 +75,8 @@ def prune_gradually(
         "prune without training with --one-shot",
         allow_outside=tuning.allow_outside,
     )
+    for _, output in jobs:
+        check_no_input(output, [manifest.path])
     _check_outputs(parent, path, manifest)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values

@@ -55,14 +55,14 @@ def info(
     verbose: Verbose = 0,
 ) -> None:
     """Count what a file holds: parameters, zeros, size and work by layer, and where it is from."""
-    from pbias.cli.tables import write_table
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.errors import UserError
     from pbias.files.kind import holds_arrays
-    from pbias.files.streams import check_inputs, check_output
+    from pbias.files.streams import check_inputs
     from pbias.report.info import info_sections
 
     check_inputs([file])
-    check_output(output, no_clobber=no_clobber, binary=False)
+    check_table_output(output, form, [file], no_clobber=no_clobber)
     counts = None
     if holds_arrays(file):
         if expect_sparsity is not None:

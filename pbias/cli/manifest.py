@@ -133,14 +133,14 @@ def check(
     without images, people in training and test, and where too few labels leave bias amplification
     undefined.
     """
-    from pbias.cli.tables import write_table
+    from pbias.cli.tables import check_table_output, write_table
     from pbias.data.check import check_rows, to_table
     from pbias.errors import UserError
     from pbias.files.manifest import read_manifest, select
-    from pbias.files.streams import check_inputs, check_output
+    from pbias.files.streams import check_inputs
     from pbias.report.manifest import manifest_sections
 
-    check_output(output, no_clobber=no_clobber, binary=False)
+    check_table_output(output, form, [labels], no_clobber=no_clobber)
     check_inputs([labels])
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
     chosen = select(

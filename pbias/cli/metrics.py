@@ -108,12 +108,12 @@ def metrics(
     from pbias.cli.audits import Paths, start_audit
     from pbias.cli.gates import judge_gates, leave_with, read_gates
     from pbias.cli.inputs import check_sides, expand, read_labels
-    from pbias.cli.tables import write_table
-    from pbias.files.streams import check_output
+    from pbias.cli.tables import check_table_output, write_table
 
-    check_output(output, no_clobber=no_clobber, binary=False)
     paths, others = expand(audited), expand(ref or [])
-    check_sides(paths, others, [labels, thresholds, ref_thresholds, gate_file])
+    tables = [labels, thresholds, ref_thresholds, gate_file]
+    check_table_output(output, form, [*paths, *others, *tables], no_clobber=no_clobber)
+    check_sides(paths, others, tables)
     gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
     chosen = names(only)
     values = (names(groups), names(attributes), chosen)

@@ -101,6 +101,7 @@ def _check_files(
     no_clobber: bool,
 ) -> None:
     from pbias.cli.inputs import check_sides
+    from pbias.cli.tables import check_table_output
     from pbias.errors import UserError
     from pbias.files.streams import check_output
 
@@ -108,10 +109,11 @@ def _check_files(
         raise UserError("nothing to write; name the logits with -o, or the curve with --curve")
     if output == curve:
         raise UserError(f"both outputs are {output}; name two files")
+    inputs = [sparse, *named, flags]
     if output is not None:
-        check_output(output, no_clobber=no_clobber)
+        check_output(output, inputs, no_clobber=no_clobber)
     if curve is not None:
-        check_output(curve, no_clobber=no_clobber, binary=False)
+        check_table_output(curve, Format.AUTO, inputs, no_clobber=no_clobber)
         if not named:
             raise UserError("--curve compares with the dense model; name its logits with --ref")
     check_sides([sparse], named, [flags])

@@ -39,7 +39,7 @@ def _rewrite(source: str, output: str, no_clobber: bool, *, packed: bool) -> Non
     from pbias.files.streams import check_inputs, check_output, write_bytes
 
     check_inputs([source])
-    check_output(output, no_clobber=no_clobber)
+    check_output(output, [source], no_clobber=no_clobber)
     checkpoint = load_checkpoint(source)
     data, plain = (serialize(checkpoint, packed=form) for form in (packed, False))
     write_bytes(output, data)

@@ -122,7 +122,7 @@ def predict(
     from pbias.training.processes import join
     from pbias.training.setup import choose_device, describe
 
-    check_output(output, no_clobber=no_clobber)
+    check_output(output, [model, labels, thresholds], no_clobber=no_clobber)
     check_inputs([model, labels, *([] if thresholds is None else [thresholds])])
     said = named(arch, own_model, model_args, targets, groups, image_size, resize, mean, std)
     program = None

@@ -167,7 +167,7 @@ def prune(
         check_gradual(bn_batches)
     check_inputs([checkpoint, *([data] if data else [])])
     for _, path in jobs:
-        check_output(path, no_clobber=no_clobber and not resume)
+        check_output(path, [checkpoint, data], no_clobber=no_clobber and not resume)
     said = named(arch, model, model_args, targets, None, image_size, resize, mean, std)
     parent, network = _read(checkpoint, said, method, [target for target, _ in jobs])
     skip = on_bad_image is BadImage.SKIP

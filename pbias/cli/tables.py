@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.cli.options import Color, Format
@@ -21,8 +22,23 @@ def chosen(output: str, asked: Format) -> Format:
         return asked
     if output == "-":
         return Format.TABLE if _terminal(output) else Format.CSV
-    suffix = output[output.rfind(".") :] if "." in output else ""
-    return SUFFIXES.get(suffix, Format.CSV)
+    return SUFFIXES.get(Path(output).suffix.lower(), Format.CSV)
+
+
+def check_table_output(
+    output: str, asked: Format, inputs: Iterable[str | None], *, no_clobber: bool
+) -> None:
+    """Refuse an output that could not be written, is an input, or whose suffix says no format."""
+    from pbias.errors import UserError
+    from pbias.files.streams import check_output, is_replaceable
+
+    check_output(output, inputs, no_clobber=no_clobber, binary=False)
+    suffix = Path(output).suffix.lower()
+    if asked is Format.AUTO and suffix and suffix not in SUFFIXES and is_replaceable(output):
+        raise UserError(
+            f"{output}: no table is written as '{suffix}'; name it {', '.join(SUFFIXES)}, or say "
+            "which with --format"
+        )
 
 
 def write_table(

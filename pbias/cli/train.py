@@ -155,7 +155,7 @@ def train(
     sparsity = asked_sparsity(sparsity, method) if prunes else None
     jobs, ramp = plan_pruning(sparsity, output, asked, method, options)
     for path in [path for _, path in jobs] or [output]:
-        check_output(path, no_clobber=no_clobber and not resume)
+        check_output(path, [labels, init], no_clobber=no_clobber and not resume)
     check_inputs([labels, *([init] if init else [])])
     bad = BadImages(skip=on_bad_image is BadImage.SKIP)
     task = Task(

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pbias.errors import OutputClosed, UserError
@@ -66,11 +66,18 @@ def is_replaceable(path: str) -> bool:
     return path != STDIO and not _in_place(_mode(Path(path)))
 
 
-def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) -> None:
-    """Refuse an output that could not be written, before any long work."""
+def check_output(
+    path: str,
+    inputs: Iterable[str | None] = (),
+    *,
+    no_clobber: bool = False,
+    binary: bool = True,
+) -> None:
+    """Refuse an output that could not be written or is one of `inputs`, before any long work."""
     if path == STDIO:
         _check_stdout(binary)
         return
+    check_no_input(path, inputs)
     mode = _mode(Path(path))
     if stat.S_ISDIR(mode):
         raise UserError(f"{path} is a folder; name a file in it with -o")
@@ -85,6 +92,16 @@ def check_output(path: str, *, no_clobber: bool = False, binary: bool = True) ->
         raise UserError(f"the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
         raise UserError(f"the folder {folder} is not writable; name another output")
+
+
+def check_no_input(path: str, inputs: Iterable[str | None]) -> None:
+    """Refuse an output that is the same file as an input, whatever either is called."""
+    for name in inputs:
+        if name is None or STDIO in (path, name) or not (is_regular(path) and is_regular(name)):
+            continue
+        if Path(path).samefile(name):
+            called = path if path == name else f"{path} (that is {name})"
+            raise UserError(f"{called} is an input; name another output")
 
 
 def _check_name(path: str, target: Path) -> None:

@@ -158,7 +158,7 @@ def test_the_same_run_gives_the_same_bytes(pbias: Run, command: str, form: str) 
     ("command", "suffix", "form"),
     [
         *(("flag", form, form) for form in FORMATS[:3]),
-        *(("flag", "txt", "table"), ("flag", "dat", "csv"), ("flag", "", "csv")),
+        *(("flag", "txt", "table"), ("flag", "", "csv")),
         *(("metrics", "json", "json"), ("compare", "md", "md")),
     ],
 )
