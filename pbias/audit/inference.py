@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from pbias.audit import small
 from pbias.audit.auc_interval import auc_estimate
 from pbias.audit.intervals import Interval, mover_difference
-from pbias.audit.jackknife import Estimate, as_wide, detectable, estimate, interval, p_value
+from pbias.audit.jackknife import (
+    Estimate,
+    as_wide,
+    detectable,
+    detectable_by_interval,
+    estimate,
+    interval,
+    p_value,
+)
 from pbias.audit.measures import FEW, MAX, SPREAD, UNLIKE, Measure
 from pbias.audit.scales import scaled_interval
 
@@ -187,7 +195,10 @@ def _numbers(
 ) -> Numbers:
     undefined = np.isnan(found.value)
     low, high, p = (np.where(undefined, np.nan, numbers) for numbers in low_high_p)
-    return Numbers(*found, low, high, p, detectable(found, setting.level), few, reason)
+    found_at = detectable(found, setting.level)
+    by_ends = few | np.isnan(found_at)
+    found_at = np.where(by_ends, detectable_by_interval(found, low, high, setting.level), found_at)
+    return Numbers(*found, low, high, p, found_at, few, reason)
 
 
 def _of_maxima(measure: Measure) -> bool:

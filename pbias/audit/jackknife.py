@@ -138,10 +138,20 @@ def p_value(found: Estimate, null: float = 0.0) -> Floats:
 def detectable(found: Estimate, level: float = 0.95, power: float = 0.8) -> Floats:
     """The true difference from null that a test at this level finds with this power.
 
-    `(t_(1 - alpha/2) + t_power) se`. Source: Bloom (1995), Evaluation Review 19(5).
+    `(t_(1 - alpha/2) + t_power) se`; NaN where nothing varies. Source: Bloom (1995), Evaluation
+    Review 19(5).
     """
     reach = quantile((1.0 + level) / 2.0, found.df) + quantile(power, found.df)
-    return reach * found.se
+    return np.where(found.se > _NOISE, reach * found.se, np.nan)
+
+
+def detectable_by_interval(found: Estimate, low: Floats, high: Floats, level: float) -> Floats:
+    """The same of an interval that is not Student's t: by what it reaches towards null.
+
+    NaN where there is no interval, or one of no width.
+    """
+    df = np.where(np.isnan(found.df), np.inf, found.df)
+    return detectable(as_wide(found._replace(df=df), low, high, level), level)
 
 
 # df change little beyond: in tenths below 10, then whole, then by 1 %

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.audit.distributions import Floats, critical, floats
 from pbias.audit.inference import Numbers
-from pbias.audit.jackknife import Estimate, detectable, p_value
+from pbias.audit.jackknife import Estimate, detectable, detectable_by_interval, p_value
 
 _LARGEST_VARIANCE = 0.25  # of what lies between 0 and 1
 
@@ -54,7 +54,7 @@ def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> F
     return floats(np.maximum(beyond, 0.0).sum(axis=1, keepdims=True))
 
 
-def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
+def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: float) -> Numbers:
     """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
 
     That is as wide as if all erred alike; the folds have nothing to say there.
@@ -66,4 +66,7 @@ def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numb
         np.where(mean.few, end / count, own)
         for end, own in zip(ends, (mean.low, mean.high), strict=True)
     )
-    return replace(mean, low=low, high=high)
+    found = Estimate(mean.value, mean.se, mean.df)
+    by_ends = detectable_by_interval(found, low, high, level)
+    found_at = np.where(mean.few, by_ends, mean.detectable)
+    return replace(mean, low=low, high=high, detectable=found_at)

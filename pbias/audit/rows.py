@@ -103,7 +103,7 @@ class Rows:
             few = np.any([has_few_trials(side) for side in sides], axis=0)
             thin = defined & (few | np.isnan(each.se))
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), self.setting.level)
-            mean = ends_alike(mean, each, defined)
+            mean = ends_alike(mean, each, defined, self.setting.level)
         return _joined(mean, each)
 
     def table(self) -> Table:

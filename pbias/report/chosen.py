@@ -58,16 +58,25 @@ def missed_section(records: list[Record], asked: list[str] | None) -> list[Secti
     for r in records:
         of_group = r["group"] and (r["metric"] == "accuracy" or _of_one_value(r["contrast"]))
         wanted = r["metric"] in (asked or WATCHED) and (asked or not of_group)
-        if wanted and r["attribute"] and r["detectable"] == r["detectable"]:
+        if wanted and r["attribute"] and "undefined" not in (r["status"], r["change_status"]):
             where = (r["metric"].replace("_", " "), r["group"], r["contrast"])
             found.setdefault(where, []).append(r["detectable"])
-    rows = [
-        [*where, number(median(sizes)), f"{sum(size > SMALL for size in sizes)} of {len(sizes)}"]
-        for where, sizes in found.items()
-    ]
+    rows = [[*where, *_missed(sizes)] for where, sizes in found.items()]
     header = ["metric", "group", "contrast", "found 4 times in 5", f"need more than {SMALL:g}"]
-    note = "The smallest true difference found with 80 % power: median over the attributes."
-    return [Section("What could have been missed", header, rows, [note])] if rows else []
+    notes = ["The smallest true difference found with 80 % power: median over the attributes."]
+    unknown = sum(size != size for sizes in found.values() for size in sizes)
+    if unknown:
+        notes.append(f"Left out: {unknown} numbers without an interval that could tell.")
+    known = [row for row in rows if row[-1]]
+    return [Section("What could have been missed", header, known, notes)] if known else []
+
+
+def _missed(sizes: list[float]) -> tuple[str, str]:
+    """The median of those that are known, and how many of them are more than small."""
+    known = [size for size in sizes if size == size]
+    if not known:
+        return "-", ""
+    return number(median(known)), f"{sum(size > SMALL for size in known)} of {len(known)}"
 
 
 def _of_one_value(contrast: str) -> bool:

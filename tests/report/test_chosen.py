@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
+import numpy as np
 import pytest
 
 from pbias.audit.engine import Options, audit
@@ -60,6 +61,17 @@ def test_what_could_have_been_missed_is_the_median(
     row = sections["What could have been missed"].rows[0]
     assert row[:3] == ["tpr", "", ""] and row[3] == f"{median(known):.3f}"
     assert row[4] == f"{sum(size > 0.05 for size in known)} of {len(known)}"
+
+
+def test_what_never_varied_is_no_sign_of_power(make_logits: MakeLogits) -> None:
+    never = np.full(3, np.inf)
+    pair = [make_logits(num=300, noise=n, thresholds=never, path=f"{n}.npz") for n in (1.0, 0.0)]
+    table = audit(pair[:1], pair[1:], Options(("Male",), None, ["did_tpr", "never_predicted"]))
+    found = [r for r in table.where(metric="did_tpr", contrast="1-0") if r["attribute"]]
+    assert all(r["value"] == 0 and r["detectable"] > r["high"] > 0 for r in found)
+    last = audit_sections(table, ["did_tpr", "never_predicted"])[-1]
+    assert [row[4] for row in last.rows if row[:3] == ["did tpr", "Male", "1-0"]] == ["3 of 3"]
+    assert any(note.startswith("Left out: ") for note in last.notes)
 
 
 def test_a_whole_audit_says_it_for_the_headlines_alone(make_logits: MakeLogits) -> None:
