@@ -55,11 +55,11 @@ _pbias() {
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --in-memory -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "compare") COMPREPLY=($(compgen -W "--groups --attributes -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "flag") COMPREPLY=($(compgen -W "--margin --budget --summary --evaluate --thresholds --evaluate-thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --level --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "compare") COMPREPLY=($(compgen -W "--groups --attributes --labels -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "flag") COMPREPLY=($(compgen -W "--margin --budget --summary --evaluate --groups --labels --cluster --thresholds --evaluate-thresholds --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --labels --level --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --probabilities -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --labels --probabilities -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "explain") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "env") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "completion") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

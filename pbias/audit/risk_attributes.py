@@ -49,8 +49,8 @@ def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table
     (dense,) = join_sides([logits], (), groups, None, 1)
     if len(dense.sample.strata.partitions) == 1:
         raise UserError(
-            f"{logits.path} has no groups; write them with 'pbias predict' from a checkpoint "
-            "trained with --groups"
+            f"{logits.path} has no groups; take them from a manifest with --labels CSV --groups "
+            "A,B, or name targets with --groups"
         )
     shared = _of_everyone(logits, dense, flag_risk(logits))
     found = group_risks(dense, shared["uncertainty_rare"])

@@ -17,6 +17,7 @@ from pbias.cli.options import (
     TableFormat,
     Verbose,
 )
+from pbias.cli.options_audit import LabelsOfIds
 
 
 class Objective(enum.StrEnum):
@@ -38,10 +39,7 @@ def calibrate(
     allow_test: Annotated[
         bool, typer.Option("--allow-test", help="Take a file of the test split, too.")
     ] = False,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", metavar="CSV", help="Take labels from CSV, by id."),
-    ] = None,
+    labels: LabelsOfIds = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The file holds probabilities, not logits.")
     ] = False,

@@ -17,7 +17,7 @@ from pbias.cli.options import (
     Verbose,
     names,
 )
-from pbias.cli.options_audit import Attributes
+from pbias.cli.options_audit import Attributes, LabelsOfIds
 
 
 def compare(
@@ -29,6 +29,7 @@ def compare(
         typer.Option("--groups", metavar="A,B:C", help="Groups [default: the file's groups]."),
     ] = None,
     attributes: Attributes = None,
+    labels: LabelsOfIds = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -39,12 +40,14 @@ def compare(
     """Compare runs of the same samples: one row a file, over attributes defined in all of them."""
     from pbias.audit.compare import compare as compare_runs
     from pbias.audit.engine import Options
-    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
     from pbias.report.compare import compare_sections
 
     paths = expand(runs)
-    check_table_output(output, form, paths, no_clobber=no_clobber)
-    check_sides(paths, [])
-    table = compare_runs(read_side(paths), Options(names(groups), names(attributes)))
+    check_table_output(output, form, [*paths, labels], no_clobber=no_clobber)
+    check_sides(paths, [], [labels])
+    chosen = Options(names(groups), names(attributes))
+    read = read_side(paths, manifest=read_labels(labels, None), groups=chosen.groups)
+    table = compare_runs(read, chosen)
     write_table(table, lambda: compare_sections(table), output, form, color, command="compare")

@@ -17,7 +17,7 @@ from pbias.cli.options import (
     Verbose,
     names,
 )
-from pbias.cli.options_audit import Attributes, Level, Probabilities
+from pbias.cli.options_audit import Attributes, LabelsOfIds, Level, Probabilities
 
 
 def exemplars(
@@ -43,6 +43,7 @@ def exemplars(
         ),
     ] = None,
     attributes: Attributes = None,
+    labels: LabelsOfIds = None,
     level: Level = 0.95,
     probabilities: Probabilities = False,
     output: Table = "-",
@@ -60,18 +61,22 @@ def exemplars(
     from pbias.audit.exemplars import exemplar_table, find_exemplars
     from pbias.audit.over_representation import over_representation
     from pbias.cli.budget import parse_budget
-    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
     from pbias.report.exemplars import exemplar_sections, over_representation_sections
 
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
-    check_table_output(output, form, [*before, *after], no_clobber=no_clobber)
-    check_sides(after, before)
-    runs, pruned = (read_side(paths, probabilities=probabilities) for paths in (before, after))
+    check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)
+    check_sides(after, before, [labels])
+    manifest, wanted = read_labels(labels, None), names(groups)
+    runs, pruned = (
+        read_side(paths, manifest=manifest, groups=wanted, probabilities=probabilities)
+        for paths in (before, after)
+    )
     found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))
     if summary:
         table, sections = (
-            over_representation(found, names(groups), level),
+            over_representation(found, wanted, level),
             over_representation_sections,
         )
     else:

@@ -16,9 +16,10 @@ from pbias.cli.options import (
     Table,
     TableFormat,
     Verbose,
+    names,
     no_nan,
 )
-from pbias.cli.options_audit import Probabilities
+from pbias.cli.options_audit import ClusterOfLabels, LabelsOfIds, Probabilities
 
 if TYPE_CHECKING:
     from pbias.audit.flags import Budget
@@ -57,6 +58,16 @@ def flag(
             help="Compare with what this pruned model does; repeat it, or quote a glob.",
         ),
     ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="A,B",
+            help="Groups of --summary, or of --labels [default: the file's groups].",
+        ),
+    ] = None,
+    labels: LabelsOfIds = None,
+    cluster: ClusterOfLabels = None,
     thresholds: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +94,7 @@ def flag(
     of and those that go against what is usual in the group.
     """
     from pbias.cli.budget import parse_budget
-    from pbias.cli.inputs import check_sides, expand, read_side
+    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
     from pbias.report import flags as report
 
@@ -94,20 +105,33 @@ def flag(
             "--summary and --evaluate": summary and bool(pruned),
             "--summary and --budget": summary and limit is not None,
             "--evaluate-thresholds without --evaluate": bool(evaluate_thresholds) and not pruned,
+            "--groups without --summary or --labels": bool(groups) and not (summary or labels),
         }
     )
-    tables = [thresholds, evaluate_thresholds]
+    tables = [labels, thresholds, evaluate_thresholds]
     check_table_output(output, form, [path, *pruned, *tables], no_clobber=no_clobber)
     check_sides([path], pruned, tables)
-    (logits,) = read_side([path], thresholds=thresholds, probabilities=probabilities)
+    manifest, wanted = read_labels(labels, cluster), names(groups)
+
+    def read(paths: list[str], cuts: str | None) -> list[Logits]:
+        return read_side(
+            paths,
+            thresholds=cuts,
+            manifest=manifest,
+            groups=wanted,
+            cluster=cluster,
+            probabilities=probabilities,
+        )
+
+    (logits,) = read([path], thresholds)
     if summary:
         from pbias.audit.risk_attributes import attribute_risk
 
-        table, sections = attribute_risk(logits), report.summary_sections
+        table, sections = attribute_risk(logits, wanted), report.summary_sections
     elif pruned:
         from pbias.audit.risk_evaluation import evaluate as evaluated
 
-        runs = read_side(pruned, thresholds=evaluate_thresholds, probabilities=probabilities)
+        runs = read(pruned, evaluate_thresholds)
         table, sections = evaluated(logits, runs, margin, limit), report.evaluation_sections
     else:
         table, sections = _listed(logits, margin, limit), report.flag_sections

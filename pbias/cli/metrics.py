@@ -18,7 +18,7 @@ from pbias.cli.options import (
     names,
     no_nan,
 )
-from pbias.cli.options_audit import Level, Probabilities
+from pbias.cli.options_audit import ClusterOfLabels, LabelsOfIds, Level, Probabilities
 
 if TYPE_CHECKING:
     from pbias.report.sections import Section
@@ -50,10 +50,7 @@ def metrics(
         str | None,
         typer.Option("--metrics", metavar="A,B", help="Metrics to compute [default: all]."),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", metavar="CSV", help="Take labels and groups from CSV, by id."),
-    ] = None,
+    labels: LabelsOfIds = None,
     thresholds: Annotated[
         str | None,
         typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
@@ -63,10 +60,7 @@ def metrics(
         typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
     ] = None,
     probabilities: Probabilities = False,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
-    ] = None,
+    cluster: ClusterOfLabels = None,
     level: Level = 0.95,
     folds: Annotated[
         int,

@@ -26,3 +26,11 @@ Level = Annotated[
 Probabilities = Annotated[
     bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
 ]
+LabelsOfIds = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="CSV", help="Take labels and groups from CSV, by id."),
+]
+ClusterOfLabels = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
+]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pbias.cli.options import Color, Format, NoClobber, Quiet, Seed, Verbose
-from pbias.cli.options_audit import Probabilities
+from pbias.cli.options_audit import LabelsOfIds, Probabilities
 
 if TYPE_CHECKING:
     from pbias.audit.override import Better, Cells
@@ -51,6 +52,7 @@ def override(
             "--ref", metavar="LOGITS", help="For --curve: the dense model [default: --with]."
         ),
     ] = None,
+    labels: LabelsOfIds = None,
     probabilities: Probabilities = False,
     seed: Seed = 0,
     no_clobber: NoClobber = False,
@@ -65,13 +67,14 @@ def override(
     from pbias.audit.join import align
     from pbias.audit.override import from_labels, from_model, locate
     from pbias.cli.budget import parse_budget
-    from pbias.cli.inputs import read_side
+    from pbias.cli.inputs import read_labels, read_side
     from pbias.files.flags import read_flags
 
     spend = parse_budget("--budget", budget)
     named = list(dict.fromkeys(path for path in (source, ref) if path not in (None, LABELS)))
-    _check_files(sparse, named, flags, output, curve, no_clobber=no_clobber)
-    logits, *others = read_side([sparse, *named], probabilities=probabilities)
+    _check_files(sparse, named, [flags, labels], output, curve, no_clobber=no_clobber)
+    manifest = read_labels(labels, None)
+    logits, *others = read_side([sparse, *named], manifest=manifest, probabilities=probabilities)
     others = [align(other, logits) for other in others]
     listed = read_flags(flags)
     cells = locate(listed.pairs, logits, listed.path)
@@ -94,7 +97,7 @@ def override(
 def _check_files(
     sparse: str,
     named: list[str],
-    flags: str,
+    others: Sequence[str | None],
     output: str | None,
     curve: str | None,
     *,
@@ -109,14 +112,14 @@ def _check_files(
         raise UserError("nothing to write; name the logits with -o, or the curve with --curve")
     if output == curve:
         raise UserError(f"both outputs are {output}; name two files")
-    inputs = [sparse, *named, flags]
+    inputs = [sparse, *named, *others]
     if output is not None:
         check_output(output, inputs, no_clobber=no_clobber)
     if curve is not None:
         check_table_output(curve, Format.AUTO, inputs, no_clobber=no_clobber)
         if not named:
             raise UserError("--curve compares with the dense model; name its logits with --ref")
-    check_sides([sparse], named, [flags])
+    check_sides([sparse], named, others)
 
 
 def _digest(logits: Logits) -> str:
