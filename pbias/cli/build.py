@@ -12,7 +12,7 @@ import typer
 
 from pbias import __doc__ as summary
 from pbias import __version__
-from pbias.cli import config
+from pbias.cli import variables
 from pbias.cli.options import Config, Debug
 
 
@@ -59,7 +59,7 @@ def build(
             app.command(name, short_help=entry.summary)(_stub)
     group: Any = typer.main.get_command(app)
     for name in used:
-        config.name_variables(find(group, name), name)
+        variables.name_variables(find(group, name), name)
         _name_numbers(find(group, name))
     return group
 
@@ -128,6 +128,7 @@ def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(config: Any = None, debug: bool = False, **options: Any) -> None:
         from pbias.files.streams import check_no_input
 
+        variables.warn_of_unknown()
         for name in ("output", "curve", "sheet"):
             if config and options.get(name):
                 check_no_input(options[name], [config])

@@ -13,22 +13,6 @@ import typer
 
 from pbias.errors import UserError
 
-# What says where a single result goes, or is no option of a run.
-NOT_FROM_ENVIRONMENT = frozenset({"output", "help"})
-
-
-def name_variables(command: Any, name: str) -> None:
-    """Let every option of a command be set by PBIAS_COMMAND_OPTION, or PBIAS_OPTION for all.
-
-    Options that may be given several times are left out: a variable cannot say where one ends.
-    """
-    start = name.replace(" ", "_")
-    for option in _options(command):
-        if not option.multiple and _name(option) not in NOT_FROM_ENVIRONMENT:
-            ends = f"{start}_{_name(option)}", _name(option)
-            option.envvar = ["PBIAS_" + _plain(end).upper() for end in ends]
-            option.show_envvar = False
-
 
 def use_config(context: typer.Context, path: str | None) -> str | None:
     """Make what a configuration file says the defaults of the command at hand."""
@@ -41,7 +25,9 @@ def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
     from pbias.cli.app import tree
 
     command = context.command_path.split()[1]
-    options = {_plain(k): option for option in _options(context.command) for k in _names(option)}
+    options = {
+        _plain(k): option for option in _options(context.command) for k in long_names(option)
+    }
     given = _given(tree().commands, command, path)
     return {options[k].name: _value(v, options[k], path) for k, v in given.items() if k in options}
 
@@ -71,25 +57,25 @@ def _read(path: str) -> dict[str, Any]:
         raise UserError(f"{path} is no TOML: {error}; write lines as epochs = 20") from error
 
 
-def _options(command: Any) -> list[Any]:
+def options_of(command: Any) -> list[Any]:
     """A command's options, and those of its sub-commands."""
-    own = [p for p in command.params if p.param_type_name == "option" and p.name != "config"]
+    own = [param for param in command.params if param.param_type_name == "option"]
     below = getattr(command, "commands", {}).values()
-    return own + [option for sub in below for option in _options(sub)]
+    return own + [option for sub in below for option in options_of(sub)]
 
 
-def _name(option: Any) -> str:
-    """The longest name without its hyphens."""
-    return max(_names(option), key=len)
+def _options(command: Any) -> list[Any]:
+    """Those that a file can set."""
+    return [option for option in options_of(command) if option.name != "config"]
 
 
-def _names(option: Any) -> list[str]:
+def long_names(option: Any) -> list[str]:
     """The long names without their hyphens."""
     return [name.removeprefix("--") for name in option.opts if name.startswith("--")]
 
 
 def _all_names(command: Any) -> list[str]:
-    return [name for option in _options(command) for name in _names(option)]
+    return [name for option in _options(command) for name in long_names(option)]
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], missing: str) -> None:

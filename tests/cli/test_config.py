@@ -90,6 +90,51 @@ def test_no_variable_names_an_output(pbias: Run, monkeypatch: pytest.MonkeyPatch
     assert pbias(*AUDIT[:4], "--metrics", "tpr").stdout and not Path("out.csv").exists()
 
 
+@pytest.mark.parametrize("between", [";", "\n", " ; \n"])
+def test_a_variable_holds_several_values(
+    pbias: Run, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    monkeypatch.setenv("PBIAS_METRICS_GATE", f"accuracy >= 0.999{between}tpr >= 0")
+    done = pbias(*AUDIT[:4])
+    assert done.returncode == 1 and done.stderr.count("gate '") == 2
+    monkeypatch.setenv("PBIAS_REF", "dense.npz")
+    assert pbias("metrics", "s90.npz").stdout == done.stdout
+
+
+def test_a_variable_names_the_configuration(pbias: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write('format = "md"\n')
+    monkeypatch.setenv("PBIAS_CONFIG", "ci.toml")
+    assert pbias(*AUDIT[:4]).stdout.startswith("###")
+    assert pbias(*AUDIT[:4], "-o", "ci.toml").stderr.endswith("is an input; name another output\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("PBIAS_METRICS_GATES", "did you mean PBIAS_METRICS_GATE?"),
+        ("PBIAS_FROMAT", "did you mean PBIAS_FORMAT?"),
+        ("PBIAS_METRICS_OUTPUT", "with -o alone"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_warned_of(
+    pbias: Run, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    done = pbias("compare", "s90.npz")
+    assert done.returncode == 0
+    assert f"warning: {name} " in done.stderr and said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["PBIAS_TRAIN_EPOCHS", "PBIAS_TEST_DATA", "PBIAS_MANIFEST_FOLDER_SEED"]
+)
+def test_variables_of_other_commands_are_let_be(
+    pbias: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "3")
+    assert "PBIAS" not in pbias("compare", "s90.npz").stderr
+
+
 def test_debug_shows_where_an_error_was_raised(pbias: Run) -> None:
     assert "Traceback" in pbias("info", "nothing.pt", "--debug").stderr
     assert "Traceback" not in pbias("info", "nothing.pt").stderr

@@ -1,0 +1,60 @@
+"""Options from `PBIAS_*` variables, and a word on variables that set none."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+from typing import Any
+
+from pbias.cli.config import long_names, options_of
+
+# What says where a single result goes, or is no option of a run.
+NOT_FROM_ENVIRONMENT = frozenset({"output", "help"})
+OTHERS = frozenset({"PBIAS_TEST_DATA", "PBIAS_DEBUG"})  # of the tests, and of every command
+ENDS = re.compile("[;\n]")
+
+logger = logging.getLogger(__name__)
+
+
+def name_variables(command: Any, name: str) -> None:
+    """Let every option of a command be set by PBIAS_COMMAND_OPTION, or PBIAS_OPTION for all.
+
+    Values of an option that may be given several times are separated by `;` or line ends.
+    """
+    start = name.replace(" ", "_")
+    for option in options_of(command):
+        longest = max(long_names(option), key=len)
+        if longest not in NOT_FROM_ENVIRONMENT:
+            ends = f"{start}_{longest}", longest
+            option.envvar = ["PBIAS_" + end.replace("-", "_").upper() for end in ends]
+            option.show_envvar = False
+        if option.multiple:
+            option.value_from_envvar = functools.partial(_several, option)
+
+
+def _several(option: Any, context: Any) -> list[str] | None:
+    text = option.resolve_envvar_value(context)
+    values = [value.strip() for value in ENDS.split(text or "") if value.strip()]
+    return values or None
+
+
+def warn_of_unknown() -> None:
+    """Warn of each PBIAS_* variable that sets no option of any command."""
+    given = sorted(name for name in os.environ if name.startswith("PBIAS_"))
+    if not set(given) - OTHERS:
+        return
+    import difflib
+
+    from pbias.cli.app import tree
+
+    options = options_of(tree())
+    known = {name for option in options for name in option.envvar or ()} | OTHERS
+    for name in given:
+        if name.endswith("_OUTPUT"):
+            logger.warning("%s is not taken: outputs are named with -o alone", name)
+        elif name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else "see the options of each command's -h"
+            logger.warning("%s sets no option of any command; %s", name, hint)
