@@ -12,6 +12,7 @@ import numpy as np
 from pbias.audit.engine import Options, audit
 from pbias.audit.join import align
 from pbias.files.logits import Logits
+from pbias.files.roles import sparsity_of
 from pbias.files.table import Table
 
 MEANS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")
@@ -30,7 +31,7 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
     groups = list(dict.fromkeys(tables[0].columns["group"]))[1:]
     columns: dict[str, list[Any]] = {
         "run": [Path(run.path).stem for run in runs],
-        "sparsity": [_sparsity(run) for run in runs],
+        "sparsity": [sparsity_of(run) for run in runs],
     }
     for metric in MEANS:
         columns |= _means(tables, metric, "", metric)
@@ -40,14 +41,6 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
         int(sum(_values(table, "never_predicted", "").values())) for table in tables
     ]
     return Table(columns)
-
-
-def _sparsity(run: Logits) -> float | None:
-    """What the file says, for it may come from anywhere: a share of zeros, or nothing."""
-    found = run.meta.get("sparsity")
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
-        return None
-    return float(found)
 
 
 def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[str, list[Any]]:

@@ -34,7 +34,7 @@ def start_audit(
     """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
     from pbias.audit.engine import Audit
     from pbias.cli.inputs import read_side
-    from pbias.files.alike import warn_unless_alike
+    from pbias.files.roles import warn_of_copies
 
     if references.thresholds is not None and not references.logits:
         raise UserError("--ref-thresholds are those of the reference; name it with --ref")
@@ -55,7 +55,9 @@ def start_audit(
         )
 
     runs, others = read(audited), read(references)
-    warn_unless_alike(runs, others)
+    for side in (runs, others):
+        warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
+    _check(runs, others)
     return Audit(runs, others, options)
 
 
@@ -65,9 +67,9 @@ def _in_blocks(
     from pbias.audit.engine import Audit
     from pbias.cli.inputs import with_thresholds
     from pbias.cli.progress import bar
-    from pbias.files.alike import warn_unless_alike
     from pbias.files.blocks import open_blocks
     from pbias.files.npz import Npz
+    from pbias.files.roles import warn_of_copies
 
     def read(side: Paths) -> list[LogitsBlocks]:
         runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
@@ -76,9 +78,22 @@ def _in_blocks(
         return with_thresholds(runs, side.thresholds, options.attributes)
 
     runs, others = read(audited), read(references)
-    warn_unless_alike([run.head for run in runs], [run.head for run in others])
+    for side in (runs, others):
+        warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
+    _check([run.first_row for run in runs], [run.first_row for run in others])
     with bar("auditing rows") as progress:
         return Audit(runs, others, options, progress)
+
+
+def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
+    """Refuse or warn of files that are not what the sides of an audit are taken for."""
+    from pbias.files.alike import warn_unless_alike
+    from pbias.files.roles import check_runs, warn_of_roles
+
+    check_runs(audited, alone=not references)
+    check_runs(references)
+    warn_of_roles(audited, references)
+    warn_unless_alike(audited, references)
 
 
 def _too_large(paths: Sequence[str], in_memory_mib: float) -> str | None:

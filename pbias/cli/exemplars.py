@@ -63,6 +63,7 @@ def exemplars(
     from pbias.cli.budget import parse_budget
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
+    from pbias.files.roles import check_runs, warn_of_copies, warn_of_roles
     from pbias.report.exemplars import exemplar_sections, over_representation_sections
 
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
@@ -73,6 +74,10 @@ def exemplars(
         read_side(paths, manifest=manifest, groups=wanted, probabilities=probabilities)
         for paths in (before, after)
     )
+    for side in (runs, pruned):
+        check_runs(side)
+        warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
+    warn_of_roles(pruned, runs)
     found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))
     if summary:
         table, sections = (

@@ -96,6 +96,7 @@ def flag(
     from pbias.cli.budget import parse_budget
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
+    from pbias.files.roles import warn_of_roles
     from pbias.report import flags as report
 
     path, pruned = _one(dense), expand(evaluate or [])
@@ -124,6 +125,7 @@ def flag(
         )
 
     (logits,) = read([path], thresholds)
+    _say_if_pruned(logits)
     if summary:
         from pbias.audit.risk_attributes import attribute_risk
 
@@ -132,6 +134,7 @@ def flag(
         from pbias.audit.risk_evaluation import evaluate as evaluated
 
         runs = read(pruned, evaluate_thresholds)
+        warn_of_roles(runs, [logits])
         table, sections = evaluated(logits, runs, margin, limit), report.evaluation_sections
     else:
         table, sections = _listed(logits, margin, limit), report.flag_sections
@@ -150,6 +153,16 @@ def _one(paths: list[str]) -> str:
             "for several pruned ones repeat --evaluate, or quote its glob"
         )
     return found[0]
+
+
+def _say_if_pruned(logits: Logits) -> None:
+    from pbias.files.roles import sparsity_of
+
+    if sparsity := sparsity_of(logits):
+        logging.getLogger(__name__).info(
+            "%s is of a pruned model (sparsity %g); flags are meant for the dense one",
+            logits.path, sparsity,
+        )  # fmt: skip
 
 
 def _refuse(together: dict[str, bool]) -> None:

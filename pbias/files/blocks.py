@@ -53,6 +53,13 @@ class LogitsBlocks:
         """Sigmoid or softmax."""
         return self.head.activation
 
+    @property
+    def first_row(self) -> Logits:
+        """The head, with the thresholds that are used."""
+        if self.thresholds is None:
+            return self.head
+        return replace(self.head, thresholds=self.thresholds)
+
     def blocks(self) -> Iterator[Logits]:
         """The rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
 
