@@ -12,6 +12,7 @@ from pbias.report.sections import Section, interval, number, signed
 
 HEADLINE = ("accuracy", "auc", "uncertainty", "tcb", "interdependence", "never_predicted")
 TOP = 5
+STILL = 1e-12  # a difference of rates that is rounding
 Record = dict[str, Any]
 
 
@@ -44,10 +45,20 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
     found = [(key, means[key]) for key in wanted if key in means]
     rows = [[_title(*key), *_numbers(record, paired), _over(record)] for key, record in found]
     columns = ["reference", "audited", "change"] if paired else ["value"]
-    never = [r["attribute"] for r in records if _is_never(r)]
-    notes = [f"Never predicted ({len(never)}): {', '.join(never)}"] if never else []
     title = "Means over attributes" + (", and what compression changed" if paired else "")
-    return Section(title, ["metric", *columns, "over"], rows, notes)
+    return Section(title, ["metric", *columns, "over"], rows, _never_predicted(records, paired))
+
+
+def _never_predicted(records: list[Record], paired: bool) -> list[str]:
+    """The attributes that are never predicted, first those that the reference does predict."""
+    found = [r for r in records if _is_never(r)]
+    both = [r["attribute"] for r in found if r["reference"] == 1]
+    new = [r["attribute"] for r in found if r["reference"] != 1]
+    told = {
+        "Never predicted, but by the reference" if paired else "Never predicted": new,
+        "Never predicted, nor by the reference": both,
+    }
+    return [f"{what} ({len(who)}): {', '.join(who)}" for what, who in told.items() if who]
 
 
 def _is_never(record: Record) -> bool:
@@ -89,18 +100,23 @@ def _amplified(group: str, records: list[Record], paired: bool) -> Section:
 
 def _gaps(group: str, records: list[Record]) -> Section:
     """The attributes whose true-positive rates moved apart (or together) most."""
-    moved = [r for r in records if r["metric"] == "did_tpr" and r["value"] == r["value"]]
+    known = [r for r in records if r["metric"] == "did_tpr" and r["value"] == r["value"]]
+    moved = [r for r in known if abs(r["value"]) > STILL]
     sure = [r for r in moved if r["status"] == "ok"] or moved
     worst = sorted(sure, key=lambda r: -abs(r["value"]))[:TOP]
     tpr = {(r["attribute"], r["contrast"]): r for r in records if r["metric"] == "tpr"}
+    of_two = all(r["contrast"] == "1-0" for r in worst)  # else of a value, and of all others
     rows = []
     for r in worst:
-        sides = [tpr.get((r["attribute"], side)) for side in r["contrast"].rsplit("-", 1)]
+        sides = r["contrast"].rsplit("-", 1)[: 2 if of_two else 1]
         shown = signed(r["value"]) + interval(r["low"], r["high"])
-        rows.append([r["attribute"], r["contrast"], shown, *map(_move, sides), _mark(r)])
+        moves = [_move(tpr.get((r["attribute"], side))) for side in sides]
+        rows.append([r["attribute"], r["contrast"], shown, *moves, _mark(r)])
     title = f"{group}: true-positive rates that moved apart (difference in differences)"
-    header = ["attribute", "contrast", "DiD of TPR", "TPR of first", "TPR of second", ""]
-    return Section(title, header, rows, [] if rows else ["undefined for all"])
+    of_sides = [f"TPR of {group}={value}" for value in "10"] if of_two else ["TPR of the value"]
+    header = ["attribute", "contrast", "DiD of TPR", *of_sides, ""]
+    nothing = "none moved" if known else "undefined for all"
+    return Section(title, header, rows, [] if rows else [nothing])
 
 
 def _move(record: Record | None) -> str:

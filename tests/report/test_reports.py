@@ -71,8 +71,35 @@ def test_a_mean_says_over_how_many_attributes(sections: list[Section]) -> None:
     assert over["accuracy"] == "all" and over["interdependence"] == "2 of 3"
 
 
-def test_attributes_never_predicted_are_named(sections: list[Section]) -> None:
-    assert sections[0].notes == ["Never predicted (1): Wearing_Hat"]
+def test_attributes_never_predicted_are_named_new_ones_first(make_logits: MakeLogits) -> None:
+    both = np.array([0.0, np.inf, np.inf]), NEVER_HATS
+    runs = [make_logits(thresholds=t, path=f"{i}.npz") for i, t in enumerate(both)]
+    assert audit_sections(audit(runs[:1], runs[1:]))[0].notes == [
+        "Never predicted, but by the reference (1): Young",
+        "Never predicted, nor by the reference (1): Wearing_Hat",
+    ]
+    assert audit_sections(audit(runs[1:]))[0].notes == ["Never predicted (1): Wearing_Hat"]
+
+
+def test_true_positive_rates_that_did_not_move_apart_are_left_out(make_logits: MakeLogits) -> None:
+    never = np.full(3, np.inf)
+    runs = [make_logits(noise=n, thresholds=never, path=f"{n}.npz") for n in (1.0, 0.0)]
+    for section in audit_sections(audit(runs[:1], runs[1:])):
+        if "moved apart" in section.title:
+            assert section.rows == [] and section.notes == ["none moved"]
+
+
+def test_true_positive_rates_are_those_of_named_values(
+    table: Table, sections: list[Section]
+) -> None:
+    section = find(sections, "Male: true-positive rates that moved apart")
+    assert section.header[3:5] == ["TPR of Male=1", "TPR of Male=0"]
+    for name, _, _, *moves, _ in section.rows:
+        for value, move in zip("10", moves, strict=True):
+            (one,) = table.where(metric="tpr", attribute=name, group="Male", contrast=value)
+            assert move == f"{one['reference']:.3f} to {one['value']:.3f}"
+    skin = find(sections, "Skin: true-positive rates that moved apart")
+    assert skin.header[3:] == ["TPR of the value", ""] and all(row[3] for row in skin.rows)
 
 
 def test_the_largest_changes_of_amplification_come_first(
