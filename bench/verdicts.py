@@ -9,7 +9,8 @@ import numpy as np
 from simulation import Row, World
 
 from pbias.audit.engine import Audit, Options
-from pbias.audit.gates import judge, parse_gate
+from pbias.audit.gates import parse_gate
+from pbias.audit.verdicts import judge
 from pbias.files.table import Table
 
 

@@ -28,6 +28,8 @@ from pbias.audit.scales import scaled_interval
 
 Floats = NDArray[np.float64]
 IN_REFERENCE = " in the reference"
+# Undefined because of what a model does, not of the data.
+MODEL_REASONS = ("never predicted", "constant predictions")
 # Absolute values and maxima are pushed up by noise: intervals of these are mapped from their parts,
 # or there are none.
 BIASED = frozenset({"ece", "eod", "interdependence", "never_predicted"})
@@ -223,5 +225,11 @@ def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
 
 
 def _reason_of_both(audited: Measure, reference: Measure) -> NDArray[np.object_]:
+    """Why a change is undefined: because of the audited model, the reference, or of both."""
     ours, theirs = _reason_of_runs(audited), _reason_of_runs(reference)
-    return np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
+    reasons = np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
+    for place in np.argwhere((ours != "") & (theirs != "")):
+        here, there = ours[*place], theirs[*place]
+        if here.startswith(MODEL_REASONS) and there.startswith(MODEL_REASONS):
+            reasons[*place] = f"{here}, as{IN_REFERENCE}"
+    return reasons

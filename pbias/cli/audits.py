@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pbias.files.blocks import LogitsBlocks
     from pbias.files.logits import Logits
     from pbias.files.manifest import Manifest
+    from pbias.report.header import Header
 
 
 class Paths(NamedTuple):
@@ -59,6 +60,30 @@ def start_audit(
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     _check(runs, others)
     return Audit(runs, others, options)
+
+
+def header_of(audit: Audit) -> Header:
+    """What the report of an audit says first: its files, samples and sizes of groups."""
+    from pbias.files.roles import sparsity_of
+    from pbias.report.header import File, Header
+
+    files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
+    sizes = audit.sides[0].sums.cells[0, 0].sum((-1, -2))[:, 0].tolist()
+    first, options = audit.sides[0].heads[0], audit.options
+    whole = first.clusters is not None and len(first) == sizes[0]
+    groups: dict[str, dict[str, int]] = {}
+    for row, size in zip(audit.strata.rows, sizes, strict=True):
+        if row.group and not row.rest:
+            groups.setdefault(row.group, {})[row.value] = size
+    return Header(
+        audited=files[0],
+        references=files[1] if len(files) > 1 else [],
+        num_samples=sizes[0],
+        clustered=audit.design.clustered,
+        num_clusters=len(set(first.clusters)) if whole and first.clusters is not None else None,
+        level=options.level if options.num_folds > 1 else None,
+        groups=groups,
+    )
 
 
 def _in_blocks(

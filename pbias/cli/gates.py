@@ -13,7 +13,8 @@ from pbias.errors import Status, UserError
 
 if TYPE_CHECKING:
     from pbias.audit.engine import Audit
-    from pbias.audit.gates import Gate, Outcome
+    from pbias.audit.gates import Gate
+    from pbias.audit.verdicts import Outcome
     from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def judge_gates(
     """What each gate says; raises UserError for a gate that no row matches."""
     if not gates:
         return []
-    from pbias.audit.gates import covered, judge
+    from pbias.audit.gate_rows import covered
+    from pbias.audit.verdicts import judge
 
     rows = [len(covered(gate, table)) for gate in gates]
     wide = [audit.table(1.0 - (1.0 - audit.options.level) / num_rows) for num_rows in rows]
@@ -60,7 +62,7 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
     if not outcomes:
         return
-    from pbias.audit.gates import Verdict, overall
+    from pbias.audit.verdicts import Verdict, overall
 
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())

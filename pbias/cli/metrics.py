@@ -80,6 +80,10 @@ def metrics(
         bool,
         typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
     ] = False,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+    ] = None,
     in_memory: Annotated[
         float,
         typer.Option(
@@ -99,14 +103,15 @@ def metrics(
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
     from pbias.audit.engine import Options
-    from pbias.cli.audits import Paths, start_audit
+    from pbias.cli.audits import Paths, header_of, start_audit
     from pbias.cli.gates import judge_gates, leave_with, read_gates
     from pbias.cli.inputs import check_sides, expand, read_labels
-    from pbias.cli.tables import check_table_output, write_table
+    from pbias.cli.tables import check_report, check_table_output, write_table
 
     paths, others = expand(audited), expand(ref or [])
     tables = [labels, thresholds, ref_thresholds, gate_file]
     check_table_output(output, form, [*paths, *others, *tables], no_clobber=no_clobber)
+    check_report(report, output, [*paths, *others, *tables], no_clobber=no_clobber)
     check_sides(paths, others, tables)
     gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
     chosen = names(only)
@@ -122,11 +127,17 @@ def metrics(
     )
     table = audit.table()
     outcomes = judge_gates(gates, audit, table, strict=gate_strict)
+    verdicts = [outcome.record() for outcome in outcomes]
 
     def sections() -> list[Section]:
         from pbias.report.audit import audit_sections
+        from pbias.report.gates import gate_sections
+        from pbias.report.header import header_section
 
-        return audit_sections(table, chosen)
+        first = [header_section(header_of(audit)), *gate_sections(verdicts)]
+        return [*first, *audit_sections(table, chosen)]
 
-    write_table(table, sections, output, form, color, command="metrics")
+    if report is not None:
+        write_table(table, sections, report, Format.MD, Color.NEVER)
+    write_table(table, sections, output, form, color, command="metrics", gates=verdicts)
     leave_with(outcomes)

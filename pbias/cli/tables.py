@@ -69,6 +69,20 @@ def write_table(
     write_text(output, text)
 
 
+def check_report(
+    path: str | None, output: str, inputs: Iterable[str | None], *, no_clobber: bool
+) -> None:
+    """Refuse a report beside a table that could not be written, or would take its place."""
+    from pbias.errors import UserError
+    from pbias.files.streams import check_output
+
+    if path is None:
+        return
+    check_output(path, inputs, no_clobber=no_clobber, binary=False)
+    if Path(path).resolve() == Path(output).resolve():
+        raise UserError(f"--report and -o are both {path}; name another file for one of them")
+
+
 def _colored(output: str, color: Color) -> bool:
     """--color, else NO_COLOR, else FORCE_COLOR, else whether it is a terminal."""
     import os

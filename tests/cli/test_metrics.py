@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -328,3 +329,52 @@ def test_networks_that_were_trained_otherwise_are_warned_of(pbias: Run) -> None:
     assert pbias("metrics", "s99.npz", "--ref", "dense.npz", *FAST).stderr.count("recipe") == 0
     said = pbias("metrics", "s99.npz", "s90.npz", "--ref", "dense.npz", *FAST).stderr
     assert "differ in more than pruning, and so may what is found: lr 0.2, reference 0.1;" in said
+
+
+TWO_GATES = ("--gate", "accuracy >= 0.1", "--gate", "accuracy >= 0.999")
+
+
+def test_gates_stand_in_the_report_and_in_json_and_never_in_csv(pbias: Run) -> None:
+    args = ("metrics", "s90.npz", *GATED, "-q")
+    report = pbias(*args, *TWO_GATES, "-f", "md").stdout
+    assert report.index("### Gates") < report.index("### Means over attributes")
+    assert "| accuracy >= 0.999 | fail | 3 outside | outside: " in report
+    found = json.loads(pbias(*args, *TWO_GATES, "-f", "json").stdout)["gates"]
+    assert [(gate["verdict"], len(gate["rows_outside"])) for gate in found] == [
+        ("pass", 0), ("fail", 3)
+    ]  # fmt: skip
+    assert json.loads(pbias(*args, "-f", "json").stdout)["gates"] == []
+    assert pbias(*args, *TWO_GATES).stdout == pbias(*args).stdout
+
+
+def test_a_report_beside_the_table_is_that_of_the_terminal_in_markdown(pbias: Run) -> None:
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", *GATED, *TWO_GATES)
+    done = pbias(*args, "--report", "audit.md", "-o", "audit.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert Path("audit.md").read_text() == pbias(*args, "-f", "md").stdout
+    assert Path("audit.csv").read_text() == pbias(*args).stdout
+
+
+def test_a_report_and_a_table_are_two_files(pbias: Run) -> None:
+    for pair in (("-o", "a.md", "--report", "./a.md"), ("--report", "-")):
+        done = pbias("metrics", "s90.npz", *FAST, *pair)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "name another file for one of them" in done.stderr
+
+
+def test_a_report_says_first_what_was_audited(pbias: Run) -> None:
+    change("s90.npz", clusters=np.array([f"p{row % 25}" for row in range(60)]))
+    args = ("metrics", "s90.npz", "--ref", "dense.npz", "--groups", "Male", "-f", "md", *GATED)
+    codes = read_logits("s90.npz").groups[:, 0]
+    zeros, ones = ((codes == value).sum() for value in (0, 1))
+    lines = pbias(*args, "--level", "0.9").stdout.splitlines()
+    assert lines[:12:2] == [
+        "### Audit",
+        "Audited: s90.npz (sparsity 90.0%)",
+        "Reference: dense.npz (sparsity 0.0%)",
+        "Samples: 60, in 25 clusters",
+        f"Male: 0 {zeros}, 1 {ones}",
+        "Intervals: 90 %; one run a side, so that run-to-run variation is not in them",
+    ]
+    blocks = pbias(*args, "--level", "0.9", "--in-memory", "0").stdout.splitlines()
+    assert blocks[6] == "Samples: 60, in clusters" and blocks[8] == lines[8]
