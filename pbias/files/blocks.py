@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
+from pbias.files.label_signs import LabelSigns
 from pbias.files.logits import Logits, as_logits, assemble, check_scale
 from pbias.files.logits_checks import check_header, check_present
 from pbias.files.npz import Npz
@@ -65,14 +66,17 @@ class LogitsBlocks:
 
         But for ids that occur in more than one block, which must be looked for with `column`.
         """
+        signs = LabelSigns(len(self.targets))
         low, high, row = math.inf, -math.inf, 0
         for block in _blocks(self.npz, self.block_rows):
             low, high = min(low, float(block.logits.min())), max(high, float(block.logits.max()))
             row += len(block)
+            signs.add(block.labels)
             if self.probabilities:
                 block = as_logits(block, probabilities=True)
             yield block if self.thresholds is None else replace(block, thresholds=self.thresholds)
         check_scale(self.path, low, high, probabilities=self.probabilities)
+        signs.check(self.path, self.targets, self.head.meta)
 
     def column(self, name: str) -> Iterator[NDArray[np.str_]]:
         """Ids or clusters in blocks of rows, as text."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
+from pbias.files.label_signs import LabelSigns
 from pbias.files.logits_checks import (
     SCHEMA,
     UNKNOWN,
@@ -75,10 +76,15 @@ def read_logits(path: str) -> Logits:
     """Read and check a logits file; `-` is standard input.
 
     Raises UserError naming the file and the array for whatever does not fit: missing arrays, wrong
-    shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1, duplicate ids.
+    shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1 (or
+    -1 and 1 alone), duplicate ids.
     """
     with Npz(path) as npz:
-        return assemble(path, {name: npz.read(name) for name in npz.members})
+        logits = assemble(npz.path, {name: npz.read(name) for name in npz.members})
+    signs = LabelSigns(len(logits.targets))
+    signs.add(logits.labels)
+    signs.check(logits.path, logits.targets, logits.meta)
+    return logits
 
 
 def write_logits(logits: Logits, path: str) -> None:
