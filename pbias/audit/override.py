@@ -83,13 +83,18 @@ def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells
     ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     column_of = {name: column for column, name in enumerate(logits.targets)}
-    for place, what in enumerate(("sample", "attribute")):
+    shown = ", ".join(logits.targets[:5]) + (", ..." if len(column_of) > 5 else "")
+    whats = {
+        "sample": "were both made from the same split?",
+        "attribute": f"it has {shown}: list the flags by a file of the same targets",
+    }
+    for place, (what, remedy) in enumerate(whats.items()):
         known = (row_of, column_of)[place]
         missing = [pair[place] for pair in pairs if pair[place] not in known]
         if missing:
             raise UserError(
                 f"{len(missing)} of {len(pairs)} flags in {path} name no {what} of {logits.path} "
-                f"(first: {missing[0]}); were both made from the same split?"
+                f"(first: {missing[0]}); {remedy}"
             )
     num_targets = len(logits.targets)
     return np.array([row_of[i] * num_targets + column_of[a] for i, a in pairs], np.intp)

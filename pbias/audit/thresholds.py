@@ -50,8 +50,9 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
     Raises UserError for a file of the test split, or of all splits, unless it is allowed.
     """
     if logits.split in ("test", "all") and not allow_test:
+        what = "the test split" if logits.split == "test" else "all splits, the test split too"
         raise UserError(
-            f"{logits.path} holds the test split, and thresholds fitted to it flatter every "
+            f"{logits.path} holds {what}, and thresholds fitted to it flatter every "
             "number that is measured on it; predict --split valid, or add --allow-test"
         )
     if logits.split == "train":

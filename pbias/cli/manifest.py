@@ -155,8 +155,8 @@ def check(
         name, why = next(iter(bad.items()))
         raise UserError(
             f"{len(bad)} of {len(manifest.ids)} images of {labels} cannot be used (first: "
-            f"{manifest.root / name}: {why}); replace them, take their rows out, or leave them out "
-            "by --on-bad-image skip"
+            f"{manifest.root / name}: {why}); name their folder with --image-root, replace them, "
+            "or take their rows out"
         )
 
 

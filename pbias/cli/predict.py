@@ -132,6 +132,7 @@ def predict(
     else:
         checkpoint = read_network(model, said)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
+    _check_named(checkpoint, manifest, model)
     rows = manifest.rows(split)
     known = _labels(manifest, checkpoint, said.groups, cluster or checkpoint.data.get("cluster"))
     cuts = None if thresholds is None else read_thresholds(thresholds)
@@ -183,6 +184,19 @@ def predict(
     }
     found = _logits(logits, checkpoint, manifest, known, rows, split, meta)
     write_logits(replace(found, thresholds=fitted), output)
+
+
+def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
+    """Weights from elsewhere, of which nobody said what the outputs are, predict nothing."""
+    from pbias.errors import UserError
+
+    targets = checkpoint.targets
+    invented = [f"output_{index}" for index in range(len(targets))]
+    if targets == invented and not set(targets) & manifest.columns.keys():
+        what = f"{path} does not say what its {len(targets)} outputs are"
+        raise UserError(
+            f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
+        )
 
 
 def _labels(

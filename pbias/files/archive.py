@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import torch
 
 from pbias.errors import UserError
+from pbias.files.kind import check_is_network
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before 1.6
@@ -24,6 +25,7 @@ def read_archive(data: bytes, path: str) -> object:
     """
     if not data:
         raise UserError(f"{path} is empty; did the command that wrote it fail?")
+    check_is_network(data, path)
     if data.startswith(ZIP):
         _check_zip(data, path)
     try:

@@ -159,7 +159,8 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
     content = unpack_all(_unwrap(content), path)
     if not is_state_dict(content):
         raise UserError(
-            f"{path} holds no state dict; save one with torch.save(model.state_dict(), FILE)"
+            f"{path} holds no state dict{_held(content)}; save one with "
+            "torch.save(model.state_dict(), FILE)"
         )
     state_dict = content
     for prefix in PREFIXES:
@@ -167,6 +168,17 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
             state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
     check_weights(state_dict, path)
     return fold_masks(state_dict, path)
+
+
+def _held(content: object) -> str:
+    """What a dict holds instead of tensors, for a message."""
+    if not isinstance(content, dict) or not content:
+        return ""
+    keys = [repr(key) for key in content]
+    inside = [repr(key) for key, value in content.items() if is_state_dict(value)]
+    listed = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
+    found = f"{inside[0]} holds tensors, " if inside else ""
+    return f" where one is looked for ({found}keys: {listed})"
 
 
 def _foreign(content: object, path: str) -> str:

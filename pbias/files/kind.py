@@ -6,28 +6,54 @@ import re
 import sys
 from pathlib import Path
 
+from pbias.errors import UserError
 from pbias.files.streams import STDIO
 
 ZIP = b"PK\x03\x04"
 NAME_AT = 30  # the first file name in a zip archive
 NUM_BYTES = 256
+WEIGHTS = rb"[^/]*/data\.pkl"  # what torch.save writes first
+# A line of two cells or more, the first of which begins like a name.
+CSV = rb"(\xef\xbb\xbf)?[\"A-Za-z_][^\x00-\x1f,]*(,[^\x00-\x1f,]+)+(\r?\n|\Z)"
 # What stands first in archives of exported programs; torch.save writes NAME/data.pkl first.
 PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_exported_program"
 
 
 def holds_arrays(path: str) -> bool:
     """Whether a file (`-`: standard input, which is not consumed) is an archive of numpy arrays."""
-    first = _first(path)
+    first = first_bytes(path)
     return first.startswith(ZIP) and b".npy" in first[NAME_AT:]
 
 
 def holds_program(path: str) -> bool:
     """Whether a file (`-`: standard input, not consumed) is what `torch.export.save` writes."""
-    first = _first(path)
+    first = first_bytes(path)
     return first.startswith(ZIP) and re.match(PROGRAM, first[NAME_AT:]) is not None
 
 
-def _first(path: str) -> bytes:
+def check_is_logits(first: bytes, path: str) -> None:
+    """Refuse what its first bytes show to be another file of a pipeline, not one of logits."""
+    name = first[NAME_AT:] if first.startswith(ZIP) else b""
+    if re.match(WEIGHTS, name) or re.match(PROGRAM, name):
+        what = "a checkpoint" if re.match(WEIGHTS, name) else "an exported program"
+        raise UserError(f"{path} is {what}, not logits; run 'pbias predict' with it first")
+    if re.match(CSV, first[:NUM_BYTES]):
+        raise UserError(f"{path} is a CSV file, not logits; name what 'pbias predict' wrote")
+
+
+def check_is_network(first: bytes, path: str) -> None:
+    """Refuse what its first bytes show to be another file of a pipeline, not a network."""
+    if first.startswith(ZIP) and b".npy" in first[NAME_AT:NUM_BYTES]:
+        raise UserError(
+            f"{path} is a logits file (arrays of numpy), not a network; name a checkpoint or a "
+            "state dict here, and the logits in 'pbias metrics'"
+        )
+    if re.match(CSV, first[:NUM_BYTES]):
+        raise UserError(f"{path} is a CSV file, not a network; the network comes first, then that")
+
+
+def first_bytes(path: str) -> bytes:
+    """The first bytes of a file, or of standard input for `-`, which is not consumed."""
     if path == STDIO:
         first: bytes = getattr(sys.stdin.buffer, "peek")(NUM_BYTES)[:NUM_BYTES]  # noqa: B009
         return first

@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
+from pbias.files.kind import check_is_logits, first_bytes
 from pbias.files.streams import STDIO, check_inputs, is_regular, read_bytes
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
@@ -44,7 +45,9 @@ class Npz:
         check_inputs([path])
         try:
             whole = path == STDIO or not is_regular(path)
-            source: Any = io.BytesIO(read_bytes(path)) if whole else path
+            data = read_bytes(path) if whole else None
+            check_is_logits(first_bytes(path) if data is None else data, path)
+            source: Any = path if data is None else io.BytesIO(data)
             self._zip = zipfile.ZipFile(source)
             self.members = {
                 info.filename.removesuffix(".npy"): self._header(info)

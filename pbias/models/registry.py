@@ -39,8 +39,11 @@ def architecture(name: str) -> Architecture:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-    hint = f"did you mean {near[0]}?" if near else "choose one of " + ", ".join(ARCHITECTURES)
-    raise UserError(f"unknown architecture {name!r}; {hint}")
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UserError(
+        f"unknown architecture {name!r}; {hint}choose one of {', '.join(ARCHITECTURES)}, or name "
+        "a network of your own with --model package.module:factory"
+    )
 
 
 def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:

@@ -158,10 +158,10 @@ def test_a_file_without_labels_is_refused(valid: Logits) -> None:
         calibrate(replace(valid, labels=np.full_like(valid.labels, -1)))
 
 
-@pytest.mark.parametrize("split", ["test", "all"])
-def test_the_test_split_is_refused_unless_allowed(valid: Logits, split: str) -> None:
+@pytest.mark.parametrize(("split", "what"), [("test", "the test split"), ("all", "all splits")])
+def test_the_test_split_is_refused_unless_allowed(valid: Logits, split: str, what: str) -> None:
     file = replace(valid, split=split)
-    with pytest.raises(UserError, match="holds the test split"):
+    with pytest.raises(UserError, match=f"holds {what}"):
         check_split(file, allow_test=False)
     check_split(file, allow_test=True)
 

@@ -116,9 +116,14 @@ def test_a_bare_state_dict_is_run_as_options_say(pbias: Run) -> None:
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(found.groups, expected.groups)
     np.testing.assert_array_equal(found.train_counts, expected.train_counts)
-    unnamed = pbias(*bare, *look)
-    assert "called output_0 to output_1; --targets names them" in unnamed.stderr
-    assert (read_logits("bare.npz").labels == -1).all()
+
+
+def test_outputs_that_nobody_named_predict_nothing(pbias: Run) -> None:
+    assert pbias(*TRAIN, *NAMED).returncode == 0
+    torch.save(load_checkpoint("dense.pt").state_dict, "bare.pth")
+    done = pbias("predict", "bare.pth", "photos/labels.csv", *NAMED, "-o", "bare.npz")
+    assert done.returncode == 2 and not Path("bare.npz").exists()
+    assert "does not say what its 2 outputs are; name them with --targets" in done.stderr
 
 
 PRUNE = ("--sparsity", "0.5", "--epochs", "2", "--batch-size", "16")

@@ -217,7 +217,8 @@ def test_compressed_archives_are_refused(path: str) -> None:
     ("data", "message"),
     [
         (b"", "is empty; did the command"),
-        (b"image,split\n", "is neither a checkpoint nor a state dict"),
+        (b"image,split\n", "is a CSV file, not a network; the network comes first"),
+        (b"hello\n", "is neither a checkpoint nor a state dict"),
         (b"\x93NUMPY" + bytes(99), "is neither a checkpoint nor a state dict"),
     ],
 )
@@ -230,7 +231,7 @@ def test_other_files_are_refused(data: bytes, message: str, path: str) -> None:
 def test_a_logits_file_is_refused(path: str) -> None:
     with Path(path).open("wb") as file:
         np.savez(file, logits=np.zeros(3))
-    with pytest.raises(UserError, match="is a zip file but no checkpoint"):
+    with pytest.raises(UserError, match=r"is a logits file .*'pbias metrics'"):
         load_checkpoint(path)
 
 
@@ -307,8 +308,14 @@ def test_the_weights_of_a_checkpoint_are_a_state_dict_too(path: str) -> None:
     assert list(parse_state_dict(Path(path).read_bytes(), path)) == ["fc.weight", "fc.bias"]
 
 
+def test_tensors_under_another_key_are_named(path: str) -> None:
+    torch.save({"epoch": 3, "model_state": {"fc.weight": torch.zeros(2, 2)}}, path)
+    with pytest.raises(UserError, match=r"'model_state' holds tensors, keys: 'epoch', 'model_st"):
+        parse_state_dict(Path(path).read_bytes(), path)
+
+
 @pytest.mark.parametrize("content", [{"epoch": 3}, [torch.zeros(2)], {}, 3])
 def test_files_without_a_state_dict_are_refused(content: object, path: str) -> None:
     torch.save(content, path)
-    with pytest.raises(UserError, match="holds no state dict; save one with"):
+    with pytest.raises(UserError, match=r"holds no state dict.*; save one with"):
         parse_state_dict(Path(path).read_bytes(), path)

@@ -109,6 +109,17 @@ def test_what_is_no_archive_is_refused(file: Path, data: bytes) -> None:
     assert f"{file} is not a usable NPZ file" in refusal(file, data)
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"metric,attribute\ntpr,Hat\n", "is a CSV file, not logits"),
+        (zip_bytes(b"", name="s95/data.pkl"), "is a checkpoint, not logits; run 'pbias predict'"),
+    ],
+)
+def test_another_file_of_the_pipeline_is_named(file: Path, data: bytes, said: str) -> None:
+    assert said in refusal(file, data)
+
+
 def test_pickled_objects_are_never_loaded(file: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
