@@ -24,6 +24,8 @@ from pbias.audit.totals import Predictions, reduce_rows
 Record = dict[str, Any]
 # Beyond half, what is left after chance is taken off is too little to divide by.
 MOST_NOISE = 0.5
+WIDEST = 2.0  # an interval of a share that reaches further than all of the change to either side
+WITHIN_CHANCE = "the change is within chance"
 
 
 def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
@@ -58,7 +60,8 @@ def carried(
     each; both sums less what chance adds to them, the (co)variances of c and r. 1: all of it, 0:
     nothing, below 0: the change grows. For did_tpr, which is linear, shares of a list and of the
     rest add up to 1, and a random list has its own size as its share. Undefined where nothing
-    changed, or where chance makes up more than half of `sum(c^2)`.
+    changed, or where chance makes up more than half of `sum(c^2)`, or so much that the
+    share may be off by all of the change.
     """
     masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
     mended = [bias(sample, Predictions(pruned.logits, s)) for s in masks]
@@ -136,9 +139,10 @@ def _share(change: Floats, removed: Floats, level: float) -> Number:
         return undefined("nothing changed" if change.shape[1] else "undefined for every attribute")
     noise = _covariance(change, change)
     if noise > MOST_NOISE * total[0]:
-        return undefined("the change is within chance")
+        return undefined(WITHIN_CHANCE)
     both = (change * removed).sum(axis=1) - _covariance(change, removed)
-    return of_folds(both / (total - noise), level, "share_of_change", few=False)
+    share = of_folds(both / (total - noise), level, "share_of_change", few=False)
+    return undefined(WITHIN_CHANCE) if share.high - share.low > WIDEST else share
 
 
 def _covariance(x: Floats, y: Floats) -> float:

@@ -149,7 +149,12 @@ def check(
     bad = _bad(manifest, decode=not no_images, workers=workers)
     table = to_table([*check_rows(manifest, chosen, bad), *_unassessable(manifest, chosen)])
     write_table(
-        table, lambda: manifest_sections(table), output, form, color, command="manifest check"
+        table,
+        lambda: manifest_sections(table, decoded=not no_images),
+        output,
+        form,
+        color,
+        command="manifest check",
     )
     if bad:
         name, why = next(iter(bad.items()))

@@ -24,9 +24,9 @@ def flag_sections(table: Table) -> list[Section]:
 
 
 def summary_sections(table: Table) -> list[Section]:
-    """Attributes and groups of raised or high risk, and how many there are of each verdict."""
+    """Attributes and groups by risk, how many there are of each verdict, and which have none."""
     records = table.records()
-    shown = [r for r in records if r["verdict"] in ("high", "raised")][:SHOWN]
+    known = [r for r in records if r["verdict"] != "undefined"]
     header = ["attribute", "group", "risk", "verdict", "in training", "TCB", "BA", "reasons"]
     rows = [
         [
@@ -38,15 +38,26 @@ def summary_sections(table: Table) -> list[Section]:
             signed(r["bias_amplification"]),
             r["reasons"],
         ]
-        for r in shown
+        for r in known[:SHOWN]
     ]
     count = Counter(r["verdict"] for r in records)
     told = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
     notes = [
+        *([f"and {len(known) - SHOWN} more: -o risk.csv writes all"] if known[SHOWN:] else []),
         f"Of {len(records)} attributes and groups: {told}.",
+        *_without_risk(records),
         "Score and verdict: pbias explain attribute_risk",
     ]
     return [Section("Attributes at risk of more bias, highest risk first", header, rows, notes)]
+
+
+def _without_risk(records: list[Record]) -> list[str]:
+    """Each reason why a risk is undefined, with the attributes and groups."""
+    places: dict[str, list[str]] = {}
+    for r in records:
+        if r["verdict"] == "undefined":
+            places.setdefault(r["reasons"], []).append(f"{r['attribute']} ({r['group']})")
+    return [f"Undefined, {why}: {', '.join(where)}" for why, where in places.items()]
 
 
 def evaluation_sections(table: Table) -> list[Section]:
@@ -82,12 +93,19 @@ def _ranked(title: str, records: list[Record]) -> Section:
         [*map(_short, key[:2]), key[2], *(_value(one.get(name)) for name in present)]
         for key, one in cells.items()
     ]
-    reasons = {
-        " ".join(filter(None, (*map(_short, key[:2]), key[2], one["risk"]["reason"]))): None
-        for key, one in cells.items()
-        if one["risk"]["reason"]
-    }
-    return Section(title, header, rows, [f"Undefined: {'; '.join(reasons)}"] if reasons else [])
+    return Section(title, header, rows, _without_value(cells))
+
+
+def _without_value(cells: dict[tuple[str, str, str], dict[str, Record]]) -> list[str]:
+    """Each reason with what it leaves undefined; a ranking is named where the risk has a value."""
+    found: dict[str, dict[str, None]] = {}
+    for (measure, outcome, group), one in cells.items():
+        for name, r in one.items():
+            if r["reason"]:
+                which = "" if one["risk"]["reason"] else f"by {name}"
+                what = " ".join(filter(None, (_short(measure), _short(outcome), group, which)))
+                found.setdefault(r["reason"], {})[what] = None
+    return [f"Undefined, {why}: {', '.join(what)}" for why, what in found.items()]
 
 
 def _short(text: str) -> str:

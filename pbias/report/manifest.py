@@ -12,15 +12,18 @@ SHOWN = 20
 Records = Sequence[dict[str, Any]]
 
 
-def manifest_sections(table: Table) -> list[Section]:
-    """Images and groups by split, what was found, and the attributes; empty tables are left out."""
+def manifest_sections(table: Table, *, decoded: bool = True) -> list[Section]:
+    """Images and groups by split, what was found, and the attributes; empty tables are left out.
+
+    Images that were not `decoded` may be broken or not.
+    """
     by_check: dict[str, list[dict[str, Any]]] = {}
     for record in table.records():
         by_check.setdefault(record["check"], []).append(record)
     splits = [record["split"] for record in by_check["images"]]
     labels = [record for record in by_check["labels"] if not record["group"]]
     sections = [
-        _images(by_check),
+        _images(by_check, decoded=decoded),
         _bad(by_check.get("image", [])),
         _attributes(labels, splits),
         _groups(by_check.get("group", []), splits),
@@ -29,17 +32,19 @@ def manifest_sections(table: Table) -> list[Section]:
     return [section for section in sections if section.rows]
 
 
-def _images(by_check: dict[str, list[dict[str, Any]]]) -> Section:
+def _images(by_check: dict[str, list[dict[str, Any]]], *, decoded: bool) -> Section:
     bad = [(record["split"], record["status"]) for record in by_check.get("image", [])]
     clusters = {record["split"]: record for record in by_check.get("clusters", [])}
     header = ["split", "images", "missing", "broken", *(["clusters"] if clusters else [])]
     rows = []
     for record in by_check["images"]:
         split = record["split"]
-        counts = [record["n"], bad.count((split, "missing")), bad.count((split, "broken"))]
+        broken = bad.count((split, "broken")) if decoded else None
+        counts = [record["n"], bad.count((split, "missing")), broken]
         counts += [clusters[split]["n"]] if clusters else []
-        rows.append([split, *(f"{count:,}" for count in counts)])
+        rows.append([split, *("" if count is None else f"{count:,}" for count in counts)])
     notes = [f"{split}: {r['reason']}" for split, r in clusters.items() if r["reason"]]
+    notes += [] if decoded else ["Images were not decoded (--no-images): broken ones not counted."]
     return Section("Images", header, rows, notes)
 
 

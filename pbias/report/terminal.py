@@ -16,7 +16,6 @@ from pbias.report.sections import Section
 MIN_WIDTH = 60
 GAP = 2
 TEXT_WIDTH = 20
-TITLE_WIDTH = 9
 
 
 def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
@@ -51,7 +50,7 @@ def _table(section: Section, widths: Sequence[int]) -> Table:
 
 
 def _widths(section: Section, room: int) -> list[int]:
-    """Column widths: a number is never broken; texts and titles are where room is short.
+    """Column widths: numbers and words of titles are never broken, texts are where room is short.
 
     A terminal that is too narrow even then breaks the lines; rich would leave columns out.
     """
@@ -60,7 +59,7 @@ def _widths(section: Section, room: int) -> list[int]:
         longest = max(len(row[index]) for row in section.rows)
         fixed = section.numeric(index) or index == 0
         word = max(map(len, name.split()), default=0)
-        least.append(max(longest if fixed else min(longest, TEXT_WIDTH), min(word, TITLE_WIDTH)))
+        least.append(max(longest if fixed else min(longest, TEXT_WIDTH), word))
         natural.append(max(longest, len(name)))
     while _total(least) < room and least != natural:
         short = max(range(len(least)), key=lambda i: natural[i] - least[i])

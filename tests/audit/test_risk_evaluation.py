@@ -152,6 +152,15 @@ def test_a_change_within_chance_is_not_shared_out(pair: Sequence[Logits]) -> Non
         assert row["n_outcome"] == 3
 
 
+def test_a_share_that_may_be_off_by_all_of_the_change_is_undefined(make_logits: MakeLogits) -> None:
+    """Beyond half of the change is no chance here, but its interval is -0.98 [-5.85, +3.88]."""
+    sides = [make_logits(num=1000, noise=noise, path=f"{noise}.npz") for noise in (0.0, 3.0)]
+    rows = evaluate(*_sides(sides)).where(measure="share_of_change", group="Male")
+    found = {(row["outcome"], row["ranking"]): row for row in rows}
+    assert found["did_tpr", "random"]["reason"] == "the change is within chance"
+    assert found["did_tpr", "risk"]["status"] == "ok"
+
+
 def test_rates_of_fewer_than_ten_positives_are_no_differences(pair: Sequence[Logits]) -> None:
     """Of men who smile all but nine, then all but ten, lose their label."""
     numbers = []

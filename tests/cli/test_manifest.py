@@ -79,6 +79,16 @@ def test_bad_images_are_listed_and_an_input_error(pbias: Run, photos: Path) -> N
     assert "1 of 64 images" in done.stderr and "photos/9.png: missing" in done.stderr
 
 
+def test_what_was_not_decoded_is_not_called_sound(pbias: Run, photos: Path) -> None:
+    (photos / "3.png").write_text("no picture")
+    shown = pbias("manifest", "check", "photos/labels.csv", "--no-images", "-f", "md").stdout
+    row = next(line for line in shown.splitlines() if line.startswith("| train | "))
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["0", ""]
+    assert "not decoded" in shown
+    shown = pbias("manifest", "check", "photos/labels.csv", "-f", "md").stdout
+    assert "| 0 | 1 |" in shown and "not decoded" not in shown
+
+
 def test_people_in_training_and_test_are_said(pbias: Run, photos: Path) -> None:
     shown = pbias("manifest", "check", "photos/labels.csv", "--cluster", "person", "-f", "md")
     assert "of them also in train" in shown.stdout and shown.returncode == 0

@@ -46,6 +46,13 @@ def test_numbers_and_names_are_whole_at_any_width(
     assert "Means over attributes" in text and "Never predicted" in cells_of(text)
 
 
+def test_words_of_titles_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    header = ["id", "prediction", "probability", "interdependence of text", "reasons"]
+    text = render_terminal([Section("t", header, [["a", "1", "0.5", "b", "c " * 60]])], color=False)
+    assert all(word in text for title in header for word in title.split())
+
+
 def test_long_texts_wrap_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = render_terminal([SECTION], color=False).splitlines()

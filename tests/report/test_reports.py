@@ -13,11 +13,13 @@ import pytest
 from pbias.audit.compare import compare
 from pbias.audit.engine import Options, audit
 from pbias.audit.flags import Budget, flag_samples
+from pbias.audit.risk_attributes import attribute_risk
+from pbias.audit.risk_evaluation import evaluate
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.report.audit import audit_sections
 from pbias.report.compare import compare_sections
-from pbias.report.flags import flag_sections
+from pbias.report.flags import evaluation_sections, flag_sections, summary_sections
 from pbias.report.markdown import render_markdown
 from pbias.report.sections import Section
 from pbias.report.terminal import render_terminal
@@ -183,6 +185,34 @@ def test_flags_show_the_first_and_count_the_rest(pair: tuple[Logits, Logits]) ->
     assert len(section.rows) == 20 and str(len(table)) in section.title
     assert section.rows[0][0] == table.columns["id"][0]
     assert section.notes == [f"and {len(table) - 20} more: -o flags.csv writes all"]
+
+
+def test_a_summary_shows_low_risks_and_why_there_are_none(make_logits: MakeLogits) -> None:
+    sure = make_logits(num=300, thresholds=NEVER_HATS)
+    table = attribute_risk(replace(sure, logits=sure.logits * 5))
+    (section,) = summary_sections(table)
+    known = [r for r in table.records() if r["verdict"] != "undefined"]
+    assert "low" in table.columns["verdict"] and len(known) == 4
+    assert [row[:2] for row in section.rows] == [[r["attribute"], r["group"]] for r in known]
+    said = "Undefined, constant predictions: Wearing_Hat (Male), Wearing_Hat (Skin)"
+    assert said in section.notes
+
+
+def test_every_undefined_number_of_an_evaluation_has_its_reason(make_logits: MakeLogits) -> None:
+    sides = [make_logits(num=1000, noise=noise, path=f"{noise}.npz") for noise in (0.0, 3.0)]
+    sections = evaluation_sections(evaluate(sides[0], sides[1:]))
+    section = find(sections, "share of the change of bias")
+    assert section.notes == [
+        "Undefined, the change is within chance: share of change did tpr Male by random, "
+        "share of change did tpr Skin, share of change BA Skin"
+    ]
+
+
+def test_a_long_summary_counts_the_rest(make_logits: MakeLogits) -> None:
+    table = attribute_risk(make_logits(num=300))
+    many = Table({name: column * 5 for name, column in table.columns.items()})
+    (section,) = summary_sections(many)
+    assert len(section.rows) == 20 and section.notes[0].startswith("and 10 more: -o risk.csv")
 
 
 def test_no_flags_are_no_rows(pair: tuple[Logits, Logits]) -> None:
