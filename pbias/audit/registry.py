@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from pbias.audit.columns import COLUMNS, describe_column, legend
 from pbias.errors import UserError
 
 PAPER = "Iofinova, Peste, Alistarh: Bias in Pruned Vision Models, CVPR 2023"
@@ -170,9 +171,13 @@ EXPLAINED = METRICS | SCORES
 
 
 def list_metrics() -> str:
-    """Every metric and score with its title, a line each."""
+    """Every metric, score and column with its title, a line each, then what symbols mean."""
     width = max(map(len, EXPLAINED))
-    return "".join(f"{name:<{width}}  {one.title}\n" for name, one in EXPLAINED.items())
+    metrics, columns = (
+        "".join(f"{name:<{width}}  {one.title}\n" for name, one in listed.items())
+        for listed in (EXPLAINED, COLUMNS)
+    )
+    return f"{metrics}\nColumns of tables\n{columns}\nSymbols in formulas\n{legend()}"
 
 
 def known_metric(name: str) -> str:
@@ -185,7 +190,9 @@ def known_metric(name: str) -> str:
 
 
 def describe(name: str) -> str:
-    """All that is known of a metric or score, a line each; raises UserError for an unknown one."""
+    """All that is known of a metric, score or column; raises UserError for an unknown one."""
+    if name in COLUMNS:
+        return describe_column(name)
     one = SCORES[name] if name in SCORES else METRICS[known_metric(name)]
     lines = {
         "formula": one.formula,
@@ -195,6 +202,5 @@ def describe(name: str) -> str:
         "labels": "needed" if one.labels else "not needed",
         "source": one.source,
     }
-    return f"{name}: {one.title}\n" + "".join(
-        f"  {key:<10} {text}\n" for key, text in lines.items()
-    )
+    told = "".join(f"  {key:<10} {text}\n" for key, text in lines.items())
+    return f"{name}: {one.title}\n{told}\n{legend()}"

@@ -11,7 +11,8 @@ from pbias.cli.options import Quiet, Verbose
 
 def explain(
     metric: Annotated[
-        str | None, typer.Argument(metavar="[METRIC]", help="A metric; without one, the list.")
+        str | None,
+        typer.Argument(metavar="[METRIC]", help="A metric or column; without one, the list."),
     ] = None,
     quiet: Quiet = 0,
     verbose: Verbose = 0,

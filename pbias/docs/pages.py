@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbias.audit.columns import COLUMNS, LEGEND
 from pbias.audit.registry import EXPLAINED
 from pbias.cli.app import STATUSES
 from pbias.cli.tree import Command, Parameter
 
 
 def metrics_page() -> str:
-    """Every metric and score, as `pbias explain` tells it."""
+    """Every metric, score and column, as `pbias explain` tells it."""
     parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
+    symbols = "\n".join(f"* `{name}`: {meaning}" for name, meaning in LEGEND.items())
+    parts.append(f"## Symbols\n\n{symbols}\n")
     for name, one in EXPLAINED.items():
         lines = {
             "Formula": one.formula,
@@ -23,6 +26,10 @@ def metrics_page() -> str:
         }
         listed = "\n".join(f"* {key}: {text}" for key, text in lines.items())
         parts.append(f"## {name}\n\n{one.title[0].upper()}{one.title[1:]}.\n\n{listed}\n")
+    for name, column in COLUMNS.items():
+        title = f"{column.title[0].upper()}{column.title[1:]} (a column of tables)"
+        listed = f"* Content: {column.content}\n* Empty: {column.empty}"
+        parts.append(f"## {name}\n\n{title}.\n\n{listed}\n")
     return "\n".join(parts)
 
 

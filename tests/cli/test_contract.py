@@ -102,6 +102,18 @@ def test_explain_knows_every_metric(pbias: Run) -> None:
         assert pbias("explain", metric).returncode == 0
 
 
+@pytest.mark.parametrize("column", ["detectable", "n_discordant", "p_adjusted", "status"])
+def test_explain_knows_columns(pbias: Run, column: str) -> None:
+    assert re.search(rf"^{column}  +\w", pbias("explain").stdout, re.MULTILINE)
+    assert re.match(rf"{column}: .*\n  content .*\n  empty ", pbias("explain", column).stdout)
+
+
+def test_explain_says_what_symbols_mean(pbias: Run) -> None:
+    for text in (pbias("explain").stdout, pbias("explain", "ceag").stdout):
+        for symbol in ("s, d", "z, p", "y, g", "acc_d,g"):
+            assert re.search(rf"^  {symbol}\S* .*\w", text, re.MULTILINE), symbol
+
+
 def bad_files(folder: Path) -> None:
     """A file of each kind that cannot be used."""
 
