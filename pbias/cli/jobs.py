@@ -18,7 +18,7 @@ def asked_sparsity(sparsity: str | None, method: Method) -> str:
     implied = method.implied_sparsity
     if implied is None:
         if sparsity is None:
-            raise UserError("--sparsity is missing; give the share of zeros, as in 0.95")
+            raise UserError("Missing option '--sparsity'; give the share of zeros, as in 0.95")
         return sparsity
     given = parse_jobs(sparsity, "{sparsity}") if sparsity is not None else []
     if any(abs(target - implied) > MAX_ROUNDING for target, _ in given):

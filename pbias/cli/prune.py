@@ -158,7 +158,10 @@ def prune(
     if print_config:
         _print_config(checkpoint, options)
         return
-    checkpoint, output = required(checkpoint, "CHECKPOINT"), required(output, "--output / -o")
+    checkpoint, output = (
+        required(checkpoint, "argument 'CHECKPOINT'", "prune"),
+        required(output, "option '--output' / '-o'", "prune"),
+    )
     jobs = parse_jobs(asked_sparsity(sparsity, method), output)
     if one_shot:
         num_batches = bn_batches or (BN_BATCHES if data else 0)
@@ -208,7 +211,7 @@ def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
     if options["recipe_name"] is None:
         from pbias.files.checkpoint import Checkpoint, load_network_file
 
-        parent = load_network_file(required(checkpoint, "CHECKPOINT"))
+        parent = load_network_file(required(checkpoint, "argument 'CHECKPOINT'", "prune"))
         before = Recipe.from_dict(parent.recipe) if isinstance(parent, Checkpoint) else None
     print_settings("prune", settings("pt", options, before), options)
 

@@ -126,10 +126,10 @@ def numbers(option: str, text: str, count: int) -> list[float]:
     return found
 
 
-def required(value: str | None, name: str) -> str:
-    """What may be left out with --print-config alone."""
+def required(value: str | None, name: str, command: str) -> str:
+    """What may be left out with --print-config alone; else refused in the parser's own words."""
     if value is None:
         from pbias.errors import UserError
 
-        raise UserError(f"{name} is missing; name it (see -h)")
+        raise UserError(f"Missing {name}; see 'pbias {command} -h'")
     return value

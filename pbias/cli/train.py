@@ -150,7 +150,10 @@ def train(
     from pbias.cli.training import Task, train_network
     from pbias.models.own import parse_args
 
-    labels, output = required(labels, "LABELS.csv"), required(output, "--output / -o")
+    labels, output = (
+        required(labels, "argument 'LABELS.csv'", "train"),
+        required(output, "option '--output' / '-o'", "train"),
+    )
     arch, args = architecture(arch, model), parse_args(model_args)
     sparsity = asked_sparsity(sparsity, method) if prunes else None
     jobs, ramp = plan_pruning(sparsity, output, asked, method, options)

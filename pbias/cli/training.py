@@ -37,6 +37,7 @@ from pbias.training.setup import (
 )
 
 SMALL_BELOW = 96  # pixels
+LISTED = 60
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,10 @@ def _find(task: Task) -> Found:
     return Found(manifest, labels, pictures)
 
 
+def _listed(targets: Sequence[str]) -> str:
+    return ", ".join(targets[:LISTED]) + (", ..." if len(targets) > LISTED else "")
+
+
 def _plan(task: Task, found: Found, device: torch.device) -> tuple[nn.Module, Checkpoint]:
     """The network as training starts from it, and its checkpoint."""
     manifest, labels, pictures = found.manifest, found.labels, found.pictures
@@ -124,8 +129,9 @@ def _plan(task: Task, found: Found, device: torch.device) -> tuple[nn.Module, Ch
     check_input(network, preprocess.crop, len(labels.targets))
     parents = [start_from(network, arch, task.init)] if task.init else []
     logger.info(
-        "%s at %d px; %d targets; groups: %s; %s images to train on, %s to validate",
-        *(arch, preprocess.crop, len(labels.targets), ", ".join(labels.group_names) or "none"),
+        "%s at %d px; %d targets: %s; groups: %s; %s images to train on, %s to validate",
+        *(arch, preprocess.crop, len(labels.targets), _listed(labels.targets)),
+        ", ".join(labels.group_names) or "none",
         *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
     )
     recipe = task.recipe.replace(precision=choose_precision(task.precision, device, network))

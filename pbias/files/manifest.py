@@ -23,6 +23,7 @@ from pbias.files.manifest_csv import (
     draw_splits,
     parse,
 )
+from pbias.files.near_columns import refuse_misspelt, warn_of_almost
 from pbias.files.provenance import sha256
 from pbias.files.streams import STDIO, read_bytes
 
@@ -130,13 +131,18 @@ def select(
     `targets` None: every attribute that is no group. The values of a group are sorted,
     numbers by value; those of an attribute are "0" and "1". `group_values` fixes them instead:
     another value is unknown, with a warning. A column that is missing, or a target that is no
-    column of 0 and 1, is a UserError; unless `strict`, a missing one is unknown, with a warning.
+    column of 0 and 1, is a UserError; unless `strict`, one that is not misspelt is only warned of.
     """
     groups = list(dict.fromkeys(groups))
     if targets is None:
         targets = _default_targets(manifest, groups)
+        known = {*manifest.attributes, *groups, cluster or ""}
+        warn_of_almost(manifest.path, manifest.columns, BINARY, known)
     targets = list(dict.fromkeys(targets))
-    table = _columns(manifest, [*targets, *groups, *([cluster] if cluster else [])], strict)
+    wanted = [*targets, *groups, *([cluster] if cluster else [])]
+    if not strict:
+        refuse_misspelt(manifest.path, manifest.columns, manifest.attributes, targets, wanted)
+    table = _columns(manifest, wanted, strict)
     labels = np.full((len(manifest.ids), len(targets)), UNKNOWN, np.int8)
     for index, name in enumerate(targets):
         if name in table:

@@ -188,3 +188,10 @@ def test_a_checkpoint_comes_through_a_pipe(shell: Run, pbias: Run, trained: Path
         shell("cat dense.pt | pbias predict - photos/labels.csv -o - > piped.npz").returncode == 0
     )
     assert Path("piped.npz").read_bytes() == Path("out.npz").read_bytes()
+
+
+def test_a_misspelt_label_column_is_refused(pbias: Run, trained: Path) -> None:
+    labels = trained / "labels.csv"
+    labels.write_text(labels.read_text().replace("bright", "Bright", 1))
+    done = pbias(*PREDICT, "-o", "out.npz")
+    assert done.returncode == 2 and "did you mean 'Bright'?" in done.stderr

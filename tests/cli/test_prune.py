@@ -280,7 +280,7 @@ def test_sparsity_0_keeps_the_weights() -> None:
         ("0.9", {"bn_batches": 3}, "not here; name the data with --data .* leave --bn-batches out"),
         ("0.9", {"bn_batches": 3, "one_shot": False}, "--bn-batches is for --one-shot"),
         ("0.9", {"pruning_schedule": "linear"}, "--pruning-schedule has no effect .*; add --steps"),
-        (None, {}, "--sparsity is missing; give the share of zeros, as in 0.95"),
+        (None, {}, "Missing option '--sparsity'; give the share of zeros, as in 0.95"),
         ("0.9", {"pattern": "2:4"}, "--pattern 2:4 means sparsity 0.5, not 0.9; leave --sparsity"),
         ("0.9", {"pattern": "4:2"}, "pattern '4:2' is neither unstructured nor N:M"),
         ("0.9", {"exclude": ["head"]}, "no layer that may be pruned is called 'head'; there are"),

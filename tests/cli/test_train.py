@@ -41,6 +41,10 @@ def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> No
     assert made.environment["device"] == "cpu" and "torch" in made.environment
 
 
+def test_targets_are_counted_and_named(pbias: Run, photos: Path) -> None:
+    assert "; 2 targets: bright, red; groups: male;" in pbias(*TRAIN, "--groups", "male").stderr
+
+
 def test_training_counts_are_of_the_training_rows(pbias: Run, photos: Path) -> None:
     pbias(*TRAIN, "--groups", "male,band")
     manifest = read_manifest("photos/labels.csv")
@@ -83,7 +87,7 @@ def test_every_epoch_and_the_choices_are_said_on_standard_error(pbias: Run, phot
     assert all(line.startswith("pbias: ") for line in lines)
     assert lines[0] == "pbias: device cpu (the first of cuda, mps and cpu that is there)"
     assert lines[1] == (
-        "pbias: resnet_small at 24 px; 3 targets; groups: none; "
+        "pbias: resnet_small at 24 px; 3 targets: bright, red, male; groups: none; "
         "44 images to train on, 10 to validate"
     )
     assert lines[2].startswith("pbias: precision ")

@@ -98,9 +98,13 @@ def test_sizes_and_colours_are_stored(pbias: Run, photos: Path) -> None:
 
 
 def test_nothing_is_left_out_but_with_print_config(pbias: Run, photos: Path) -> None:
-    assert "LABELS.csv is missing" in pbias("train").stderr
-    failed = pbias("train", "photos/labels.csv")
-    assert (failed.returncode, "--output / -o is missing" in failed.stderr) == (2, True)
+    said = "pbias: error: Missing {}; see 'pbias {} -h'\n"
+    labels, output = "argument 'LABELS.csv'", "option '--output' / '-o'"
+    assert pbias("train").stderr == said.format(labels, "train")
+    assert pbias("prune").stderr == said.format("argument 'CHECKPOINT'", "prune")
+    for command in ("train", "prune", "pack"):  # the last of them is said by the parser
+        done = pbias(command, "photos/labels.csv")
+        assert (done.returncode, done.stderr) == (2, said.format(output, command))
 
 
 def test_only_the_rows_asked_for_are_trained_on(pbias: Run, photos: Path) -> None:
