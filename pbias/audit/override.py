@@ -64,7 +64,7 @@ def from_labels(sparse: Logits) -> Better:
     """
     known = sparse.labels != UNKNOWN
     if not known.any():
-        raise UserError(f"{sparse.path} has no labels to override with; name a file in --with")
+        raise UserError(f"{sparse.path} has no labels to override with; add them by --labels")
     if sparse.activation == "softmax":
         known = np.repeat((sparse.labels == 1).any(axis=1)[:, None], known.shape[1], axis=1)
     logits = np.where(sparse.labels == 1, CERTAIN, -CERTAIN).astype(np.float32)
