@@ -111,11 +111,6 @@ def test_a_softmax_is_replaced_sample_by_sample(sparse: Logits, dense: Logits) -
     np.testing.assert_array_equal(by_person.logits[5], sparse.logits[5])
 
 
-def test_without_labels_the_option_that_adds_them_is_named(sparse: Logits) -> None:
-    with pytest.raises(UserError, match="no labels to override with; add them by --labels"):
-        from_labels(replace(sparse, labels=np.full_like(sparse.labels, -1)))
-
-
 def test_a_softmax_and_a_sigmoid_cannot_be_mixed(sparse: Logits, dense: Logits) -> None:
     with pytest.raises(UserError, match="cannot be mixed"):
         from_model(replace(dense, activation="softmax"), sparse)
@@ -136,7 +131,7 @@ def test_without_ids_flags_name_rows(sparse: Logits) -> None:
 
 
 def test_without_labels_there_is_nothing_to_override_with(sparse: Logits) -> None:
-    with pytest.raises(UserError, match="has no labels to override with"):
+    with pytest.raises(UserError, match="has no labels to override with; add them by --labels"):
         from_labels(replace(sparse, labels=np.full_like(sparse.labels, -1)))
 
 
