@@ -6,6 +6,7 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple
 
 from pbias.audit.gate_rows import covered
@@ -50,11 +51,15 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict with its rows, those farthest beyond the bound first."""
+    """A verdict with its rows, those farthest beyond the bound first.
+
+    `strict`: rows that are not assessable keep it open.
+    """
 
     gate: Gate
     verdict: Verdict
     rows: tuple[Judged, ...]
+    strict: bool = False
 
     def at(self, place: str) -> list[Judged]:
         """The rows that lie `inside`, `outside`, or are `undecided` or `not_assessable`."""
@@ -69,11 +74,12 @@ class Outcome:
         missing = self.at("not_assessable")
         parts = [_named("outside", self.at("outside"))] if self.at("outside") else []
         if missing:
-            parts.append(_named("not assessable", missing) + " (--gate-strict counts them)")
+            effect = "keep the gate open" if self.strict else "--gate-strict counts them"
+            parts.append(f"{_named('not assessable', missing)} ({effect})")
         measured = self.at("undecided") or self.at("inside")
         if measured and not self.at("outside"):
             parts.insert(0, f"worst: {measured[0].words()}")
-            if self.at("undecided"):
+            if self.at("undecided") and not (self.strict and missing):
                 parts.append(_decided_at(self.gate, self.rows))
         return "; ".join(parts)
 
@@ -84,7 +90,8 @@ class Outcome:
         said = ", ".join(f"{count} {place}" for place, count in counts.items())
         said += f", {missing} not assessable" if missing else ""
         note = self.note()
-        text = f"gate '{self.gate.text}': {self.verdict}; of {len(self.rows)} rows {said}"
+        rows = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
+        text = f"gate '{self.gate.text}': {self.verdict}; of {rows} {said}"
         return f"{text}; {note}" if note else text
 
     def record(self) -> dict[str, Any]:
@@ -122,7 +129,7 @@ def judge(gate: Gate, ordinary: Table, simultaneous: Table, *, strict: bool = Fa
     else:
         open_ = strict and "not_assessable" in places
         verdict = Verdict.INCONCLUSIVE if open_ else Verdict.PASS
-    return Outcome(gate, verdict, rows)
+    return Outcome(gate, verdict, rows, strict)
 
 
 def overall(outcomes: Sequence[Outcome]) -> Verdict:
@@ -207,6 +214,9 @@ def _rounded(number: float, *, beyond: bool = False) -> float:
     """Up to three digits; `beyond`: to more than the number even if it has no more."""
     if not math.isfinite(number):
         return number
-    step = 10.0 ** (math.floor(math.log10(abs(number))) - 2) if number else 1e-3
-    count = math.floor(number / step) + 1 if beyond else math.ceil(number / step)
-    return count * step
+    exact = Decimal(
+        repr(float(number))
+    )  # as it is written, so that a bound that is read back holds
+    step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")
+    up = exact.quantize(step, ROUND_CEILING)
+    return float(up + step if beyond and up == exact else up)

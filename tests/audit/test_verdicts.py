@@ -60,6 +60,14 @@ def test_rows_that_are_not_assessable_are_named_with_the_option_that_counts_them
     assert said.endswith("A3 (no positive labels), and 2 more (--gate-strict counts them)")
 
 
+def test_a_strict_gate_with_such_rows_names_no_bound_that_would_pass() -> None:
+    rows = table([ends(0.2, 0.4), {"reason": "no positive labels"}])
+    loose, strict = (judge(parse_gate("tpr <= 0.3"), rows, rows, strict=s) for s in (False, True))
+    assert "would pass at <= 0.4, fail at <= 0.199" in loose.note()
+    assert "would pass" not in strict.note()
+    assert strict.note().endswith("A1 (no positive labels) (keep the gate open)")
+
+
 def test_the_worst_row_of_an_open_gate_is_one_that_is_undecided() -> None:
     assert "worst: A1 0.1 [-0.2, 0.4]" in line("tpr <= 0.3", ends(0.28, 0.29), ends(-0.2, 0.4))
 
