@@ -125,6 +125,7 @@ def test_what_does_not_fit_is_said_in_one_line(
 
 
 def test_several_runs_a_side_by_glob_and_by_repeating(pbias: Run) -> None:
+    change("s99.npz", meta={"sparsity": 0.9})
     Path("r1.npz").write_bytes(Path("s90.npz").read_bytes())
     Path("d1.npz").write_bytes(Path("dense.npz").read_bytes())
     args = ("--ref", "d*.npz", *FAST)
