@@ -36,7 +36,7 @@ def unpack(
 def _rewrite(source: str, output: str, no_clobber: bool, *, packed: bool) -> None:
     from pbias.cli.console import logger
     from pbias.files.checkpoint import load_checkpoint, serialize
-    from pbias.files.streams import check_inputs, check_output, write_bytes
+    from pbias.files.streams import check_inputs, check_output, output_name, write_bytes
 
     check_inputs([source])
     check_output(output, [source], no_clobber=no_clobber)
@@ -44,4 +44,6 @@ def _rewrite(source: str, output: str, no_clobber: bool, *, packed: bool) -> Non
     data, plain = (serialize(checkpoint, packed=form) for form in (packed, False))
     write_bytes(output, data)
     share = 100 * len(data) / len(plain)
-    logger.info("%s: %s bytes, %.1f %% of the plain file", output, f"{len(data):,}", share)
+    logger.info(
+        "%s: %s bytes, %.1f %% of the plain file", output_name(output), f"{len(data):,}", share
+    )

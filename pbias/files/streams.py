@@ -66,6 +66,11 @@ def is_replaceable(path: str) -> bool:
     return path != STDIO and not _in_place(_mode(Path(path)))
 
 
+def output_name(path: str) -> str:
+    """What messages call an output."""
+    return "standard output" if path == STDIO else path
+
+
 def check_output(
     path: str,
     inputs: Iterable[str | None] = (),

@@ -12,6 +12,7 @@ from torch import nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.provenance import environment
+from pbias.files.streams import output_name
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
 from pbias.pruning.method import Chooser, Method
@@ -127,7 +128,7 @@ def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:
 
 def report(checkpoint: Checkpoint, counts: Account, path: str) -> None:
     """Say what was asked and reached, warn of what is empty; layer by layer in detail."""
-    pruned = checkpoint.sparsity
+    pruned, path = checkpoint.sparsity, output_name(path)
     logger.info(
         "%s: asked for sparsity %g, reached %.6g: %s of %s weights are zero (%.1f %% of all %s"
         " parameters)",

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
+
+from pbias.files.logits import Logits, write_logits
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -66,6 +69,24 @@ def test_an_input_by_another_name_is_no_output(
 def test_devices_may_be_both(shell: Run) -> None:
     done = shell("pbias metrics /dev/stdin --metrics tpr -qo /dev/null < s90.npz")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("metrics - < my.csv", "error: standard input is a CSV file, not logits"),
+        ("manifest check - < my.csv", "error: standard input has no 'image' column"),
+        ("metrics s90.npz --ref - < short.npz", "are not in standard input (first"),
+    ],
+)
+def test_a_pipe_is_called_standard_input(
+    shell: Run, make_logits: Callable[..., Logits], tmp_path: Path, command: str, said: str
+) -> None:
+    (tmp_path / "my.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    other = make_logits(ids=np.array([f"other{row}" for row in range(60)]))
+    write_logits(other, str(tmp_path / "short.npz"))
+    done = shell(f"pbias {command}")
+    assert done.returncode == 2 and said in done.stderr
 
 
 @pytest.mark.parametrize("name", ["t.xlsx", "t.parquet", "t.npz"])

@@ -139,7 +139,7 @@ def test_standard_streams_are_files(shell: Run) -> None:
     prune("dense.pt", "0.9", "s90.pt", one_shot=True)
     done = shell("cat dense.pt | pbias prune - --sparsity 0.9 --one-shot -o - | cat > piped.pt")
     assert done.returncode == 0
-    assert done.stderr.startswith("pbias: -: asked for sparsity 0.9")
+    assert done.stderr.startswith("pbias: standard output: asked for sparsity 0.9")
     assert Path("piped.pt").read_bytes() == Path("s90.pt").read_bytes()
 
 
