@@ -77,11 +77,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(folder, "pbias synth -o photos").returncode == 0
     _label(folder / "photos" / "labels.csv")
     _lay_out_celeba(folder / "photos", folder / "CelebA")
-    module, save = fences("python")
+    networks, module, save = fences("python")
     (folder / "mynet.py").write_text(module)
-    (folder / "gates.txt").write_text(fences("text")[0])
+    (folder / "gates.txt").write_text(*(body for body in fences("text") if "# gates" in body))
     weights = "import torch, mynet; torch.save(mynet.make(2).state_dict(), 'weights.pth')"
-    for code in (save, weights):
+    for code in (networks, save, weights):
         done = run(folder, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
         assert done.returncode == 0, done.stderr
     return folder
