@@ -225,7 +225,7 @@ def test_any_file_name_will_do(pbias: Run, name: str) -> None:
 def test_the_name_of_a_file_is_not_in_its_audit(pbias: Run) -> None:
     Path("other.npz").write_bytes(Path("s90.npz").read_bytes())
     command, _, *options = TABLES["metrics"]
-    for form in FORMATS:
+    for form in ("csv", "json"):
         texts = [pbias(command, n, *options, "-f", form).stdout for n in ("s90.npz", "other.npz")]
         assert texts[0] == texts[1]
 

@@ -54,7 +54,7 @@ def _must_stay(order: list[tuple[float, int]], name: str, method: Method) -> set
     width, kept = SIZES[name] // SHAPES[name][0], set[int]()
     for start in range(0, SIZES[name] if name == "fc" else 0, width):
         row = sorted(range(start, start + width), key=order.__getitem__)
-        kept |= set(row[max(width - method.min_keep_row, 0) :])
+        kept |= {i for i in row[max(width - method.min_keep_row, 0) :] if order[i][0] >= 0}
     rest = sorted((i for i in range(SIZES[name]) if i not in kept), key=order.__getitem__)
     kept |= set(rest[max(len(rest) - max(method.min_keep - len(kept), 0), 0) :])
     return {i for i in kept if order[i][0] >= 0}
