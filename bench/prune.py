@@ -196,7 +196,8 @@ def _compare_commands(name: str, runs: int, folder: Path) -> bool:
     save += "torch.save(build(sys.argv[1], 40).state_dict(), sys.argv[2])"
     subprocess.run([sys.executable, "-c", save, name, dense], check=True)
     adopt = [sys.executable, "-m", "pbias", "prune", "-qq", "--one-shot", "--sparsity"]
-    subprocess.run([*adopt, "0", "--arch", name, dense, "-o", dense], check=True)
+    bare, dense = dense, str(folder / "checkpoint.pt")
+    subprocess.run([*adopt, "0", "--arch", name, bare, "-o", dense], check=True)
     ours, plain = [], []
     for _ in range(runs):  # by turns, so that both meet the same noise
         ours.append(_wall([*adopt, str(SPARSITY), dense, "-o", pruned]))

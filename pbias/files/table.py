@@ -71,14 +71,13 @@ def to_json(table: Table, **header: Any) -> str:
 
 def _cells(column: Sequence[Any]) -> list[str]:
     """A column as text, quoted where it must be."""
-    if all(isinstance(value, str) for value in column):
-        quoted = {value: _quoted(value) for value in set(column)}
+    kinds = set(map(type, column))
+    if str not in kinds:
+        return ["" if value is None or value != value else repr(value) for value in column]
+    quoted = {value: _quoted(value) for value in set(column) if isinstance(value, str)}
+    if kinds == {str}:
         return [quoted[value] for value in column]
-    return [_quoted(value) if isinstance(value, str) else _number(value) for value in column]
-
-
-def _number(value: Any) -> str:
-    return "" if value is None or value != value else repr(value)
+    return [quoted[v] if isinstance(v, str) else _cells([v])[0] for v in column]
 
 
 def _plain(value: Any) -> Any:
