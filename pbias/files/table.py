@@ -71,13 +71,14 @@ def to_json(table: Table, **header: Any) -> str:
 
 def _cells(column: Sequence[Any]) -> list[str]:
     """A column as text, quoted where it must be."""
-    kinds = set(map(type, column))
-    if str not in kinds:
-        return ["" if value is None or value != value else repr(value) for value in column]
+    if not any(issubclass(kind, str) for kind in set(map(type, column))):
+        return [_number(value) for value in column]
     quoted = {value: _quoted(value) for value in set(column) if isinstance(value, str)}
-    if kinds == {str}:
-        return [quoted[value] for value in column]
-    return [quoted[v] if isinstance(v, str) else _cells([v])[0] for v in column]
+    return [quoted[v] if isinstance(v, str) else _number(v) for v in column]
+
+
+def _number(value: Any) -> str:
+    return "" if value is None or value != value else repr(value)
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +89,8 @@ def test_rows_are_found_by_what_their_columns_hold() -> None:
 def test_columns_of_different_length_are_a_bug() -> None:
     with pytest.raises(ValueError, match="shorter"):
         Table({"a": [1, 2], "b": [1]}).records()
+
+
+def test_text_of_numpy_is_text() -> None:
+    column = list(np.array(["a", "b,c", ""]))
+    assert to_csv(Table({"id": column, "n": [1, None, 0.5]})) == 'id,n\na,1\n"b,c",\n,0.5\n'
