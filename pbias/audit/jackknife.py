@@ -112,14 +112,12 @@ def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
     return found.value - margin, found.value + margin
 
 
-def as_wide(
-    found: Estimate, low: Floats, high: Floats, level: float, null: float = 0.0
-) -> Estimate:
-    """The estimate with the error that its interval has on the side of `null`.
+def as_wide(found: Estimate, low: Floats, high: Floats, level: float) -> Estimate:
+    """The estimate with the error that its interval has on the side of 0.
 
     For intervals that are not Student's t of this error: p then agrees with them.
     """
-    facing = np.where(found.value > null, found.value - low, high - found.value)
+    facing = np.where(found.value > 0, found.value - low, high - found.value)
     return found._replace(se=facing / quantile((1.0 + level) / 2.0, found.df))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from pbias.files.table import Table
 from pbias.report.chosen import chosen_sections, missed_section
+from pbias.report.rows import Record, largest, mark, numbers
 from pbias.report.sections import Section, interval, number, signed
 
 HEADLINE = ("accuracy", "auc", "uncertainty", "tcb", "interdependence", "never_predicted")
-TOP = 5
 STILL = 1e-12  # a difference of rates that is rounding
-Record = dict[str, Any]
 
 
 def audit_sections(table: Table, asked: list[str] | None = None) -> list[Section]:
@@ -43,7 +41,7 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
     wanted = [(metric, "") for metric in dict.fromkeys([*HEADLINE, *asked])]
     wanted += [("bias_amplification", group) for group in groups]
     found = [(key, means[key]) for key in wanted if key in means]
-    rows = [[_title(*key), *_numbers(record, paired), _over(record)] for key, record in found]
+    rows = [[_title(*key), *numbers(record, paired), _over(record)] for key, record in found]
     columns = ["reference", "audited", "change"] if paired else ["value"]
     title = "Means over attributes" + (", and what compression changed" if paired else "")
     return Section(title, ["metric", *columns, "over"], rows, _never_predicted(records, paired))
@@ -71,14 +69,6 @@ def _title(metric: str, group: str) -> str:
     return "share never predicted" if metric == "never_predicted" else title
 
 
-def _numbers(record: Record, paired: bool) -> list[str]:
-    value = number(record["value"])
-    if not paired:
-        return [value + interval(record["low"], record["high"])]
-    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
-    return [number(record["reference"]), value, change]
-
-
 def _over(record: Record) -> str:
     """`over 18 of 40, without ...` shortened to `18 of 40`."""
     if record["status"] == "undefined":
@@ -90,10 +80,9 @@ def _over(record: Record) -> str:
 def _amplified(group: str, records: list[Record], paired: bool) -> Section:
     """The attributes whose tie to the group grew (or, alone, is) strongest."""
     key = "change" if paired else "value"
-    found = [r for r in records if r["metric"] == "bias_amplification" and r[key] == r[key]]
-    worst = sorted(found, key=lambda r: -abs(r[key]))[:TOP]
+    worst = largest([r for r in records if r["metric"] == "bias_amplification"], key)
     columns = ["dense", "audited", "change"] if paired else ["value"]
-    rows = [[r["attribute"], *_numbers(r, paired), _mark(r)] for r in worst]
+    rows = [[r["attribute"], *numbers(r, paired), mark(r)] for r in worst]
     title = f"{group}: bias amplification, " + ("largest changes" if paired else "largest values")
     return Section(title, ["attribute", *columns, ""], rows, [] if rows else ["undefined for all"])
 
@@ -103,7 +92,7 @@ def _gaps(group: str, records: list[Record]) -> Section:
     known = [r for r in records if r["metric"] == "did_tpr" and r["value"] == r["value"]]
     moved = [r for r in known if abs(r["value"]) > STILL]
     sure = [r for r in moved if r["status"] == "ok"] or moved
-    worst = sorted(sure, key=lambda r: -abs(r["value"]))[:TOP]
+    worst = largest(sure, "value")
     tpr = {(r["attribute"], r["contrast"]): r for r in records if r["metric"] == "tpr"}
     of_two = all(r["contrast"] == "1-0" for r in worst)  # else of a value, and of all others
     rows = []
@@ -111,7 +100,7 @@ def _gaps(group: str, records: list[Record]) -> Section:
         sides = r["contrast"].rsplit("-", 1)[: 2 if of_two else 1]
         shown = signed(r["value"]) + interval(r["low"], r["high"])
         moves = [_move(tpr.get((r["attribute"], side))) for side in sides]
-        rows.append([r["attribute"], r["contrast"], shown, *moves, _mark(r)])
+        rows.append([r["attribute"], r["contrast"], shown, *moves, mark(r)])
     title = f"{group}: true-positive rates that moved apart (difference in differences)"
     of_sides = [f"TPR of {group}={value}" for value in "10"] if of_two else ["TPR of the value"]
     header = ["attribute", "contrast", "DiD of TPR", *of_sides, ""]
@@ -123,11 +112,6 @@ def _move(record: Record | None) -> str:
     if record is None:
         return ""
     return f"{number(record['reference'])} to {number(record['value'])}"
-
-
-def _mark(record: Record) -> str:
-    low = "low_power" in (record["status"], record["change_status"])
-    return "few samples" if low else ""
 
 
 def _undefined(records: Iterable[Record]) -> Section:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
 
-from pbias.report.sections import Section, interval, number, signed
+from pbias.report.rows import Record, largest, mark, numbers
+from pbias.report.sections import Section, number
 
-TOP = 5
 SMALL = 0.05  # a change that people who ship a model would want to know of
 WATCHED = ("accuracy", "bias_amplification", "did_tpr")
 OWN_SECTIONS = ("bias_amplification", "did_tpr")
-Record = dict[str, Any]
 
 
 def chosen_sections(records: list[Record], asked: list[str], paired: bool) -> list[Section]:
@@ -31,25 +29,13 @@ def chosen_sections(records: list[Record], asked: list[str], paired: bool) -> li
 def _largest(records: list[Record], paired: bool) -> Section:
     moved = paired and any(r["change"] == r["change"] for r in records)
     key = "change" if moved else "value"
-    known = [r for r in records if r[key] == r[key]]
-    worst = sorted(known, key=lambda r: -abs(r[key]))[:TOP]
-    rows = [[r["attribute"], r["contrast"], *_cells(r, moved), _mark(r)] for r in worst]
+    worst = largest(records, key)
+    rows = [[r["attribute"], r["contrast"], *numbers(r, moved), mark(r)] for r in worst]
     columns = ["reference", "audited", "change"] if moved else ["value"]
     where = f"{records[0]['group']}: " if records and records[0]["group"] else ""
     title = records[0]["metric"].replace("_", " ") if records else ""
     what = "largest changes" if moved else "largest values"
     return Section(f"{where}{title}, {what}", ["attribute", "contrast", *columns, ""], rows)
-
-
-def _cells(record: Record, moved: bool) -> list[str]:
-    if not moved:
-        return [number(record["value"]) + interval(record["low"], record["high"])]
-    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
-    return [number(record["reference"]), number(record["value"]), change]
-
-
-def _mark(record: Record) -> str:
-    return "few samples" if "low_power" in (record["status"], record["change_status"]) else ""
 
 
 def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:
