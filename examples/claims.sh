@@ -17,11 +17,11 @@ cd "$out"
 
 [ -e faces/labels.csv ] || pbias synth -o faces --num "$num" --size "$size"
 
-# make FILE COMMAND...: run a command that writes FILE, unless it is there.
+# make FILE COMMAND...: run a command that writes FILE, unless it is there, and say how long it took.
 make() {
-    local file=$1
+    local file=$1 start=$SECONDS
     shift
-    [ -e "$file" ] || { echo "$file" >&2; "$@" -o "$file"; }
+    [ -e "$file" ] || { echo "$file" >&2; "$@" -o "$file"; echo "$file took $((SECONDS - start)) s" >&2; }
 }
 
 for seed in $seeds; do

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
+from pbias.training.allocation import keep_freed_memory
 from pbias.training.batch_norm import over_all_processes
 from pbias.training.evaluation import Score, evaluate
 from pbias.training.processes import processes, together
 from pbias.training.recipe import Recipe
 from pbias.training.setup import make_optimizer
+from pbias.training.small_maps import small_maps_as_products
 from pbias.training.state import TrainingState
 from pbias.training.steps import Stopped, Trainer
 
@@ -91,6 +93,8 @@ def fit(
     if valid_data is None or not (valid_data.labels >= 0).any():
         valid_data = None
         logger.warning("no labels to validate with: the last epoch is kept, whatever it is worth")
+    if device.type == "cpu":
+        keep_freed_memory()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(recipe, model)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
@@ -104,6 +108,7 @@ def fit(
         best = _Best(resume.kept, resume.kept_epoch, resume.best)
     reports = []
     with ExitStack() as stack:
+        stack.enter_context(small_maps_as_products(model, device))
         if several.size > 1:
             stack.enter_context(over_all_processes(model, device))
             stack.enter_context(together())

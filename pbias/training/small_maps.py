@@ -1,0 +1,119 @@
+"""Convolutions to maps of a few pixels as matrix products, which CPUs compute faster.
+
+The convolutions of oneDNN are made for long rows of pixels. In the last stage of a ResNet-18 at
+64 px a row has two; there they take four times as long as these products in fp32, and seven times
+in bf16 with AMX. At 16 pixels both take about the same, beyond that the products take longer.
+
+Shapes: B pictures; H, W the map that goes in, C its channels; P, Q the map that comes out, O its
+channels; R, S the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MAX_PIXELS = 4  # of a map that comes out: 2 x 2
+
+
+@contextmanager
+def small_maps_as_products(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let the convolutions of `model` compute small maps as products while in this context."""
+    plain = [part for part in model.modules() if device.type == "cpu" and _is_plain(part)]
+    for part in plain:
+        part.__class__ = _Convolution
+    try:
+        yield
+    finally:
+        for part in plain:
+            part.__class__ = nn.Conv2d
+
+
+def _is_plain(part: nn.Module) -> bool:
+    return (
+        type(part) is nn.Conv2d
+        and part.groups == 1
+        and part.dilation == (1, 1)
+        and part.padding_mode == "zeros"
+        and isinstance(part.padding, tuple)
+    )
+
+
+class _Convolution(nn.Conv2d):
+    """A convolution that knows the other way, too."""
+
+    padding: tuple[int, int]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, C, H, W] to [B, O, P, Q]."""
+        num_rows, num_columns = (
+            (size + 2 * padding - side) // stride + 1
+            for size, padding, side, stride in zip(
+                x.shape[-2:], self.padding, self.kernel_size, self.stride, strict=True
+            )
+        )
+        if x.dim() != 4 or not 0 < num_rows * num_columns <= MAX_PIXELS:
+            return super().forward(x)
+        weight = self.weight
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.get_autocast_dtype("cpu")
+            x, weight = x.to(dtype), weight.to(dtype)
+        # With channels last, pixels and weights are matrices as they lie.
+        x = F.pad(x.permute(0, 2, 3, 1), (0, 0, self.padding[1], self.padding[1]))
+        tops = [row * self.stride[0] - self.padding[0] for row in range(num_rows)]
+        bands = [_band(top, x.shape[1], self.kernel_size[0]) for top in tops]
+        y: Tensor = _Products.apply(  # type: ignore[no-untyped-call]
+            x, weight.permute(0, 2, 3, 1), bands, self.stride[1]
+        )
+        if self.bias is not None:
+            y = y + self.bias.to(y.dtype)
+        return y.permute(0, 3, 1, 2)
+
+
+Band = tuple[slice, slice]  # rows of the map, and the rows of the kernel that lie on them
+
+
+def _band(top: int, height: int, side: int) -> Band:
+    """What a kernel of so many rows covers with its first row on `top`, within the map alone."""
+    first = max(top, 0)
+    last = max(first, min(top + side, height))
+    return slice(first, last), slice(first - top, last - top)
+
+
+class _Products(torch.autograd.Function):
+    """One product for each row that comes out: what lies under the kernel, with the kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bands: list[Band], stride: int) -> Tensor:
+        """Maps [B, H, W with padding, C] and a kernel [O, R, S, C] to maps [B, P, Q, O]."""
+        under = [
+            x[:, rows].unfold(2, weight.shape[2], stride).permute(0, 2, 1, 4, 3).flatten(2)
+            for rows, _ in bands
+        ]
+        ctx.save_for_backward(weight, *under)
+        ctx.shape, ctx.bands, ctx.stride = x.shape, bands, stride
+        kernels = [weight[:, taps].flatten(1) for _, taps in bands]
+        products = [pixels @ kernel.t() for pixels, kernel in zip(under, kernels, strict=True)]
+        return torch.stack(products, dim=1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """The gradients of maps and kernel."""
+        weight, *under = ctx.saved_tensors
+        num_columns, width = gradient.shape[2], weight.shape[2]
+        of_x, of_weight = gradient.new_zeros(ctx.shape), gradient.new_zeros(weight.shape)
+        for row, (pixels, (rows, taps)) in enumerate(zip(under, ctx.bands, strict=True)):
+            part = gradient[:, row].flatten(0, 1)
+            of_weight[:, taps].flatten(1).addmm_(part.t(), pixels.flatten(0, 1))
+            of_pixels = part @ weight[:, taps].flatten(1)
+            of_pixels = of_pixels.view(len(gradient), num_columns, -1, width, weight.shape[3])
+            for column in range(width):
+                to = slice(column, column + ctx.stride * num_columns, ctx.stride)
+                of_x[:, rows, to] += of_pixels[:, :, :, column].transpose(1, 2)
+        return of_x, of_weight, None, None
