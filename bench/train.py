@@ -81,9 +81,9 @@ def main() -> None:
 
 
 def _precisions() -> list[str]:
-    from pbias.training.precision import native_bf16
+    from pbias.training.precision import fast_bf16
 
-    return ["fp32", "bf16"] if native_bf16() else ["fp32"]
+    return ["fp32", "bf16"] if fast_bf16() else ["fp32"]
 
 
 def _run(name: str, seed: int) -> dict[str, float]:

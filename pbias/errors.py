@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -11,6 +12,20 @@ class UserError(Exception):
 
 class OutputClosed(Exception):
     """The reader of standard output has gone, as with `| head` (exit status 141)."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of an error about an unknown name: the nearest of those known, or something else.
+
+    >>> did_you_mean("Smilling", ["Male", "Smiling"], "choose with --attributes")
+    "did you mean 'Smiling'?"
+    >>> did_you_mean("Hat", ["Male", "Smiling"], "choose with --attributes")
+    'choose with --attributes'
+    """
+    import difflib  # where an error is near, and not at every start
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else otherwise
 
 
 class Status(enum.IntEnum):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbias.audit.gates import EXACT, MEAN, Gate, numbers_of
 from pbias.audit.measures import MAX, SPREAD
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 from pbias.files.table import Table
 
 MAX_LISTED = 12
@@ -90,9 +89,8 @@ def _no_row(gate: Gate, why: str) -> UserError:
 def _missing(kind: str, name: str, known: Sequence[str]) -> str:
     """Which part of a gate is not there, and what is."""
     distinct = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, distinct, n=1)
     listed = ", ".join(distinct[:MAX_LISTED]) + (", ..." if len(distinct) > MAX_LISTED else "")
-    hint = f"did you mean '{close[0]}'?" if close else f"there are: {listed}"
+    hint = did_you_mean(name, distinct, f"there are: {listed}")
     return f"its metric has no {kind} '{name}'; {hint}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 from pbias.files.logits import UNKNOWN, Logits, select_rows
 
 log = logging.getLogger(__name__)
@@ -55,8 +54,7 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
         return logits
     for name in targets:
         if name not in logits.targets:
-            close = difflib.get_close_matches(name, logits.targets, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "choose with --attributes"
+            hint = did_you_mean(name, logits.targets, "choose with --attributes")
             raise UserError(f"{logits.path} has no attribute '{name}'{because}; {hint}")
     columns = [logits.targets.index(name) for name in targets]
     return replace(

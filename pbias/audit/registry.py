@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from pbias.audit.columns import COLUMNS, describe_column, legend
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 
 PAPER = "Iofinova, Peste, Alistarh: Bias in Pruned Vision Models, CVPR 2023"
 NO_ROWS = "no samples"
@@ -184,8 +183,7 @@ def known_metric(name: str) -> str:
     """The name itself; raises UserError, with the nearest one, where there is no such metric."""
     if name in METRICS:
         return name
-    close = difflib.get_close_matches(name, METRICS, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else "'pbias explain' lists them"
+    hint = did_you_mean(name, METRICS, "'pbias explain' lists them")
     raise UserError(f"no metric '{name}'; {hint}")
 
 

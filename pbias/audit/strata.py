@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 from pbias.files.logits import UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
@@ -153,8 +152,7 @@ def _column(logits: Logits, name: str) -> Partition:
         labels = logits.labels[:, logits.targets.index(name)]
         return Partition(name, BINARY, labels.astype(np.int16))
     known = [*logits.group_names, *logits.targets]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(known[:12])}"
+    hint = did_you_mean(name, known, f"it has: {', '.join(known[:12])}")
     raise UserError(f"{logits.path} has no group or target column '{name}'; {hint}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 
 
 def use_config(context: typer.Context, path: str | None) -> str | None:
@@ -79,13 +79,10 @@ def _all_names(command: Any) -> list[str]:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], missing: str) -> None:
-    import difflib
-
     plain = {_plain(name): name for name in known}
     for key in given:
         if _plain(key) not in plain:
-            near = difflib.get_close_matches(_plain(key), plain, n=1)
-            hint = f"did you mean '{plain[near[0]]}'?" if near else "see its -h"
+            hint = did_you_mean(key, plain.values(), "see its -h")
             raise UserError(f"{missing} '{key}'; {hint}")
 
 

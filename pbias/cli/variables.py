@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from pbias.cli.config import long_names, options_of
+from pbias.errors import did_you_mean
 
 # What says where a single result goes, or is no option of a run.
 NOT_FROM_ENVIRONMENT = frozenset({"output", "help"})
@@ -45,8 +46,6 @@ def warn_of_unknown() -> None:
     given = sorted(name for name in os.environ if name.startswith("PBIAS_"))
     if not set(given) - OTHERS:
         return
-    import difflib
-
     from pbias.cli.app import tree
 
     options = options_of(tree())
@@ -55,6 +54,5 @@ def warn_of_unknown() -> None:
         if name.endswith("_OUTPUT"):
             logger.warning("%s is not taken: outputs are named with -o alone", name)
         elif name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            hint = f"did you mean {near[0]}?" if near else "see the options of each command's -h"
+            hint = did_you_mean(name, sorted(known), "see the options of each command's -h")
             logger.warning("%s sets no option of any command; %s", name, hint)

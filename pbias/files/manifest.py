@@ -19,7 +19,7 @@ from pbias.files.manifest_csv import (
     TRANSFORMS,
     check_ids,
     check_values,
-    did_you_mean,
+    columns_there,
     draw_splits,
     parse,
 )
@@ -166,7 +166,7 @@ def _default_targets(manifest: Manifest, groups: Sequence[str]) -> list[str]:
     if not targets:
         raise UserError(
             f"{manifest.path} has no column of 0 and 1 that is no group"
-            f"{did_you_mean('', list(manifest.columns))}; add one, or name it with --targets"
+            f"{columns_there('', list(manifest.columns))}; add one, or name it with --targets"
         )
     return targets
 
@@ -175,7 +175,7 @@ def _columns(manifest: Manifest, names: Sequence[str], strict: bool) -> dict[str
     """The named columns that there are; UserError (a warning unless strict) for the others."""
     missing = [name for name in dict.fromkeys(names) if name not in manifest.columns]
     if missing and strict:
-        hint = did_you_mean(missing[0], list(manifest.columns))
+        hint = columns_there(missing[0], list(manifest.columns))
         raise UserError(f"{manifest.path} has no column '{missing[0]}'{hint}; mend the name")
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")

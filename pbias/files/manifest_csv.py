@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import logging
@@ -11,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain
 from pathlib import PurePosixPath
 
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 
 SPLITS = ("train", "valid", "test")
 TRANSFORMS = ("grayscale", "yellow_square")
@@ -58,7 +57,7 @@ def _check_header(path: str, header: list[str]) -> None:
         raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
     if "image" not in header:
         raise UserError(
-            f"{path} has no 'image' column{did_you_mean('image', header)}; "
+            f"{path} has no 'image' column{columns_there('image', header)}; "
             "name the column of image paths 'image'"
         )
     twice = [name for name in header if header.count(name) > 1]
@@ -120,13 +119,12 @@ def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
     return next((n for n, bound in zip(shares, bounds, strict=True) if draw < bound), [*shares][-1])
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
+def columns_there(name: str, known: Sequence[str]) -> str:
     """A hint at the column that was meant, and the columns there are, to append to an error.
 
-    >>> did_you_mean("Smilling", ["Male", "Smiling"])
+    >>> columns_there("Smilling", ["Male", "Smiling"])
     " (did you mean 'Smiling'? it has: Male, Smiling)"
     """
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
+    hint = did_you_mean(name, known, "")
     listed = ", ".join(known[:LISTED]) + (", ..." if len(known) > LISTED else "")
-    return f" ({hint}it has: {listed or 'no other column'})"
+    return f" ({hint}{' ' if hint else ''}it has: {listed or 'no other column'})"

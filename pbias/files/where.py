@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pbias.errors import UserError
 from pbias.files.manifest import Manifest, canonical
-from pbias.files.manifest_csv import did_you_mean
+from pbias.files.manifest_csv import columns_there
 
 LISTED = 10
 
@@ -46,7 +46,7 @@ def _holds(manifest: Manifest, condition: str) -> list[bool]:
     if not equals:
         raise UserError(f"--where {condition} is no condition; write COLUMN=VALUE, as in Male=1")
     if column not in manifest.columns:
-        hint = did_you_mean(column, list(manifest.columns))
+        hint = columns_there(column, list(manifest.columns))
         raise UserError(f"{manifest.path} has no column '{column}'{hint}; mend the name")
     holds = {cell: canonical(cell) == canonical(value) for cell in set(manifest.columns[column])}
     if not any(holds.values()):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pbias.errors import UserError
+from pbias.errors import UserError, did_you_mean
 from pbias.models.own import build_own, is_own
 
 if TYPE_CHECKING:
@@ -38,11 +37,11 @@ def architecture(name: str) -> Architecture:
     """The architecture of this name; UserError lists the known ones."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = did_you_mean(name, ARCHITECTURES, "")
     raise UserError(
-        f"unknown architecture {name!r}; {hint}choose one of {', '.join(ARCHITECTURES)}, or name "
-        "a network of your own with --model package.module:factory"
+        f"unknown architecture {name!r}; {hint}{' ' if hint else ''}choose one of "
+        f"{', '.join(ARCHITECTURES)}, or name a network of your own with --model "
+        "package.module:factory"
     )
 
 

@@ -12,11 +12,11 @@ LARGEST_HEAP_BLOCK = 32 * 2**20  # bytes; glibc takes no more
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees: in glibc, elsewhere nothing happens.
+    """Let this process keep freed blocks of up to 32 MiB: in glibc, elsewhere nothing happens.
 
-    A step on the CPU frees hundreds of blocks of megabytes. glibc gives each back to the system,
-    which hands out new pages for the next step and fills them with zeros: up to a sixth of the
-    time of a step. What was used at the peak is held until the process ends.
+    A step on the CPU frees hundreds of blocks of megabytes. glibc gives most of them back to the
+    system, which must find new pages for the next step and fill them with zeros. The price is that
+    most of what was used at the peak is held until the process ends.
     """
     if not sys.platform.startswith("linux"):
         return

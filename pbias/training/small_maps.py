@@ -1,8 +1,9 @@
 """Convolutions to maps of a few pixels as matrix products, which CPUs compute faster.
 
 The convolutions of oneDNN are made for long rows of pixels. In the last stage of a ResNet-18 at
-64 px a row has two; there they take four times as long as these products in fp32, and seven times
-in bf16 with AMX. At 16 pixels both take about the same, beyond that the products take longer.
+64 px a row has two; there they take over three times as long as these products in fp32, and over
+five times in bf16 with AMX. The more pixels and the fewer channels, the less that is
+(`python bench/small_maps.py`).
 
 Shapes: B pictures; H, W the map that goes in, C its channels; P, Q the map that comes out, O its
 channels; R, S the kernel.
@@ -18,12 +19,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MAX_PIXELS = 4  # of a map that comes out: 2 x 2
+CHANNELS_PER_PIXEL = 28  # 512 channels to maps of 4 x 4, 256 to 3 x 3, 128 to 2 x 2
+
+
+def pays(num_pixels: int, num_channels: int) -> bool:
+    """Whether a product is faster, for maps of so many pixels, from and to so many channels."""
+    return num_pixels * CHANNELS_PER_PIXEL <= num_channels
 
 
 @contextmanager
 def small_maps_as_products(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Let the convolutions of `model` compute small maps as products while in this context."""
+    """Let the convolutions of `model` compute small maps as products while in this context.
+
+    Gradients of gradients are refused there.
+    """
     plain = [part for part in model.modules() if device.type == "cpu" and _is_plain(part)]
     for part in plain:
         part.__class__ = _Convolution
@@ -51,13 +60,16 @@ class _Convolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [B, C, H, W] to [B, O, P, Q]."""
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            return super().forward(x)
         num_rows, num_columns = (
             (size + 2 * padding - side) // stride + 1
             for size, padding, side, stride in zip(
                 x.shape[-2:], self.padding, self.kernel_size, self.stride, strict=True
             )
         )
-        if x.dim() != 4 or not 0 < num_rows * num_columns <= MAX_PIXELS:
+        num_channels = min(self.in_channels, self.out_channels)
+        if min(num_rows, num_columns) < 1 or not pays(num_rows * num_columns, num_channels):
             return super().forward(x)
         weight = self.weight
         if torch.is_autocast_enabled("cpu"):
@@ -112,7 +124,8 @@ class _Products(torch.autograd.Function):
             part = gradient[:, row].flatten(0, 1)
             of_weight[:, taps].flatten(1).addmm_(part.t(), pixels.flatten(0, 1))
             of_pixels = part @ weight[:, taps].flatten(1)
-            of_pixels = of_pixels.view(len(gradient), num_columns, -1, width, weight.shape[3])
+            num_taps = taps.stop - taps.start
+            of_pixels = of_pixels.view(len(gradient), num_columns, num_taps, *weight.shape[2:])
             for column in range(width):
                 to = slice(column, column + ctx.stride * num_columns, ctx.stride)
                 of_x[:, rows, to] += of_pixels[:, :, :, column].transpose(1, 2)

@@ -111,8 +111,8 @@ def test_a_variable_names_the_configuration(pbias: Run, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("PBIAS_METRICS_GATES", "did you mean PBIAS_METRICS_GATE?"),
-        ("PBIAS_FROMAT", "did you mean PBIAS_FORMAT?"),
+        ("PBIAS_METRICS_GATES", "did you mean 'PBIAS_METRICS_GATE'?"),
+        ("PBIAS_FROMAT", "did you mean 'PBIAS_FORMAT'?"),
         ("PBIAS_METRICS_OUTPUT", "with -o alone"),
     ],
 )

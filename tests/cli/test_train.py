@@ -137,7 +137,7 @@ def test_a_manifest_from_a_pipe_names_images_in_the_working_folder(
     [
         (["--targets", "brigt"], "no column 'brigt' (did you mean 'bright'?"),
         (["--groups", "femal"], "no column 'femal' (did you mean 'male'?"),
-        (["--arch", "resnet_smal"], "did you mean resnet_small?"),
+        (["--arch", "resnet_smal"], "did you mean 'resnet_small'?"),
         (["--optimizer", "sdg"], "no optimizer 'sdg'; use one of sgd, adam"),
         (["--device", "cuda:77"], "no device 'cuda:77' here"),
         (["--momentum", "1"], "momentum 1.0 and 0.5 warm-up epochs; the first must be in [0, 1)"),

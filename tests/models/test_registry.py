@@ -131,7 +131,7 @@ def test_weights_from_before_batches_were_counted_still_fit() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [
-        ("resnet19", {}, r"unknown architecture 'resnet19'; did you mean resnet18\?"),
+        ("resnet19", {}, r"unknown architecture 'resnet19'; did you mean 'resnet18'\?"),
         ("xyz", {}, "unknown architecture 'xyz'; choose one of resnet_small, .*--model package"),
         ("resnet18", {"width": 8}, "resnet18 cannot be built: got an unexpected keyword"),
         ("resnet_small", {"width": 0}, "width = 0; it must be 1 or more"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -26,8 +27,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator is what is set")
 def test_freed_memory_is_used_again() -> None:
+    of_malloc = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(of_malloc)}
     given, kept = (
-        subprocess.run([sys.executable, "-c", FAULTS, how], check=True, stdout=subprocess.PIPE)
+        subprocess.run(
+            [sys.executable, "-c", FAULTS, how], env=env, check=True, capture_output=True
+        )
         for how in ("give", "keep")
     )
-    assert int(kept.stdout) < 0.2 * int(given.stdout)  # new pages of memory
+    assert int(kept.stdout) < 0.5 * int(given.stdout)  # new pages of memory

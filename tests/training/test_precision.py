@@ -13,7 +13,7 @@ from torch import nn
 from pbias.errors import UserError
 from pbias.models import build
 from pbias.training import precision
-from pbias.training.precision import autocast, choose_precision, native_bf16
+from pbias.training.precision import autocast, choose_precision, fast_bf16
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -31,16 +31,19 @@ def cpu_with(monkeypatch: pytest.MonkeyPatch, tmp_path: object, line: str) -> No
     [
         ("flags\t\t: fpu avx512f avx512_bf16 amx_tile", "avx512_bf16"),
         ("flags\t\t: fpu amx_bf16 avx512_bf16", "amx_bf16"),
+        ("vendor_id\t: GenuineIntel\nflags\t: fpu avx512_bf16", None),
+        ("vendor_id\t: GenuineIntel\nflags\t: fpu avx512_bf16 amx_bf16", "amx_bf16"),
+        ("vendor_id\t: AuthenticAMD\nflags\t: fpu avx512_bf16", "avx512_bf16"),
         ("Features\t: fp asimd bf16 i8mm", "bf16"),
         ("flags\t\t: fpu avx2 avx512f", None),
         ("model name\t: avx512_bf16", None),
     ],
 )
-def test_native_bf16_is_read_from_the_features_of_the_cpu(
+def test_fast_bf16_is_read_from_the_features_of_the_cpu(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object, line: str, feature: str | None
 ) -> None:
     cpu_with(monkeypatch, tmp_path, line)
-    assert native_bf16() == feature
+    assert fast_bf16() == feature
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ def test_native_bf16_is_read_from_the_features_of_the_cpu(
     [
         ("flags : avx512_bf16", "resnet_small", "bf16", "this CPU computes in it: avx512_bf16"),
         ("flags : avx512_bf16", "mobilenet_v1", "fp32", "depthwise convolutions are slower"),
-        ("flags : avx2", "resnet_small", "fp32", "no instructions for bf16"),
+        ("flags : avx2", "resnet_small", "fp32", "not faster in bf16"),
     ],
 )
 def test_auto_is_announced_with_its_reason(

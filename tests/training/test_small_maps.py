@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pbias.models import build
-from pbias.training.small_maps import MAX_PIXELS, small_maps_as_products
+from pbias.training.small_maps import small_maps_as_products
 
 CPU = torch.device("cpu")
 Pair = tuple[int, int]
@@ -37,42 +38,46 @@ def is_product(y: Tensor) -> bool:
 
 @settings(deadline=None, max_examples=150)
 @given(
+    channels=st.tuples(*[st.sampled_from([1, 27, 28, 60, 113, 170])] * 2),
     kernel=st.tuples(sides, sides),
     stride=st.tuples(sides, sides),
     padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
     size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     bias=st.booleans(),
     layout=st.sampled_from([torch.contiguous_format, torch.channels_last]),
+    num=st.integers(0, 3),
 )
 def test_products_are_convolutions(
-    kernel: Pair, stride: Pair, padding: Pair, size: Pair, bias: bool, layout: torch.memory_format
-) -> None:
+    channels: Pair, kernel: Pair, stride: Pair, padding: Pair, size: Pair, bias: bool,
+    layout: torch.memory_format, num: int,
+) -> None:  # fmt: skip
     assume(all(h + 2 * p >= k for h, p, k in zip(size, padding, kernel, strict=True)))
     torch.manual_seed(0)
-    convolution = (
-        nn.Conv2d(3, 4, kernel, stride, padding, bias=bias).double().to(memory_format=layout)
-    )
-    x = torch.randn(5, 3, *size, dtype=torch.double).to(memory_format=layout).requires_grad_()
+    convolution = nn.Conv2d(*channels, kernel, stride, padding, bias=bias)
+    convolution.double().to(memory_format=layout)
+    x = torch.randn(num, channels[0], *size, dtype=torch.double).to(memory_format=layout)
+    x.requires_grad_()
     expected = outputs_and_gradients(convolution, x)
     with small_maps_as_products(convolution, CPU):
         found = outputs_and_gradients(convolution, x)
-        assert is_product(convolution(x)) == (expected[0][0, 0].numel() <= MAX_PIXELS)
+        num_pixels = math.prod(expected[0].shape[2:])
+        assert is_product(convolution(x)) == (28 * num_pixels <= min(channels))
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs)
 
 
-def test_gradients_lie_like_their_weights() -> None:
-    # torch's fused optimizers update the wrong weights where the two lie differently.
-    convolution = nn.Conv2d(8, 8, 3, padding=1).to(memory_format=torch.channels_last)
+def test_gradients_lie_like_their_weights_without_a_copy() -> None:
+    convolution = nn.Conv2d(256, 256, 3, padding=1).to(memory_format=torch.channels_last)
     with small_maps_as_products(convolution, CPU):
-        convolution(torch.randn(2, 8, 2, 2)).sum().backward()
-    assert convolution.weight.grad.stride() == convolution.weight.stride()
+        y = convolution(torch.randn(2, 256, 2, 2))
+    gradient = torch.autograd.grad(y.sum(), convolution.weight)[0]
+    assert is_product(y) and gradient.stride() == convolution.weight.stride()
 
 
 def test_bf16_is_as_exact_as_the_convolution() -> None:
     torch.manual_seed(0)
-    convolution = nn.Conv2d(64, 32, 3, padding=1)
-    x = torch.randn(16, 64, 2, 2, requires_grad=True)
+    convolution = nn.Conv2d(256, 128, 3, padding=1)
+    x = torch.randn(16, 256, 2, 2, requires_grad=True)
     exact = outputs_and_gradients(convolution, x)
 
     def errors() -> list[float]:
@@ -116,8 +121,26 @@ def test_gpus_are_left_alone() -> None:
         assert type(model.layer4[1].conv2) is nn.Conv2d
 
 
-def test_one_picture_without_a_batch_goes_through() -> None:
-    convolution = nn.Conv2d(2, 3, 3, padding=1)
-    x = torch.randn(2, 2, 2)
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((2, 128, 1, 1), "Kernel size can't be greater"), ((2, 5, 4, 4), "to have 128 channels")],
+)
+def test_what_does_not_fit_is_refused_as_ever(shape: tuple[int, ...], said: str) -> None:
+    convolution = nn.Conv2d(128, 128, 4)
+    with small_maps_as_products(convolution, CPU), pytest.raises(RuntimeError, match=said):
+        convolution(torch.zeros(shape))
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    convolution = nn.Conv2d(128, 128, 3, padding=1)
+    x = torch.randn(2, 128, 2, 2, requires_grad=True)
     with small_maps_as_products(convolution, CPU):
-        assert convolution(x).shape == (3, 2, 2)
+        first = torch.autograd.grad(convolution(x).square().sum(), x, create_graph=True)[0]
+        with pytest.raises(RuntimeError, match="differentiate twice"):
+            first.sum().backward()
+
+
+def test_one_picture_without_a_batch_goes_through() -> None:
+    convolution = nn.Conv2d(128, 128, 3, padding=1)
+    with small_maps_as_products(convolution, CPU):
+        assert convolution(torch.randn(128, 1, 1)).shape == (128, 1, 1)
