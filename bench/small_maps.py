@@ -10,12 +10,14 @@ channels; `*` marks where it does. Milliseconds are medians over steps that take
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 CHANNELS = (64, 128, 256, 512)
@@ -27,7 +29,6 @@ SLOWER = 1.25  # where products are taken, they take at most so many times as lo
 def main() -> None:
     """Print a table, and exit with 1 where products are taken that are clearly slower."""
     import torch
-    from torch import nn
 
     from pbias.training import small_maps
     from pbias.training.allocation import keep_freed_memory
@@ -35,30 +36,39 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch-size", type=int, default=64)
-    given = parser.parse_args()
-    pays, slower, cpu = small_maps.pays, 0, torch.device("cpu")
-    small_maps.pays = lambda num_pixels, num_channels: True
+    num = parser.parse_args().batch_size
+    dtypes = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if fast_bf16() else {})}
+    pays, slower = small_maps.pays, 0
+    small_maps.pays = lambda num_pixels, num_channels: True  # both ways are measured everywhere
     keep_freed_memory()
-    print(f"channels  map   plain / products [ms], batches of {given.batch_size}")
-    for channels in CHANNELS:
-        for side in SIDES:
-            line = f"{channels:8}  {side} x {side} {'*' if pays(side * side, channels) else ' '}"
-            for precision in ("fp32", "bf16") if fast_bf16() else ("fp32",):
-                dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-                layer = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-                layer = layer.to(dtype, memory_format=torch.channels_last)
-                x = torch.randn(given.batch_size, channels, side, side, dtype=dtype)
-                x = x.to(memory_format=torch.channels_last).requires_grad_()
-                times: dict[bool, list[float]] = {False: [], True: []}
-                for _ in range(NUM_STEPS):
-                    times[False].append(_step(layer, x))
-                    with small_maps.small_maps_as_products(layer, cpu):
-                        times[True].append(_step(layer, x))
-                plain, products = (statistics.median(times[way]) for way in (False, True))
-                slower += pays(side * side, channels) and products > SLOWER * plain
-                line += f"   {precision} {plain:7.2f} / {products:6.2f} ({plain / products:4.1f}x)"
-            print(line, flush=True)
+    print(f"channels  map   plain / products [ms], batches of {num}")
+    for channels, side in itertools.product(CHANNELS, SIDES):
+        taken = pays(side * side, channels)
+        line = f"{channels:8}  {side} x {side} {'*' if taken else ' '}"
+        for precision, dtype in dtypes.items():
+            plain, products = _compare((num, channels, side, side), dtype)
+            slower += taken and products > SLOWER * plain
+            line += f"   {precision} {plain:7.2f} / {products:6.2f} ({plain / products:4.1f}x)"
+        print(line, flush=True)
     sys.exit(1 if slower else 0)
+
+
+def _compare(shape: tuple[int, int, int, int], dtype: torch.dtype) -> tuple[float, float]:
+    """Milliseconds of a step on maps of this shape by oneDNN's kernel, and as products."""
+    import torch
+    from torch import nn
+
+    from pbias.training.small_maps import small_maps_as_products
+
+    layer = nn.Conv2d(shape[1], shape[1], 3, padding=1, bias=False)
+    layer = layer.to(dtype, memory_format=torch.channels_last)
+    x = torch.randn(shape, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
+    plain, products = [], []
+    for _ in range(NUM_STEPS):
+        plain.append(_step(layer, x))
+        with small_maps_as_products(layer, x.device):
+            products.append(_step(layer, x))
+    return statistics.median(plain), statistics.median(products)
 
 
 def _step(layer: nn.Module, x: Tensor) -> float:

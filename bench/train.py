@@ -7,7 +7,7 @@
 
 The plain loop is a Dataset that opens each JPEG with Pillow, torchvision's transforms and a
 DataLoader with two workers, in fp32. Network, recipe, batch size, epochs and images (clothing,
-64 px) are the same. pbias runs in fp32, and in bf16 where the CPU computes in it; runs take turns,
+64 px) are the same. pbias runs in fp32, and in bf16 where the CPU is faster in it; runs take turns,
 seed by seed. Images per second are over the whole run: reading, decoding, training and validating,
 but not the imports. Accuracy is of the best validation epoch.
 
@@ -135,8 +135,12 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
 
     load_torchvision()
 
-    options = {"epochs": given.epochs, "batch_size": given.batch_size, "seed": given.seed}
-    recipe = Recipe(**options, precision="fp32" if name == "plain" else name)
+    recipe = Recipe(
+        epochs=given.epochs,
+        batch_size=given.batch_size,
+        seed=given.seed,
+        precision="fp32" if name == "plain" else name,
+    )
     manifest = read_manifest(str(DATA))
     labels = select(manifest, targets=None, groups=["kids"])
     torch.manual_seed(given.seed)

@@ -125,6 +125,6 @@ def columns_there(name: str, known: Sequence[str]) -> str:
     >>> columns_there("Smilling", ["Male", "Smiling"])
     " (did you mean 'Smiling'? it has: Male, Smiling)"
     """
-    hint = did_you_mean(name, known, "")
     listed = ", ".join(known[:LISTED]) + (", ..." if len(known) > LISTED else "")
-    return f" ({hint}{' ' if hint else ''}it has: {listed or 'no other column'})"
+    said = f"{did_you_mean(name, known, '')} it has: {listed or 'no other column'}"
+    return f" ({said.lstrip()})"

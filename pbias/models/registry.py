@@ -37,11 +37,10 @@ def architecture(name: str) -> Architecture:
     """The architecture of this name; UserError lists the known ones."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    hint = did_you_mean(name, ARCHITECTURES, "")
+    hint = f"{did_you_mean(name, ARCHITECTURES, '')} choose one of {', '.join(ARCHITECTURES)}"
     raise UserError(
-        f"unknown architecture {name!r}; {hint}{' ' if hint else ''}choose one of "
-        f"{', '.join(ARCHITECTURES)}, or name a network of your own with --model "
-        "package.module:factory"
+        f"unknown architecture {name!r}; {hint.lstrip()}, or name a network of your own with "
+        "--model package.module:factory"
     )
 
 

@@ -122,6 +122,7 @@ class _Products(torch.autograd.Function):
         of_x, of_weight = gradient.new_zeros(ctx.shape), gradient.new_zeros(weight.shape)
         for row, (pixels, (rows, taps)) in enumerate(zip(under, ctx.bands, strict=True)):
             part = gradient[:, row].flatten(0, 1)
+            # What is flattened here is a view: rows of a kernel lie one after the other.
             of_weight[:, taps].flatten(1).addmm_(part.t(), pixels.flatten(0, 1))
             of_pixels = part @ weight[:, taps].flatten(1)
             num_taps = taps.stop - taps.start
