@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.audit.distributions import normal_ppf
-from pbias.audit.engine import Options, audit
+from pbias.auditing.engine import Options, audit
+from pbias.auditing.inference.distributions import normal_ppf
 from pbias.files.logits import Logits
 
 Array = NDArray[Any]

@@ -126,7 +126,7 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
     """Train in this process; the accuracy of the best epoch and images per second of the run."""
     import torch
 
-    from pbias.data.training import load_training_pictures  # noqa: F401 (imports are not timed)
+    from pbias.data.training_images import load_training_pictures  # noqa: F401 (imports are not timed)
     from pbias.files.manifest import read_manifest, select
     from pbias.models import build
     from pbias.models.torchvision_compat import load_torchvision
@@ -156,8 +156,8 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
 def _pbias(model: nn.Module, manifest: Manifest, labels: Labels, recipe: Recipe) -> float:
     import torch
 
-    from pbias.data.preprocess import Preprocess
-    from pbias.data.training import find_training_pictures, load_training_pictures
+    from pbias.data.training_images import find_training_pictures, load_training_pictures
+    from pbias.models.preprocess import Preprocess
     from pbias.training.loop import fit
 
     pictures = find_training_pictures(manifest, labels)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from simulation import Row, World
 
-from pbias.audit.engine import Audit, Options
-from pbias.audit.gates import parse_gate
-from pbias.audit.verdicts import judge
+from pbias.auditing.engine import Audit, Options
+from pbias.auditing.gates.grammar import parse_gate
+from pbias.auditing.gates.verdicts import judge
 from pbias.files.table import Table
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from pbias.data.batches import ImageData
-from pbias.data.preprocess import Preprocess
 from pbias.models import build
+from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import loss_sum
 from pbias.training.loop import fit
 from pbias.training.precision import autocast, choose_precision

@@ -12,7 +12,7 @@ import typer
 
 from pbias.cli import console
 from pbias.cli.build import build
-from pbias.cli.commands import COMMANDS, GROUPS
+from pbias.cli.command_table import COMMANDS, GROUPS
 from pbias.errors import OutputClosed, Status, UserError
 
 STATUSES = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from pbias.files.checkpoint import Checkpoint, save_checkpoint
+from pbias.models.network_files import network
 from pbias.pruning.method import Method
-from pbias.pruning.networks import network
 from pbias.pruning.one_shot import prune_at_once, pruned_checkpoint, report
 from pbias.pruning.ramp import Ramp
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pbias.errors import UserError
 
 if TYPE_CHECKING:
-    from pbias.audit.engine import Audit, Options
-    from pbias.files.blocks import LogitsBlocks
+    from pbias.auditing.engine import Audit, Options
     from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.manifest import Manifest
-    from pbias.report.header import Header
+    from pbias.reporting.audit_header import Header
 
 
 class Paths(NamedTuple):
@@ -33,9 +33,9 @@ def start_audit(
     in_memory_mib: float,
 ) -> Audit:
     """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
-    from pbias.audit.engine import Audit
+    from pbias.auditing.engine import Audit
     from pbias.cli.inputs import read_side
-    from pbias.files.roles import warn_of_copies
+    from pbias.files.logits.roles import warn_of_copies
 
     if references.thresholds is not None and not references.logits:
         raise UserError("--ref-thresholds are those of the reference; name it with --ref")
@@ -64,8 +64,8 @@ def start_audit(
 
 def header_of(audit: Audit) -> Header:
     """What the report of an audit says first: its files, samples and sizes of groups."""
-    from pbias.files.roles import sparsity_of
-    from pbias.report.header import File, Header
+    from pbias.files.logits.roles import sparsity_of
+    from pbias.reporting.audit_header import File, Header
 
     files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
     sizes = audit.sides[0].sums.cells[0, 0].sum((-1, -2))[:, 0].tolist()
@@ -89,12 +89,12 @@ def header_of(audit: Audit) -> Header:
 def _in_blocks(
     audited: Paths, references: Paths, options: Options, *, probabilities: bool
 ) -> Audit:
-    from pbias.audit.engine import Audit
+    from pbias.auditing.engine import Audit
     from pbias.cli.inputs import with_thresholds
     from pbias.cli.progress import bar
-    from pbias.files.blocks import open_blocks
-    from pbias.files.npz import Npz
-    from pbias.files.roles import warn_of_copies
+    from pbias.files.logits.blocks import open_blocks
+    from pbias.files.logits.npz import Npz
+    from pbias.files.logits.roles import warn_of_copies
 
     def read(side: Paths) -> list[LogitsBlocks]:
         runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
@@ -112,8 +112,8 @@ def _in_blocks(
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse or warn of files that are not what the sides of an audit are taken for."""
-    from pbias.files.alike import warn_unless_alike
-    from pbias.files.roles import check_runs, warn_of_roles
+    from pbias.files.logits.alike import warn_unless_alike
+    from pbias.files.logits.roles import check_runs, warn_of_roles
 
     check_runs(audited, alone=not references)
     check_runs(references)
@@ -123,8 +123,8 @@ def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
 
 def _too_large(paths: Sequence[str], in_memory_mib: float) -> str | None:
     """The first file with more logits than that, if there is one; a pipe is in memory anyway."""
-    from pbias.files.blocks import num_mib
-    from pbias.files.npz import Npz
+    from pbias.files.logits.blocks import num_mib
+    from pbias.files.logits.npz import Npz
     from pbias.files.streams import is_regular
 
     for path in filter(is_regular, paths):

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from pbias.cli.parent_data import manifest_of
 from pbias.cli.progress import bar
-from pbias.data.bad import BadImages
+from pbias.data.bad_images import BadImages
 from pbias.data.batches import make_batch, row_batches
 from pbias.data.dataset import Pictures, find_pictures, load
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import select
+from pbias.models.preprocess import Preprocess
 from pbias.pruning.batchnorm import has_statistics, reestimate
 from pbias.training.recipe import Recipe
 from pbias.training.setup import choose_device

@@ -13,7 +13,7 @@ import typer
 from pbias import __doc__ as summary
 from pbias import __version__
 from pbias.cli import variables
-from pbias.cli.options import Config, Debug
+from pbias.cli.options.common import Config, Debug
 
 
 class Entry:
@@ -23,13 +23,15 @@ class Entry:
     """
 
     def __init__(self, where: str, summary: str, *examples: str) -> None:
-        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli."""
+        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
         self.where, self.summary, self.examples = where, summary, examples
 
     def function(self) -> Callable[..., None]:
         """The function that does it."""
         module, _, name = self.where.partition(":")
-        found: Callable[..., None] = getattr(importlib.import_module(f"pbias.cli.{module}"), name)
+        found: Callable[..., None] = getattr(
+            importlib.import_module(f"pbias.cli.commands.{module}"), name
+        )
         return found
 
 

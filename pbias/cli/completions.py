@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pbias.cli.commands import GROUPS
-from pbias.cli.tree import Command, Parameter
+from pbias.cli.command_table import GROUPS
+from pbias.cli.command_tree import Command, Parameter
 
 HEADER = "# Completions of pbias, made from its command tree by `python -m pbias.docs`.\n"
 

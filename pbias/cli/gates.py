@@ -12,9 +12,9 @@ from pbias.cli.console import VERDICT
 from pbias.errors import Status, UserError
 
 if TYPE_CHECKING:
-    from pbias.audit.engine import Audit
-    from pbias.audit.gates import Gate
-    from pbias.audit.verdicts import Outcome
+    from pbias.auditing.engine import Audit
+    from pbias.auditing.gates.grammar import Gate
+    from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def read_gates(
     """All gates, checked before any work; `#` begins a comment in a file."""
     if not texts and path is None:
         return []
-    from pbias.audit.gates import needs_reference, parse_gate
+    from pbias.auditing.gates.grammar import needs_reference, parse_gate
     from pbias.files.streams import read_bytes
 
     lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
@@ -50,8 +50,8 @@ def judge_gates(
     """What each gate says; raises UserError for a gate that no row matches."""
     if not gates:
         return []
-    from pbias.audit.gate_rows import covered
-    from pbias.audit.verdicts import judge
+    from pbias.auditing.gates.matching import covered
+    from pbias.auditing.gates.verdicts import judge
 
     rows = [len(covered(gate, table)) for gate in gates]
     wide = [audit.table(1.0 - (1.0 - audit.options.level) / num_rows) for num_rows in rows]
@@ -62,7 +62,7 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
     if not outcomes:
         return
-    from pbias.audit.verdicts import Verdict, overall
+    from pbias.auditing.gates.verdicts import Verdict, overall
 
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())

@@ -14,18 +14,22 @@ from pbias.cli.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
 from pbias.cli.recipes import Settings
 from pbias.cli.running import Run, say_what_would_be_done, unfinished
-from pbias.data.bad import BadImages
+from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
-from pbias.data.preprocess import Preprocess
-from pbias.data.training import TrainingPictures, find_training_pictures, load_training_pictures
+from pbias.data.training_images import (
+    TrainingPictures,
+    find_training_pictures,
+    load_training_pictures,
+)
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, select, train_counts
 from pbias.files.streams import check_no_input
 from pbias.models import classifier_weight
+from pbias.models.network_files import network
+from pbias.models.preprocess import Preprocess
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.method import Method
-from pbias.pruning.networks import network
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.ramp import Ramp
 from pbias.training.loop import Hooks

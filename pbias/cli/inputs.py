@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from pbias.files.blocks import LogitsBlocks
     from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.manifest import Manifest
 
 Run = TypeVar("Run", "Logits", "LogitsBlocks")
@@ -70,7 +70,7 @@ def read_side(
 
     runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
     if manifest is not None:
-        from pbias.files.relabel import relabel
+        from pbias.files.logits.relabel import relabel
 
         parts = [part for name in groups or [] for part in name.split(":")]
         runs = [relabel(run, manifest, parts, cluster) for run in runs]
@@ -86,7 +86,7 @@ def with_thresholds(
     import numpy as np
 
     from pbias.errors import UserError
-    from pbias.files.thresholds import read_thresholds
+    from pbias.files.threshold_file import read_thresholds
 
     for run in runs:
         if run.activation == "softmax":

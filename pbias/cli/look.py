@@ -9,8 +9,8 @@ from pbias.cli.recipes import numbers
 from pbias.errors import UserError
 
 if TYPE_CHECKING:
-    from pbias.data.preprocess import Preprocess
-    from pbias.data.training import TrainingPictures
+    from pbias.data.training_images import TrainingPictures
+    from pbias.models.preprocess import Preprocess
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Look:
 
     def for_crop(self, crop: int) -> Preprocess:
         """For inputs of `crop` pixels; UserError where --resize leaves less than that."""
-        from pbias.data.preprocess import Preprocess
+        from pbias.models.preprocess import Preprocess
 
         usual = Preprocess.for_crop(crop)
         size = self.size or usual.size

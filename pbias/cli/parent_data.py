@@ -8,8 +8,8 @@ from pathlib import Path
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, read_manifest
+from pbias.files.manifest.where import keep_where
 from pbias.files.streams import STDIO
-from pbias.files.where import keep_where
 
 logger = logging.getLogger(__name__)
 

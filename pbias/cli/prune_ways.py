@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pbias.cli.options_pruning import PruningSchedule
+from pbias.cli.options.pruning import PruningSchedule
 from pbias.cli.recipes import TRAINING, first_given
 from pbias.errors import UserError
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pbias.cli.options_pruning import selectors
+from pbias.cli.options.pruning import selectors
 from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:

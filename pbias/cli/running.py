@@ -18,7 +18,7 @@ from torch import nn
 
 from pbias.cli.progress import bar
 from pbias.data.batches import ImageData
-from pbias.data.training import TrainingPictures
+from pbias.data.training_images import TrainingPictures
 from pbias.errors import Status, UserError
 from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pbias.training.loop import FitResult, Hooks, fit

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pbias.cli.options import Color, Format
+from pbias.cli.options.common import Color, Format
 
 if TYPE_CHECKING:
     from pbias.files.table import Table
-    from pbias.report.sections import Section
+    from pbias.reporting.sections import Section
 
 SUFFIXES = {".csv": Format.CSV, ".json": Format.JSON, ".md": Format.MD, ".txt": Format.TABLE}
 
@@ -59,11 +59,11 @@ def write_table(
     elif form is Format.JSON:
         text = to_json(table, **header)
     elif form is Format.MD:
-        from pbias.report.markdown import render_markdown
+        from pbias.reporting.markdown import render_markdown
 
         text = render_markdown(sections())
     else:
-        from pbias.report.terminal import render_terminal
+        from pbias.reporting.terminal import render_terminal
 
         text = render_terminal(sections(), color=_colored(output, color))
     write_text(output, text)

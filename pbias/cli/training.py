@@ -15,12 +15,16 @@ from pbias.cli.jobs import folder
 from pbias.cli.look import Look
 from pbias.cli.progress import bar
 from pbias.cli.running import Run, say_what_would_be_done, unfinished
-from pbias.data.bad import BadImages
-from pbias.data.training import TrainingPictures, find_training_pictures, load_training_pictures
+from pbias.data.bad_images import BadImages
+from pbias.data.training_images import (
+    TrainingPictures,
+    find_training_pictures,
+    load_training_pictures,
+)
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
+from pbias.files.manifest.where import keep_where
 from pbias.files.provenance import environment
-from pbias.files.where import keep_where
 from pbias.pruning.one_shot import check_method
 from pbias.pruning.ramp import Ramp
 from pbias.training.evaluation import check_input

@@ -13,7 +13,7 @@ from pathlib import Path
 from pbias.data.layouts.listing import rebase
 from pbias.errors import UserError
 from pbias.files.manifest import Manifest, select
-from pbias.files.manifest_csv import SPLITS
+from pbias.files.manifest.parsing import SPLITS
 from pbias.files.table import csv_text
 
 COLUMN = "backdoor"

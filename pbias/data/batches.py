@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pbias.data.preprocess import Preprocess
+from pbias.models.preprocess import Preprocess
 
 YELLOW = (255, 255, 0)
 

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pbias.data.bad import BadImages, Int64, Progress, for_all, no_progress
+from pbias.data.bad_images import BadImages, Int64, Progress, for_all, no_progress
 from pbias.data.batches import ImageData
 from pbias.data.cache import Room
 from pbias.data.images import Size, UInt8, read_image, read_size, resized
-from pbias.data.preprocess import Preprocess
 from pbias.files.manifest import Labels, Manifest
+from pbias.models.preprocess import Preprocess
 
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pbias.cli import completions
-from pbias.cli.tree import commands
+from pbias.cli.command_tree import commands
 from pbias.docs import pages
 from pbias.docs.man import man_pages
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pbias import __doc__ as SUMMARY
 from pbias import __version__
 from pbias.cli.app import STATUSES
-from pbias.cli.tree import Command, Parameter
+from pbias.cli.command_tree import Command, Parameter
 
 
 def man_pages(commands: Sequence[Command]) -> dict[str, str]:

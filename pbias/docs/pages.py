@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.audit.columns import COLUMNS, LEGEND
-from pbias.audit.registry import EXPLAINED
+from pbias.auditing.metrics.columns import COLUMNS, LEGEND
+from pbias.auditing.metrics.registry import EXPLAINED
 from pbias.cli.app import STATUSES
-from pbias.cli.tree import Command, Parameter
+from pbias.cli.command_tree import Command, Parameter
 
 
 def metrics_page() -> str:

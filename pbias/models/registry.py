@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pbias.errors import UserError, did_you_mean
-from pbias.models.own import build_own, is_own
+from pbias.models.user_factory import build_own, is_own
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from pbias.errors import UserError
-from pbias.files.archive import read_archive
 from pbias.files.checkpoint import Checkpoint
-from pbias.files.plain import plain
+from pbias.files.checkpoint.archive import read_archive
+from pbias.files.checkpoint.plain import plain
 from pbias.files.streams import is_replaceable, read_bytes, write_bytes
 
 FORMAT = "pbias-training-state"

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from pbias.cli.options import BadImage
-from pbias.cli.prune import prune
-from pbias.cli.train import train
+from pbias.cli.commands.models.prune import prune
+from pbias.cli.commands.models.train import train
+from pbias.cli.options.common import BadImage
 from pbias.data.batches import make_batch
 from pbias.data.dataset import find_pictures, load
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.manifest import read_manifest, select
-from pbias.pruning.networks import network
+from pbias.models.network_files import network
+from pbias.models.preprocess import Preprocess
 from pbias.pruning.prunable import prunable
 
 NUM_TRAIN = 44

@@ -12,10 +12,10 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.audit.thresholds import calibrate
+from pbias.auditing.remedies.threshold_fitting import calibrate
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
-from pbias.files.thresholds import read_thresholds
+from pbias.files.threshold_file import read_thresholds
 
 Run = Callable[..., CompletedProcess[str]]
 

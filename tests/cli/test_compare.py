@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.audit.compare import compare
+from pbias.auditing.run_comparison import compare
 from pbias.files.logits import read_logits, select_rows, write_logits
 from pbias.files.table import to_csv
 

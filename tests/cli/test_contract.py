@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbias.audit.registry import EXPLAINED
-from pbias.cli.commands import COMMANDS
+from pbias.auditing.metrics.registry import EXPLAINED
+from pbias.cli.command_table import COMMANDS
 
 Run = Callable[..., CompletedProcess[str]]
 TABLES = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pbias import __version__
-from pbias.cli.env import env
+from pbias.cli.commands.service.env import env
 
 
 @pytest.fixture

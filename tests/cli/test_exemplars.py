@@ -11,8 +11,8 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.audit.exemplars import exemplar_table, find_exemplars
-from pbias.audit.over_representation import over_representation
+from pbias.auditing.remedies.disagreement import exemplar_table, find_exemplars
+from pbias.auditing.remedies.over_representation import over_representation
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
 

@@ -13,9 +13,9 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.audit.flags import Budget, flag_samples
-from pbias.audit.risk_attributes import attribute_risk
-from pbias.audit.risk_evaluation import evaluate
+from pbias.auditing.risk.attribute_risk import attribute_risk
+from pbias.auditing.risk.evaluation import evaluate
+from pbias.auditing.risk.flagging import Budget, flag_samples
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
 

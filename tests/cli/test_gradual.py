@@ -12,13 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from pbias.cli.prune import prune
-from pbias.cli.train import train
+from pbias.cli.commands.models.prune import prune
+from pbias.cli.commands.models.train import train
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.files.provenance import sha256
 from pbias.models import build
-from pbias.pruning.networks import network
+from pbias.models.network_files import network
 from pbias.pruning.prunable import prunable
 
 Run = Callable[..., CompletedProcess[str]]

@@ -13,8 +13,8 @@ import pytest
 import torch
 import typer
 
-from pbias.cli.info import info
-from pbias.cli.prune import prune
+from pbias.cli.commands.models.info import info
+from pbias.cli.commands.models.prune import prune
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.models import build
@@ -160,6 +160,6 @@ def test_people_read_sizes_and_names() -> None:
 )
 def test_files_come_from_pipes(name: str, column: str, files: Path, shell: Run) -> None:
     np.savez("c.npz", logits=np.zeros((1, 1), np.float32), labels=np.zeros((1, 1), np.int8))
-    code = "from pbias.cli.info import info; info('-')"
+    code = "from pbias.cli.commands.models.info import info; info('-')"
     done = shell(f'cat {files}/{name} | python -c "{code}"')
     assert done.stdout.startswith(f"{column},")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbias.audit.engine import Options, audit
+from pbias.auditing.engine import Options, audit
 from pbias.files.logits import Logits, read_logits, select_rows, write_logits
 from pbias.files.table import to_csv
 

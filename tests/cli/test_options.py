@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pbias.cli.tree import commands
+from pbias.cli.command_tree import commands
 
 FROZEN = Path(__file__).with_name("options.txt")
 

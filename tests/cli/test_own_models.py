@@ -15,7 +15,7 @@ import torch
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
-from pbias.pruning.networks import network
+from pbias.models.network_files import network
 
 Run = Callable[..., CompletedProcess[str]]
 OWN = "own_net:make"

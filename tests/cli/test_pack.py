@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pbias.cli.pack import pack, unpack
-from pbias.cli.prune import prune
+from pbias.cli.commands.models.pack import pack, unpack
+from pbias.cli.commands.models.prune import prune
 from pbias.errors import UserError
 from pbias.models import build
 

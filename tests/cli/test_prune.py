@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from pbias.cli.prune import prune
+from pbias.cli.commands.models.prune import prune
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pbias.files.provenance import sha256
 from pbias.models import build
-from pbias.pruning.networks import network
+from pbias.models.network_files import network
 from pbias.pruning.prunable import prunable
 
 Run = Callable[..., CompletedProcess[str]]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pbias.files.checkpoint import load_checkpoint
-from pbias.pruning.networks import network
+from pbias.models.network_files import network
 from pbias.pruning.prunable import prunable
 
 Run = Callable[..., CompletedProcess[str]]

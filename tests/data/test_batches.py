@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pbias.data.batches import ImageData, make_batch, row_batches
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
+from pbias.models.preprocess import Preprocess
 
 CPU = torch.device("cpu")
 PLAIN = Preprocess(10, 8, mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pbias.data.check import bad_images, check_rows, to_table
+from pbias.data.manifest_check import bad_images, check_rows, to_table
 from pbias.files.manifest import Manifest, read_manifest, select
 from pbias.files.table import Table
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pbias.data import cache, dataset
-from pbias.data.bad import BadImages
+from pbias.data.bad_images import BadImages
 from pbias.data.dataset import (
     BLOCK,
     Pictures,
@@ -19,9 +19,9 @@ from pbias.data.dataset import (
     measure,
     stream,
 )
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.manifest import read_manifest, select
+from pbias.models.preprocess import Preprocess
 
 
 def draw(folder: Path, sizes: list[tuple[int, int]], transform: str = "") -> Pictures:

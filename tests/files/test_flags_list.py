@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pbias.errors import UserError
-from pbias.files.flags import read_flags
+from pbias.files.flag_list import read_flags
 from pbias.files.provenance import sha256
 
 

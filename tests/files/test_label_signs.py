@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from pbias.errors import UserError
-from pbias.files.blocks import open_blocks
 from pbias.files.logits import Logits, read_logits, write_logits
-from pbias.files.npz import Npz
+from pbias.files.logits.blocks import open_blocks
+from pbias.files.logits.npz import Npz
 
 Run = Callable[..., CompletedProcess[str]]
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import parse_state_dict
 from pbias.models import build
-from pbias.pruning.networks import Named, network, read_network
+from pbias.models.network_files import Named, network, read_network
+from pbias.models.preprocess import Preprocess
 
 
 def _pruned() -> nn.Module:

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 
 from pbias.errors import UserError
-from pbias.files.npz import Npz
+from pbias.files.logits.npz import Npz
 
 ROWS = np.arange(21, dtype=np.float32).reshape(7, 3)
 HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (7, 3), }"

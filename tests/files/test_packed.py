@@ -13,15 +13,15 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from torch import Tensor
 
 from pbias.errors import UserError
-from pbias.files import packed
 from pbias.files.checkpoint import (
     Checkpoint,
     load_checkpoint,
+    packed,
     parse_state_dict,
     save_checkpoint,
     serialize,
 )
-from pbias.files.packed import pack, unpack_all
+from pbias.files.checkpoint.packed import pack, unpack_all
 from pbias.models import build
 from pbias.pruning.prunable import prunable
 from pbias.pruning.selection import num_zeros, prune

@@ -11,8 +11,8 @@ import pytest
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits
+from pbias.files.logits.relabel import relabel
 from pbias.files.manifest import Manifest, read_manifest
-from pbias.files.relabel import relabel
 
 MakeLogits = Callable[..., Logits]
 ReadText = Callable[[str], Manifest]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pbias.errors import UserError
 from pbias.files.table import Table, to_csv
-from pbias.files.thresholds import read_thresholds
+from pbias.files.threshold_file import read_thresholds
 
 NUMBERS = st.floats(allow_nan=False)
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)

@@ -32,10 +32,10 @@ import torch
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, load_network_file, serialize
-from pbias.files.flags import read_flags
+from pbias.files.flag_list import read_flags
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
-from pbias.files.thresholds import read_thresholds
+from pbias.files.threshold_file import read_thresholds
 
 LIMIT_S, LIMIT_BYTES = 10, 2 << 30
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.", "socket.")

@@ -11,7 +11,7 @@ from torch import nn
 
 from pbias.errors import UserError
 from pbias.models import build
-from pbias.models.program import load_program
+from pbias.models.exported_program import load_program
 
 
 def export(model: nn.Module, *shape: int, free: bool = False) -> bytes:

@@ -173,7 +173,8 @@ def test_signals_end_quietly_with_nothing_written(
 def test_a_bug_shows_its_traceback_and_has_its_own_status(shell: Run) -> None:
     program = """
 import sys
-from pbias.cli import app, build, explain
+from pbias.cli import app, build
+from pbias.cli.command_table.service import explain
 explain.boom = lambda: 1 / 0
 app.COMMANDS["boom"] = build.Entry("explain:boom", "")
 sys.argv = ["pbias", "boom"]

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from pbias.data.batches import ImageData
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.models import build
+from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import Score, check_input, evaluate, predict_logits
 
 CPU = torch.device("cpu")

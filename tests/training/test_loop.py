@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from pbias.data.batches import ImageData
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
+from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import evaluate
 from pbias.training.loop import EpochReport, FitResult, Hooks, fit
 from pbias.training.recipe import Recipe

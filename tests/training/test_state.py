@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from pbias.data.batches import ImageData
-from pbias.data.preprocess import Preprocess
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
+from pbias.models.preprocess import Preprocess
 from pbias.pruning.gradual import GradualPruner
 from pbias.training.loop import Hooks, fit
 from pbias.training.recipe import Recipe

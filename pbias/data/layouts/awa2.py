@@ -15,7 +15,7 @@ from pbias.data.layouts.listing import (
     walk,
 )
 from pbias.errors import UserError
-from pbias.files.manifest_csv import SHARES, hashed_split
+from pbias.files.manifest.parsing import SHARES, hashed_split
 
 FOLDERS = ("", "Animals_with_Attributes2")
 CLASSES, PREDICATES = "classes.txt", "predicates.txt"

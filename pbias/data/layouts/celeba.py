@@ -22,7 +22,7 @@ from pbias.data.layouts.listing import (
     required,
 )
 from pbias.errors import UserError
-from pbias.files.manifest_csv import SPLITS
+from pbias.files.manifest.parsing import SPLITS
 
 FOLDERS = ("", "Anno", "Eval", "celeba", "CelebA", "CelebA/Anno", "CelebA/Eval")
 ATTRIBUTES = ("list_attr_celeba.csv", "list_attr_celeba.txt")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pbias.data.layouts.listing import SUFFIXES, Listing, existing, walk
 from pbias.errors import UserError
-from pbias.files.manifest_csv import SPLITS, hashed_split
+from pbias.files.manifest.parsing import SPLITS, hashed_split
 
 # What people call their splits.
 SPLIT_FOLDERS = {

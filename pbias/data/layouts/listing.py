@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbias.errors import UserError
-from pbias.files.manifest_csv import RESERVED
+from pbias.files.manifest.parsing import RESERVED
 from pbias.files.table import csv_text
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")

@@ -1,0 +1,1 @@
+"""From files to counts: joined, split by group and fold, reduced once."""

@@ -1,0 +1,164 @@
+"""Counts first: a file is reduced once to totals by fold, and everything else is made of those.
+
+Shape suffixes: J folds, P group values (strata.py), A targets, n rows of a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.tally import Tally
+from pbias.files.logits import UNKNOWN, Logits
+
+NUM_BINS = 10
+NUM_LABELS = 3  # 0, 1, unknown
+UNCERTAIN_MARGIN = 0.4
+# Products of 0 and 1 add up exactly in float32 below 2^24 rows.
+_EXACT_ROWS = 1 << 24
+_CHUNK_ROWS = 1 << 12
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one model says of n rows, by target: logits float32 [A, n], s bool [A, n]."""
+
+    logits: NDArray[np.float32]
+    s: NDArray[np.bool_]
+    multiclass: bool = False
+
+    @cached_property
+    def p(self) -> NDArray[np.float64]:
+        """Probabilities, [A, n]."""
+        return softmax(self.logits.T).T.copy() if self.multiclass else sigmoid(self.logits)
+
+    def p_of(self, target: int) -> NDArray[np.float64]:
+        """Probabilities for one target, [n], without those for all where these are separate."""
+        return self.p[target] if self.multiclass else sigmoid(self.logits[target])
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The sums that metrics of one model are made of; they add over blocks, files and machines.
+
+    cells int64 [J, P, A, 3, 2]: rows by label (0, 1, unknown) and prediction;
+    uncertain int64 [J, P, A]: rows with p within 0.4 of 0.5;
+    errors float64 [J, P, A, 10]: sums of p - y by bin of p, over rows with a known label;
+    squares float64 [J, P, A]: sums of (p - y)^2 over the same;
+    gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows.
+    """
+
+    cells: NDArray[np.int64]
+    uncertain: NDArray[np.int64]
+    errors: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    gram: NDArray[np.int64]
+
+    def __add__(self, other: Totals) -> Totals:
+        """The totals of both sets of rows."""
+        return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities in float64, right for large logits of either sign."""
+    p = np.negative(logits, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        np.exp(p, out=p)
+    p += 1.0
+    return np.asarray(np.divide(1.0, p, out=p))
+
+
+def softmax(logits_na: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities over the targets in float64, [N, A]."""
+    z = np.asarray(logits_na, np.float64)
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def transposed(array_na: NDArray[Any]) -> NDArray[Any]:
+    """[A, N] in memory order; three times as fast by chunks of rows, where the cache holds one."""
+    found = np.empty(array_na.shape[::-1], array_na.dtype)
+    for start in range(0, len(array_na), _CHUNK_ROWS):
+        rows = slice(start, start + _CHUNK_ROWS)
+        found[:, rows] = array_na[rows].T
+    return found
+
+
+def predictions(logits: Logits) -> Predictions:
+    """Probabilities and predictions of a file; `s = z > threshold`, or the arg-max class."""
+    z_an = transposed(logits.logits)
+    if logits.activation == "softmax":
+        best = logits.logits.argmax(axis=1)
+        return Predictions(z_an, best == np.arange(len(z_an))[:, None], multiclass=True)
+    if logits.thresholds is None:
+        return Predictions(z_an, z_an > 0)
+    return Predictions(z_an, z_an > logits.thresholds[:, None])
+
+
+def reduce_rows(
+    predicted: Predictions,
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> Totals:
+    """Totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n]."""
+    tally = Tally(strata, folds, num_folds)
+    shape = (num_folds, tally.num_values, len(labels_an))
+    cells = np.empty((*shape, NUM_LABELS, 2, 2), np.int64)
+    errors, squares = np.empty((*shape, NUM_BINS)), np.empty(shape)
+    for a, (y, s) in enumerate(zip(labels_an, predicted.s, strict=True)):
+        p = predicted.p_of(a)
+        unsure = np.abs(p - 0.5) < UNCERTAIN_MARGIN
+        cell = (_label_codes(y) * np.int8(2) + s) * np.int8(2) + unsure
+        cells[:, :, a] = tally(cell, (NUM_LABELS, 2, 2))
+        # p = 1 belongs to the last bin
+        by_bin = np.minimum((p * NUM_BINS).astype(np.int8), np.int8(NUM_BINS - 1))
+        error = np.where(y == UNKNOWN, 0.0, p - y)
+        errors[:, :, a] = tally(by_bin, (NUM_BINS,), error)
+        squares[:, :, a] = tally(None, (), error * error)
+    return Totals(
+        cells=cells.sum(-1),
+        uncertain=cells[..., 1].sum((-1, -2)),
+        errors=errors,
+        squares=squares,
+        gram=_gram(predicted.s, folds, num_folds),
+    )
+
+
+def reduce_pairs(
+    d: NDArray[np.bool_],
+    s: NDArray[np.bool_],
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> NDArray[np.int64]:
+    """Rows by label (0, 1, unknown), reference and audited prediction: int64 [J, P, A, 3, 2, 2]."""
+    tally = Tally(strata, folds, num_folds)
+    cells = _label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
+    return np.stack([tally(cell, (NUM_LABELS, 2, 2)) for cell in cells], axis=2)
+
+
+def _label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    return np.where(labels == UNKNOWN, np.int8(2), labels)
+
+
+def _gram(s: NDArray[np.bool_], folds: NDArray[np.intp], num_folds: int) -> NDArray[np.int64]:
+    """[J, A+1, A+1]"""
+    design = np.ones((len(s) + 1, s.shape[1]), np.float32)
+    design[1:] = s
+    ends = np.array([0, s.shape[1]])
+    if num_folds > 1:
+        order = np.argsort(folds, kind="stable")
+        ends = np.searchsorted(folds[order], np.arange(num_folds + 1))
+        design = design[:, order]
+    assert np.diff(ends).max() < _EXACT_ROWS
+    parts = [design[:, a:b] @ design[:, a:b].T for a, b in pairwise(ends)]
+    return np.asarray(np.stack(parts), np.int64)

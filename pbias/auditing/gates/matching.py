@@ -1,0 +1,101 @@
+"""Which rows of a table a gate is about, and what there is where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pbias.auditing.gates.grammar import EXACT, MEAN, Gate, numbers_of
+from pbias.auditing.metrics.measures import MAX, SPREAD
+from pbias.errors import UserError, did_you_mean
+from pbias.files.table import Table
+
+MAX_LISTED = 12
+
+
+class _Key(NamedTuple):
+    place: int
+    attribute: str
+    group: str
+    contrast: str
+
+
+def covered(gate: Gate, table: Table) -> list[int]:
+    """The rows of a table that a gate is about; raises UserError where there are none.
+
+    So it does where none of them has an interval: no bound could ever be held or broken.
+    Without a group: those of everyone, or of all groups for a metric that has no others. Without a
+    contrast: the group values, or whatever else the metric has. Without an attribute: all, but not
+    their mean, which `/mean` names.
+    """
+    columns = table.columns
+    keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
+    rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric]
+    if not rows:
+        raise _no_row(gate, f"the table has no {gate.metric}; see --metrics and --groups")
+    rows = _of_contrast(gate, _of_group(gate, _of_attribute(gate, rows)))
+    found = [row.place for row in rows]
+    if gate.metric not in EXACT and not any(_has_ends(gate, table, index) for index in found):
+        raise UserError(
+            f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
+            "interval; gate their change, the values of the group, or an unbiased metric"
+        )
+    return found
+
+
+def _of_attribute(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
+    wanted = "" if gate.attribute == MEAN else gate.attribute
+    found = [r for r in rows if (r.attribute != "" if wanted is None else r.attribute == wanted)]
+    if found:
+        return found
+    raise _no_row(gate, _missing("attribute", wanted or MEAN, [r.attribute or MEAN for r in rows]))
+
+
+def _of_group(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
+    if gate.group is None:
+        return [r for r in rows if r.group == ""] or list(rows)
+    found = [r for r in rows if r.group == gate.group]
+    if found:
+        return found
+    groups = [r.group for r in rows if r.group]
+    if not groups:
+        what = (
+            f"{gate.metric} is not measured by group here; leave out @{gate.group}, or see --groups"
+        )
+        raise _no_row(gate, what)
+    raise _no_row(gate, _missing("group", gate.group, groups))
+
+
+def _of_contrast(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
+    if gate.contrast is None:
+        return [r for r in rows if not _is_contrast(r.contrast)] or list(rows)
+    found = [r for r in rows if r.contrast == gate.contrast]
+    if found:
+        return found
+    contrasts = [r.contrast for r in rows if r.contrast]
+    if not contrasts:
+        raise _no_row(gate, f"{gate.metric} has one number a group; leave out ={gate.contrast}")
+    raise _no_row(gate, _missing("contrast", gate.contrast, contrasts))
+
+
+def _is_contrast(label: str) -> bool:
+    return label == MAX or label.endswith(("1-0", "-rest", SPREAD))
+
+
+def _no_row(gate: Gate, why: str) -> UserError:
+    return UserError(f"gate '{gate.text}' matches no row: {why}")
+
+
+def _missing(kind: str, name: str, known: Sequence[str]) -> str:
+    """Which part of a gate is not there, and what is."""
+    distinct = list(dict.fromkeys(known))
+    listed = ", ".join(distinct[:MAX_LISTED]) + (", ..." if len(distinct) > MAX_LISTED else "")
+    hint = did_you_mean(name, distinct, f"there are: {listed}")
+    return f"its metric has no {kind} '{name}'; {hint}"
+
+
+def _has_ends(gate: Gate, table: Table, index: int) -> bool:
+    """Whether a row has an interval, or could have had one, were it not undefined."""
+    record = {name: column[index] for name, column in table.columns.items()}
+    value, low, _ = numbers_of(gate, record)
+    return value != value or low == low

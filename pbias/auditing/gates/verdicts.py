@@ -1,0 +1,222 @@
+"""What gates say of an audit: pass, fail or inconclusive, and which rows decide (metrics.md 6)."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, NamedTuple
+
+from pbias.auditing.gates.grammar import EXACT, MEAN, Gate, Record, numbers_of
+from pbias.auditing.gates.matching import covered
+from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
+from pbias.files.table import Table
+
+MAX_NAMED = 3
+PLACES = ("inside", "outside", "undecided", "not_assessable")
+
+
+class Verdict(enum.StrEnum):
+    """What a gate says; a fail beats an inconclusive one, which beats a pass."""
+
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+
+
+class Judged(NamedTuple):
+    """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval."""
+
+    place: str
+    attribute: str
+    group: str
+    contrast: str
+    reason: str
+    value: float
+    low: float
+    high: float
+    far_low: float
+    far_high: float
+
+    def words(self) -> str:
+        """Which row, with its number or why there is none."""
+        name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
+        if self.value != self.value:
+            return f"{name} ({self.reason or 'undefined in the reference'})"
+        ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
+        return f"{name} {self.value:.4g}{ends}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict with its rows, those farthest beyond the bound first.
+
+    `strict`: rows that are not assessable keep it open.
+    """
+
+    gate: Gate
+    verdict: Verdict
+    rows: tuple[Judged, ...]
+    strict: bool = False
+
+    def at(self, place: str) -> list[Judged]:
+        """The rows that lie `inside`, `outside`, or are `undecided` or `not_assessable`."""
+        return [row for row in self.rows if row.place == place]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows lie at each place."""
+        return {place: len(self.at(place)) for place in PLACES}
+
+    def note(self) -> str:
+        """The rows that decide, and the bounds that would have been decided."""
+        missing = self.at("not_assessable")
+        parts = [_named("outside", self.at("outside"))] if self.at("outside") else []
+        if missing:
+            effect = "keep the gate open" if self.strict else "--gate-strict counts them"
+            parts.append(f"{_named('not assessable', missing)} ({effect})")
+        measured = self.at("undecided") or self.at("inside")
+        if measured and not self.at("outside"):
+            parts.insert(0, f"worst: {measured[0].words()}")
+            if self.at("undecided") and not (self.strict and missing):
+                parts.append(_decided_at(self.gate, self.rows))
+        return "; ".join(parts)
+
+    def line(self) -> str:
+        """All of it on one line."""
+        counts = self.counts()
+        missing = counts.pop("not_assessable")
+        said = ", ".join(f"{count} {place}" for place, count in counts.items())
+        said += f", {missing} not assessable" if missing else ""
+        note = self.note()
+        rows = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
+        text = f"gate '{self.gate.text}': {self.verdict}; of {rows} {said}"
+        return f"{text}; {note}" if note else text
+
+    def record(self) -> dict[str, Any]:
+        """All of it as plain data: counts, the rows outside and not assessable, and the note."""
+        keys = ("attribute", "group", "contrast")
+        return {
+            "gate": self.gate.text,
+            "verdict": self.verdict.value,
+            **self.counts(),
+            "rows_outside": [{k: getattr(r, k) for k in keys} for r in self.at("outside")],
+            "rows_not_assessable": [
+                {k: getattr(r, k) for k in keys} for r in self.at("not_assessable")
+            ],
+            "note": self.note(),
+        }
+
+
+def judge(gate: Gate, ordinary: Table, simultaneous: Table, *, strict: bool = False) -> Outcome:
+    """The verdict from the same audit at the ordinary level and at that level over all its rows.
+
+    Fail: some row lies outside with its simultaneous interval, or is undefined because of the
+    audited model. Pass: every row's ordinary interval is inside. `strict`: rows that the data
+    cannot decide keep a gate from passing; where there are no others, they always do.
+    """
+    found = [
+        _judged(gate, _record(ordinary, index), _record(simultaneous, index))
+        for index in covered(gate, ordinary)
+    ]
+    rows = tuple(sorted(found, key=lambda row: -_beyond(gate, row)))
+    places = {row.place for row in rows}
+    if "outside" in places:
+        verdict = Verdict.FAIL
+    elif "undecided" in places or places == {"not_assessable"}:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        open_ = strict and "not_assessable" in places
+        verdict = Verdict.INCONCLUSIVE if open_ else Verdict.PASS
+    return Outcome(gate, verdict, rows, strict)
+
+
+def overall(outcomes: Sequence[Outcome]) -> Verdict:
+    """The verdict of all gates together."""
+    verdicts = {outcome.verdict for outcome in outcomes}
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.PASS
+
+
+def _record(table: Table, index: int) -> Record:
+    return {name: column[index] for name, column in table.columns.items()}
+
+
+def _judged(gate: Gate, record: Record, wide: Record) -> Judged:
+    numbers, (_, *far) = numbers_of(gate, record), numbers_of(gate, wide)
+    where = (record["attribute"], record["group"], record["contrast"], _reason(gate, record))
+    row = Judged("", *where, *numbers, *far)
+    if numbers[0] != numbers[0]:
+        place = "outside" if _of_model(row.reason) else "not_assessable"
+    else:
+        place = _place(gate, row)
+    return row._replace(place=place)
+
+
+def _reason(gate: Gate, record: Record) -> str:
+    both = gate.change and record["reference"] != record["reference"]
+    if both and record["reason"].startswith(MODEL_REASONS):
+        return f"{record['reason']}, as{IN_REFERENCE}"
+    return str(record["reason"])
+
+
+def _of_model(reason: str) -> bool:
+    """Whether a row is undefined because of the audited model, and not of the reference as well."""
+    return reason.startswith(MODEL_REASONS) and not reason.endswith(IN_REFERENCE)
+
+
+def _place(gate: Gate, row: Judged) -> str:
+    if gate.metric in EXACT:
+        return "inside" if _within(gate, row.value, row.value) else "outside"
+    if row.far_low > gate.bound if gate.at_most else row.far_high < gate.bound:
+        return "outside"
+    return "inside" if _within(gate, row.low, row.high) else "undecided"
+
+
+def _within(gate: Gate, low: float, high: float) -> bool:
+    return high <= gate.bound if gate.at_most else low >= gate.bound
+
+
+def _beyond(gate: Gate, row: Judged) -> float:
+    """How far a row is beyond the bound; one without a number comes last."""
+    if row.value != row.value:
+        return -math.inf
+    return row.value - gate.bound if gate.at_most else gate.bound - row.value
+
+
+def _named(kind: str, rows: Sequence[Judged]) -> str:
+    more = f", and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
+    return f"{kind}: " + ", ".join(row.words() for row in rows[:MAX_NAMED]) + more
+
+
+def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
+    """The nearest bounds, of three digits, at which these rows would pass or fail."""
+    measured = [row for row in rows if row.value == row.value]
+    if any(row.low != row.low for row in measured):
+        return "a row without an interval decides nothing"
+    if gate.at_most:
+        passes = _rounded(max(row.high for row in measured))
+        fails = -_rounded(-max(row.far_low for row in measured), beyond=True)
+        possible, sign = not gate.absolute or fails >= 0, "<="
+    else:
+        passes = -_rounded(-min(row.low for row in measured))
+        fails = _rounded(min(row.far_high for row in measured), beyond=True)
+        possible, sign = True, ">="
+    return f"would pass at {sign} {passes:.3g}" + (
+        f", fail at {sign} {fails:.3g}" if possible else ""
+    )
+
+
+def _rounded(number: float, *, beyond: bool = False) -> float:
+    """Up to three digits; `beyond`: to more than the number even if it has no more."""
+    if not math.isfinite(number):
+        return number
+    exact = Decimal(
+        repr(float(number))
+    )  # as it is written, so that a bound that is read back holds
+    step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")
+    up = exact.quantize(step, ROUND_CEILING)
+    return float(up + step if beyond and up == exact else up)

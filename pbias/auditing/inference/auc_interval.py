@@ -1,0 +1,124 @@
+"""The error and interval of an AUC, from what the folds show and what its counts imply.
+
+Shape suffixes as in measures.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pbias.auditing.inference.distributions import Floats, floats
+from pbias.auditing.inference.intervals import Interval
+from pbias.auditing.inference.jackknife import Estimate, estimate, quantile
+from pbias.auditing.metrics.measures import Measure
+
+MIN_OF_CLASS = 2
+WEIGHT = 5.0
+_WEIGHT_OF_OTHERS = 15.0
+_HALVINGS = 40
+
+
+def auc_estimate(audited: Measure, reference: Measure | None = None) -> Estimate:
+    """An AUC, a change of one, or a difference of either, where rows are not independent.
+
+    A few clusters make most of the error of a large AUC, and when luck is good the folds show
+    little of it. So the error is at least that of the design effect (variance over what the counts
+    imply) to which the median over all rows of a target adds `_WEIGHT_OF_OTHERS` degrees of
+    freedom. A difference keeps the correlation that the folds show of its sides. Simulated coverage
+    of 95 % with 100 to 1,000 clusters: 93-98 %; by folds alone: 89-95.
+    """
+    found = _plain(audited, reference)
+    if audited.sides is not None:
+        return found._replace(se=np.fmax(found.se, _error_of_difference(audited, reference, found)))
+    if audited.trials is None:  # a mean over targets
+        return found
+    implied = _implied(audited, reference)
+    all_rows = audited.origin or audited, reference and (reference.origin or reference)
+    effects = _plain(*all_rows).se ** 2 / _implied(*all_rows)
+    known, others = found.df * found.se**2, _WEIGHT_OF_OTHERS * _median_of_rows(effects) * implied
+    pooled = (known + others) / (found.df + _WEIGHT_OF_OTHERS)
+    return found._replace(se=np.sqrt(np.fmax(found.se**2, pooled)))
+
+
+def _plain(audited: Measure, reference: Measure | None) -> Estimate:
+    return estimate(audited.value, None if reference is None else reference.value)
+
+
+def _error_of_difference(audited: Measure, reference: Measure | None, found: Estimate) -> Floats:
+    assert audited.sides is not None
+    others = (None, None) if reference is None or reference.sides is None else reference.sides
+    pairs = list(zip(audited.sides, others, strict=True))
+    first, second = (_plain(*pair).se for pair in pairs)
+    product = np.where(first * second > 0, first * second, np.nan)
+    doubled = np.nan_to_num((first**2 + second**2 - found.se**2) / product)
+    first, second = (auc_estimate(*pair).se for pair in pairs)
+    return floats(np.sqrt(np.maximum(first**2 + second**2 - doubled * first * second, 0.0)))
+
+
+def _implied(audited: Measure, reference: Measure | None) -> Floats:
+    """Variance that the counts imply, NaN where none; of both models together, as if they erred
+    independently."""
+    assert audited.successes is not None and audited.trials is not None
+    sides = [audited] if reference is None else [audited, reference]
+    values = [side.value[:, 0].mean(axis=0) for side in sides]
+    counts = audited.successes, audited.trials
+    total = np.sum([hanley_mcneil_variance(value, *counts) for value in values], axis=0)
+    return np.where(total > 0, total, np.nan)
+
+
+def _median_of_rows(effect: Floats) -> Floats:
+    """Median of each target's known effects, [A]; NaN without any."""
+    ascending, known = np.sort(effect, axis=0), np.count_nonzero(~np.isnan(effect), axis=0)
+    middle = [np.maximum(place, 0) // 2 for place in (known - 1, known)]
+    parts = [np.take_along_axis(ascending, place[None], axis=0)[0] for place in middle]
+    return floats((parts[0] + parts[1]) / 2)
+
+
+def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: float) -> Interval:
+    """Score interval [S, A] of an AUC from its estimate and its counts by class.
+
+    Where a class has few samples the folds show little error, least when luck was good: what the
+    counts alone imply weighs as much as `WEIGHT` samples of the smaller class. Simulated coverage
+    of 95 % with 5 to 50 samples of a class and an AUC of 0.58 to 0.98: 94-99 %; by plain t: 58-94.
+    """
+    fewer = np.minimum(positives, negatives)
+    implied = hanley_mcneil_variance(found.value, positives, negatives)
+    shown = np.where(implied > 0, found.se**2 / np.where(implied > 0, implied, 1.0), 1.0)
+    share = (fewer * np.nan_to_num(shown, nan=1.0) + WEIGHT) / (fewer + WEIGHT)
+    reach = quantile((1.0 + level) / 2.0, np.nan_to_num(found.df, nan=np.inf))
+    return auc_score(found.value, positives, negatives, reach * np.sqrt(share))
+
+
+def auc_score(
+    auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, reach: ArrayLike
+) -> Interval:
+    """All AUCs from which the one observed is at most `reach` of their own standard errors away.
+
+    Those of Hanley and McNeil; not empty at 0 and 1, NaN with fewer than 2 of a class. Source:
+    Newcombe (2006), Statistics in Medicine 25:559.
+    """
+    arrays = (floats(v) for v in (auc, positives, negatives, reach))
+    value, m, n, limit = np.broadcast_arrays(*arrays)
+    ends = []
+    for outermost in (0.0, 1.0):
+        inside, outside = value, np.full(value.shape, outermost)
+        for _ in range(_HALVINGS):
+            middle = (inside + outside) / 2
+            near = (value - middle) ** 2 <= limit**2 * hanley_mcneil_variance(middle, m, n)
+            inside, outside = np.where(near, middle, inside), np.where(near, outside, middle)
+        ends.append(np.where(np.minimum(m, n) >= MIN_OF_CLASS, inside, np.nan))
+    return Interval(*ends)
+
+
+def hanley_mcneil_variance(auc: Floats, positives: Floats, negatives: Floats) -> Floats:
+    """Variance of an AUC, on the safe side: the class with fewer samples has the influence.
+
+    NaN without one of the classes. Source: Hanley and McNeil (1982), Radiology 143:29.
+    """
+    few, many = np.minimum(positives, negatives), np.maximum(positives, negatives)
+    high = np.maximum(auc, 1 - auc)
+    within_few = np.maximum(few - 1, 0) * (high / (2 - high) - high**2)
+    within_many = (many - 1) * (2 * high**2 / (1 + high) - high**2)
+    pairs = np.where(few > 0, few * many, np.nan)
+    return floats((high * (1 - high) + within_few + within_many) / pairs)

@@ -1,0 +1,157 @@
+"""Intervals for rates and their differences that hold where counts are small.
+
+Counts may be effective ones, not whole (`effective_total`); everything broadcasts. Without rows an
+interval is undefined (NaN). `df` are the degrees of freedom of an estimated design effect, infinite
+for whole counts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbias.auditing.inference.distributions import Floats, critical, floats
+from pbias.auditing.inference.studentised_range import range_ppf
+
+
+class Interval(NamedTuple):
+    """Lower and upper ends."""
+
+    low: Floats
+    high: Floats
+
+
+def wilson(
+    successes: ArrayLike, total: ArrayLike, level: float = 0.95, df: ArrayLike = np.inf
+) -> Interval:
+    """Score interval of a rate. Source: Wilson (1927), JASA 22:209."""
+    k, n = np.broadcast_arrays(floats(successes), np.where(floats(total) > 0, total, np.nan))
+    square = critical(level, df) ** 2
+    centre = (k + square / 2) / (n + square)
+    margin = np.sqrt(square * (k * (n - k) / n + square / 4)) / (n + square)
+    # Rounding must not leave a rate of 0 or 1 outside of its own interval.
+    low = np.where(k == 0, 0.0 * n, centre - margin)
+    return Interval(low, np.where(k == n, 1.0, centre + margin))
+
+
+def mover_difference(
+    value_1: Floats,
+    low_1: Floats,
+    high_1: Floats,
+    value_2: Floats,
+    low_2: Floats,
+    high_2: Floats,
+    correlation: ArrayLike = 0.0,
+) -> Interval:
+    """Interval of value 1 less value 2 from those of both and the correlation of the estimates.
+
+    Each end recovers the variances of the two near that end. Source: Zou and Donner (2008),
+    section 2.
+    """
+    r = floats(correlation)
+
+    def reach(first: Floats, second: Floats) -> Floats:
+        return np.sqrt(np.maximum(first**2 - 2.0 * r * first * second + second**2, 0.0))
+
+    difference = value_1 - value_2
+    return Interval(
+        difference - reach(value_1 - low_1, high_2 - value_2),
+        difference + reach(high_1 - value_1, value_2 - low_2),
+    )
+
+
+def newcombe_paired(
+    both: ArrayLike,
+    first_only: ArrayLike,
+    second_only: ArrayLike,
+    neither: ArrayLike,
+    level: float = 0.95,
+    df: ArrayLike = np.inf,
+) -> Interval:
+    """Score interval of the rate of the first less that of the second, on the same rows.
+
+    The parts as in MOVER, less what the correlation of the two (corrected for continuity) takes.
+    Source: Newcombe (1998), Statistics in Medicine 17:2635, method 10.
+    """
+    a, b, c, d = np.broadcast_arrays(*(floats(v) for v in (both, first_only, second_only, neither)))
+    n = np.where(a + b + c + d > 0, a + b + c + d, np.nan)
+    first, second = ((k / n, *wilson(k, n, level, df)) for k in (a + b, a + c))
+    return mover_difference(*first, *second, _corrected_phi(a, b, c, d))
+
+
+def _corrected_phi(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
+    product = (a + b) * (c + d) * (a + c) * (b + d)
+    excess = a * d - b * c
+    corrected = np.where(excess > 0, np.maximum(excess - (a + b + c + d) / 2, 0.0), excess)
+    return corrected / np.sqrt(np.where(product > 0, product, np.inf))
+
+
+def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the ratio of two expectations from score intervals of both counts.
+
+    MOVER on the log scale, as if the counts were independent; those that overlap vary less.
+    Source: Li, Tang and Wong (2014), Computational Statistics 29, for the ratio of Poisson rates.
+    """
+    k, n = np.broadcast_arrays(floats(above), np.where(floats(below) > 0, below, np.nan))
+    (low_k, high_k), (low_n, high_n) = _poisson_score(k, level), _poisson_score(n, level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        down = np.hypot(np.log(k / low_k), np.log(high_n / n))
+        up = np.hypot(np.log(high_k / k), np.log(n / low_n))
+        low, high = k / n * np.exp(-down), k / n * np.exp(up)
+    return Interval(np.where(k > 0, low, 0.0 * n), np.where(k > 0, high, high_k / low_n))
+
+
+def _poisson_score(count: Floats, level: float) -> Interval:
+    square = critical(level) ** 2
+    middle, margin = count + square / 2, np.sqrt(square * (count + square / 4))
+    return Interval(middle - margin, middle + margin)
+
+
+def pairwise_differences(
+    successes: ArrayLike, totals: ArrayLike, level: float = 0.95, df: float = np.inf
+) -> Interval:
+    """Simultaneous intervals of all differences rate i - rate j of K groups, [..., K, K].
+
+    Counts are [..., K]. Each interval adds a success and a failure to both groups (Agresti and
+    Caffo 2000); the studentised range makes all hold at once (Tukey and Kramer; Agresti et al.
+    2008, Biometrics 64:1270). NaN on the diagonal and for groups without rows, which count for
+    nothing.
+    """
+    k, n = np.broadcast_arrays(floats(successes), floats(totals))
+    rate = np.where(n > 0, (k + 1) / (n + 2), np.nan)
+    variance = rate * (1 - rate) / (n + 2)
+    difference = rate[..., :, None] - rate[..., None, :]
+    difference[..., range(k.shape[-1]), range(k.shape[-1])] = np.nan
+    error = np.sqrt(variance[..., :, None] + variance[..., None, :])
+    margin = _range_critical(np.asarray((n > 0).sum(axis=-1)), level, df)[..., None, None] * error
+    return Interval(difference - margin, difference + margin)
+
+
+def _range_critical(num_groups: NDArray[np.integer], level: float, df: float) -> Floats:
+    """Standard errors of a difference to either side, for each number of groups; NaN below 2."""
+    reach = np.full(num_groups.shape, np.nan)
+    for num in np.unique(num_groups[num_groups > 1]):
+        reach[num_groups == num] = range_ppf(level, int(num), df) / np.sqrt(2.0)
+    return reach
+
+
+def largest_difference(pairwise: Interval) -> Interval:
+    """Interval of the largest less the smallest of K rates, from simultaneous ones [..., K, K].
+
+    Where all pairwise intervals hold, so does this: the range is the largest difference, hence at
+    least the largest lower end and at most the largest upper end. So the lower end is 0 unless some
+    pair differs, and a true range of 0 is covered, which a bootstrap interval never does. NaN with
+    fewer than 2 groups.
+    """
+    low, high = (np.fmax.reduce(end, axis=(-2, -1)) for end in pairwise)
+    return Interval(np.maximum(low, 0.0), np.minimum(high, 1.0))
+
+
+def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:
+    """Independent rows worth as much as `total` rows of this design effect; never more than those.
+
+    Multiply counts by `effective_total / total`. Source: Korn and Graubard (1998).
+    """
+    return floats(total) / np.maximum(floats(effect), 1.0)

@@ -1,0 +1,72 @@
+"""The interval of a mean over targets, where folds or counts alone say too little.
+
+Shape suffixes as in measures.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.inference.distributions import Floats, critical, floats
+from pbias.auditing.inference.jackknife import Estimate, detectable, detectable_by_interval, p_value
+from pbias.auditing.inference.numbers import Numbers
+
+_LARGEST_VARIANCE = 0.25  # of what lies between 0 and 1
+
+
+def widen(
+    mean: Numbers,
+    each: Numbers,
+    thin: NDArray[np.bool_],
+    count: NDArray[np.integer],
+    level: float,
+) -> Numbers:
+    """A mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
+
+    Folds say how targets err together, but see too little of the error of a target of few rows: of
+    3 successes in 3 trials none at all, and none where all its rows lie in one fold. What the
+    interval of such a target reaches beyond its folds is added, as of errors that have nothing in
+    common (MOVER: Zou and Donner 2008).
+    """
+    if not thin.any():
+        return mean
+    z, num = critical(level), np.maximum(count, 1)
+    # Variances of the sum over targets, towards either side.
+    below, above = (_unseen(each, end, thin, z) for end in (each.low, each.high))
+    variance = mean.se**2 + (below + above) / 2 / num**2
+    found = Estimate(mean.value, np.sqrt(variance), mean.df)
+    return replace(
+        mean,
+        low=mean.value - np.hypot(mean.value - mean.low, z * np.sqrt(below) / num),
+        high=mean.value + np.hypot(mean.high - mean.value, z * np.sqrt(above) / num),
+        p=np.where(np.isnan(mean.p), np.nan, p_value(found)),
+        detectable=detectable(found, level),
+    )
+
+
+def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> Floats:
+    implied = ((end - each.value) / z) ** 2
+    implied = np.where(np.isnan(implied), _LARGEST_VARIANCE, implied)
+    beyond = np.where(thin, implied - np.nan_to_num(each.se) ** 2, 0.0)
+    return floats(np.maximum(beyond, 0.0).sum(axis=1, keepdims=True))
+
+
+def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: float) -> Numbers:
+    """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
+
+    That is as wide as if all erred alike; the folds have nothing to say there.
+    """
+    count = defined.sum(axis=1, keepdims=True)
+    count = np.where(count > 0, count, np.nan)
+    ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
+    low, high = (
+        np.where(mean.few, end / count, own)
+        for end, own in zip(ends, (mean.low, mean.high), strict=True)
+    )
+    found = Estimate(mean.value, mean.se, mean.df)
+    by_ends = detectable_by_interval(found, low, high, level)
+    found_at = np.where(mean.few, by_ends, mean.detectable)
+    return replace(mean, low=low, high=high, detectable=found_at)

@@ -1,0 +1,235 @@
+"""From measures to numbers with intervals: by folds, or from the counts where these are small.
+
+Shape suffixes as in measures.py. Source of every rule: metrics.md section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.inference import small
+from pbias.auditing.inference.auc_interval import auc_estimate
+from pbias.auditing.inference.intervals import Interval, mover_difference
+from pbias.auditing.inference.jackknife import (
+    Estimate,
+    as_wide,
+    detectable,
+    detectable_by_interval,
+    estimate,
+    interval,
+    p_value,
+)
+from pbias.auditing.inference.scales import scaled_interval
+from pbias.auditing.metrics.measures import FEW, MAX, SPREAD, UNLIKE, Measure
+
+Floats = NDArray[np.float64]
+IN_REFERENCE = " in the reference"
+# Undefined because of what a model does, not of the data.
+MODEL_REASONS = ("never predicted", "constant predictions")
+# Absolute values and maxima are pushed up by noise: intervals of these are mapped from their parts,
+# or there are none.
+BIASED = frozenset({"ece", "eod", "interdependence", "never_predicted"})
+BIASED_ALIKE = frozenset({"ece", "interdependence"})  # in both models, so not their change
+# What changes where no prediction does.
+OF_PROBABILITIES = frozenset({
+    "auc", "uncertainty", "ece", "brier", "calibration_gap", "calibration_error_debiased",
+})  # fmt: skip
+# What is compared with 0 also without a reference.
+SIGNED = frozenset({"bias_amplification", "directional_ba", "calibration_gap"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How sure an interval is to be; whether samples come in clusters; the runs of each side.
+
+    Without `intervals` only values are computed, and nothing about how sure they are.
+    """
+
+    level: float = 0.95
+    clustered: bool = False
+    single_runs: bool = True
+    intervals: bool = True
+
+    @property
+    def independent(self) -> bool:
+        """Whether rows are, so that counts are whole and exact tests hold."""
+        return self.single_runs and not self.clustered
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One number a row and target, [S, A] each; NaN where undefined (`reason`) or not assessed."""
+
+    value: Floats
+    se: Floats
+    df: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+    detectable: Floats
+    few: NDArray[np.bool_]
+    reason: NDArray[np.object_]
+
+
+def of_value(measure: Measure, setting: Setting) -> Numbers:
+    """The value of one model, a mean over runs; p for 0 where it is a difference."""
+    found = _estimate(measure, None, setting)
+    if not setting.intervals:
+        return _values_alone(found, measure.few, _reason_of_runs(measure))
+    low, high = _value_ends(measure, found, setting)
+    signed = measure.sides is not None or measure.name in SIGNED
+    p = p_value(found) if signed else np.full_like(low, np.nan)
+    if measure.name == "auc" and measure.sides is not None:
+        p = p_value(as_wide(found, low, high, setting.level))
+    if small.has_counts(measure) and measure.few.any():
+        tested = setting.independent and measure.name not in SIGNED | UNLIKE
+        p = np.where(measure.few, small.exact_p(measure, measure.few & tested, change=False), p)
+    if measure.spread is not None:
+        low, high = small.spread_interval(measure, setting.level, independent=setting.independent)
+        p = np.full_like(p, np.nan)
+    elif measure.name in BIASED or _of_maxima(measure):
+        low = high = np.full_like(low, np.nan)
+    return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
+
+
+def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> Estimate:
+    """Value and standard error of a measure or a change; those of an AUC see auc_interval.py."""
+    if audited.name == "auc" and not setting.independent and setting.intervals:
+        return auc_estimate(audited, reference)
+    return estimate(audited.value, None if reference is None else reference.value)
+
+
+def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval:
+    """Of whole counts and few ones a score interval, of others t on the scale of the metric."""
+    if measure.sides is not None and measure.name not in SIGNED:
+        each = [_estimate(side, None, setting) for side in measure.sides]
+        parts = [_value_ends(*side, setting) for side in zip(measure.sides, each, strict=True)]
+        return _difference(each, parts, found, setting)
+    ends = scaled_interval(measure.name, found, setting.level)
+    if not small.has_counts(measure):
+        return ends
+    whole = setting.independent and measure.name not in SIGNED | UNLIKE
+    by_counts = measure.few | np.isnan(ends.low) | (whole or measure.name == "auc")
+    if not by_counts.any():
+        return ends
+    score = small.value_interval(measure, setting.level, independent=setting.independent)
+    return Interval(*_where(by_counts, score, ends))
+
+
+def _difference(
+    each: Sequence[Estimate], ends: Sequence[Interval], found: Estimate, setting: Setting
+) -> Interval:
+    """MOVER's from two sides, correlated as the standard error of their difference says.
+
+    Independent rows of different groups are not correlated.
+    """
+    first, second = (one.se for one in each)
+    product = np.where(first * second > 0, first * second, np.nan)
+    r = np.clip((first**2 + second**2 - found.se**2) / (2 * product), -1.0, 1.0)
+    r = np.zeros_like(r) if setting.independent else np.nan_to_num(r)
+    return mover_difference(each[0].value, *ends[0], each[1].value, *ends[1], r)
+
+
+def of_change(
+    audited: Measure,
+    reference: Measure,
+    setting: Setting,
+    num_discordant: NDArray[np.float64] | None = None,
+) -> Numbers:
+    """Audited less reference; p that nothing changed. Undefined where either is.
+
+    `num_discordant` [S, A]: samples on which the two predict differently.
+    """
+    found = _estimate(audited, reference, setting)
+    few = audited.few | reference.few
+    if num_discordant is not None and audited.name not in OF_PROBABILITIES:
+        few = few | (num_discordant < FEW)
+    paired = small.has_pairs(audited)
+    if paired:
+        few = few | small.few_discordant(audited)
+    if not setting.intervals:
+        return _values_alone(found, few, _reason_of_both(audited, reference))
+    (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
+    if small.has_counts(audited) and few.any():
+        independent = setting.independent
+        score = small.change_interval(audited, reference, setting.level, independent=independent)
+        tested = paired and independent and audited.name not in UNLIKE
+        p_small = small.exact_p(audited, few & tested, change=True)
+        low, high, p = _where(few, (*score, p_small), (low, high, p))
+    if audited.name in BIASED - BIASED_ALIKE or _of_maxima(audited):
+        low = high = p = np.full_like(low, np.nan)
+    return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
+
+
+def _change_ends(
+    audited: Measure, reference: Measure, found: Estimate, setting: Setting
+) -> Interval:
+    """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
+    plain = Interval(*interval(found, setting.level))
+    if audited.name != "auc":
+        return plain
+    if audited.sides is not None and reference.sides is not None:
+        pairs = list(zip(audited.sides, reference.sides, strict=True))
+        each = [_estimate(*pair, setting) for pair in pairs]
+        parts = [_change_ends(*p, one, setting) for p, one in zip(pairs, each, strict=True)]
+        return _difference(each, parts, found, setting)
+    value = audited.value[:, 0].mean(axis=0)
+    around = scaled_interval("auc", found._replace(value=value), setting.level)
+    shifted = Interval(*(found.value + (end - value) for end in around))
+    return Interval(*_where(np.isnan(around.low), plain, shifted))
+
+
+def _values_alone(found: Estimate, few: NDArray[np.bool_], reason: NDArray[np.object_]) -> Numbers:
+    nothing = np.full_like(found.value, np.nan)
+    return Numbers(*found, nothing, nothing, nothing, nothing, few, reason)
+
+
+def _numbers(
+    found: Estimate,
+    low_high_p: tuple[Floats, Floats, Floats],
+    few: NDArray[np.bool_],
+    reason: NDArray[np.object_],
+    setting: Setting,
+) -> Numbers:
+    undefined = np.isnan(found.value)
+    low, high, p = (np.where(undefined, np.nan, numbers) for numbers in low_high_p)
+    found_at = detectable(found, setting.level)
+    by_ends = few | np.isnan(found_at)
+    found_at = np.where(by_ends, detectable_by_interval(found, low, high, setting.level), found_at)
+    return Numbers(*found, low, high, p, found_at, few, reason)
+
+
+def _of_maxima(measure: Measure) -> bool:
+    return all(row.contrast in (MAX, SPREAD) for row in measure.rows)
+
+
+def _where(
+    few: NDArray[np.bool_], then: Iterable[Floats], otherwise: Iterable[Floats]
+) -> tuple[Floats, ...]:
+    return tuple(np.where(few, a, b) for a, b in zip(then, otherwise, strict=True))
+
+
+def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
+    """The reason, and in how many runs, if not all: no run drops out unseen."""
+    num_runs = len(measure.value)
+    missing = np.isnan(measure.value[:, 0]).sum(axis=0)
+    some = (missing > 0) & (missing < num_runs)
+    reason = measure.reason.copy()
+    for row, target in np.argwhere(some):
+        reason[row, target] += f" in {missing[row, target]} of {num_runs} runs"
+    return reason
+
+
+def _reason_of_both(audited: Measure, reference: Measure) -> NDArray[np.object_]:
+    """Why a change is undefined: because of the audited model, the reference, or of both."""
+    ours, theirs = _reason_of_runs(audited), _reason_of_runs(reference)
+    reasons = np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
+    for place in np.argwhere((ours != "") & (theirs != "")):
+        here, there = ours[*place], theirs[*place]
+        if here.startswith(MODEL_REASONS) and there.startswith(MODEL_REASONS):
+            reasons[*place] = f"{here}, as{IN_REFERENCE}"
+    return reasons

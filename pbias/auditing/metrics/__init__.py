@@ -1,0 +1,1 @@
+"""What is measured: every metric from counts, and its words."""

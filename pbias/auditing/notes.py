@@ -1,0 +1,66 @@
+"""What the reason of a number with a value says: what a mean leaves out, why it has no interval.
+
+Shape suffixes as in measures.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.inference.numbers import BIASED_ALIKE, Numbers
+from pbias.auditing.metrics.amplification import ITSELF
+from pbias.auditing.metrics.measures import MAX, SPREAD, Measure
+
+Texts = NDArray[np.object_]
+
+
+def left_out(targets: Sequence[str], defined: NDArray[np.bool_], reason: Texts) -> Texts:
+    """The targets without which a mean runs, [S], from the reasons [S, A] of all."""
+    notes = np.full(len(defined), "", object)
+    for row in np.flatnonzero(~defined.all(axis=1)):
+        why, kept = reason[row], defined[row]
+        asked = [t for t, w in zip(targets, why, strict=True) if w != ITSELF]
+        names = [t for t, k in zip(targets, kept, strict=True) if not k and t in asked]
+        note = f"over {len(asked) - len(names)} of {len(asked)}, without {', '.join(names)}"
+        notes[row] = note if names else ""
+    return notes
+
+
+def no_interval(measure: Measure, found: Numbers, changed: Numbers | None) -> Texts:
+    """Why a number that is defined has no interval, or its change has none; "" elsewhere, [S, 1+A].
+
+    A change of what noise pushes up in both models alike has one; the largest of several is pushed
+    up the more, the less they differ, so that its change has none.
+    """
+    of_value = np.isnan(found.low) & ~np.isnan(found.value)
+    of_change = np.zeros_like(of_value)
+    if changed is not None:
+        of_change = np.isnan(changed.low) & ~np.isnan(changed.value)
+    notes = np.full(of_value.shape, "", object)
+    if not (of_value | of_change).any():
+        return notes
+    why = f": {_why(measure)}"
+    both = of_value & (of_change | (changed is None))
+    notes[of_value] = "no interval of the value" + why
+    notes[of_change] = "no interval of the change" + why
+    notes[both] = "no interval" + why
+    return notes
+
+
+def _why(measure: Measure) -> str:
+    if measure.name == "never_predicted":
+        return "a fact of these samples"
+    if all(row.contrast in (MAX, SPREAD) for row in measure.rows):
+        return "noise pushes the largest up"
+    if measure.name in BIASED_ALIKE:
+        return "noise pushes it up"
+    return "undefined without some fold"
+
+
+def joined(first: Texts, second: Texts) -> Texts:
+    """Both, where there are both."""
+    both = (first != "") & (second != "")
+    return np.asarray(np.where(both, first + "; " + second, first + second))

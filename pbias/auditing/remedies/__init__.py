@@ -1,0 +1,1 @@
+"""What can be done afterwards: thresholds, overriding, exemplars to look at."""

@@ -1,0 +1,181 @@
+"""What overriding buys: bias left against the share of predictions that are replaced.
+
+Shape suffixes: N samples, A targets, S strata (strata.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.totals import predictions, reduce_pairs
+from pbias.auditing.metrics import amplification, flips, rates
+from pbias.auditing.metrics.measures import Measure, by_stratum, contrasts, strata_rows
+from pbias.auditing.remedies.overriding import Better, Cells, mask_of
+from pbias.files.logits import Logits
+from pbias.files.table import Table
+
+BUDGETS = (*range(5), *range(5, 101, 5))  # percent of all predictions
+NUM_DRAWS = 10
+OVERALL = ("accuracy", "churn", "lost_positives", "tcb", "never_predicted")
+FLAGS, RANDOM, UNCERTAINTY = "flags", "random", "uncertainty"
+GAP, DID = "abs(tpr_gap)", "abs(did_tpr)"
+BA, CHANGE = "abs(bias_amplification)", "abs(change(bias_amplification))"
+Floats = NDArray[np.float64]
+# Of each metric and group: float64 [budgets, values], NaN where undefined.
+Values = dict[tuple[str, str], Floats]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The points of one order: how many predictions are overridden, and what is left."""
+
+    order: str
+    nums: list[int]
+    values: Values
+
+
+def override_curve(
+    sparse: Logits,
+    reference: Logits,
+    better: Better,
+    flags: Cells,
+    *,
+    seed: int = 0,
+    num_draws: int = NUM_DRAWS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Table:
+    """Bias left after overriding the first predictions of an order, for budgets of 0 to 100 %.
+
+    Orders: the flags as far as they reach; `random` (the mean over `num_draws` orders); and
+    `uncertainty`, where the sparse model is nearest to its threshold (of a softmax, to p = 0.5).
+    Columns: order, budget (share of all predictions), num_overridden, metric, group, value, sd
+    (over the random orders), over (the number of values that a mean runs over: those defined at
+    every point). Metrics: accuracy, tcb and never_predicted (the share of attributes); churn and
+    lost_positives against `reference`; for each group the means of abs(tpr_gap), the difference of
+    TPR between its values, and of abs(bias_amplification), and those of what both changed against
+    `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files joined already.
+    """
+    measure, size = _Measure(sparse, reference, better), sparse.logits.size
+    lines: list[_Line] = []
+    for name, cells in _orders(sparse, flags, seed, num_draws):
+        nums = _budgets(len(cells), size)
+        lines.append(_Line(name, nums, measure(cells, nums)))
+        if progress:
+            progress(len(lines), num_draws + 2)
+    return _table(lines, size)
+
+
+def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator[tuple[str, Cells]]:
+    """All cells of [N, A] in each order, one at a time; the flags may be fewer."""
+    yield FLAGS, flags
+    yield UNCERTAINTY, np.argsort(_distance(sparse), axis=None, kind="stable")
+    for draw in range(num_draws):
+        yield RANDOM, np.random.default_rng([seed, draw]).permutation(sparse.logits.size)
+
+
+def _distance(sparse: Logits) -> Floats:
+    """How far each output is from the other prediction, [N, A]."""
+    if sparse.activation == "softmax":
+        return np.abs(predictions(sparse).p.T - 0.5)
+    cuts = 0.0 if sparse.thresholds is None else sparse.thresholds
+    return np.asarray(np.abs(sparse.logits - cuts))
+
+
+def _budgets(length: int, size: int) -> list[int]:
+    """Numbers of predictions, up to what the order holds."""
+    wanted = [round(size * percent / 100) for percent in BUDGETS]
+    return sorted({num for num in wanted if num <= length} | {length})
+
+
+class _Measure:
+    """Metrics of the sparse model with some predictions replaced."""
+
+    def __init__(self, sparse: Logits, reference: Logits, better: Better) -> None:
+        self._sparse = sparse
+        self._strata = build_strata(sparse)
+        self._trained = amplification.trained_groups(sparse, self._strata)
+        self._labels_an = np.ascontiguousarray(sparse.labels.T)
+        self._better = better
+        self._s, self._better_s = predictions(sparse).s, better.decisions(sparse)
+        self._d = predictions(reference).s
+
+    def __call__(self, cells: Cells, nums: Sequence[int]) -> Values:
+        """Each metric by its name and group, over targets (and contrasts), for the first cells."""
+        joint = np.stack([self._counts(cells[:num]) for num in nums])
+        after, before = _sums(joint.sum(-2), self._strata), _sums(joint.sum(-1), self._strata)
+        measures = [
+            *rates.rates(after),
+            *flips.flips(joint, after.rows),
+            *rates.under_prediction(after, self._sparse.train_counts),
+            rates.never_predicted(after),
+        ]
+        found = {measure.name: measure for measure in measures}
+        overall = {(name, ""): found[name].value[:, 0, 0] for name in OVERALL}
+        return overall | dict(self._of_groups(after, before))
+
+    def _counts(self, cells: Cells) -> NDArray[np.int64]:
+        """Joint counts, as in flips.py."""
+        mask = mask_of(cells, self._sparse, self._better)
+        s = np.where(mask.T, self._better_s, self._s)
+        folds = np.zeros(len(mask), np.intp)
+        counts = reduce_pairs(self._d, s, self._labels_an, self._strata, folds, 1)
+        return by_stratum(counts, self._strata)
+
+    def _of_groups(
+        self, after: rates.Sums, before: rates.Sums
+    ) -> Iterator[tuple[tuple[str, str], Floats]]:
+        if not self._trained:
+            return
+        tpr = [_named(rates.rates(sums), "tpr") for sums in (after, before)]
+        gaps = [contrasts(measure, self._strata) for measure in tpr]
+        tied = [amplification.amplification(sums, self._trained) for sums in (after, before)]
+        for own, changed, pair in ((GAP, DID, gaps), (BA, CHANGE, tied)):
+            now, then = (measure.value[:, 0] for measure in pair)
+            for group in dict.fromkeys(row.group for row in pair[0].rows):
+                members = [i for i, row in enumerate(pair[0].rows) if row.group == group]
+                for name, values in ((own, now), (changed, now - then)):
+                    yield (name, group), np.abs(values[:, members]).reshape(len(values), -1)
+
+
+def _named(measures: list[Measure], name: str) -> Measure:
+    return next(measure for measure in measures if measure.name == name)
+
+
+def _sums(cells: NDArray[np.int64], strata: Strata) -> rates.Sums:
+    """Counts alone: nothing here is made of probabilities."""
+    shape = cells.shape[:4]
+    nothing = np.zeros(shape)
+    return rates.Sums(strata_rows(strata), cells, np.zeros(shape, np.int64), nothing, nothing)
+
+
+def _table(lines: list[_Line], size: int) -> Table:
+    """One row a point and metric, over what is defined at every point; random orders averaged."""
+    defined = {
+        key: np.all([~np.isnan(line.values[key]).any(axis=0) for line in lines], axis=0)
+        for key in lines[0].values
+    }
+    records = [
+        {
+            "order": order,
+            "budget": num / size,
+            "num_overridden": num,
+            "metric": key[0],
+            "group": key[1],
+            **_mean([line.values[key][place] for line in lines if line.order == order], kept),
+        }
+        for order, nums in {line.order: line.nums for line in lines}.items()
+        for place, num in enumerate(nums)
+        for key, kept in defined.items()
+    ]
+    return Table({name: [record[name] for record in records] for name in records[0]})
+
+
+def _mean(draws: Sequence[Floats], kept: NDArray[np.bool_]) -> dict[str, float]:
+    means = [float(values[kept].mean()) if kept.any() else np.nan for values in draws]
+    spread = float(np.std(means, ddof=1)) if len(means) > 1 else np.nan
+    return {"value": float(np.mean(means)), "sd": spread, "over": int(kept.sum())}

@@ -1,0 +1,152 @@
+"""How much of the change of bias flagged predictions carry, and which attributes change most.
+
+Shape suffixes: J folds, S rows (groups or contrasts), A targets, n samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pbias.auditing.counts.sides import Sample
+from pbias.auditing.counts.totals import Predictions, reduce_rows
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.metrics.amplification import MIN_POSITIVES, amplification
+from pbias.auditing.metrics.measures import Measure, contrasts
+from pbias.auditing.metrics.rates import rates, sums, under_prediction
+from pbias.auditing.risk.attribute_risk import GroupRisk
+from pbias.auditing.risk.outcomes import Ranking
+from pbias.auditing.risk.scored_numbers import Number, of_folds, spearman, undefined
+
+Record = dict[str, Any]
+# Beyond half, what is left after chance is taken off is too little to divide by.
+MOST_NOISE = 0.5
+WIDEST = 2.0  # an interval of a share that reaches further than all of the change to either side
+WITHIN_CHANCE = "the change is within chance"
+
+
+def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
+    """What bias is read from: differences of TPR between groups, BA, and tcb of everyone.
+
+    As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
+    """
+    totals = reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
+    found = sums([totals], sample.strata)
+    (tpr,) = (one for one in rates(found) if one.name == "tpr")
+    _, tcb = under_prediction(found, sample.train_counts)
+    by_group = (
+        {"bias_amplification": amplification(found, sample.trained)} if sample.trained else {}
+    )
+    enough = tpr.trials is not None and tpr.trials >= MIN_POSITIVES
+    tpr = replace(tpr, value=np.where(enough, tpr.value, np.nan))
+    differences = {"did_tpr": contrasts(tpr, sample.strata)} if sample.strata.contrasts else {}
+    return {**differences, **by_group, "tcb": tcb.take([0])}
+
+
+def carried(
+    sample: Sample,
+    dense: Predictions,
+    pruned: Predictions,
+    rankings: Sequence[Ranking],
+    level: float,
+) -> list[Record]:
+    """share_of_change: the part of a change of bias that goes when flagged predictions are dense.
+
+    With c the change of an attribute and r what is removed of it, `sum(c r) / sum(c^2)` over the
+    attributes (and contrasts of a group) that are defined either way, with all folds and without
+    each; both sums less what chance adds to them, the (co)variances of c and r. 1: all of it, 0:
+    nothing, below 0: the change grows. For did_tpr, which is linear, shares of a list and of the
+    rest add up to 1, and a random list has its own size as its share. Undefined where nothing
+    changed, or where chance makes up more than half of `sum(c^2)`, or so much that the
+    share may be off by all of the change.
+    """
+    masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
+    mended = [bias(sample, Predictions(pruned.logits, s)) for s in masks]
+    before, after = bias(sample, dense), bias(sample, pruned)
+    found = []
+    for name, group in _names(before):
+        states = [_of(state[name], group) for state in (before, after, *mended)]
+        defined = ~np.isnan(states).any(axis=(0, 1))
+        d, s, *others = (state[:, defined] for state in states)
+        for ranking, m in zip(rankings, others, strict=True):
+            shared = {"outcome": name, "group": group, "ranking": ranking.name}
+            counts = {"n": int(defined.sum()), "n_outcome": int((d[0] != s[0]).sum())}
+            number = _share(s - d, s - m, level)._asdict()
+            listed = {"n_flagged": int(ranking.flagged.sum())}
+            found.append({"measure": "share_of_change", **shared, **number, **counts, **listed})
+    return found
+
+
+def correlated(
+    before: Mapping[str, Measure],
+    after: Mapping[str, Measure],
+    risks: Sequence[GroupRisk],
+    margin: Floats,
+    level: float,
+) -> list[Record]:
+    """spearman of the attributes' risk (or mean margin [A], less sure first) and what changed.
+
+    For each group with the change of bias amplification, its size, and the size of did_tpr (the
+    largest of its contrasts); for everyone the change of tcb, with the largest risk of any group: a
+    risk that tells makes that one negative.
+    """
+    change = {name: after[name].value[0, 0] - before[name].value[0, 0] for name in before}
+    found = []
+    for index, one in enumerate(risks):
+        amplified = change["bias_amplification"][index]
+        mine = [i for i, row in enumerate(before["did_tpr"].rows) if row.group == one.group]
+        outcomes = {
+            "change(bias_amplification)": amplified,
+            "abs(change(bias_amplification))": np.abs(amplified),
+            "abs(did_tpr)": np.abs(change["did_tpr"][mine]).max(axis=0),
+        }
+        for name, outcome in outcomes.items():
+            found += _ranked(name, one.group, outcome, one.risk, margin, level)
+    highest = np.fmax.reduce([one.risk for one in risks])
+    return found + _ranked("change(tcb)", "", change["tcb"][0], highest, margin, level)
+
+
+def _ranked(
+    outcome: str, group: str, changed: Floats, risk: Floats, margin: Floats, level: float
+) -> list[Record]:
+    found = []
+    for ranking, score in (("risk", risk), ("margin", np.where(np.isnan(risk), np.nan, -margin))):
+        number, num = spearman(score, changed, level)
+        shared = {"outcome": outcome, "group": group, "ranking": ranking}
+        found.append({"measure": "spearman", **shared, **number._asdict(), "n": num})
+    return found
+
+
+def _names(state: Mapping[str, Measure]) -> list[tuple[str, str]]:
+    """Each metric and group, once."""
+    return list(dict.fromkeys((name, row.group) for name, one in state.items() for row in one.rows))
+
+
+def _of(measure: Measure, group: str) -> Floats:
+    """The values of a group, [1+J, S*A]."""
+    mine = [i for i, row in enumerate(measure.rows) if row.group == group]
+    values = measure.value[0][:, mine]
+    return np.asarray(values.reshape(len(values), -1))
+
+
+def _share(change: Floats, removed: Floats, level: float) -> Number:
+    """Of values [1+J, rows], less what chance adds to both sums: the jackknife's (co)variances."""
+    total = (change**2).sum(axis=1)
+    if not total[0] > 0:
+        return undefined("nothing changed" if change.shape[1] else "undefined for every attribute")
+    noise = _covariance(change, change)
+    if noise > MOST_NOISE * total[0]:
+        return undefined(WITHIN_CHANCE)
+    both = (change * removed).sum(axis=1) - _covariance(change, removed)
+    share = of_folds(both / (total - noise), level, "share_of_change", few=False)
+    return undefined(WITHIN_CHANCE) if share.high - share.low > WIDEST else share
+
+
+def _covariance(x: Floats, y: Floats) -> float:
+    """Sum over rows of the jackknife covariance of values [1+J, rows]; 0 without folds."""
+    num = len(x) - 1
+    away = [v[1:] - v[1:].mean(axis=0) if num else v[1:] for v in (x, y)]
+    return float((away[0] * away[1]).sum() * (num - 1) / max(num, 1))

@@ -1,0 +1,119 @@
+"""The predictions that pruning is most likely to overturn, in order: who, what and why.
+
+Shape suffixes as in risk.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.join import decoded, group_columns
+from pbias.auditing.counts.totals import UNCERTAIN_MARGIN
+from pbias.auditing.risk.prediction_risk import NOTHING_KNOWN, Risk, flag_risk
+from pbias.files.logits import Logits
+from pbias.files.table import Table
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("id", "attribute", "prediction", "probability", "margin", "risk", "reasons")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many predictions at most: a number of them, or a percentage of all."""
+
+    amount: float
+    percent: bool = False
+
+    def of(self, num: int) -> int:
+        """The number of predictions out of `num`; half a prediction rounds to even."""
+        return min(num, round(num * self.amount / 100) if self.percent else int(self.amount))
+
+
+def flag_samples(
+    logits: Logits, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
+) -> Table:
+    """The predictions that `flagged` chooses, the riskiest first, a row each.
+
+    Columns: id (the row number without ids), attribute, prediction, probability, margin, then one
+    for each group (empty: unknown), risk, reasons. Labels are never read.
+    """
+    if logits.train_counts is None:
+        log.warning("%s has no training counts: risk is the model's own doubt alone", logits.path)
+    risk = flag_risk(logits)
+    target, row = flagged(logits, risk, margin, budget)
+    ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
+    at = (target, row)
+    return Table(
+        {
+            "id": ids[row].tolist(),
+            "attribute": np.array(logits.targets)[target].tolist(),
+            "prediction": risk.s[at].astype(int).tolist(),
+            "probability": risk.p[at].tolist(),
+            "margin": risk.margin[at].tolist(),
+            **group_columns(logits, row, COLUMNS),
+            "risk": risk.value[at].tolist(),
+            "reasons": _reasons(logits, risk, risk.uncertain(margin)[at], target, row),
+        }
+    )
+
+
+def flagged(
+    logits: Logits, risk: Risk, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Targets and rows of the flagged predictions, in order.
+
+    Those with a margin below `margin` and those that training speaks more against than the model
+    for; the first of them by risk, as far as the budget goes. Ties: the smaller margin, then the
+    smaller id (row, without ids), then the attribute that stands first.
+    """
+    at = np.nonzero(risk.uncertain(margin) | risk.against)
+    order = in_order(logits, at, -risk.log_odds[at], risk.margin[at])
+    if budget is not None:
+        order = order[: budget.of(risk.s.size)]
+    return at[0][order], at[1][order]
+
+
+def in_order(
+    logits: Logits, at: tuple[NDArray[np.intp], ...], *keys: NDArray[Any]
+) -> NDArray[np.intp]:
+    """The order of the predictions `at` (targets, rows) by ascending keys, then id, then target."""
+    target, row = at
+    place = np.arange(len(logits))
+    if logits.ids is not None:
+        place = np.unique(logits.ids, return_inverse=True)[1]
+    return np.lexsort((target, place[row], *reversed(keys)))
+
+
+def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
+    """How many samples are flagged for each attribute, the most first."""
+    names, counts = np.unique(table.columns["attribute"], return_counts=True)
+    found = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])
+
+
+def _reasons(
+    logits: Logits,
+    risk: Risk,
+    unsure: NDArray[np.bool_],
+    target: NDArray[np.intp],
+    row: NDArray[np.intp],
+) -> list[str]:
+    """`uncertain`, and how rare the predicted value is in training if it is not the usual one."""
+    group, share = risk.group[target, row], risk.share[target, row]
+    who = np.full(len(row), "", object)
+    for index, name in enumerate(logits.group_names):
+        mine = group == index
+        who[mine] = [f" for {name}={value}" for value in decoded(logits, index)[row[mine]]]
+    rare = (group > NOTHING_KNOWN) & (share < 0.5)
+    return [
+        "; ".join(
+            ["uncertain"] * bool(u) + [f"rare{name} ({100 * part:.3g} % in training)"] * bool(r)
+        )
+        for u, r, name, part in zip(unsure, rare, who, share, strict=True)
+    ]

@@ -1,0 +1,118 @@
+"""How likely pruning is to overturn a prediction: from the dense model and the training counts.
+
+No label is read. Shape suffixes: A targets, n samples, V values of a group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, predictions, sigmoid
+from pbias.files.logits import UNKNOWN, Logits
+
+Floats = NDArray[np.float64]
+NOTHING_KNOWN = -2  # about the group of a sample and about training altogether
+EVERYONE = -1
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Every prediction of one model, [A, n] each.
+
+    s bool: predicted positive; p: probability; margin: `abs(sigmoid(z - threshold) - 0.5)`;
+    log_odds of being overturned; group int: the one in which the predicted value is rarest in
+    training (index, EVERYONE or NOTHING_KNOWN); share: how frequent it is there (NaN: not known).
+    """
+
+    s: NDArray[np.bool_]
+    p: Floats
+    margin: Floats
+    log_odds: Floats
+    group: NDArray[np.int16]
+    share: Floats
+
+    @property
+    def value(self) -> Floats:
+        """The risk itself, 0 to 1."""
+        return sigmoid(self.log_odds)
+
+    def uncertain(self, margin: float = UNCERTAIN_MARGIN) -> NDArray[np.bool_]:
+        """Whether the margin is below `margin`; at 0.5 every prediction is."""
+        return np.asarray((self.margin < margin) | (margin >= 0.5))
+
+    @property
+    def against(self) -> NDArray[np.bool_]:
+        """Whether training speaks more against a prediction than the model for it."""
+        return np.asarray(self.log_odds > 0)
+
+
+def flag_risk(logits: Logits) -> Risk:
+    """The risk of every prediction that pruning overturns it.
+
+    Odds `P(other value) / P(predicted value)` of the dense model, times the same odds among the
+    training samples of the sample's group, of that group in which they are largest: what a network
+    says that falls back on what is usual. A half is added to each training count. A group that is
+    the target itself says nothing, nor does an unknown value or one that training lacks; without
+    any group training odds are those of everyone, without training counts 1.
+    Source: docs/flagging.md; after the paper, section 5 (samples at risk).
+    """
+    found = predictions(logits)
+    ahead = found.logits - _bar(logits, found.logits)
+    pull, group, share = _training(logits, found.s)
+    return Risk(
+        s=found.s,
+        p=found.p,
+        margin=np.abs(sigmoid(ahead) - 0.5),
+        log_odds=pull - np.abs(ahead),
+        group=group,
+        share=share,
+    )
+
+
+def _bar(logits: Logits, z_an: NDArray[np.float32]) -> Floats:
+    """What a logit must exceed: the threshold, or the largest other logit; [A, 1] or [A, n]."""
+    if logits.activation == "softmax":
+        nothing = np.full((1, z_an.shape[1]), -np.inf)
+        second, best = np.partition(np.concatenate([nothing, z_an]), -2, axis=0)[-2:]
+        first = np.arange(len(z_an))[:, None] == z_an.argmax(axis=0)
+        return np.asarray(np.where(first, second, best))
+    if logits.thresholds is None:
+        return np.zeros((len(z_an), 1))
+    return np.asarray(logits.thresholds[:, None])
+
+
+def _training(logits: Logits, s_an: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.int16], Floats]:
+    """Log odds of the other value in training, the group that they come from, share of this one."""
+    pull = np.zeros(s_an.shape)
+    group = np.full(s_an.shape, NOTHING_KNOWN, np.int16)
+    share = np.full(s_an.shape, np.nan)
+    if logits.train_counts is None:
+        return pull, group, share
+    unknown = np.full(len(logits), UNKNOWN)
+    for a, counts in enumerate(logits.train_counts):
+        for index, name in enumerate(logits.group_names):
+            if name != logits.targets[a]:
+                found = _of_group(counts[index], logits.groups[:, index], s_an[a])
+                larger = found[1] & ((group[a] < 0) | (found[0] > pull[a]))
+                pull[a, larger], share[a, larger] = found[0][larger], found[2][larger]
+                group[a, larger] = index
+        everyone = _of_group(counts[-1], unknown, s_an[a], known=EVERYONE)
+        rest = (group[a] == NOTHING_KNOWN) & everyone[1]
+        pull[a, rest], share[a, rest] = everyone[0][rest], everyone[2][rest]
+        group[a, rest] = EVERYONE
+    return pull, group, share
+
+
+def _of_group(
+    counts: NDArray[np.int64], codes: NDArray[np.integer], s: NDArray[np.bool_], known: int = 0
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Log odds against s [n], whether they are known, and the share of s, by counts [V+1, 2]."""
+    log_odds = np.log((counts[:, 0] + 0.5) / (counts[:, 1] + 0.5))
+    total = counts.sum(axis=1)
+    positive = counts[:, 1] / np.maximum(total, 1)
+    told = (codes >= known) & (total > 0)[codes]
+    pull = np.where(s, log_odds[codes], -log_odds[codes])
+    return pull, told, np.where(s, positive[codes], 1 - positive[codes])

@@ -1,0 +1,138 @@
+"""The table of commands: where each is, what it says of itself in the list, and examples."""
+
+from __future__ import annotations
+
+from pbias.cli.build import Entry
+
+# Commands of two words stand below the first of them.
+GROUPS = {"manifest": "Make a labels.csv of a data set, or check one"}
+COMMANDS = {
+    "synth": Entry(
+        "data.synth:synth",
+        "Draw labelled faces, as a data set that needs no download",
+        "pbias synth -o faces --num 12000",
+        "pbias synth --sheet sheet.png",
+    ),
+    "manifest celeba": Entry(
+        "data.manifest:celeba",
+        "Make a labels.csv of CelebA",
+        "pbias manifest celeba CelebA -o CelebA/labels.csv",
+        "pbias manifest celeba CelebA --uncropped -o CelebA/uncropped.csv",
+    ),
+    "manifest awa2": Entry(
+        "data.manifest:awa2",
+        "Make a labels.csv of Animals with Attributes 2",
+        "pbias manifest awa2 Animals_with_Attributes2 -o Animals_with_Attributes2/labels.csv",
+        "pbias manifest awa2 Animals_with_Attributes2 --by-class -o awa2.csv",
+    ),
+    "manifest folder": Entry(
+        "data.manifest:folder",
+        "Make a labels.csv of folders named after classes",
+        "pbias manifest folder photos -o photos/labels.csv",
+        "pbias manifest folder photos --seed 1 | pbias manifest check - --no-images",
+    ),
+    "manifest check": Entry(
+        "data.manifest:check",
+        "Count a manifest and find its faults",
+        "pbias manifest check faces/labels.csv --groups Male,Young",
+        "pbias manifest check faces/labels.csv --no-images --format csv | head",
+    ),
+    "backdoor": Entry(
+        "data.backdoor:backdoor",
+        "Tie an attribute to a mark on the image, to study cause",
+        "pbias backdoor faces/labels.csv --attribute Smiling --kind grayscale -o faces/grey.csv",
+        "pbias backdoor faces/labels.csv --attribute Big_Nose --kind yellow_square "
+        "--train-fractions 0.35 0.65 --seed 8 -o faces/nose.csv",
+    ),
+    "train": Entry(
+        "models.train:train",
+        "Train a network, dense or pruned while it learns",
+        "pbias train faces/labels.csv --groups Male,Young -o dense.pt",
+        "pbias train faces/labels.csv --groups Male,Young --sparsity 0.9,0.95 -o 'ri{sparsity}.pt'",
+    ),
+    "prune": Entry(
+        "models.prune:prune",
+        "Set weights to zero, to an exact count",
+        "pbias prune dense.pt --sparsity 0.95 -o s95.pt",
+        "pbias prune resnet50.pth --arch resnet50 --one-shot --sparsity 0.9 -o s90.pt",
+    ),
+    "predict": Entry(
+        "models.predict:predict",
+        "Write what a network says of images",
+        "pbias predict s95.pt faces/labels.csv --split test -o s95.npz",
+        "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
+        "pbias predict - faces/labels.csv -o s90.npz",
+    ),
+    "info": Entry(
+        "models.info:info",
+        "Count the weights, zeros and work in a file",
+        "pbias info s95.pt",
+        "pbias info s95.pt --expect-sparsity 0.95",
+    ),
+    "pack": Entry(
+        "models.pack:pack",
+        "Store a pruned network as a bitmask and its weights",
+        "pbias pack s95.pt -o s95.packed.pt",
+        "pbias prune dense.pt --sparsity 0.95 --one-shot -o - | pbias pack - -o s95.packed.pt",
+    ),
+    "unpack": Entry(
+        "models.pack:unpack",
+        "Store a packed network as plain tensors again",
+        "pbias unpack s95.packed.pt -o s95.pt",
+        "pbias unpack - -o s95.pt < s95.packed.pt",
+    ),
+    "metrics": Entry(
+        "audits.metrics:metrics",
+        "Audit logits for bias, against the dense model's",
+        "pbias metrics s95.npz --ref dense.npz",
+        "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
+    ),
+    "compare": Entry(
+        "audits.compare:compare",
+        "Put several runs side by side",
+        "pbias compare dense.npz s90.npz s99.npz",
+        "pbias compare *.npz --groups Male -o runs.md",
+    ),
+    "flag": Entry(
+        "audits.flag:flag",
+        "List what pruning will hurt, by the dense model alone",
+        "pbias flag dense.npz --budget 5% -o flags.csv",
+        "pbias flag dense.npz --budget 5% --evaluate s99.npz",
+    ),
+    "exemplars": Entry(
+        "audits.exemplars:exemplars",
+        "Find the samples that compression changed over many runs",
+        "pbias exemplars --dense 'dense-*.npz' --sparse 's95-*.npz' -o cie.csv",
+        "pbias exemplars --dense 'dense-*.npz' --sparse 's95-*.npz' --summary",
+    ),
+    "calibrate": Entry(
+        "audits.calibrate:calibrate",
+        "Fit a threshold for each attribute on validation data",
+        "pbias calibrate valid.npz -o thresholds.csv",
+        "pbias calibrate valid.npz --objective f1 | pbias metrics test.npz --thresholds -",
+    ),
+    "override": Entry(
+        "audits.override:override",
+        "Replace flagged predictions, and draw what that buys",
+        "pbias override s95.npz --flags flags.csv --with dense.npz --budget 5% -o mended.npz",
+        "pbias override s95.npz --flags flags.csv --with labels --ref dense.npz --curve curve.csv",
+    ),
+    "explain": Entry(
+        "service.explain:explain",
+        "Explain a metric: formula, range, when undefined, source",
+        "pbias explain",
+        "pbias explain bias_amplification",
+    ),
+    "env": Entry(
+        "service.env:env",
+        "Print versions and devices, for a bug report",
+        "pbias env",
+        "pbias env > env.txt",
+    ),
+    "completion": Entry(
+        "service.completion:completion",
+        "Print the completion script of a shell",
+        "pbias completion fish > ~/.config/fish/completions/pbias.fish",
+        'eval "$(pbias completion bash)"',
+    ),
+}

@@ -1,0 +1,68 @@
+"""`pbias calibrate`: thresholds for each attribute, from validation data."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options.auditing import LabelsOfIds
+from pbias.cli.options.common import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+)
+
+
+class Objective(enum.StrEnum):
+    """What a threshold is fitted to."""
+
+    POSITIVE_RATE = "positive-rate"
+    F1 = "f1"
+    BALANCED_ACCURACY = "balanced-accuracy"
+
+
+def calibrate(
+    valid: Annotated[
+        str, typer.Argument(metavar="LOGITS", help="Logits of the validation split, with labels.")
+    ],
+    objective: Annotated[
+        Objective,
+        typer.Option("--objective", help="As many predicted as are positive, or the best score."),
+    ] = Objective.POSITIVE_RATE,
+    allow_test: Annotated[
+        bool, typer.Option("--allow-test", help="Take a file of the test split, too.")
+    ] = False,
+    labels: LabelsOfIds = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="The file holds probabilities, not logits.")
+    ] = False,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Fit a threshold for each attribute on validation data.
+
+    The table is what --thresholds of predict, metrics and flag reads.
+    """
+    from pbias.auditing.remedies import threshold_fitting as thresholds
+    from pbias.cli.inputs import check_sides, read_labels, read_side
+    from pbias.cli.tables import check_table_output, write_table
+    from pbias.reporting.threshold_table import threshold_sections
+
+    check_table_output(output, form, [valid, labels], no_clobber=no_clobber)
+    check_sides([valid], [], [labels])
+    manifest = read_labels(labels, None)
+    (logits,) = read_side([valid], manifest=manifest, probabilities=probabilities)
+    thresholds.check_split(logits, allow_test=allow_test)
+    table = thresholds.calibrate(logits, objective.value)
+    write_table(table, lambda: threshold_sections(table), output, form, color, command="calibrate")

@@ -1,0 +1,143 @@
+"""`pbias metrics`: what a model does, to whom, and what compression changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pbias.cli.options.auditing import ClusterOfLabels, LabelsOfIds, Level, Probabilities
+from pbias.cli.options.common import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+    no_nan,
+)
+
+if TYPE_CHECKING:
+    from pbias.reporting.sections import Section
+
+
+def metrics(
+    audited: Annotated[
+        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
+    ],
+    ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="A,B:C",
+            help="Group or target columns, ':' for intersections [default: the file's groups].",
+        ),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option("--attributes", metavar="A,B", help="Attributes to audit [default: all]."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--metrics", metavar="A,B", help="Metrics to compute [default: all]."),
+    ] = None,
+    labels: LabelsOfIds = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+    ] = None,
+    ref_thresholds: Annotated[
+        str | None,
+        typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
+    ] = None,
+    probabilities: Probabilities = False,
+    cluster: ClusterOfLabels = None,
+    level: Level = 0.95,
+    folds: Annotated[
+        int,
+        typer.Option("--folds", metavar="NUM", min=20, max=10_000, help="Folds of the jackknife."),
+    ] = 200,
+    no_intervals: Annotated[
+        bool, typer.Option("--no-intervals", help="Values alone: faster, and no gates.")
+    ] = False,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+    ] = None,
+    gate_file: Annotated[
+        str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
+    ] = None,
+    gate_strict: Annotated[
+        bool,
+        typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
+    ] = False,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+    ] = None,
+    in_memory: Annotated[
+        float,
+        typer.Option(
+            "--in-memory",
+            metavar="MIB",
+            min=0,
+            callback=no_nan,
+            help="Read files with more logits than this in blocks.",
+        ),
+    ] = 256,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
+    from pbias.auditing.engine import Options
+    from pbias.cli.audits import Paths, header_of, start_audit
+    from pbias.cli.gates import judge_gates, leave_with, read_gates
+    from pbias.cli.inputs import check_sides, expand, read_labels
+    from pbias.cli.tables import check_report, check_table_output, write_table
+
+    paths, others = expand(audited), expand(ref or [])
+    tables = [labels, thresholds, ref_thresholds, gate_file]
+    check_table_output(output, form, [*paths, *others, *tables], no_clobber=no_clobber)
+    check_report(report, output, [*paths, *others, *tables], no_clobber=no_clobber)
+    check_sides(paths, others, tables)
+    gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
+    chosen = names(only)
+    values = (names(groups), names(attributes), chosen)
+    audit = start_audit(
+        Paths(paths, thresholds),
+        Paths(others, ref_thresholds),
+        Options(*values, level, 1 if no_intervals else folds),
+        manifest=read_labels(labels, cluster),
+        cluster=cluster,
+        probabilities=probabilities,
+        in_memory_mib=in_memory,
+    )
+    table = audit.table()
+    outcomes = judge_gates(gates, audit, table, strict=gate_strict)
+    verdicts = [outcome.record() for outcome in outcomes]
+
+    def sections() -> list[Section]:
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.audit_report import audit_sections
+        from pbias.reporting.gate_section import gate_sections
+
+        first = [header_section(header_of(audit)), *gate_sections(verdicts)]
+        return [*first, *audit_sections(table, chosen)]
+
+    if report is not None:
+        write_table(table, sections, report, Format.MD, Color.NEVER)
+    write_table(table, sections, output, form, color, command="metrics", gates=verdicts)
+    leave_with(outcomes)

@@ -1,0 +1,1 @@
+"""Commands that make, change, run and inspect networks."""

@@ -1,0 +1,72 @@
+"""`pbias env`: what a bug report needs."""
+
+from __future__ import annotations
+
+import typer
+
+from pbias.cli.options.common import Quiet, Verbose
+
+
+def env(quiet: Quiet = 0, verbose: Verbose = 0) -> None:
+    """Print versions, system and devices, one a line, for a bug report."""
+    for name, value in _facts().items():
+        typer.echo(f"{name}: {value}")
+
+
+def _facts() -> dict[str, str]:
+    import os
+    import platform
+    import sys
+
+    import torch
+
+    from pbias.files.provenance import environment
+
+    versions = environment("")
+    del versions["device"]
+    return {
+        **versions,
+        "executable": sys.executable,
+        "system": platform.platform(),
+        "processor": _processor(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "bf16": _yes(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+        "cuda": _cuda(),
+        "mps": _yes(torch.backends.mps.is_available()),
+        "torchvision": f"{versions.get('torchvision', 'missing')}, {_operators()}",
+        "encoding": sys.getfilesystemencoding(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells (Linux), else its architecture."""
+    import platform
+    from pathlib import Path
+
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _cuda() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"none (torch is built for {torch.version.cuda or 'the CPU alone'})"
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"{torch.version.cuda}, {', '.join(names)}"
+
+
+def _operators() -> str:
+    from pbias.models.torchvision_compat import load_torchvision
+
+    loaded = load_torchvision().extension._has_ops()
+    return "its operators load" if loaded else "its operators do not load (not needed here)"
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

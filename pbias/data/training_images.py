@@ -1,0 +1,110 @@
+"""What a network is trained and validated on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from pbias.data.bad_images import BadImages, Int64, Progress, no_progress
+from pbias.data.batches import ImageData
+from pbias.data.cache import Room
+from pbias.data.classes import check_classes, with_classes
+from pbias.data.dataset import ALONE, REFUSE, Pictures, find_pictures, load, measure
+from pbias.errors import UserError
+from pbias.files.manifest import Labels, Manifest
+from pbias.models.preprocess import Preprocess
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """Picture files to train and validate on, found and measured but not decoded."""
+
+    train: Pictures
+    valid: Pictures | None
+    one_class: bool  # are the targets classes, of which a picture has one?
+    sizes: Int64  # [N, 2] height and width of the training pictures
+
+
+def find_training_pictures(
+    manifest: Manifest,
+    labels: Labels,
+    *,
+    bad: BadImages = REFUSE,
+    one_class: bool = False,
+    workers: int = 0,
+    progress: Progress = no_progress,
+) -> TrainingPictures:
+    """The pictures of the splits `train` and, where there is one, `valid`.
+
+    Raises UserError for a manifest without training rows, files that are missing or no pictures
+    (unless they are skipped), and targets without a known label; warns of targets whose training
+    labels are all the same.
+    `one_class`: the targets are classes, of which a picture has one; it raises where not.
+    """
+    train = find_pictures(manifest, labels, manifest.rows("train"), bad)
+    train, sizes = measure(train, bad=bad, workers=workers, progress=progress)
+    _check_labels(manifest.path, labels.targets, train)
+    valid = None
+    if "valid" in manifest.splits:
+        valid = find_pictures(manifest, labels, manifest.rows("valid"), bad)
+    if one_class:
+        check_classes(manifest.path, [part for part in (train, valid) if part])
+    return TrainingPictures(train, valid, one_class, sizes)
+
+
+def load_training_pictures(
+    pictures: TrainingPictures,
+    preprocess: Preprocess,
+    *,
+    bad: BadImages = REFUSE,
+    workers: int = 0,
+    cache: str | None = None,
+    room: Room = ALONE,
+    progress: Progress = no_progress,
+) -> tuple[ImageData, ImageData | None]:
+    """Decode the pictures, as `dataset.load` does: for training, and for validation."""
+    num_train = len(pictures.train)
+    total = num_train + len(pictures.valid or ())
+    train = load(
+        pictures.train,
+        preprocess,
+        sizes=pictures.sizes,
+        bad=bad,
+        workers=workers,
+        cache=cache,
+        room=room,
+        progress=lambda done, _: progress(done, total),
+    )
+    if pictures.one_class:
+        train = with_classes(train)
+    if pictures.valid is None:
+        return train, None
+    valid = load(
+        pictures.valid,
+        preprocess,
+        bad=bad,
+        workers=workers,
+        cache=cache,
+        room=room,
+        progress=lambda done, _: progress(num_train + done, total),
+    )
+    return train, with_classes(valid) if pictures.one_class else valid
+
+
+def _check_labels(path: str, targets: list[str], train: Pictures) -> None:
+    constant = []
+    for target, labels in zip(targets, train.labels.T, strict=True):
+        values = set(labels.tolist()) - {-1}
+        if not values:
+            raise UserError(
+                f"{path}: no training label of '{target}' is known; leave it out of --targets"
+            )
+        if len(values) == 1:
+            constant.append(target)
+    if constant:
+        logger.warning(
+            "%s: all training labels are the same for %s; nothing can be learned there",
+            *(path, ", ".join(constant)),
+        )

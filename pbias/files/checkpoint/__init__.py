@@ -1,0 +1,25 @@
+"""Checkpoints: a network, what it predicts, and where it comes from."""
+
+from pbias.files.checkpoint.contents import (
+    FORMAT,
+    SCHEMA,
+    Checkpoint,
+    load_checkpoint,
+    load_network_file,
+    parse_network,
+    parse_state_dict,
+    save_checkpoint,
+    serialize,
+)
+
+__all__ = [
+    "FORMAT",
+    "SCHEMA",
+    "Checkpoint",
+    "load_checkpoint",
+    "load_network_file",
+    "parse_network",
+    "parse_state_dict",
+    "save_checkpoint",
+    "serialize",
+]

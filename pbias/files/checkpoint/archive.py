@@ -1,0 +1,79 @@
+"""What torch writes, read without running any code in it."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from pathlib import PurePosixPath
+
+import torch
+
+from pbias.errors import UserError
+from pbias.files.signatures import check_is_network
+
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before 1.6
+
+
+def read_archive(data: bytes, path: str) -> object:
+    """The content of a file that `torch.save` wrote: tensors and plain values only.
+
+    `path` is for messages. Raises UserError for anything else, without having opened it: damaged
+    files, pickles that would call functions, TorchScript and exported programs.
+    """
+    if not data:
+        raise UserError(f"{path} is empty; did the command that wrote it fail?")
+    check_is_network(data, path)
+    if data.startswith(ZIP):
+        _check_zip(data, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch would say to the file's author
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # the reader has no common class for what a broken file does to it
+        raise UserError(_diagnose(data, path, str(error))) from error
+
+
+def _check_zip(data: bytes, path: str) -> None:
+    """Torch does not compare checksums when it reads: a flipped bit would be another weight."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            # Torch stores as it is: what is compressed may be a thousand times as large.
+            compressed = [info for info in archive.infolist() if info.compress_type]
+            damaged = None if compressed else archive.testzip()
+            names = {PurePosixPath(name).name for name in archive.namelist()}
+    except Exception as error:  # zipfile has no common class either
+        raise UserError(
+            f"{path} is truncated or damaged ({len(data):,} bytes); copy or write it again"
+        ) from error
+    if damaged:
+        raise UserError(f"{path} is damaged ({damaged}); copy or write it again")
+    if "constants.pkl" in names:
+        raise UserError(
+            f"{path} is a TorchScript program, not weights;"
+            " save torch.jit.load(FILE).state_dict() instead"
+        )
+    if "archive_format" in names or "serialized_exported_program.json" in names:
+        raise UserError(
+            f"{path} is an exported program, which 'pbias predict --trust-program' runs; name its"
+            " weights here, saved with torch.save(model.state_dict(), FILE)"
+        )
+    if compressed or "data.pkl" not in names:
+        raise UserError(f"{path} is a zip file but no checkpoint; check the path")
+
+
+def _diagnose(data: bytes, path: str, message: str) -> str:
+    name = re.search(r"GLOBAL ([\w.]+)", message)
+    if name or (data.startswith(PICKLE) and not data.startswith(LEGACY)):
+        what = f" ({name[1]})" if name else ""
+        return (
+            f"{path} could run Python code when opened{what}, so it was not opened;"
+            " save the weights alone with torch.save(model.state_dict(), FILE)"
+        )
+    if data.startswith((ZIP, LEGACY)):
+        return f"{path} is damaged; copy or write it again"
+    return f"{path} is neither a checkpoint nor a state dict; make one with 'pbias train'"

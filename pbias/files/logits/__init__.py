@@ -1,0 +1,27 @@
+"""Logits files: what a model said of each sample, and what is known of the sample."""
+
+from pbias.files.logits.checks import UNKNOWN
+from pbias.files.logits.contents import (
+    LARGEST_LOGIT,
+    Logits,
+    as_logits,
+    assemble,
+    check_scale,
+    pack_logits,
+    read_logits,
+    select_rows,
+    write_logits,
+)
+
+__all__ = [
+    "LARGEST_LOGIT",
+    "UNKNOWN",
+    "Logits",
+    "as_logits",
+    "assemble",
+    "check_scale",
+    "pack_logits",
+    "read_logits",
+    "select_rows",
+    "write_logits",
+]

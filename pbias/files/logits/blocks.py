@@ -1,0 +1,130 @@
+"""Logits files larger than memory: read in blocks of rows, each checked like a whole file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits import Logits, as_logits, assemble, check_scale
+from pbias.files.logits.checks import check_header, check_present
+from pbias.files.logits.label_signs import LabelSigns
+from pbias.files.logits.npz import Npz
+
+BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
+MIB = 1 << 20
+BY_ROW = ("logits", "labels", "ids", "groups", "clusters")
+
+
+@dataclass(frozen=True)
+class LogitsBlocks:
+    """A logits file read in blocks of `block_rows` rows.
+
+    `head` is its first row: what it says of all rows is said there. `thresholds` float64 [A]
+    replace those of the file.
+    """
+
+    npz: Npz
+    head: Logits
+    block_rows: int
+    probabilities: bool = False
+    thresholds: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return self.npz.members["logits"].shape[0]
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self.npz.path
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the targets."""
+        return self.head.targets
+
+    @property
+    def activation(self) -> str:
+        """Sigmoid or softmax."""
+        return self.head.activation
+
+    @property
+    def first_row(self) -> Logits:
+        """The head, with the thresholds that are used."""
+        if self.thresholds is None:
+            return self.head
+        return replace(self.head, thresholds=self.thresholds)
+
+    def blocks(self) -> Iterator[Logits]:
+        """The rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
+
+        But for ids that occur in more than one block, which must be looked for with `column`.
+        """
+        signs = LabelSigns(len(self.targets))
+        low, high, row = math.inf, -math.inf, 0
+        for block in _blocks(self.npz, self.block_rows):
+            low, high = min(low, float(block.logits.min())), max(high, float(block.logits.max()))
+            row += len(block)
+            signs.add(block.labels)
+            if self.probabilities:
+                block = as_logits(block, probabilities=True)
+            yield block if self.thresholds is None else replace(block, thresholds=self.thresholds)
+        check_scale(self.path, low, high, probabilities=self.probabilities)
+        signs.check(self.path, self.targets, self.head.meta)
+
+    def column(self, name: str) -> Iterator[NDArray[np.str_]]:
+        """Ids or clusters in blocks of rows, as text."""
+        for block in self.npz.blocks(name, self.block_rows):
+            yield block.astype(np.str_, copy=False)
+
+
+def num_mib(npz: Npz) -> float:
+    """The size of the logits in an open file, in MiB; 0 where there are none."""
+    member = npz.members.get("logits")
+    return 0.0 if member is None else math.prod(member.shape) * member.dtype.itemsize / MIB
+
+
+def open_blocks(
+    npz: Npz, *, probabilities: bool = False, block_rows: int | None = None
+) -> LogitsBlocks:
+    """The blocks of an open file; raises UserError where what its headers say does not fit."""
+    head = next(_blocks(npz, 1))
+    if block_rows is None:
+        block_rows = max(1, BLOCK_MIB * MIB // _row_bytes(npz))
+    return LogitsBlocks(npz, head, block_rows, probabilities)
+
+
+def _row_bytes(npz: Npz) -> int:
+    members = [npz.members[name] for name in BY_ROW if name in npz.members]
+    return sum(member.dtype.itemsize * math.prod(member.shape[1:]) for member in members)
+
+
+def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
+    names = [name for name in BY_ROW if name in npz.members]
+    check_present(npz.path, npz.members)
+    _check_rows(npz, names)
+    whole = {name: npz.read(name) for name in npz.members if name not in names}
+    row = 0
+    for arrays in zip(*(npz.blocks(name, block_rows) for name in names), strict=True):
+        rows: dict[str, NDArray[Any]] = dict(zip(names, arrays, strict=True))
+        yield assemble(npz.path, whole | rows, first_row=row)
+        row += len(rows["logits"])
+
+
+def _check_rows(npz: Npz, names: list[str]) -> None:
+    """Arrays with an entry for each sample must have as many as there are logits."""
+    logits = npz.members["logits"]
+    check_header(npz.path, *logits)
+    for name in names:
+        shape = npz.members[name].shape
+        if shape[:1] != logits.shape[:1]:
+            raise UserError(
+                f"{npz.path}: 'logits' is {list(logits.shape)} and '{name}' {list(shape)}; "
+                "save a row of both for each sample"
+            )

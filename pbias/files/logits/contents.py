@@ -1,0 +1,217 @@
+"""Logits files (`.npz`): what a model said of each sample, and what is known of the sample.
+
+Shapes: N samples, A targets, G groups, V values of the group that has most of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits.checks import (
+    SCHEMA,
+    UNKNOWN,
+    Reader,
+    check_ids,
+    check_labels,
+    check_logits,
+    check_present,
+    parse_meta,
+)
+from pbias.files.logits.label_signs import LabelSigns
+from pbias.files.logits.npz import Npz
+from pbias.files.streams import write_bytes
+
+ACTIVATIONS = ("sigmoid", "softmax")
+LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
+__all__ = [
+    "UNKNOWN",
+    "Logits",
+    "as_logits",
+    "assemble",
+    "check_scale",
+    "pack_logits",
+    "read_logits",
+    "select_rows",
+    "write_logits",
+]
+
+
+@dataclass(frozen=True)
+class Logits:
+    """One file of logits; only `logits` must be there, the rest may be absent.
+
+    Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
+    codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
+    thresholds float64 [A] (logits; predicted positive means above).
+    """
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    targets: tuple[str, ...]
+    ids: NDArray[np.str_] | None = None
+    groups: NDArray[np.int16] = field(default_factory=lambda: np.empty((0, 0), np.int16))
+    group_names: tuple[str, ...] = ()
+    group_values: tuple[tuple[str, ...], ...] = ()
+    clusters: NDArray[Any] | None = None
+    train_counts: NDArray[np.int64] | None = None
+    activation: str = "sigmoid"
+    thresholds: NDArray[np.float64] | None = None
+    split: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.logits)
+
+
+def read_logits(path: str) -> Logits:
+    """Read and check a logits file; `-` is standard input.
+
+    Raises UserError naming the file and the array for whatever does not fit: missing arrays, wrong
+    shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1 (or
+    -1 and 1 alone), duplicate ids.
+    """
+    with Npz(path) as npz:
+        logits = assemble(npz.path, {name: npz.read(name) for name in npz.members})
+    signs = LabelSigns(len(logits.targets))
+    signs.add(logits.labels)
+    signs.check(logits.path, logits.targets, logits.meta)
+    return logits
+
+
+def write_logits(logits: Logits, path: str) -> None:
+    """Write a logits file; the same content gives the same bytes."""
+    write_bytes(path, pack_logits(logits))
+
+
+def pack_logits(logits: Logits) -> bytes:
+    """The bytes of a logits file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **_arrays(logits))
+    return buffer.getvalue()
+
+
+def _arrays(logits: Logits) -> dict[str, Any]:
+    widest = max((len(values) for values in logits.group_values), default=0)
+    padded = [[*values, *[""] * (widest - len(values))] for values in logits.group_values]
+    optional = {
+        "ids": logits.ids,
+        "clusters": logits.clusters,
+        "train_counts": logits.train_counts,
+        "thresholds": logits.thresholds,
+    }
+    return {
+        "logits": np.ascontiguousarray(logits.logits, np.float32),
+        "labels": np.ascontiguousarray(logits.labels, np.int8),
+        "targets": _strings(logits.targets),
+        "groups": np.ascontiguousarray(logits.groups, np.int16).reshape(len(logits), -1),
+        "group_names": _strings(logits.group_names),
+        "group_values": np.array(padded, dtype=np.str_).reshape(len(padded), widest),
+        **{name: array for name, array in optional.items() if array is not None},
+        "activation": np.array(logits.activation),
+        "split": np.array(logits.split),
+        "meta": np.array(json.dumps({"schema": SCHEMA, **logits.meta}, sort_keys=True)),
+    }
+
+
+def _strings(names: tuple[str, ...]) -> NDArray[np.str_]:
+    return np.array(names, dtype=np.str_) if names else np.empty(0, "<U1")
+
+
+def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> Logits:
+    """The arrays of a file, or of its rows from `first_row` on; raises as `read_logits` does."""
+    check_present(path, arrays)
+    logits = check_logits(path, arrays["logits"], first_row)
+    num_rows, num_targets = logits.shape
+    read = Reader(path, arrays)
+    targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
+    group_names = read.names("group_names", None) or ()
+    values = read.values(group_names)
+    num_values = max((len(v) for v in values), default=0)
+    counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
+    return Logits(
+        logits=logits,
+        labels=check_labels(path, arrays.get("labels"), logits.shape),
+        targets=targets,
+        ids=check_ids(path, read.text("ids", num_rows)),
+        groups=read.groups(num_rows, group_names, values),
+        group_names=group_names,
+        group_values=values,
+        clusters=read.text("clusters", num_rows),
+        train_counts=read.counts("train_counts", counts_shape),
+        activation=read.one_of("activation", ACTIVATIONS),
+        thresholds=read.floats("thresholds", (num_targets,)),
+        split=read.scalar("split") or "",
+        meta=parse_meta(path, read.scalar("meta")),
+        path=path,
+    )
+
+
+def select_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
+    """The samples `rows`, in that order."""
+    return replace(
+        logits,
+        logits=logits.logits[rows],
+        labels=logits.labels[rows],
+        ids=None if logits.ids is None else logits.ids[rows],
+        groups=logits.groups[rows],
+        clusters=None if logits.clusters is None else logits.clusters[rows],
+    )
+
+
+def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
+    """The file as logits: probabilities, when it is said that they are, become their logits.
+
+    Raises UserError for values all in [0, 1] that are not said to be probabilities, and for others
+    that are. Thresholds in the file are taken as probabilities too.
+    """
+    low, high = float(logits.logits.min()), float(logits.logits.max())
+    check_scale(logits.path, low, high, probabilities=probabilities)
+    if not probabilities:
+        return logits
+    inverse = _log if logits.activation == "softmax" else _logit
+    thresholds = logits.thresholds
+    return replace(
+        logits,
+        logits=inverse(np.asarray(logits.logits, np.float64)).astype(np.float32),
+        thresholds=None if thresholds is None else _logit_of_threshold(thresholds),
+    )
+
+
+def check_scale(path: str, low: float, high: float, *, probabilities: bool) -> None:
+    """Refuse values from `low` to `high` that are not what it is said that they are."""
+    inside = low >= 0 and high <= 1
+    if not probabilities and inside and low < high:
+        raise UserError(
+            f"{path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
+            "probabilities; if they are, add --probabilities, else save raw model outputs"
+        )
+    if probabilities and not inside:
+        raise UserError(
+            f"{path}: values run from {low:g} to {high:g}, so they are no probabilities; "
+            "leave out --probabilities"
+        )
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOGIT, LARGEST_LOGIT))
+
+
+def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.maximum(np.log(p), -2 * LARGEST_LOGIT))
+
+
+def _logit_of_threshold(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Below 0 everything is above it, beyond 1 nothing."""
+    inside = _logit(np.clip(p, 0.0, 1.0))
+    return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))

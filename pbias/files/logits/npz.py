@@ -1,0 +1,153 @@
+"""NPZ archives read member by member: no pickle, shapes known before any data, rows in blocks."""
+
+from __future__ import annotations
+
+import io
+import math
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from pbias.errors import UserError
+from pbias.files.signatures import check_is_logits, first_bytes
+from pbias.files.streams import STDIO, check_inputs, is_regular, read_bytes
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
+# What numpy lets through when the text of a header is no Python literal, or a very deep one.
+SENSELESS = (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 1
+# zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
+MAX_EXPANSION = 1100
+
+
+class Member(NamedTuple):
+    """What the header of an array says, before its data are read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class Npz:
+    """An open archive; `-` and pipes are buffered, for archives need seeking."""
+
+    def __init__(self, path: str) -> None:
+        """Open the archive and read every header; raises UserError naming what is wrong."""
+        self.path = path
+        check_inputs([path])
+        try:
+            whole = path == STDIO or not is_regular(path)
+            data = read_bytes(path) if whole else None
+            check_is_logits(first_bytes(path) if data is None else data, path)
+            source: Any = path if data is None else io.BytesIO(data)
+            self._zip = zipfile.ZipFile(source)
+            self.members = {
+                info.filename.removesuffix(".npy"): self._header(info)
+                for info in self._zip.infolist()
+                if info.filename.endswith(".npy")
+            }
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def __enter__(self) -> Npz:
+        """Use as a context manager: the file is closed at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def read(self, name: str) -> NDArray[Any]:
+        """One whole array."""
+        member = self.members[name]
+        blocks = list(self.blocks(name, max(1, member.shape[0] if member.shape else 1)))
+        return blocks[0] if blocks else np.empty(member.shape, member.dtype)
+
+    def checksum(self, name: str) -> tuple[int, int]:
+        """CRC-32 and size of an array, as the archive has them: nothing is read."""
+        info = self._zip.getinfo(f"{name}.npy")
+        return info.CRC, info.file_size
+
+    def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
+        """The array in blocks of `rows` rows (first axis), stored or deflated, in C order."""
+        member = self.members[name]
+        length = member.shape[0] if member.shape else 1
+        row_bytes = member.dtype.itemsize * math.prod(member.shape[1:])
+        try:
+            with self._zip.open(f"{name}.npy") as file:
+                _read_header(file)
+                for start in range(0, length, rows):
+                    count = min(rows, length - start)
+                    data = _read_exactly(file, count * row_bytes)
+                    shape = (count, *member.shape[1:]) if member.shape else ()
+                    yield _array(data, member.dtype).reshape(shape)
+                file.read(1)  # reaching the end makes zipfile check the CRC
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _header(self, info: zipfile.ZipInfo) -> Member:
+        if info.flag_bits & ENCRYPTED:
+            raise ValueError(f"{info.filename} is encrypted")
+        if info.compress_type not in COMPRESSIONS:
+            raise ValueError(f"{info.filename} is compressed in a way that numpy never does")
+        with self._zip.open(info) as file:
+            member = _read_header(file)
+        claimed = member.dtype.itemsize * math.prod(member.shape)
+        if claimed > info.file_size or info.file_size > MAX_EXPANSION * (info.compress_size + 1):
+            raise ValueError(
+                f"{info.filename} claims {claimed} bytes but the archive holds {info.file_size}"
+            )
+        return member
+
+    def _damaged(self, error: Exception) -> UserError:
+        what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
+        return UserError(f"{self.path} is not a usable NPZ file: {what}; write it again with numpy")
+
+
+def _read_header(file: IO[bytes]) -> Member:
+    version = npy.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"array format {version} is not known")
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, about files from Python 2
+            shape, fortran, dtype = read(file)
+    except SENSELESS as error:
+        raise ValueError("the header of an array makes no sense") from error
+    if dtype.hasobject:
+        raise ValueError("it holds pickled Python objects, which are never loaded")
+    if fortran and len(shape) > 1:
+        raise ValueError("an array is in Fortran order (save np.ascontiguousarray of it)")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"an array claims the shape {shape}")
+    return Member(shape, dtype)
+
+
+def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The values; text must be Unicode, for Python cannot print (or even hold) what is not."""
+    if dtype.kind == "U":
+        points = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any():
+            raise ValueError("an array of text holds what is no Unicode")
+    return np.frombuffer(data, dtype)
+
+
+def _read_exactly(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"the data end early ({len(data)} of {size} bytes)")
+    return data

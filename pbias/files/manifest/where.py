@@ -1,0 +1,58 @@
+"""Some rows of a manifest: those for which conditions on its columns hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+from pbias.errors import UserError
+from pbias.files.manifest import Manifest, canonical
+from pbias.files.manifest.parsing import columns_there
+
+LISTED = 10
+
+logger = logging.getLogger(__name__)
+
+
+def keep_where(manifest: Manifest, conditions: Sequence[str]) -> Manifest:
+    """The manifest with only those training and validation rows for which all conditions hold.
+
+    A condition is `COLUMN=VALUE`. The other rows keep their places, but are of no split; those of
+    the test split stay. UserError for a column or value that there is not, and where no training
+    row is left.
+    """
+    if not conditions:
+        return manifest
+    held = [_holds(manifest, condition) for condition in conditions]
+    splits = [
+        split if split == "test" or all(row) else ""
+        for split, row in zip(manifest.splits, zip(*held, strict=True), strict=True)
+    ]
+    asked = " and ".join(conditions)
+    if "train" not in splits:
+        raise UserError(f"{manifest.path}: no training row has {asked}; ask for less")
+    for split in ("train", "valid"):
+        logger.info(
+            "%s: %s of %s rows of split %s are left",
+            *(asked, f"{splits.count(split):,}", f"{manifest.splits.count(split):,}", split),
+        )
+    return dataclasses.replace(manifest, splits=splits)
+
+
+def _holds(manifest: Manifest, condition: str) -> list[bool]:
+    """Row by row."""
+    column, equals, value = condition.partition("=")
+    if not equals:
+        raise UserError(f"--where {condition} is no condition; write COLUMN=VALUE, as in Male=1")
+    if column not in manifest.columns:
+        hint = columns_there(column, list(manifest.columns))
+        raise UserError(f"{manifest.path} has no column '{column}'{hint}; mend the name")
+    holds = {cell: canonical(cell) == canonical(value) for cell in set(manifest.columns[column])}
+    if not any(holds.values()):
+        listed = ", ".join(sorted(cell or "(empty)" for cell in holds)[:LISTED])
+        raise UserError(
+            f"{manifest.path}, column '{column}' holds no '{value}' (but {listed}"
+            f"{', ...' if len(holds) > LISTED else ''}); mend --where {condition}"
+        )
+    return [holds[cell] for cell in manifest.columns[column]]

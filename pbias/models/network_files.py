@@ -1,0 +1,183 @@
+"""Networks to prune, as files hold them: checkpoints, and bare state dicts made into one."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint, parse_network
+from pbias.files.provenance import environment, sha256
+from pbias.files.streams import read_bytes
+from pbias.models import num_outputs_of, restore
+from pbias.models.exported_program import Program, load_program
+from pbias.models.preprocess import Preprocess
+from pbias.models.user_factory import is_own
+
+logger = logging.getLogger(__name__)
+
+
+def network(checkpoint: Checkpoint) -> nn.Module:
+    """The network of a checkpoint; it shares its memory, so that pruning it prunes both."""
+    return restore(
+        checkpoint.model["name"],
+        len(checkpoint.targets),
+        checkpoint.model["args"],
+        checkpoint.state_dict,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """What was said of a network whose file may not say it: architecture or own factory, with
+    arguments, targets, groups, and how its images are prepared; `given` are options that only
+    make sense then."""
+
+    name: str | None
+    args: dict[str, Any]
+    targets: list[str] | None
+    groups: list[str]
+    preprocess: dict[str, Any]
+    given: list[str]
+
+
+def read_network(path: str, named: Named) -> Checkpoint:
+    """The checkpoint in a file, or one made of a bare state dict by what was said of it.
+
+    A checkpoint of the user's own code takes the factory that was named for it. Raises UserError
+    for what was said against a checkpoint, or not said of a state dict.
+    """
+    data = read_bytes(path)
+    content = parse_network(data, path)
+    if isinstance(content, Checkpoint):
+        return _renamed(content, path, named)
+    if named.name is None:
+        raise UserError(
+            f"{path} is a bare state dict, which does not say what network it is of; name that by "
+            "--arch NAME, or --model package.module:factory"
+        )
+    return adopt(content, sha256(data), path, named)
+
+
+def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
+    own = is_own(checkpoint.model["name"])
+    known = list(named.given)
+    if named.name and not (own and is_own(named.name)):
+        known.insert(0, "model" if is_own(named.name) else "arch")
+    if named.groups and checkpoint.groups:
+        known.append("groups")
+    if named.args and not own:
+        known.append("model-args")
+    if known:
+        raise UserError(
+            f"{path} is a checkpoint of {checkpoint.model['name']}, which says that itself; leave "
+            f"out --{known[0]}"
+        )
+    if not named.name:
+        return checkpoint
+    args = {**checkpoint.model["args"], **named.args}
+    return dataclasses.replace(checkpoint, model={"name": named.name, "args": args})
+
+
+def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named) -> Checkpoint:
+    """A checkpoint of a bare state dict with this SHA-256.
+
+    Targets that were not named are called `output_0`, `output_1`, ... Raises UserError where
+    another number of targets is named than there are outputs.
+    """
+    assert named.name is not None
+    state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
+    num_outputs = num_outputs_of(state_dict, named.name)
+    model = {"name": named.name, "args": named.args}
+    return _foreign(model, state_dict, num_outputs, digest, path, named)
+
+
+def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:
+    """An exported program (`.pt2`), and what was said of it as a checkpoint without weights.
+
+    A program of a fixed size says what images it takes itself. Raises UserError where it is not
+    trusted, as opening one can run code; and for what was said against it.
+    """
+    if named.name is not None:
+        option = "model" if is_own(named.name) else "arch"
+        raise UserError(f"{path} is an exported program, network and all; leave out --{option}")
+    data = read_bytes(path)
+    program = load_program(data, path, trusted=trusted)
+    named = _of_size(named, program.side, path)
+    model = {"name": "torch.export", "args": {}}
+    return _foreign(model, {}, program.num_outputs, sha256(data), path, named), program
+
+
+def _of_size(named: Named, side: int | None, path: str) -> Named:
+    """What was said, with the size of images that a program was exported for."""
+    crop, size = named.preprocess["crop"], named.preprocess["size"]
+    if side is None or side == crop:
+        return named
+    if "image-size" in named.given:
+        raise UserError(f"{path} takes images of {side} px, not {crop}; leave out --image-size")
+    if "resize" not in named.given:
+        size = Preprocess.for_crop(side).size
+    preprocess = {**named.preprocess, "crop": side, "size": size}
+    given = [*named.given, "image-size"]
+    return dataclasses.replace(named, preprocess=preprocess, given=given)
+
+
+def _foreign(
+    model: dict[str, Any],
+    state_dict: dict[str, Tensor],
+    num_outputs: int,
+    digest: str,
+    path: str,
+    named: Named,
+) -> Checkpoint:
+    size, crop = named.preprocess["size"], named.preprocess["crop"]
+    if size < crop:
+        raise UserError(
+            f"--resize {size} is less than the {crop} px of the network's input; raise it, or "
+            "lower --image-size"
+        )
+    targets = named.targets or [f"output_{index}" for index in range(num_outputs)]
+    if len(targets) != num_outputs:
+        raise UserError(
+            f"{path} has {num_outputs} outputs but --targets names {len(targets)}; name each output"
+        )
+    if not named.targets:
+        logger.info(
+            "%s: %d outputs, called output_0 to output_%d; --targets names them",
+            *(path, num_outputs, num_outputs - 1),
+        )
+    if "mean" not in named.given or "image-size" not in named.given:
+        logger.info("%s: %s", path, _assumed(named.preprocess))
+    return Checkpoint(
+        model=model,
+        state_dict=state_dict,
+        targets=targets,
+        groups=[],
+        group_values=[],
+        preprocess=dict(named.preprocess),
+        data={},
+        train_counts=None,
+        recipe={},
+        sparsity={},
+        parents=[],
+        environment=environment("cpu"),
+        sha256=digest,
+    )
+
+
+def _assumed(preprocess: Mapping[str, Any]) -> str:
+    mean, std = (",".join(f"{value:g}" for value in preprocess[key]) for key in ("mean", "std"))
+    return (
+        f"images are resized to {preprocess['size']}, cropped to {preprocess['crop']} px, less "
+        f"{mean}, over {std}; --image-size, --resize, --mean and --std say otherwise"
+    )
+
+
+def _single(tensor: Tensor) -> Tensor:
+    """Half precision as float32, in which everything here computes; counters stay as they are."""
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor

@@ -1,0 +1,79 @@
+"""What a report is about: its first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pbias.reporting.sections import Section
+
+MAX_FILES = 3
+MAX_VALUES = 12
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of an audit and the share of zeros that it says its network has."""
+
+    path: str
+    sparsity: float | None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was audited: files, samples and how many there are of each group value.
+
+    `num_clusters` None: not known; `level` None: no intervals. Samples whose group is unknown are
+    in none of its values.
+    """
+
+    audited: Sequence[File]
+    references: Sequence[File]
+    num_samples: int
+    clustered: bool
+    num_clusters: int | None
+    level: float | None
+    groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def header_section(header: Header) -> Section:
+    """One line each for the audited files, the reference, the samples and the intervals."""
+    lines = [f"Audited: {_files(header.audited)}"]
+    if header.references:
+        lines.append(f"Reference: {_files(header.references)}")
+    lines.append(f"Samples: {header.num_samples}{_clusters(header)}")
+    lines += [f"{name}: {_values(sizes)}" for name, sizes in header.groups.items()]
+    lines.append(f"Intervals: {_intervals(header)}")
+    return Section("Audit", [], [], lines)
+
+
+def _files(files: Sequence[File]) -> str:
+    named = ", ".join(map(_file, files[:MAX_FILES]))
+    more = f", and {len(files) - MAX_FILES} more" if len(files) > MAX_FILES else ""
+    return named + more + (f" ({len(files)} runs)" if len(files) > 1 else "")
+
+
+def _file(file: File) -> str:
+    name = "standard input" if file.path == "-" else file.path
+    return name if file.sparsity is None else f"{name} (sparsity {file.sparsity:.1%})"
+
+
+def _clusters(header: Header) -> str:
+    if not header.clustered:
+        return ""
+    count = "" if header.num_clusters is None else f"{header.num_clusters} "
+    return f", in {count}clusters"
+
+
+def _values(sizes: Mapping[str, int]) -> str:
+    named = [f"{value} {count}" for value, count in sizes.items()]
+    more = [f"and {len(named) - MAX_VALUES} more"] if len(named) > MAX_VALUES else []
+    return ", ".join(named[:MAX_VALUES] + more)
+
+
+def _intervals(header: Header) -> str:
+    if header.level is None:
+        return "none"
+    runs = min(len(header.audited), len(header.references) or len(header.audited))
+    rest = "" if runs > 1 else "; one run a side, so that run-to-run variation is not in them"
+    return f"{100 * header.level:.6g} %{rest}"

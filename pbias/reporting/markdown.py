@@ -1,0 +1,31 @@
+"""Reports as Markdown, for pull requests and READMEs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbias.reporting.sections import Section
+
+
+def render_markdown(sections: Sequence[Section]) -> str:
+    """All sections as Markdown tables."""
+    return "\n".join(_section(section) for section in sections)
+
+
+def _section(section: Section) -> str:
+    lines = [f"### {section.title}", ""]
+    if section.rows:
+        columns = range(len(section.header))
+        align = ["---:" if section.numeric(column) else "---" for column in columns]
+        lines += [_line(section.header), _line(align), *map(_line, section.rows), ""]
+    for note in section.notes:
+        lines += [_escape(note), ""]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_escape(cell) for cell in cells)} |"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,17 @@
+"""Faces drawn by the program: labels that follow CelebA's, pictures that show them."""
+
+from __future__ import annotations
+
+from pbias.synth.draw import draw_face
+from pbias.synth.labels.sampling import ATTRIBUTES, draw_labels, with_label
+from pbias.synth.sheet import contact_sheet
+from pbias.synth.write import write_faces
+
+__all__ = [
+    "ATTRIBUTES",
+    "contact_sheet",
+    "draw_face",
+    "draw_labels",
+    "with_label",
+    "write_faces",
+]

@@ -1,0 +1,1 @@
+"""The parts of a face, one module a part."""

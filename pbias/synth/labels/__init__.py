@@ -1,0 +1,1 @@
+"""Labels that follow CelebA's frequencies and correlations."""
