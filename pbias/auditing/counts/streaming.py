@@ -1,6 +1,6 @@
 """An audit of files larger than memory: one pass over blocks of rows, whose sums add up.
 
-Shape suffixes as in totals.py and measures.py.
+Shape suffixes as in totals.py and sums.py.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, ha
 from pbias.auditing.counts.bucketed_scores import BucketedScores
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import (
+    Design,
     Reduction,
+    RunCounts,
     design,
     say_how_runs_vary,
     say_what_is_missing,
 )
 from pbias.auditing.counts.scores import Scores
-from pbias.auditing.counts.sides import Design, Reduced
 from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.sums import by_stratum
 from pbias.auditing.counts.totals import Totals, predictions, reduce_pairs, reduce_rows, transposed
-from pbias.auditing.metrics.measures import by_stratum
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 
@@ -114,7 +115,7 @@ class _Sums:
         scores = self._scores()
         cut = self.num_audited
         sides = [
-            Reduced(self.about, self.heads[part], totals[part], partial(list, scores[part]))
+            RunCounts(self.about, self.heads[part], totals[part], partial(list, scores[part]))
             for part in (slice(cut), slice(cut, None))
             if totals[part]
         ]

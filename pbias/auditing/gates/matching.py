@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pbias.auditing.gates.grammar import EXACT, MEAN, Gate, numbers_of
+from pbias.auditing.gates.grammar import MEAN, Gate, numbers_of
 from pbias.auditing.metrics.measures import MAX, SPREAD
 from pbias.errors import UserError, did_you_mean
 from pbias.files.table import Table
@@ -30,12 +30,12 @@ def covered(gate: Gate, table: Table) -> list[int]:
     """
     columns = table.columns
     keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
-    rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric]
+    rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric.name]
     if not rows:
-        raise _no_row(gate, f"the table has no {gate.metric}; see --metrics and --groups")
+        raise _no_row(gate, f"the table has no {gate.metric.name}; see --metrics and --groups")
     rows = _of_contrast(gate, _of_group(gate, _of_attribute(gate, rows)))
     found = [row.place for row in rows]
-    if gate.metric not in EXACT and not any(_has_ends(gate, table, index) for index in found):
+    if not gate.metric.fact and not any(_has_ends(gate, table, index) for index in found):
         raise UserError(
             f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
             "interval; gate their change, the values of the group, or an unbiased metric"
@@ -60,7 +60,8 @@ def _of_group(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
     groups = [r.group for r in rows if r.group]
     if not groups:
         what = (
-            f"{gate.metric} is not measured by group here; leave out @{gate.group}, or see --groups"
+            f"{gate.metric.name} is not measured by group here; "
+            f"leave out @{gate.group}, or see --groups"
         )
         raise _no_row(gate, what)
     raise _no_row(gate, _missing("group", gate.group, groups))
@@ -74,7 +75,9 @@ def _of_contrast(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
         return found
     contrasts = [r.contrast for r in rows if r.contrast]
     if not contrasts:
-        raise _no_row(gate, f"{gate.metric} has one number a group; leave out ={gate.contrast}")
+        raise _no_row(
+            gate, f"{gate.metric.name} has one number a group; leave out ={gate.contrast}"
+        )
     raise _no_row(gate, _missing("contrast", gate.contrast, contrasts))
 
 

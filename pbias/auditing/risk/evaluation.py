@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import align
-from pbias.auditing.counts.reduction import join_sides
-from pbias.auditing.counts.sides import Side
+from pbias.auditing.counts.reduction import Side, join_sides
 from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, Predictions, predictions
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.risk.attribute_risk import group_risks, uncertainty_of_rare

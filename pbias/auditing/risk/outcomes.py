@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.auc import auc_left_out
-from pbias.auditing.counts.ranking import rank
+from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.intervals import wilson
-from pbias.auditing.metrics.measures import FEW, whole_and_left_out
+from pbias.auditing.metrics.entry import Scale
+from pbias.auditing.metrics.measures import FEW
 from pbias.auditing.risk.scored_numbers import Number, of_folds, undefined
 from pbias.files.logits import UNKNOWN
 
@@ -101,7 +102,7 @@ def _share(
     if not bottom:
         return undefined(why)
     few = min(top, bottom - top) < FEW
-    number = of_folds(values, level, "accuracy", few)
+    number = of_folds(values, level, Scale.LOGIT, few)
     if few and independent is not None:
         low, high = wilson(top, bottom, level)
         number = number._replace(low=float(low), high=float(high))
@@ -111,7 +112,7 @@ def _share(
 def _lift(values: Floats, hits: int, flagged: int, events: int, name: str, level: float) -> Number:
     if not flagged or not events:
         return undefined(f"no {name}" if flagged else "nothing is flagged")
-    return of_folds(values, level, "tcb", hits < FEW)
+    return of_folds(values, level, Scale.LOG, hits < FEW)
 
 
 def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Number:
@@ -130,4 +131,4 @@ def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Numb
         folds.num,
     )
     few = min(int(happened.sum()), int((~happened).sum())) < FEW
-    return of_folds(values, level, "auc", few)
+    return of_folds(values, level, Scale.LOGIT, few)

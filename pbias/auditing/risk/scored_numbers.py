@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pbias.auditing.inference.distributions import Floats, critical
+from pbias.auditing.inference.intervals import scaled_interval
 from pbias.auditing.inference.jackknife import estimate
-from pbias.auditing.inference.scales import scaled_interval
+from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.metrics.measures import FEW
 
 MIN_RANKED = 4
@@ -33,8 +34,8 @@ def undefined(reason: str) -> Number:
     return Number(float("nan"), status="undefined", reason=reason)
 
 
-def of_folds(values: Floats, level: float, scale: str, few: bool) -> Number:
-    """From values [1+J], on the whole and without each fold, on the scale of a metric.
+def of_folds(values: Floats, level: float, scale: Scale, few: bool) -> Number:
+    """From values [1+J], on the whole and without each fold, with an interval on this scale.
 
     With few events the errors of a ratio are uneven beyond what a scale mends: low power.
     """

@@ -201,7 +201,7 @@ def _bad(manifest: Manifest, *, decode: bool, workers: int) -> dict[str, str]:
 
 def _unassessable(manifest: Manifest, labels: Labels) -> list[dict[str, Any]]:
     """Rows on bias amplification, by the splits that a network would be trained and audited on."""
-    from pbias.auditing.metrics.assessable import unassessable
+    from pbias.auditing.metrics.amplification import unassessable
     from pbias.data.manifest_check import finding
 
     if not {"train", "test"} <= set(manifest.splits):

@@ -1,0 +1,124 @@
+"""What the functions of metrics take: the counts of one model, or of two models row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.reduction import Design, RunCounts
+from pbias.auditing.counts.scores import Scores
+from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.sums import Row, Sums
+from pbias.auditing.counts.totals import Totals
+from pbias.auditing.counts.trained import Trained
+from pbias.auditing.metrics.entry import Metric
+from pbias.auditing.metrics.measures import Measure
+from pbias.files.logits import Logits
+
+NO_SCORES = "no_scores"  # key of a file's meta: {attribute: reason}
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Counts by label (0, 1, unknown), reference prediction, audited prediction.
+
+    counts int64 [R, 1+J, S, A, 3, 2, 2]; with several runs a side, R is every pair of runs.
+    """
+
+    counts: NDArray[np.int64]
+    rows: tuple[Row, ...]
+
+    @property
+    def num_discordant(self) -> NDArray[np.float64]:
+        """Rows on which the two models differ, mean over pairs of runs, [S, A]."""
+        whole = self.counts[:, 0]
+        return np.asarray((whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1)).mean(axis=0))
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of an audit: the totals of its runs by stratum, and each metric computed once.
+
+    Without `runs` there are counts alone: nothing is known of probabilities or their order.
+    """
+
+    design: Design
+    sums: Sums
+    runs: RunCounts | None = None
+    joint: Joint | None = None  # with the reference, for the audited model
+    _measures: dict[str, Measure | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, runs: RunCounts, joint: Joint | None = None) -> Model:
+        """The model that these runs are of."""
+        return cls(runs.design, runs.sums, runs, joint)
+
+    @property
+    def strata(self) -> Strata:
+        """Who is compared with whom."""
+        return self.design.strata
+
+    @property
+    def trained(self) -> list[Trained]:
+        """What training says of each group; empty without groups."""
+        return self.design.trained
+
+    @property
+    def train_counts(self) -> NDArray[np.int64] | None:
+        """Training counts [A, G+1, V+1, 2] of the file, where it has any."""
+        return self.design.train_counts
+
+    @property
+    def totals(self) -> list[Totals]:
+        """The totals by fold, for each run."""
+        assert self.runs is not None
+        return self.runs.totals
+
+    @property
+    def scores(self) -> list[Scores]:
+        """What the order of logits says, for each run."""
+        assert self.runs is not None
+        return self.runs.scores
+
+    def measure(self, metric: Metric) -> Measure | None:
+        """A metric of this model, or its part in a metric that compares models; None without rows.
+
+        Probabilities and their order mean nothing for attributes whose file says so.
+        """
+        if metric.name not in self._measures:
+            found: Measure | None = metric.compute(self)
+            if found is not None:
+                found = found.as_metric(metric, self._pairs(metric))
+                found = without_scores(found, self.runs.heads if self.runs else ())
+            self._measures[metric.name] = found
+        return self._measures[metric.name]
+
+    def _pairs(self, metric: Metric) -> NDArray[np.float64] | None:
+        if self.joint is None or metric.pairs is None:
+            return None
+        return metric.pairs(self.joint.counts[:, 0].mean(axis=0))
+
+
+def no_scores(run: Logits) -> dict[str, str]:
+    """Why the logits of an attribute are no scores, by attribute."""
+    said = run.meta.get(NO_SCORES)  # from a file, so anything
+    if not isinstance(said, dict):
+        return {}
+    return {name: str(said[name]) for name in run.targets if name in said}
+
+
+def without_scores(measure: Measure, runs: Sequence[Logits]) -> Measure:
+    """The measure; undefined, if it is made of scores, for attributes whose logits are none."""
+    found = [no_scores(run) if measure.behavior.of_scores else {} for run in runs]
+    if not any(found):
+        return measure
+    reason = measure.reason.copy()
+    value, few = measure.value.copy(), measure.few.copy()
+    for run, undefined in enumerate(found):
+        for name, why in undefined.items():
+            column = runs[run].targets.index(name)
+            value[run, ..., column], few[:, column], reason[:, column] = np.nan, False, why
+    return replace(measure, value=value, few=few, reason=reason)
