@@ -54,7 +54,12 @@ def test_grammar(
     text: str, group: str | None, contrast: str | None, attribute: str | None, bound: float
 ) -> None:
     gate = parse_gate(text)
-    assert (gate.metric.name, gate.group, gate.contrast, gate.bound) == ("tpr", group, contrast, bound)
+    assert (gate.metric.name, gate.group, gate.contrast, gate.bound) == (
+        "tpr",
+        group,
+        contrast,
+        bound,
+    )
     assert gate.attribute == (attribute or gate.attribute)
     assert gate.at_most and not gate.absolute and not gate.change
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pbias.auditing.inference.intervals import scaled_interval
-from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.inference.jackknife import Estimate, interval
+from pbias.auditing.metrics.entry import Scale
 
 T = stats.t.ppf(0.975, 40)
 

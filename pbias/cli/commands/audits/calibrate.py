@@ -57,7 +57,7 @@ def calibrate(
     from pbias.auditing.remedies import threshold_fitting as thresholds
     from pbias.cli.inputs import check_sides, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.reporting.threshold_table import threshold_sections
+    from pbias.reporting.small_tables import threshold_sections
 
     check_table_output(output, form, [valid, labels], no_clobber=no_clobber)
     check_sides([valid], [], [labels])

@@ -42,7 +42,7 @@ def compare(
     from pbias.auditing.run_comparison import compare as compare_runs
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.reporting.run_table import compare_sections
+    from pbias.reporting.small_tables import compare_sections
 
     paths = expand(runs)
     check_table_output(output, form, [*paths, labels], no_clobber=no_clobber)

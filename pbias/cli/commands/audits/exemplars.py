@@ -64,7 +64,7 @@ def exemplars(
     from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
     from pbias.files.logits.roles import check_runs, warn_of_copies, warn_of_roles
-    from pbias.reporting.exemplar_table import exemplar_sections, over_representation_sections
+    from pbias.reporting.exemplar_report import exemplar_sections, over_representation_sections
 
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
     check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)

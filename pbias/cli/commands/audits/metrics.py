@@ -130,9 +130,8 @@ def metrics(
     verdicts = [outcome.record() for outcome in outcomes]
 
     def sections() -> list[Section]:
-        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.audit_header import gate_sections, header_section
         from pbias.reporting.audit_report import audit_sections
-        from pbias.reporting.gate_section import gate_sections
 
         first = [header_section(header_of(audit)), *gate_sections(verdicts)]
         return [*first, *audit_sections(table, chosen)]

@@ -154,7 +154,7 @@ def _write_curve(
     from pbias.auditing.remedies.override_curve import override_curve
     from pbias.cli.progress import bar
     from pbias.cli.tables import write_table
-    from pbias.reporting.curve_table import curve_sections
+    from pbias.reporting.small_tables import curve_sections
 
     if len(cells) < logits.logits.size:
         share = 100 * len(cells) / logits.logits.size

@@ -59,7 +59,7 @@ def info(
     from pbias.errors import UserError
     from pbias.files.signatures import holds_arrays
     from pbias.files.streams import check_inputs
-    from pbias.reporting.info_table import info_sections
+    from pbias.reporting.file_report import info_sections
 
     check_inputs([file])
     check_table_output(output, form, [file], no_clobber=no_clobber)
