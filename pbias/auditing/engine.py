@@ -16,18 +16,20 @@ from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.reduction import Reduction, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
-from pbias.auditing.counts.sums import NOT, Row, Sums, strata_rows
+from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
 from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.metrics.entry import Compares, Metric
 from pbias.auditing.metrics.measures import (
     MAX,
+    MIN,
     SPREAD,
     Measure,
     contrasts,
     largest_change,
+    smallest,
     spreads,
 )
-from pbias.auditing.metrics.models import Joint, Model
+from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS, known_metric
 from pbias.auditing.table_rows import Block, RowCounts, make_table
 from pbias.files.logits import Logits
@@ -76,10 +78,9 @@ class Audit:
         """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
-        self.sides, counts = self._reduce(audited, references, progress)
+        self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
         self.strata = self.design.strata
-        joint = None if counts is None else Joint(counts, strata_rows(self.strata))
         self._joint, self._estimates = joint, Estimates()
         self._models = [
             Model.of(side, joint if side is self.sides[0] else None) for side in self.sides
@@ -132,6 +133,8 @@ class Audit:
         rows = measures[0].rows
         shown = [i for i, row in enumerate(rows) if not row.contrast.startswith(NOT)]
         yield Block.of(metric, *(measure.take(shown) for measure in measures))
+        if metric.smallest:
+            yield Block.of(metric, *map(smallest, measures))
         if metric.contrasted and len(self.strata.partitions) > 1:
             yield Block.of(metric, *(contrasts(measure, self.strata) for measure in measures))
             yield Block.of(metric, *(spreads(measure, self.strata) for measure in measures))
@@ -151,7 +154,7 @@ class Audit:
         return count_rows(self.sides[0].sums, self.strata, self._joint)
 
 
-def count_rows(sums: Sums, strata: Strata, joint: Joint | None) -> RowCounts:
+def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:
     """Rows behind the numbers; predictions are means over runs."""
     whole = {
         "n": sums.num_known,
@@ -162,8 +165,22 @@ def count_rows(sums: Sums, strata: Strata, joint: Joint | None) -> RowCounts:
     num_changed: NDArray[np.float64] = np.full_like(mean["n"], np.nan)
     if joint is not None:
         num_changed = joint.num_discordant
-    n_rows = sums.cells[0, 0].sum((-1, -2))
-    return RowCounts(n_rows, **mean, n_discordant=num_changed, members=row_members(strata))
+    n_rows, members = sums.cells[0, 0].sum((-1, -2)), row_members(strata)
+    pooled = _count_classes(sums, joint, n_rows, members)
+    return RowCounts(n_rows, **mean, n_discordant=num_changed, members=members, pooled=pooled)
+
+
+def _count_classes(
+    sums: Sums, joint: JointSums | None, n_rows: NDArray[np.int64], members: dict[Row, list[int]]
+) -> RowCounts:
+    """Rows behind numbers over all targets: those of one known class."""
+    known = sums.classes[:, 0].sum(-1, keepdims=True).mean(axis=0)
+    unknown = np.full_like(known, np.nan)
+    changed = unknown
+    if joint is not None:
+        pairs = joint.classes[:, 0].mean(axis=0)
+        changed = (pairs[..., 0, 1] + pairs[..., 1, 0])[:, None]
+    return RowCounts(n_rows[:, :1], known, unknown, unknown, changed, members)
 
 
 def row_members(strata: Strata) -> dict[Row, list[int]]:
@@ -172,6 +189,6 @@ def row_members(strata: Strata) -> dict[Row, list[int]]:
     for contrast in strata.contrasts:
         members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]
     for partition in strata.partitions[1:]:
-        for label in ("", MAX, SPREAD):
+        for label in ("", MAX, MIN, SPREAD):
             members[Row(partition.name, label)] = strata.values_of(partition.name)
     return members

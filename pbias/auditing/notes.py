@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.numbers import Numbers
 from pbias.auditing.metrics.entry import Noise
-from pbias.auditing.metrics.measures import Measure
+from pbias.auditing.metrics.measures import MIN, Measure
 
 Texts = NDArray[np.object_]
 
@@ -54,8 +54,9 @@ def no_interval(measure: Measure, found: Numbers, changed: Numbers | None) -> Te
 def _why(measure: Measure) -> str:
     if measure.behavior.fact:
         return "a fact of these samples"
-    if measure.of_largest:
-        return "noise pushes the largest up"
+    if measure.of_extremes:
+        lowest = any(row.contrast == MIN for row in measure.rows)
+        return "noise pushes the smallest down" if lowest else "noise pushes the largest up"
     if measure.behavior.noise is Noise.ALIKE:
         return "noise pushes it up"
     return "undefined without some fold"

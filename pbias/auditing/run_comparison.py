@@ -40,7 +40,9 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
         "sparsity": [sparsity_of(run) for run in runs],
     }
     for metric in chosen:
-        if metric.fact:
+        if metric.pooled:
+            columns |= _pooled(tables, metric.name)
+        elif metric.fact:
             counts = [int(sum(_values(table, metric.name, "").values())) for table in tables]
             columns[metric.name] = counts
         elif metric.of_groups:
@@ -56,6 +58,13 @@ def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[
     common = [a for a in values[0] if all(v[a] == v[a] for v in values)]
     means = [float(np.mean([v[a] for a in common])) if common else float("nan") for v in values]
     return {name: means, f"{name}_over": [len(common)] * len(values)}
+
+
+def _pooled(tables: Sequence[Table], metric: str) -> dict[str, list[Any]]:
+    """One number a run over all attributes; no column where no run has it."""
+    rows = [table.where(metric=metric, attribute="", group="", contrast="") for table in tables]
+    values = [found[0]["value"] if found else float("nan") for found in rows]
+    return {metric: values} if any(value == value for value in values) else {}
 
 
 def _values(table: Table, metric: str, group: str) -> dict[str, float]:

@@ -43,6 +43,7 @@ class RowCounts:
     n_predicted_positive: NDArray[np.float64]
     n_discordant: NDArray[np.float64]
     members: Mapping[Row, list[int]]
+    pooled: RowCounts | None = None  # of metrics with one number over all targets, [S, 1]
 
     def over(self, counts: NDArray[Any], rows: Sequence[Row]) -> NDArray[Any]:
         """Counts by stratum, summed over the strata that each row is made of."""
@@ -77,6 +78,9 @@ class Block:
         """Take the means over the targets that are defined on all sides."""
         sides = [audited] if reference is None else [audited, reference]
         defined = np.asarray(~np.any([np.isnan(s.value[:, 0]).any(axis=0) for s in sides], axis=0))
+        if metric.pooled:  # is what a mean would be
+            other = sides[1] if reference is not None else None
+            return cls(metric, audited, reference, is_change, defined, audited, other)
         means = [mean_over_targets(side, defined) for side in sides]
         other = means[1] if reference is not None else None
         return cls(metric, audited, reference, is_change, defined, means[0], other)
@@ -130,20 +134,27 @@ class _Writer:
         if block.is_change:
             return self._columns(block, changed)
         assert block.reference_mean is not None
-        both = (block.reference_mean.value, block.reference.value)
-        before = np.concatenate(both, axis=3)[:, 0].mean(axis=0)
+        value = block.reference.value
+        if not block.metric.pooled:
+            value = np.concatenate([block.reference_mean.value, value], axis=3)
+        before = value[:, 0].mean(axis=0)
         columns = self._columns(block, self._values(block), changed)
         return columns | _change_columns(before, changed)
 
     def _values(self, block: Block) -> Numbers:
+        if block.metric.pooled:
+            return of_value(block.audited, self.setting)
         each, mean = of_value(block.audited, self.setting), of_value(block.mean, self.setting)
         return self._with_mean(block, mean, each, [block.audited])
 
     def _changes(self, block: Block) -> Numbers:
         assert block.reference is not None and block.reference_mean is not None
-        num_discordant = self.counts.over(self.counts.n_discordant, block.audited.rows)
+        counts = self._counts(block)
+        num_discordant = counts.over(counts.n_discordant, block.audited.rows)
         sides = (block.audited, block.reference)
         each = of_change(*sides, self.setting, num_discordant)
+        if block.metric.pooled:
+            return each
         of_all = np.where(block.defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
         mean = of_change(block.mean, block.reference_mean, self.setting, of_all)
         return self._with_mean(block, mean, each, sides)
@@ -167,9 +178,10 @@ class _Writer:
         rows = block.audited.rows
         groups = np.array([row.group for row in rows], object)
         labels = np.array([row.contrast for row in rows], object)
+        names = np.array(["", *self.targets][:num_columns], object)
         return {
             "metric": np.full(found.value.size, block.metric.name, object),
-            "attribute": np.tile(np.array(["", *self.targets], object), num_rows),
+            "attribute": np.tile(names, num_rows),
             "group": np.repeat(groups, num_columns),
             "contrast": np.repeat(labels, num_columns),
             "value": found.value.ravel(),
@@ -187,15 +199,28 @@ class _Writer:
     ) -> NDArray[np.object_]:
         """Why there is no value; where there is one, what it lacks."""
         reasons = found.reason.copy()
+        if block.metric.pooled:
+            return self._with_notes(block, reasons, found, changed)
         without = notes.left_out(self.targets, block.defined, found.reason[:, 1:])
         reasons[:, 0] = np.where(reasons[:, 0] == "", without, reasons[:, 0])
+        return self._with_notes(block, reasons, found, changed)
+
+    def _with_notes(
+        self, block: Block, reasons: notes.Texts, found: Numbers, changed: Numbers | None
+    ) -> NDArray[np.object_]:
         if not self.setting.intervals:
             return reasons
         return notes.joined(reasons, notes.no_interval(block.audited, found, changed))
 
+    def _counts(self, block: Block) -> RowCounts:
+        if not block.metric.pooled:
+            return self.counts
+        assert self.counts.pooled is not None
+        return self.counts.pooled
+
     def _count_columns(self, block: Block) -> Columns:
         """The counts behind each row; a mean over targets has none of its own."""
-        counts = self.counts
+        counts = self._counts(block)
         sources = {
             "n": counts.n if block.metric.labels else counts.n_rows,
             "n_positive": counts.n_positive,
@@ -203,7 +228,7 @@ class _Writer:
             "n_discordant": counts.n_discordant,
         }
         rows = block.audited.rows
-        blank = np.full((len(rows), 1), np.nan)
+        blank = np.full((len(rows), 0 if block.metric.pooled else 1), np.nan)
         return {
             name: np.concatenate([blank, counts.over(source, rows)], axis=1).ravel()
             for name, source in sources.items()
@@ -226,7 +251,10 @@ def _status(found: Numbers) -> NDArray[np.object_]:
 def _p_columns(found: Numbers) -> Columns:
     """p, adjusted over the targets of a row (the mean is no test of its own), and detectable."""
     adjusted = np.full_like(found.p, np.nan)
-    adjusted[:, 1:] = benjamini_hochberg(found.p[:, 1:], axis=1)
+    if found.p.shape[1] == 1:
+        adjusted = found.p  # one number, one test
+    else:
+        adjusted[:, 1:] = benjamini_hochberg(found.p[:, 1:], axis=1)
     columns = {"p": found.p, "p_adjusted": adjusted, "detectable": found.detectable}
     return {name: column.ravel() for name, column in columns.items()}
 

@@ -18,11 +18,12 @@ from pbias.auditing.counts.folds import assign_folds, fold_rows
 from pbias.auditing.counts.join import align, select_targets
 from pbias.auditing.counts.scores import Scores, score_rows
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.counts.sums import Sums, by_stratum, sum_runs
+from pbias.auditing.counts.sums import JointSums, PairTotals, Sums, sum_pairs, sum_runs
 from pbias.auditing.counts.totals import (
     Predictions,
     Totals,
     predictions,
+    reduce_class_pairs,
     reduce_pairs,
     reduce_rows,
 )
@@ -79,14 +80,10 @@ class RunCounts:
 
 
 class Reduction(NamedTuple):
-    """The audited side and, if there is one, the reference; with two, their joint counts.
-
-    Joint counts are int64 [R R', 1+J, S, A, 3, 2, 2]: label (0, 1, unknown), reference prediction,
-    audited prediction, for every pair of runs.
-    """
+    """The audited side and, if there is one, the reference; with two, their joint totals."""
 
     sides: list[RunCounts]
-    joint: NDArray[np.int64] | None
+    joint: JointSums | None
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def reduce_whole(
 ) -> Reduction:
     """Join and count both sides; raises UserError as `join_sides`."""
     sides = join_sides(audited, references, groups, attributes, num_folds)
-    joint = joint_counts(*sides) if references else None
+    joint = join_predictions(*sides) if references else None
     return Reduction([side.counts for side in sides], joint)
 
 
@@ -163,18 +160,29 @@ def join_sides(
     return [Side(sample, side) for side in (runs, others) if side]
 
 
-def joint_counts(after: Side, before: Side) -> NDArray[np.int64]:
-    """Count (label, reference, audited) for every pair of runs, as in `Reduction`."""
+def join_predictions(after: Side, before: Side) -> JointSums:
+    """Count both models' predictions row by row, for every pair of runs."""
     s = after.sample
-    return np.stack(
-        [
-            by_stratum(
-                reduce_pairs(d.s, p.s, s.labels_an, s.strata, s.folds, s.num_folds), s.strata
-            )
-            for p in after.predicted
-            for d in before.predicted
-        ]
-    )
+    rows = (s.labels_an, s.strata, s.folds, s.num_folds)
+    pairs = [count_pair(d, p, *rows) for p in after.predicted for d in before.predicted]
+    return sum_pairs(pairs, s.strata)
+
+
+def count_pair(
+    d: Predictions,
+    s: Predictions,
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> PairTotals:
+    """Count the predictions of a reference run and an audited one, row by row."""
+    rows = (labels_an, strata, folds, num_folds)
+    cells = reduce_pairs(d.s, s.s, *rows)
+    classes = np.zeros((*cells.shape[:2], 2, 2), np.int64)
+    if d.multiclass and s.multiclass:
+        classes = reduce_class_pairs(d.s, s.s, *rows)
+    return PairTotals(cells, classes)
 
 
 def design(first: Logits, strata: Strata) -> Design:

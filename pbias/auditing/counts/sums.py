@@ -34,7 +34,8 @@ class Sums:
     """Totals of R runs by stratum.
 
     cells int64 [R, 1+J, S, A, 3, 2]: rows by label (0, 1, unknown) and prediction; the others have
-    no such last axes, but errors [..., 10] by bin of p.
+    no such last axes, but errors [..., 10] by bin of p. classes [R, 1+J, S, 2] are rows of one
+    known class by whether it is predicted.
     """
 
     rows: tuple[Row, ...]
@@ -42,6 +43,7 @@ class Sums:
     uncertain: NDArray[np.int64]
     errors: NDArray[np.float64]
     squares: NDArray[np.float64]
+    classes: NDArray[np.int64]
 
     @property
     def num_rows(self) -> NDArray[np.int64]:
@@ -69,9 +71,50 @@ class Sums:
         return np.asarray(self.cells[..., 1, 1] + self.cells[..., 0, 0])
 
 
+@dataclass(frozen=True)
+class JointSums:
+    """Totals of two models row by row; with several runs a side, R is every pair of runs.
+
+    cells int64 [R, 1+J, S, A, 3, 2, 2]: rows by label (0, 1, unknown), reference prediction,
+    audited prediction. classes int64 [R, 1+J, S, 2, 2]: rows of one known class by whether the
+    reference and the audited model are right, all 0 unless the targets are classes.
+    """
+
+    rows: tuple[Row, ...]
+    cells: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+    @property
+    def num_discordant(self) -> NDArray[np.float64]:
+        """Rows on which the two models differ, mean over pairs of runs, [S, A]."""
+        whole = self.cells[:, 0]
+        return np.asarray((whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1)).mean(axis=0))
+
+
+@dataclass(frozen=True)
+class PairTotals:
+    """Totals of one pair of runs by fold: cells [J, P, A, 3, 2, 2], classes [J, P, 2, 2]."""
+
+    cells: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+    def __add__(self, other: PairTotals) -> PairTotals:
+        """The totals of both sets of rows."""
+        return PairTotals(self.cells + other.cells, self.classes + other.classes)
+
+
+def sum_pairs(pairs: Sequence[PairTotals], strata: Strata) -> JointSums:
+    """Sum the totals of each pair of runs by stratum."""
+    cells, classes = (
+        np.stack([by_stratum(part, strata) for part in parts])
+        for parts in ([pair.cells for pair in pairs], [pair.classes for pair in pairs])
+    )
+    return JointSums(strata_rows(strata), cells, classes)
+
+
 def sum_runs(runs: Sequence[Totals], strata: Strata) -> Sums:
     """Sum the totals of each run by stratum."""
-    names = ("cells", "uncertain", "errors", "squares")
+    names = ("cells", "uncertain", "errors", "squares", "classes")
     return Sums(
         strata_rows(strata),
         *(np.stack([by_stratum(getattr(run, name), strata) for run in runs]) for name in names),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbias.auditing.gates.grammar import MEAN, Gate, numbers_of
-from pbias.auditing.metrics.measures import MAX, SPREAD
+from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
 from pbias.errors import UserError, did_you_mean
 from pbias.files.table import Table
 
@@ -44,7 +44,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
 
 
 def _of_attribute(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
-    wanted = "" if gate.attribute == MEAN else gate.attribute
+    attribute = MEAN if gate.attribute is None and gate.metric.pooled else gate.attribute
+    wanted = "" if attribute == MEAN else attribute
     found = [r for r in rows if (r.attribute != "" if wanted is None else r.attribute == wanted)]
     if found:
         return found
@@ -82,7 +83,7 @@ def _of_contrast(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
 
 
 def _is_contrast(label: str) -> bool:
-    return label == MAX or label.endswith(("1-0", "-rest", SPREAD))
+    return label in (MAX, MIN) or label.endswith(("1-0", "-rest", SPREAD))
 
 
 def _no_row(gate: Gate, why: str) -> UserError:

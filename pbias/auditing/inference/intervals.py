@@ -67,6 +67,27 @@ def mover_difference(
     )
 
 
+def mover_ratio(
+    value_1: Floats,
+    low_1: Floats,
+    high_1: Floats,
+    value_2: Floats,
+    low_2: Floats,
+    high_2: Floats,
+) -> Interval:
+    """Interval of value 1 over value 2, both at least 0 and independent, from those of both.
+
+    MOVER on the log scale. At a value 1 of 0 from 0 to the upper end over value 2's lower end.
+    Source: Donner and Zou (2012), Statistical Methods in Medical Research 21:347.
+    """
+    some = np.where(value_1 > 0, value_1, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.log(v) for v in (some, low_1, high_1, value_2, low_2, high_2)]
+        low, high = map(np.exp, mover_difference(*logs))
+        none = value_1 == 0
+        return Interval(np.where(none, 0.0, low), np.where(none, high_1 / low_2, high))
+
+
 def newcombe_paired(
     both: ArrayLike,
     first_only: ArrayLike,

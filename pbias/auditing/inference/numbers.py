@@ -7,7 +7,7 @@ Shape suffixes as in counts/sums.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,11 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     if measure.spread is not None:
         low, high = small.spread_interval(measure, setting)
         p = np.full_like(p, np.nan)
-    elif behavior.fact or behavior.noise is not Noise.NONE or measure.of_largest:
+    elif measure.least is not None:
+        low, high = _least_ends(measure.least, setting)
+    elif behavior.fact or behavior.noise is not Noise.NONE or measure.of_extremes:
         low = high = np.full_like(low, np.nan)
+    high = np.minimum(high, behavior.highest)
     return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
 
 
@@ -89,6 +92,9 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
         each = [_estimate(side, None, setting) for side in measure.sides]
         parts = [_value_ends(*side, setting) for side in zip(measure.sides, each, strict=True)]
         return _difference(each, parts, found, setting)
+    if measure.raw is not None and measure.mapped is not None:
+        ends = _value_ends(measure.raw, _estimate(measure.raw, None, setting), setting)
+        return Interval(*map(measure.mapped, ends))
     ends = scaled_interval(behavior.scale, found, setting.level)
     if not small.has_counts(measure):
         return ends
@@ -99,6 +105,21 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
         return ends
     score = small.value_interval(measure, setting)
     return Interval(*_where(by_counts, score, ends))
+
+
+def _least_ends(members: Sequence[Measure], setting: Setting) -> Interval:
+    """Of the smallest of several values, from intervals that hold for all of them at once.
+
+    Where all of them hold (Bonferroni), the smallest value lies between the smallest ends.
+    """
+    lows, highs = [], []
+    for member in members:
+        level = 1.0 - (1.0 - setting.level) / len(member.rows)
+        wide = replace(setting, level=level)
+        low, high = _value_ends(member, _estimate(member, None, wide), wide)
+        lows.append(low.min(axis=0))
+        highs.append(high.min(axis=0))
+    return Interval(np.stack(lows), np.stack(highs))
 
 
 def _difference(
@@ -142,7 +163,7 @@ def of_change(
         tested = paired and setting.independent and proportion
         p_small = small.exact_p(audited, few & tested, change=True)
         low, high, p = _where(few, (*score, p_small), (low, high, p))
-    if behavior.fact or behavior.noise is Noise.LARGEST or audited.of_largest:
+    if behavior.fact or behavior.noise is Noise.LARGEST or audited.of_extremes:
         low = high = p = np.full_like(low, np.nan)
     return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
 

@@ -21,6 +21,7 @@ from pbias.auditing.inference.intervals import (
     effective_total,
     largest_difference,
     mover_difference,
+    mover_ratio,
     newcombe_paired,
     pairwise_differences,
     ratio_of_counts,
@@ -38,15 +39,17 @@ _NEGLIGIBLE = 1e-20
 
 
 def has_counts(measure: Measure) -> bool:
-    """Whether a measure is made of counts, or a difference of two that are."""
-    if measure.sides is not None:
-        return all(map(has_counts, measure.sides))
+    """Whether a measure is made of counts, or of measures that are."""
+    if measure.raw is not None:
+        return has_counts(measure.raw)
+    if pair := measure.sides or measure.quotient:
+        return all(map(has_counts, pair))
     return measure.trials is not None
 
 
 def is_proportion(measure: Measure) -> bool:
     """Whether these are successes among trials."""
-    return has_counts(measure) and measure.behavior.counted is Counted.PROPORTION
+    return measure.trials is not None and measure.behavior.counted is Counted.PROPORTION
 
 
 def has_pairs(measure: Measure) -> bool:
@@ -61,6 +64,11 @@ def value_interval(measure: Measure, setting: Setting) -> Interval:
     if measure.sides is not None:
         parts = [_with_value(m, value_interval(m, setting)) for m in measure.sides]
         return mover_difference(*parts[0], *parts[1])
+    if measure.raw is not None and measure.mapped is not None:
+        return Interval(*map(measure.mapped, value_interval(measure.raw, setting)))
+    if measure.quotient is not None:
+        top, bottom = (_with_value(m, value_interval(m, setting)) for m in measure.quotient)
+        return mover_ratio(*top, *bottom)
     first, second = _counts(measure)
     estimates, level = setting.estimates, setting.level
     if measure.behavior.counted is Counted.CLASSES:
@@ -136,10 +144,11 @@ def exact_p(measure: Measure, few: NDArray[np.bool_], *, change: bool) -> Floats
 
 
 def _value_p(measure: Measure, where: Where) -> Floats:
-    """Fisher's exact p of a difference; NaN for a proportion, compared with nothing."""
-    if measure.sides is None:
+    """Fisher's exact p of a difference of two proportions; NaN for others."""
+    sides = [side.raw or side for side in measure.sides or ()]
+    if not sides or not all(map(is_proportion, sides)):
         return np.full(len(where[0]), np.nan)
-    first, second = (tuple(c[where] for c in _counts(side)) for side in measure.sides)
+    first, second = (tuple(c[where] for c in _counts(side)) for side in sides)
     return _compare(first, second)
 
 
@@ -177,9 +186,16 @@ def _spread(member: Measure, level: float, setting: Setting) -> Interval:
 
 
 def _same_counts(audited: Measure, reference: Measure) -> bool:
-    return all(
-        np.array_equal(a, r) for a, r in zip(_counts(audited), _counts(reference), strict=True)
-    )
+    """Whether both are made of the same counts, and so nothing changed."""
+    pairs = zip(_all_counts(audited), _all_counts(reference), strict=True)
+    return all(np.array_equal(a, r) for a, r in pairs)
+
+
+def _all_counts(measure: Measure) -> list[Floats]:
+    parts = [measure.raw] if measure.raw else measure.sides or measure.quotient
+    if parts is None:
+        return [*_counts(measure)]
+    return [counts for part in parts for counts in _all_counts(part)]
 
 
 def _share_of_rows(measure: Measure, setting: Setting) -> Floats:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.metrics.amplification import share_of_predicted
 from pbias.auditing.metrics.entry import Compares, Curve, Metric, Scale
 from pbias.auditing.metrics.measures import FEW, Measure, contrasts, ratio
-from pbias.auditing.metrics.models import Joint, Model
+from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import (
     ACCURACY,
     FPR,
@@ -28,36 +29,36 @@ from pbias.auditing.metrics.rates import (
 )
 
 
-def churn(joint: Joint) -> Measure:
+def churn(joint: JointSums) -> Measure:
     """P(s != d), over all rows."""
-    c = joint.counts
+    c = joint.cells
     changed = c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1)
     return ratio(joint.rows, changed, c.sum((-1, -2, -3)), NO_ROWS)
 
 
-def nfr(joint: Joint) -> Measure:
+def nfr(joint: JointSums) -> Measure:
     """P(s != y, d = y)."""
-    c = joint.counts
+    c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
     return ratio(joint.rows, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
 
 
-def pfr(joint: Joint) -> Measure:
+def pfr(joint: JointSums) -> Measure:
     """P(s = y, d != y)."""
-    c = joint.counts
+    c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
     return ratio(joint.rows, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
 
 
-def lost_positives(joint: Joint) -> Measure:
+def lost_positives(joint: JointSums) -> Measure:
     """P(s = 0, d = 1 given y = 1)."""
-    c = joint.counts
+    c = joint.cells
     return ratio(joint.rows, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
 
 
-def gained_positives(joint: Joint) -> Measure:
+def gained_positives(joint: JointSums) -> Measure:
     """P(s = 1, d = 0 given y = 0)."""
-    c = joint.counts
+    c = joint.cells
     return ratio(joint.rows, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
 
 

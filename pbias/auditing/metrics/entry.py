@@ -8,6 +8,7 @@ it is like, and put the entry into the list in registry.py.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ class Compares(enum.Enum):
     """What a metric needs, and so what its function takes."""
 
     NOTHING = "one model"  # Model -> Measure
-    PREDICTIONS = "the predictions of both models, row by row"  # Joint -> Measure
+    PREDICTIONS = "the predictions of both models, row by row"  # JointSums -> Measure
     MODELS = "a difference of the same number in both models"  # Model -> Measure, for each model
 
 
@@ -65,6 +66,7 @@ class Behavior:
     scale: Scale = Scale.IDENTITY
     counted: Counted = Counted.PROPORTION
     noise: Noise = Noise.NONE
+    highest: float = math.inf  # by definition: intervals of values end there
     signed: bool = False  # compared with 0 also without a reference
     of_scores: bool = False  # from probabilities or their order: changes where no prediction does
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
@@ -92,14 +94,16 @@ class Metric(Behavior):
     compares: Compares = Compares.NOTHING
     labels: bool = True  # needs labels
     ranked: bool = False  # needs the order of logits
-    # Trials by success of the reference and of the audited model [S, A, 2, 2], from joint counts
-    # [S, A, 3, 2, 2], where both models have the same trials.
-    pairs: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    # JointSums -> trials by success of the reference and of the audited model [S, A, 2, 2], means
+    # over pairs of runs; where both models have the same trials.
+    pairs: Callable[[Any], NDArray[np.float64]] | None = None
     part: Metric | None = None  # the metric that this one is the change of differences of
     # Where it is shown.
     contrasted: bool = False  # by group value, with contrasts and spreads
     of_groups: bool = False  # one number a group, none for everyone
+    pooled: bool = False  # one number over all attributes, in the row without attribute
     largest: bool = False  # with the largest of a group's values
+    smallest: bool = False  # with the smallest of a group's values
     headline: bool = False  # among the means over attributes that reports begin with
     watched: bool = False  # reports say how large a change could have been missed
     spotlight: str = ""  # the title of its own section in reports

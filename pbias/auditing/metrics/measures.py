@@ -5,7 +5,7 @@ Shape suffixes as in counts/sums.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from pbias.auditing.metrics.entry import Behavior, Counted
 
 FEW = 10
 MAX = "max"
+MIN = "min"
 SPREAD = "max-min"
 PLAIN = Behavior()
 
@@ -30,8 +31,11 @@ class Measure:
     come from the counts then. A proportion has these, [S, A], means over runs: `successes`,
     `trials`, and with a reference `paired` [S, A, 2, 2], trials by success of the reference and of
     the audited model. `behavior.counted` says what else the counts may be. A difference has its two
-    `sides` instead, and a largest difference has `spread`: for each row the measures whose largest
-    difference between rows it is. A measure whose rows are taken from another has that one as its
+    `sides` instead, a quotient of two rates its `quotient`, and an increasing function `mapped` of
+    another measure that one as `raw`: their intervals are made from these. A largest difference has
+    `spread`, for each row the measures whose largest difference between rows it is, and a smallest
+    value has `least`, for each row the measure of which it is the smallest. A measure whose rows
+    are taken from another has that one as its
     `origin`, and the `places` of its rows there.
     """
 
@@ -43,7 +47,11 @@ class Measure:
     trials: NDArray[np.float64] | None = None
     paired: NDArray[np.float64] | None = None
     sides: tuple[Measure, Measure] | None = None
+    quotient: tuple[Measure, Measure] | None = None
+    raw: Measure | None = None
+    mapped: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     spread: tuple[tuple[Measure, ...], ...] | None = None
+    least: tuple[Measure, ...] | None = None
     origin: Measure | None = None
     places: tuple[int, ...] = ()
     behavior: Behavior = PLAIN
@@ -58,7 +66,10 @@ class Measure:
             reason=self.reason[index],
             few=self.few[index],
             sides=self.sides and (self.sides[0].take(index), self.sides[1].take(index)),
+            quotient=self.quotient and (self.quotient[0].take(index), self.quotient[1].take(index)),
+            raw=self.raw and self.raw.take(index),
             spread=self.spread and tuple(self.spread[i] for i in index),
+            least=self.least and tuple(self.least[i] for i in index),
             successes=None if self.successes is None else self.successes[index],
             trials=None if self.trials is None else self.trials[index],
             paired=None if self.paired is None else self.paired[index],
@@ -71,9 +82,9 @@ class Measure:
         return replace(self, behavior=behavior, paired=paired)
 
     @property
-    def of_largest(self) -> bool:
-        """Whether every row is the largest of several."""
-        return all(row.contrast in (MAX, SPREAD) for row in self.rows)
+    def of_extremes(self) -> bool:
+        """Whether every row is the largest or smallest of several."""
+        return all(row.contrast in (MAX, MIN, SPREAD) for row in self.rows)
 
 
 def ratio(
@@ -151,6 +162,27 @@ def spreads(measure: Measure, strata: Strata) -> Measure:
     )
 
 
+def smallest(measure: Measure) -> Measure:
+    """The smallest value of each group: rows `min`."""
+    groups = list(dict.fromkeys(row.group for row in measure.rows))
+    members = [[i for i, row in enumerate(measure.rows) if row.group == group] for group in groups]
+    return Measure(
+        tuple(Row(group, MIN) for group in groups),
+        np.stack([measure.value[:, :, m].min(axis=2) for m in members], axis=2),
+        np.array([first_reason([measure], m) for m in members]),
+        np.array([measure.few[m].any(axis=0) for m in members]),
+        least=tuple(measure.take(m) for m in members),
+        behavior=measure.behavior,
+    )
+
+
+def increasing(
+    raw: Measure, mapped: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> Measure:
+    """An increasing function of a measure, with the interval that this function makes of its."""
+    return Measure(raw.rows, mapped(raw.value), raw.reason, raw.few, raw=raw, mapped=mapped)
+
+
 def largest_change(audited: Measure, reference: Measure) -> Measure:
     """The largest change among the values of each group, audited less reference: rows `max`."""
     change = audited.value.mean(axis=0) - reference.value.mean(axis=0)
@@ -194,8 +226,10 @@ def _without_gaps(value: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fewest(measure: Measure) -> NDArray[np.float64]:
     """The smallest count that decides, such as successes or failures, [S, A]; infinite without."""
-    if measure.sides is not None:
-        return np.minimum(*map(fewest, measure.sides))
+    if measure.raw is not None:
+        return fewest(measure.raw)
+    if pair := measure.sides or measure.quotient:
+        return np.minimum(*map(fewest, pair))
     if measure.successes is None or measure.trials is None:
         return np.full(measure.few.shape, np.inf)
     others = measure.trials
@@ -206,8 +240,10 @@ def fewest(measure: Measure) -> NDArray[np.float64]:
 
 def has_few_trials(measure: Measure) -> NDArray[np.bool_]:
     """Whether fewer than 10 rows lie below the line, [S, A]; for an AUC, of either class."""
-    if measure.sides is not None:
-        return np.asarray(np.logical_or(*map(has_few_trials, measure.sides)))
+    if measure.raw is not None:
+        return has_few_trials(measure.raw)
+    if pair := measure.sides or measure.quotient:
+        return np.asarray(np.logical_or(*map(has_few_trials, pair)))
     if measure.successes is None or measure.trials is None:
         return np.zeros(measure.few.shape, bool)
     rows = measure.trials

@@ -1,4 +1,4 @@
-"""What the functions of metrics take: the counts of one model, or of two models row by row."""
+"""What most functions of metrics take: one model of an audit, as its counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.reduction import Design, RunCounts
 from pbias.auditing.counts.scores import Scores
 from pbias.auditing.counts.strata import Strata
-from pbias.auditing.counts.sums import Row, Sums
+from pbias.auditing.counts.sums import JointSums, Sums
 from pbias.auditing.counts.totals import Totals
 from pbias.auditing.counts.trained import Trained
 from pbias.auditing.metrics.entry import Metric
@@ -19,23 +19,6 @@ from pbias.auditing.metrics.measures import Measure
 from pbias.files.logits import Logits
 
 NO_SCORES = "no_scores"  # key of a file's meta: {attribute: reason}
-
-
-@dataclass(frozen=True)
-class Joint:
-    """Counts by label (0, 1, unknown), reference prediction, audited prediction.
-
-    counts int64 [R, 1+J, S, A, 3, 2, 2]; with several runs a side, R is every pair of runs.
-    """
-
-    counts: NDArray[np.int64]
-    rows: tuple[Row, ...]
-
-    @property
-    def num_discordant(self) -> NDArray[np.float64]:
-        """Rows on which the two models differ, mean over pairs of runs, [S, A]."""
-        whole = self.counts[:, 0]
-        return np.asarray((whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1)).mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -48,11 +31,11 @@ class Model:
     design: Design
     sums: Sums
     runs: RunCounts | None = None
-    joint: Joint | None = None  # with the reference, for the audited model
+    joint: JointSums | None = None  # with the reference, for the audited model
     _measures: dict[str, Measure | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, runs: RunCounts, joint: Joint | None = None) -> Model:
+    def of(cls, runs: RunCounts, joint: JointSums | None = None) -> Model:
         """The model that these runs are of."""
         return cls(runs.design, runs.sums, runs, joint)
 
@@ -99,7 +82,7 @@ class Model:
     def _pairs(self, metric: Metric) -> NDArray[np.float64] | None:
         if self.joint is None or metric.pairs is None:
             return None
-        return metric.pairs(self.joint.counts[:, 0].mean(axis=0))
+        return metric.pairs(self.joint)
 
 
 def no_scores(run: Logits) -> dict[str, str]:

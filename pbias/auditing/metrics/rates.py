@@ -6,12 +6,21 @@ prediction; joint counts have the reference's prediction before the audited one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.counts.trained import NO_TRAIN_COUNTS, rare_is_one
-from pbias.auditing.metrics.entry import Counted, Curve, Metric, Scale
-from pbias.auditing.metrics.measures import Measure, ratio, ratio_of_counts, undefined
+from pbias.auditing.metrics.entry import Behavior, Counted, Curve, Metric, Scale
+from pbias.auditing.metrics.measures import (
+    Measure,
+    increasing,
+    ratio,
+    ratio_of_counts,
+    undefined,
+)
 from pbias.auditing.metrics.models import Model
 
 PAPER = "Iofinova, Peste, Alistarh: Bias in Pruned Vision Models, CVPR 2023"
@@ -20,6 +29,8 @@ NO_POSITIVES = "no positive labels"
 NO_NEGATIVES = "no negative labels"
 NEVER_PREDICTED = "never predicted"
 NO_ROWS = "no samples"
+NO_CLASSES = "no sample of one known class"
+SHARE = Behavior(scale=Scale.LOGIT)
 Counts = NDArray[np.float64]
 
 
@@ -66,6 +77,42 @@ def ppv(model: Model) -> Measure:
     return ratio(sums.rows, sums.cells[..., 1, 1], sums.num_predicted, NEVER_PREDICTED)
 
 
+def f1(model: Model) -> Measure:
+    """2 tp / (2 tp + fp + fn).
+
+    An increasing function of tp / (tp + fp + fn), which is a proportion: its interval is mapped.
+    Source: Hand, Christen and Kirielle (2021), F*: an interpretable transformation of the
+    F-measure, Machine Learning 110.
+    """
+    sums = model.sums
+    hits = sums.cells[..., 1, 1]
+    either = hits + sums.cells[..., 0, 1] + sums.cells[..., 1, 0]
+    share = ratio(sums.rows, hits, either, "no positive labels or predictions")
+    return increasing(replace(share, behavior=SHARE), lambda x: 2 * x / (1 + x))
+
+
+def balanced_accuracy(model: Model) -> Measure:
+    """(TPR + TNR) / 2, as a function of TPR - FPR."""
+    positive, negative = replace(tpr(model), behavior=SHARE), replace(fpr(model), behavior=SHARE)
+    difference = Measure(
+        positive.rows,
+        positive.value - negative.value,
+        np.where(positive.reason == "", negative.reason, positive.reason),
+        positive.few | negative.few,
+        sides=(positive, negative),
+    )
+    return increasing(difference, lambda x: (1 + x) / 2)
+
+
+def top1_accuracy(model: Model) -> Measure | None:
+    """P(the class with the largest output is the class of the sample); None for attributes."""
+    sums = model.sums
+    known = sums.classes.sum(-1, keepdims=True)
+    if not known.any():
+        return None
+    return ratio(sums.rows, sums.classes[..., 1:], known, NO_CLASSES)
+
+
 def underprediction(model: Model) -> Measure:
     """P(s = 1) / P(y = 1)."""
     sums = model.sums
@@ -94,33 +141,51 @@ def never_predicted(model: Model) -> Measure:
     return Measure(found.rows, found.value, found.reason, np.zeros_like(found.few))
 
 
-def _pairs_of_positives(joint: Counts) -> Counts:
-    return joint[..., 1, :, :]
+def _of_label(joint: JointSums, label: int) -> Counts:
+    """Rows of a label by prediction of both models, means over pairs of runs, [S, A, 2, 2]."""
+    return np.asarray(joint.cells[:, 0, ..., label, :, :].mean(axis=0))
 
 
-def _pairs_of_negatives(joint: Counts) -> Counts:
-    return joint[..., 0, :, :]
+def _pairs_of_positives(joint: JointSums) -> Counts:
+    return _of_label(joint, 1)
 
 
-def _pairs_of_misses(joint: Counts) -> Counts:
+def _pairs_of_negatives(joint: JointSums) -> Counts:
+    return _of_label(joint, 0)
+
+
+def _pairs_of_misses(joint: JointSums) -> Counts:
     """A success is a missed positive."""
-    return joint[..., 1, ::-1, ::-1]
+    return _of_label(joint, 1)[..., ::-1, ::-1]
 
 
-def _pairs_of_right(joint: Counts) -> Counts:
-    return joint[..., 1, :, :] + joint[..., 0, ::-1, ::-1]
+def _pairs_of_right(joint: JointSums) -> Counts:
+    return _of_label(joint, 1) + _of_label(joint, 0)[..., ::-1, ::-1]
 
 
-def _pairs_of_predictions(joint: Counts) -> Counts:
+def _pairs_of_predictions(joint: JointSums) -> Counts:
     """Over all rows."""
-    return np.asarray(joint.sum(axis=-3))
+    return np.asarray(joint.cells[:, 0].mean(axis=0).sum(axis=-3))
 
 
-def _pairs_of_known(joint: Counts) -> Counts:
+def _pairs_of_classes(joint: JointSums) -> Counts:
+    return np.asarray(joint.classes[:, 0].mean(axis=0)[:, None])
+
+
+def _pairs_of_known(joint: JointSums) -> Counts:
     """Predictions over rows with a known label."""
-    return joint[..., 0, :, :] + joint[..., 1, :, :]
+    return _of_label(joint, 0) + _of_label(joint, 1)
 
 
+TOP1_ACCURACY = Metric(
+    name="top1_accuracy", title="top-1 accuracy of a classifier",
+    formula="P(the class with the largest output is the sample's class), over samples of exactly "
+    "one known class",
+    range="0 to 1", better="higher", undefined="no sample of one known class; attributes instead "
+    "of classes: no such row", source="standard", short="top-1",
+    compute=top1_accuracy, pairs=_pairs_of_classes, scale=Scale.LOGIT, pooled=True,
+    contrasted=True, headline=True, watched=True,
+)  # fmt: skip
 ACCURACY = Metric(
     name="accuracy", title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="standard",
@@ -159,6 +224,16 @@ PPV = Metric(
     name="ppv", title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NEVER_PREDICTED, source="standard",
     short="PPV", compute=ppv, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+F1 = Metric(
+    name="f1", title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",
+    undefined="no positive labels or predictions", source="van Rijsbergen 1979; interval: Hand et "
+    "al. 2021", short="F1", compute=f1, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+BALANCED_ACCURACY = Metric(
+    name="balanced_accuracy", title="balanced accuracy", formula="(TPR + TNR) / 2", range="0 to 1",
+    better="higher; 0.5 says nothing of the label", undefined="no positive or no negative labels",
+    source="Brodersen et al. 2010", compute=balanced_accuracy, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 TCB = Metric(
     name="tcb", title="threshold calibration bias",

@@ -18,7 +18,7 @@ from pbias.auditing.metrics.changes import (
     PFR,
 )
 from pbias.auditing.metrics.entry import Metric
-from pbias.auditing.metrics.group_gaps import EOD
+from pbias.auditing.metrics.group_gaps import EOD, IMPACT_RATIO
 from pbias.auditing.metrics.interdependence import INTERDEPENDENCE
 from pbias.auditing.metrics.probabilities import (
     AUC,
@@ -30,6 +30,8 @@ from pbias.auditing.metrics.probabilities import (
 )
 from pbias.auditing.metrics.rates import (
     ACCURACY,
+    BALANCED_ACCURACY,
+    F1,
     FNR,
     FPR,
     NEVER,
@@ -37,6 +39,7 @@ from pbias.auditing.metrics.rates import (
     PREDICTED_POSITIVE_RATE,
     PREVALENCE,
     TCB,
+    TOP1_ACCURACY,
     TPR,
     UNDERPREDICTION,
 )
@@ -45,10 +48,11 @@ from pbias.errors import UserError, did_you_mean
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        ACCURACY, PREVALENCE, PREDICTED_POSITIVE_RATE, AUC, UNCERTAINTY, TCB, ECE, INTERDEPENDENCE,
-        BIAS_AMPLIFICATION, EXCESS_BA, TPR, FPR, FNR, PPV, DID_TPR, DID_FPR, DID_PPV, DID_ACCURACY,
-        DID_PREDICTED_POSITIVE_RATE, CHURN, NFR, PFR, LOST_POSITIVES, GAINED_POSITIVES, CEAG, EOD,
-        DIRECTIONAL_BA, UNDERPREDICTION, CALIBRATION_GAP, BRIER, CALIBRATION_ERROR_DEBIASED, NEVER,
+        TOP1_ACCURACY, ACCURACY, PREVALENCE, PREDICTED_POSITIVE_RATE, AUC, UNCERTAINTY, TCB, ECE,
+        INTERDEPENDENCE, BIAS_AMPLIFICATION, EXCESS_BA, TPR, FPR, FNR, PPV, F1, BALANCED_ACCURACY,
+        DID_TPR, DID_FPR, DID_PPV, DID_ACCURACY, DID_PREDICTED_POSITIVE_RATE, CHURN, NFR, PFR,
+        LOST_POSITIVES, GAINED_POSITIVES, CEAG, EOD, IMPACT_RATIO, DIRECTIONAL_BA, UNDERPREDICTION,
+        CALIBRATION_GAP, BRIER, CALIBRATION_ERROR_DEBIASED, NEVER,
     )
 }  # fmt: skip
 

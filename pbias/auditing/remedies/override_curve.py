@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.reduction import design
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.counts.sums import Sums, by_stratum, strata_rows
+from pbias.auditing.counts.sums import JointSums, Sums, by_stratum, strata_rows
 from pbias.auditing.counts.totals import predictions, reduce_pairs
 from pbias.auditing.metrics.entry import Compares, Curve, Metric
 from pbias.auditing.metrics.measures import Measure, contrasts
-from pbias.auditing.metrics.models import Joint, Model
+from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS
 from pbias.auditing.remedies.overriding import Better, Cells, mask_of
 from pbias.files.logits import Logits
@@ -111,12 +111,13 @@ class _Measures:
     def __call__(self, cells: Cells, nums: Sequence[int]) -> Values:
         """Each metric by its name and group, over targets (and contrasts), for the first cells."""
         counts = np.stack([self._counts(cells[:num]) for num in nums])
-        joint = Joint(counts, strata_rows(self._strata))
+        no_classes = np.zeros((*counts.shape[:3], 2, 2), np.int64)
+        joint = JointSums(strata_rows(self._strata), counts, no_classes)
         after, before = self._model(counts.sum(-2)), self._model(counts.sum(-1))
         return dict(self._values(joint, after, before))
 
     def _counts(self, cells: Cells) -> NDArray[np.int64]:
-        """Joint counts [1, S, A, 3, 2, 2], as in `Joint`."""
+        """Joint counts [1, S, A, 3, 2, 2], as in `JointSums`."""
         mask = mask_of(cells, self._sparse, self._better)
         s = np.where(mask.T, self._better_s, self._s)
         folds = np.zeros(len(mask), np.intp)
@@ -128,11 +129,12 @@ class _Measures:
         shape = cells.shape[:4]
         nothing = np.zeros(shape)
         rows = strata_rows(self._strata)
-        sums = Sums(rows, cells, np.zeros(shape, np.int64), nothing, nothing)
+        no_classes = np.zeros((*shape[:3], 2), np.int64)
+        sums = Sums(rows, cells, np.zeros(shape, np.int64), nothing, nothing, no_classes)
         return Model(self._design, sums)
 
     def _values(
-        self, joint: Joint, after: Model, before: Model
+        self, joint: JointSums, after: Model, before: Model
     ) -> Iterator[tuple[tuple[str, str], Floats]]:
         for metric in METRICS.values():
             if metric.curve is Curve.OVERALL:
