@@ -126,18 +126,23 @@ class Audit:
         if not measures:
             return
         if metric.compares is Compares.MODELS:
-            yield Block.of(metric, *measures, is_change=True)
+            yield self._block(metric, measures, is_change=True)
             if metric.largest:
-                yield Block.of(metric, largest_change(*measures))
+                yield self._block(metric, [largest_change(*measures)])
             return
         rows = measures[0].rows
         shown = [i for i, row in enumerate(rows) if not row.contrast.startswith(NOT)]
-        yield Block.of(metric, *(measure.take(shown) for measure in measures))
+        yield self._block(metric, [measure.take(shown) for measure in measures])
         if metric.smallest:
-            yield Block.of(metric, *map(smallest, measures))
+            yield self._block(metric, list(map(smallest, measures)))
         if metric.contrasted and len(self.strata.partitions) > 1:
-            yield Block.of(metric, *(contrasts(measure, self.strata) for measure in measures))
-            yield Block.of(metric, *(spreads(measure, self.strata) for measure in measures))
+            yield self._block(metric, self._contrasts(metric, measures))
+            yield self._block(metric, [spreads(measure, self.strata) for measure in measures])
+
+    def _block(
+        self, metric: Metric, measures: Sequence[Measure], *, is_change: bool = False
+    ) -> Block:
+        return Block.of(metric, *measures, estimates=self._estimates, is_change=is_change)
 
     def _measures(self, metric: Metric) -> list[Measure]:
         """The metric of each side that it is about; none where it has no rows."""
@@ -147,6 +152,12 @@ class Audit:
             measure: Measure = metric.compute(self._joint)
             return [measure.as_metric(metric)]
         found = [model.measure(metric) for model in self._models]
+        return [measure for measure in found if measure is not None]
+
+    def _contrasts(self, metric: Metric, measures: Sequence[Measure]) -> list[Measure]:
+        if metric.is_change:
+            return [contrasts(measure, self.strata) for measure in measures]
+        found = [model.contrasts(metric) for model in self._models]
         return [measure for measure in found if measure is not None]
 
     @cached_property

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pbias.auditing import notes
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
-from pbias.auditing.inference.estimates import Setting
+from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.inference.means import ends_alike, widen
 from pbias.auditing.inference.numbers import Numbers, of_change, of_value
 from pbias.auditing.inference.small_counts import benjamini_hochberg
 from pbias.auditing.metrics.entry import Metric
-from pbias.auditing.metrics.measures import Measure, has_few_trials, mean_over_targets
+from pbias.auditing.metrics.measures import Measure, has_few_trials
 from pbias.errors import UserError
 from pbias.files.table import COLUMNS, Table
 
@@ -73,6 +73,7 @@ class Block:
         audited: Measure,
         reference: Measure | None = None,
         *,
+        estimates: Estimates,
         is_change: bool = False,
     ) -> Block:
         """Take the means over the targets that are defined on all sides."""
@@ -81,7 +82,7 @@ class Block:
         if metric.pooled:  # is what a mean would be
             other = sides[1] if reference is not None else None
             return cls(metric, audited, reference, is_change, defined, audited, other)
-        means = [mean_over_targets(side, defined) for side in sides]
+        means = [estimates.mean(side, defined) for side in sides]
         other = means[1] if reference is not None else None
         return cls(metric, audited, reference, is_change, defined, means[0], other)
 

@@ -6,10 +6,13 @@ Shape suffixes as in counts/sums.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pbias.auditing.inference.jackknife import Estimate, estimate
-from pbias.auditing.metrics.measures import Measure
+from pbias.auditing.metrics.measures import Measure, mean_over_targets
 
 
 class Estimates:
@@ -22,6 +25,7 @@ class Estimates:
         """Nothing is known yet."""
         # The measures are kept with what was made of them, so that no other can get their identity.
         self._known: dict[tuple[str, int, int], tuple[Measure, Measure | None, Estimate]] = {}
+        self._means: dict[tuple[int, bytes], tuple[Measure, Measure]] = {}
 
     def of(self, audited: Measure, reference: Measure | None = None) -> Estimate:
         """The mean over runs with its error, or the difference of two such means."""
@@ -40,10 +44,17 @@ class Estimates:
         make: Callable[[Measure, Measure | None], Estimate],
     ) -> Estimate:
         """What `make` gives for these measures, made once."""
-        key = (what, id(audited), id(reference))
+        key = (what, id(audited.value), id(reference and reference.value))
         if key not in self._known:
             self._known[key] = (audited, reference, make(audited, reference))
         return self._known[key][2]
+
+    def mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Measure:
+        """The mean over the targets that are `defined` [S, A], made once."""
+        key = (id(measure.value), defined.tobytes())
+        if key not in self._means:
+            self._means[key] = (measure, mean_over_targets(measure, defined))
+        return replace(self._means[key][1], behavior=measure.behavior)
 
 
 def _jackknife(audited: Measure, reference: Measure | None) -> Estimate:

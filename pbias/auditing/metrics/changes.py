@@ -13,7 +13,7 @@ import numpy as np
 from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.metrics.amplification import share_of_predicted
 from pbias.auditing.metrics.entry import Compares, Curve, Metric, Scale
-from pbias.auditing.metrics.measures import FEW, Measure, contrasts, ratio
+from pbias.auditing.metrics.measures import FEW, Measure, ratio
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import (
     ACCURACY,
@@ -94,10 +94,7 @@ def _differences(part: Metric) -> Callable[[Model], Measure | None]:
     """The function of a difference in differences of `part`."""
 
     def compute(model: Model) -> Measure | None:
-        measure = model.measure(part)
-        if measure is None or not model.strata.contrasts:
-            return None
-        return contrasts(measure, model.strata)
+        return model.contrasts(part)
 
     return compute
 

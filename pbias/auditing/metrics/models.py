@@ -15,7 +15,7 @@ from pbias.auditing.counts.sums import JointSums, Sums
 from pbias.auditing.counts.totals import Totals
 from pbias.auditing.counts.trained import Trained
 from pbias.auditing.metrics.entry import Metric
-from pbias.auditing.metrics.measures import Measure
+from pbias.auditing.metrics.measures import Measure, contrasts
 from pbias.files.logits import Logits
 
 NO_SCORES = "no_scores"  # key of a file's meta: {attribute: reason}
@@ -33,6 +33,7 @@ class Model:
     runs: RunCounts | None = None
     joint: JointSums | None = None  # with the reference, for the audited model
     _measures: dict[str, Measure | None] = field(default_factory=dict)
+    _contrasts: dict[str, Measure] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runs: RunCounts, joint: JointSums | None = None) -> Model:
@@ -78,6 +79,15 @@ class Model:
                 found = without_scores(found, self.runs.heads if self.runs else ())
             self._measures[metric.name] = found
         return self._measures[metric.name]
+
+    def contrasts(self, metric: Metric) -> Measure | None:
+        """The differences of a metric between the values of each group; None without rows."""
+        measure = self.measure(metric)
+        if measure is None or not self.strata.contrasts:
+            return None
+        if metric.name not in self._contrasts:
+            self._contrasts[metric.name] = contrasts(measure, self.strata)
+        return self._contrasts[metric.name]
 
     def _pairs(self, metric: Metric) -> NDArray[np.float64] | None:
         if self.joint is None or metric.pairs is None:

@@ -16,7 +16,7 @@ from pbias.auditing.counts.strata import Strata, build_strata
 from pbias.auditing.counts.sums import JointSums, Sums, by_stratum, strata_rows
 from pbias.auditing.counts.totals import predictions, reduce_pairs
 from pbias.auditing.metrics.entry import Compares, Curve, Metric
-from pbias.auditing.metrics.measures import Measure, contrasts
+from pbias.auditing.metrics.measures import Measure
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS
 from pbias.auditing.remedies.overriding import Better, Cells, mask_of
@@ -149,12 +149,13 @@ class _Measures:
     ) -> Iterator[tuple[tuple[str, str], Floats]]:
         """How far from 0 a metric (or its differences) is for each group, and how far it moved."""
         own, changed = f"abs({metric.name})", f"abs(change({metric.name}))"
-        sides = [model.measure(metric) for model in (after, before)]
-        measures = [side for side in sides if side is not None]
         if metric.curve is Curve.CONTRASTS:
             own, changed = f"abs({metric.name}_gap)", f"abs(did_{metric.name})"
-            measures = [contrasts(side, self._strata) for side in measures]
-        if not measures or not self._strata.contrasts:
+            found = [model.contrasts(metric) for model in (after, before)]
+        else:
+            found = [model.measure(metric) for model in (after, before)]
+        measures = [measure for measure in found if measure is not None]
+        if not measures:
             return
         now, then = (measure.value[:, 0] for measure in measures)
         rows = measures[0].rows
