@@ -21,7 +21,7 @@ from pbias.auditing.inference.intervals import Interval, scaled_interval, wilson
 from pbias.auditing.inference.jackknife import estimate
 from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.metrics.measures import FEW
-from pbias.auditing.remedies.disagreement import Exemplars
+from pbias.auditing.remedies.identified_exemplars import Exemplars
 from pbias.errors import UserError
 from pbias.files.table import Table
 

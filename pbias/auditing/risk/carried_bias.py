@@ -26,8 +26,7 @@ from pbias.auditing.metrics.measures import Measure, contrasts
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import TCB, tcb, tpr
 from pbias.auditing.risk.attribute_risk import GroupRisk
-from pbias.auditing.risk.outcomes import Ranking
-from pbias.auditing.risk.scored_numbers import Number, of_folds, spearman, undefined
+from pbias.auditing.risk.outcomes import Number, Ranking, of_folds, spearman, undefined
 
 Record = dict[str, Any]
 # Beyond half, what is left after chance is taken off is too little to divide by.

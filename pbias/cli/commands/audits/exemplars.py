@@ -58,7 +58,7 @@ def exemplars(
     Modal exemplars: what most runs predict differs; taxicab exemplars: the shares of runs that
     predict 1 are furthest apart. Several runs (seeds) a side tell pruning from chance.
     """
-    from pbias.auditing.remedies.disagreement import exemplar_table, find_exemplars
+    from pbias.auditing.remedies.identified_exemplars import exemplar_table, find_exemplars
     from pbias.auditing.remedies.over_representation import over_representation
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.options.budget import parse_budget
