@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pbias.cli.options.pruning import PruningSchedule
-from pbias.cli.recipes import TRAINING, first_given
+from pbias.workflows.runs.settings import TRAINING, first_given
 from pbias.errors import UserError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pbias.cli.jobs import parse_jobs
-from pbias.cli.recipes import METHOD, PRUNING, Settings, first_given
+from pbias.workflows.runs.values import parse_jobs
+from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, first_given
 from pbias.errors import UserError
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_range

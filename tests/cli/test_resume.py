@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from pbias.cli.running import stoppable
+from pbias.workflows.runs.run import stoppable
 from pbias.files.checkpoint import load_checkpoint
 
 Run = Callable[..., CompletedProcess[str]]

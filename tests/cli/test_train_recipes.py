@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pbias.cli.recipes import PRUNING, TRAINING, settings
+from pbias.workflows.runs.settings import PRUNING, TRAINING, settings
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.logits import read_logits

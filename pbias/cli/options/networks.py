@@ -88,7 +88,7 @@ def named(
     std: str | None = None,
 ) -> Named:
     """What the options say, checked; code that --model names is imported."""
-    from pbias.cli.look import Look
+    from pbias.workflows.runs.networks import Look
     from pbias.models.network_files import Named
     from pbias.models.user_factory import parse_args
 

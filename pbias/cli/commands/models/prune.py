@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pbias.cli.jobs import asked_sparsity, parse_jobs
+from pbias.workflows.runs.values import asked_sparsity, parse_jobs
 from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
@@ -74,7 +74,7 @@ from pbias.cli.options.training import (
     WeightDecay,
 )
 from pbias.cli.prune_ways import check_gradual, check_one_shot
-from pbias.cli.recipes import method_of, required, settings
+from pbias.workflows.runs.settings import method_of, required, settings
 from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def prune(
     parent, network = _read(checkpoint, said, method, [target for target, _ in jobs])
     skip = on_bad_image is BadImage.SKIP
     if not one_shot:
-        from pbias.cli.gradual import Tuning, prune_gradually
+        from pbias.workflows.prune import Tuning, prune_gradually
         from pbias.data.bad_images import BadImages
 
         tuning = Tuning(
@@ -185,11 +185,11 @@ def prune(
         )  # fmt: skip
         prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
         return
-    from pbias.cli.at_once import OneShot, prune_and_save
+    from pbias.workflows.one_shot import OneShot, prune_and_save
 
     reestimation = None
     if num_batches:
-        from pbias.cli.batch_norm import find
+        from pbias.pruning.batch_norm import find
         from pbias.data.bad_images import BadImages
 
         reestimation = find(
@@ -205,7 +205,7 @@ def prune(
 
 
 def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
-    from pbias.cli.print_config import print_settings
+    from pbias.workflows.runs.print_config import print_settings
 
     before = None
     if options["recipe_name"] is None:

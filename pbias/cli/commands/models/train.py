@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbias.cli.jobs import asked_sparsity
+from pbias.workflows.runs.values import asked_sparsity
 from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
@@ -67,7 +67,7 @@ from pbias.cli.options.training import (
     WeightDecay,
     Where,
 )
-from pbias.cli.recipes import method_of, required, settings
+from pbias.workflows.runs.settings import method_of, required, settings
 
 
 def train(
@@ -133,7 +133,7 @@ def train(
     (gradual magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
     options = dict(locals())
-    from pbias.cli.look import Look
+    from pbias.workflows.runs.networks import Look
     from pbias.data.bad_images import BadImages
     from pbias.files.streams import check_inputs, check_output
 
@@ -142,12 +142,12 @@ def train(
     asked = settings("ri" if prunes else "dense", options)
     look = Look.of(image_size or asked.image_size, resize, mean, std)
     if print_config:
-        from pbias.cli.print_config import print_settings
+        from pbias.workflows.runs.print_config import print_settings
 
         print_settings("train", asked, {**options, **look.as_options()})
         return
     from pbias.cli.scratch import plan_pruning
-    from pbias.cli.training import Task, train_network
+    from pbias.workflows.train import Task, train_network
     from pbias.models.user_factory import parse_args
 
     labels, output = (

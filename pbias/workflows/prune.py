@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from pbias.cli.jobs import folder
-from pbias.cli.parent_data import image_root, manifest_of
+from pbias.workflows.runs.values import folder
+from pbias.workflows.runs.parent_data import image_root, manifest_of
 from pbias.cli.progress import bar
-from pbias.cli.recipes import Settings
-from pbias.cli.running import Run, say_what_would_be_done, unfinished
+from pbias.workflows.runs.settings import Settings
+from pbias.workflows.runs.run import Run, say_what_would_be_done, unfinished
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.training_images import (

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pbias.cli.gradual import planned, train_and_prune
-from pbias.cli.jobs import folder
-from pbias.cli.look import Look
+from pbias.workflows.prune import planned, train_and_prune
+from pbias.workflows.runs.values import folder
+from pbias.workflows.runs.networks import Look
 from pbias.cli.progress import bar
-from pbias.cli.running import Run, say_what_would_be_done, unfinished
+from pbias.workflows.runs.run import Run, say_what_would_be_done, unfinished
 from pbias.data.bad_images import BadImages
 from pbias.data.training_images import (
     TrainingPictures,

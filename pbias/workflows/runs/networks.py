@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pbias.cli.recipes import numbers
+from pbias.workflows.runs.settings import numbers
 from pbias.errors import UserError
 
 if TYPE_CHECKING:

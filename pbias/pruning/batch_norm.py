@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pbias.cli.parent_data import manifest_of
+from pbias.workflows.runs.parent_data import manifest_of
 from pbias.cli.progress import bar
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import make_batch, row_batches

@@ -15,7 +15,7 @@ from pbias.pruning.one_shot import prune_at_once, pruned_checkpoint, report
 from pbias.pruning.ramp import Ramp
 
 if TYPE_CHECKING:
-    from pbias.cli.batch_norm import Reestimation
+    from pbias.pruning.batch_norm import Reestimation
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pbias.cli.recipes import METHOD, Settings
+from pbias.workflows.runs.settings import METHOD, Settings
 
 # Beside the recipe: what decides which network it becomes.
 OTHERS = (
