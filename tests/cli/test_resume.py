@@ -14,8 +14,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from pbias.workflows.runs.run import stoppable
 from pbias.files.checkpoint import load_checkpoint
+from pbias.workflows.runs.run import stoppable
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -67,7 +67,7 @@ def test_gradual_pruning_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> 
 
 
 def test_a_second_interrupt_does_not_wait() -> None:
-    with pytest.raises(KeyboardInterrupt), stoppable(None) as stop:
+    with pytest.raises(KeyboardInterrupt), stoppable(None, "") as stop:
         assert not stop()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop()

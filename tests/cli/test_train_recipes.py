@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 
-from pbias.workflows.runs.settings import PRUNING, TRAINING, settings
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest
+from pbias.workflows.runs.options import TrainOptions
+from pbias.workflows.runs.settings import settings
 
 Run = Callable[..., CompletedProcess[str]]
 
 TRAIN = ("train", "photos/labels.csv", "--epochs", "2", "--batch-size", "16", "-o", "dense.pt")
-
-
-def options(**given: Any) -> dict[str, Any]:
-    """Options of a command: those of recipes are not given unless named here."""
-    return {
-        **dict.fromkeys([*TRAINING, *PRUNING, "compile_"]),
-        "recipe_name": "paper-gmp-ri",
-        **given,
-    }
 
 
 @pytest.mark.parametrize(
@@ -38,12 +29,12 @@ def options(**given: Any) -> dict[str, Any]:
     ],
 )
 def test_the_paper_prunes_before_these_epochs(name: str, use: str, times: range) -> None:
-    assert settings(use, options(recipe_name=name)).times == list(times)
+    assert settings(use, TrainOptions(recipe=name)).times == list(times)
 
 
 def test_options_win_over_the_recipe() -> None:
     pruning = {"pruning_epochs": "1,2,6", "initial_sparsity": 0.2, "pruning_schedule": "linear"}
-    asked = settings("ri", options(epochs=20, **pruning))
+    asked = settings("ri", TrainOptions(recipe="paper-gmp-ri", epochs=20, **pruning))
     assert (asked.recipe.epochs, asked.recipe.lr) == (20, 0.256)
     assert (asked.times, asked.initial, asked.shape) == ([1, 3, 5], 0.2, "linear")
 
@@ -61,7 +52,7 @@ def test_options_win_over_the_recipe() -> None:
 )
 def test_steps_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        settings("ri", options(**changes))
+        settings("ri", TrainOptions(recipe="paper-gmp-ri", **changes))
 
 
 def test_what_is_printed_is_read_back_the_same(pbias: Run) -> None:

@@ -1,48 +1,56 @@
-"""`--print-config`: the settings of a run, as the file that --config reads."""
+"""The settings of a run as the file that --config reads."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.settings import METHOD, Settings
 
-# Beside the recipe: what decides which network it becomes.
+# Beside the recipe: what decides which network results.
 OTHERS = (
-    "arch", "model", "model_args", "targets", "groups", "cluster", "where", "image_size", "resize",
-    "mean", "std", "precision", "sparsity",
+    "arch", "factory", "model_args", "targets", "groups", "cluster", "where", "image_size",
+    "resize", "mean", "std", "precision", "sparsity",
 )  # fmt: skip
+OPTIONS = {"factory": "model"}  # options that are not called as their field is
 
 
-def print_settings(command: str, chosen: Settings, options: Mapping[str, Any]) -> None:
-    """What --config would have to say for this run, as TOML on standard output.
+def config_text(
+    command: str,
+    chosen: Settings,
+    options: TrainOptions | PruneOptions,
+    changes: Mapping[str, Any] | None = None,
+) -> str:
+    """Return what --config would have to say for this run, as TOML.
 
-    `options` are the command's, by parameter; None: not given.
+    `changes` replace values of the options. A setting that the command has no option for is left
+    out.
     """
-    from pbias.cli.app import tree
-
-    known = {word for option in tree().commands[command].params for word in option.opts}
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    given |= changes or {}
     wanted = (*OTHERS, *METHOD) if chosen.times else OTHERS
-    others = {name: options[name] for name in wanted if name in options}
+    others = {name: given[name] for name in wanted if name in given}
+    recipe = {name: value for name, value in chosen.recipe.as_dict().items() if name in given}
     values = {
-        "recipe": options["recipe_name"],
+        "recipe": options.recipe,
         **others,
-        **{name: value for name, value in chosen.recipe.as_dict().items() if name not in others},
+        **{name: value for name, value in recipe.items() if name not in others},
     }
-    del values["name"]
     if chosen.times:
         values |= dict([chosen.when])
         values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
     lines = [
-        f"{name.replace('_', '-')} = {_toml(value)}"
+        f"{OPTIONS.get(name, name).replace('_', '-')} = {_toml(value)}"
         for name, value in values.items()
-        if value is not None and "--" + name.replace("_", "-") in known
+        if value is not None
     ]
-    print("\n".join([f"[{command}]", *lines]))
+    return "\n".join([f"[{command}]", *lines])
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value)
+    return json.dumps(json.dumps(value) if isinstance(value, Mapping) else value)

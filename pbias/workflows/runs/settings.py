@@ -1,25 +1,34 @@
-"""How a network is trained and pruned meanwhile, of what the options say and a recipe.
+"""How a network is trained and pruned: the options, over a recipe.
 
-What is given wins; then the recipe that --recipe names; then (`prune`) that of the checkpoint.
+An option that is given wins; then the recipe that is named; then, to prune, the recipe of the
+checkpoint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pbias.cli.options.pruning import selectors
+from pbias.errors import UserError
+from pbias.pruning.method import Method
+from pbias.pruning.one_shot import check_range
+from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import (
+    INITIAL_SPARSITY,
+    PRUNING_SHARE,
+    SCRATCH_SHARES,
+    pruning_epochs,
+    pruning_times,
+)
 from pbias.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from pbias.pruning.method import Method
-    from pbias.pruning.ramp import Ramp
+from pbias.training.recipes import find_recipe
+from pbias.workflows.runs.options import PruneOptions, TrainOptions
+from pbias.workflows.runs.values import numbers, selectors
 
 NUM_STEPS = 20
 
-
-# Parameters of commands: as the fields of a recipe, on when to prune, as the fields of a method.
+# Options that are fields of a recipe, that say when to prune, and that are fields of a method.
 TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
@@ -30,39 +39,34 @@ METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_
 
 @dataclass(frozen=True)
 class Settings:
-    """A recipe with what was changed in it."""
+    """A recipe with its changes, and when to prune."""
 
     recipe: Recipe
-    image_size: int | None  # pixels; None: what the images have
+    image_size: int | None  # pixels; None: as large as the images
     when: tuple[str, Any]  # the option that says when to prune, and its value
     times: list[float]  # in epochs from the start of training; empty for a dense network
     shape: str
     initial: float
 
     def ramp(self, method: Method) -> Ramp:
-        """How sparsity rises, by this method."""
-        from pbias.pruning.ramp import Ramp
-
+        """Return how sparsity rises by this method."""
         option, value = self.when
         end = value[-1] if option == "pruning-epochs" else None
         return Ramp(self.shape, self.times, self.initial, end, method)
 
 
-def settings(use: str, options: Mapping[str, Any], before: Recipe | None = None) -> Settings:
-    """The recipe that a command's options name (none: `before`, or small), changed as they say.
+def settings(
+    use: str, options: TrainOptions | PruneOptions, before: Recipe | None = None
+) -> Settings:
+    """Return the named recipe (without a name: `before`, or `small`) with the options' changes.
 
-    `use` is one of `recipes.USES`: a recipe is refused for what it does not say how to do.
+    `use` is one of `recipes.USES`: raises UserError for a recipe that is not for this use.
     """
-    from pbias.pruning.one_shot import check_range
-    from pbias.pruning.schedule import INITIAL_SPARSITY
-    from pbias.training.recipes import find_recipe
-
-    name = options["recipe_name"]
-    found = find_recipe(name or "small", use)
-    base = before if before and name is None else found.recipe
-    changes = {field: options[field] for field in TRAINING if field in options}
-    recipe = base.replace(**changes, compile=options["compile_"] or None)
-    given = {option: options[option] for option in PRUNING if options[option] is not None}
+    found = find_recipe(options.recipe or "small", use)
+    base = before if before and options.recipe is None else found.recipe
+    changes = {name: getattr(options, name, None) for name in TRAINING}
+    recipe = base.replace(**changes, compile=options.compile or None)
+    given = _given(options, PRUNING)
     when = _when(given, found.pruning_epochs)
     times = [] if use == "dense" else _times(*when, recipe.epochs, use)
     initial = given.get("initial_sparsity", INITIAL_SPARSITY)
@@ -71,24 +75,19 @@ def settings(use: str, options: Mapping[str, Any], before: Recipe | None = None)
     return Settings(recipe, found.image_size, when, times, shape, initial)
 
 
-def method_of(options: Mapping[str, Any]) -> Method:
-    """Which weights go, as the options of a command say it."""
-    from pbias.pruning.method import Method
-
-    layers = {name: selectors(options[name]) for name in ("only", "exclude")}
-    given = {name: options[name] for name in (*METHOD, "seed")}
+def method_of(options: TrainOptions | PruneOptions) -> Method:
+    """Return which weights become zero by these options."""
+    layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
+    given = {name: getattr(options, name) for name in (*METHOD, "seed")}
     return Method(**{**given, **layers})
 
 
-def first_given(options: Mapping[str, Any], among: Sequence[str]) -> str | None:
-    """The first option that was given, as it is typed."""
-    names = (name for name in among if options[name] is not None)
-    return next(("--" + name.replace("_", "-") for name in names), None)
+def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(options, name) for name in among}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[str, Any]:
-    from pbias.errors import UserError
-
     if {"steps", "pruning_epochs"} <= given.keys():
         raise UserError("--steps and --pruning-epochs both say when to prune; leave one out")
     if "pruning_epochs" in given:
@@ -99,37 +98,8 @@ def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[
 
 
 def _times(option: str, value: Any, num_epochs: int, use: str) -> list[float]:
-    from pbias.pruning.schedule import (
-        PRUNING_SHARE,
-        SCRATCH_SHARES,
-        pruning_epochs,
-        pruning_times,
-    )
-
     if option == "pruning-epochs":
         start, every, end = value
         return pruning_epochs(start, every, end, num_epochs)
     shares = SCRATCH_SHARES if use == "ri" else (0.0, PRUNING_SHARE)
     return pruning_times(num_epochs, value, shares)
-
-
-def numbers(option: str, text: str, count: int) -> list[float]:
-    """`a,b,c` as numbers, `count` of them."""
-    from pbias.errors import UserError
-
-    try:
-        found = [float(word) for word in text.split(",")]
-    except ValueError:
-        found = []
-    if len(found) != count:
-        raise UserError(f"{option} {text} is not {count} numbers; give them as in 10,10,81")
-    return found
-
-
-def required(value: str | None, name: str, command: str) -> str:
-    """What may be left out with --print-config alone; else refused in the parser's own words."""
-    if value is None:
-        from pbias.errors import UserError
-
-        raise UserError(f"Missing {name}; see 'pbias {command} -h'")
-    return value
