@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pbias.data.cores import num_cores
 from pbias.data.images import BrokenImage
+from pbias.data.workers import num_cores
 from pbias.errors import UserError
 
 Progress = Callable[[int, int], None]

@@ -16,7 +16,7 @@ import torch
 
 from pbias.data.bad_images import BadImages, Int64, Progress, for_all, no_progress
 from pbias.data.batches import ImageData
-from pbias.data.cache import Room
+from pbias.data.image_memory import Room
 from pbias.data.images import Size, UInt8, read_image, read_size, resized
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess

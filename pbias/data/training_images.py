@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pbias.data.bad_images import BadImages, Int64, Progress, no_progress
 from pbias.data.batches import ImageData
-from pbias.data.cache import Room
 from pbias.data.classes import check_classes, with_classes
 from pbias.data.dataset import ALONE, REFUSE, Pictures, find_pictures, load, measure
+from pbias.data.image_memory import Room
 from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from pbias.models.torchvision_compat import load_torchvision
+from pbias.models.torchvision_models import load_torchvision
 
 
 def vit_b_16(num_outputs: int, image_size: int = 224) -> nn.Module:

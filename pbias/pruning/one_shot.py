@@ -15,10 +15,10 @@ from pbias.files.provenance import environment
 from pbias.files.streams import output_name
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
+from pbias.pruning.layers import chosen_names
 from pbias.pruning.method import Chooser, Method
 from pbias.pruning.prunable import prunable
 from pbias.pruning.selection import num_zeros
-from pbias.pruning.selectors import chosen_names
 
 MAX_LISTED = 40
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch.distributed as dist
 
-from pbias.data.cache import Room, file_without_name, fits_in_memory, map_file
+from pbias.data.image_memory import Room, file_without_name, fits_in_memory, map_file
 from pbias.training.processes import local_rank, local_size, processes, together
 
 T = TypeVar("T")

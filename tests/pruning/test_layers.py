@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pbias.errors import UserError
-from pbias.pruning.selectors import chosen_names
+from pbias.pruning.layers import chosen_names
 
 NAMES = ["conv1.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight", "fc.weight"]
 
