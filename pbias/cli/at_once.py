@@ -12,7 +12,7 @@ from pbias.files.checkpoint import Checkpoint, save_checkpoint
 from pbias.models.network_files import network
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import prune_at_once, pruned_checkpoint, report
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 
 if TYPE_CHECKING:
     from pbias.cli.batch_norm import Reestimation

@@ -31,11 +31,10 @@ from pbias.models.preprocess import Preprocess
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import pruned_checkpoint, report
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.loop import Hooks
 from pbias.training.precision import choose_precision
-from pbias.training.processes import join
-from pbias.training.room import room
+from pbias.training.processes import image_memory, join
 from pbias.training.setup import check_compiler, choose_device, describe
 
 logger = logging.getLogger(__name__)
@@ -198,7 +197,7 @@ def _load(
             bad=tuning.bad,
             workers=tuning.workers,
             cache=tuning.cache or folder(output),
-            room=room(),
+            memory=image_memory(),
             progress=progress,
         )
     tuning.bad.report()

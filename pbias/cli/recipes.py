@@ -14,7 +14,7 @@ from pbias.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from pbias.pruning.method import Method
-    from pbias.pruning.ramp import Ramp
+    from pbias.pruning.schedule import Ramp
 
 NUM_STEPS = 20
 
@@ -41,7 +41,7 @@ class Settings:
 
     def ramp(self, method: Method) -> Ramp:
         """How sparsity rises, by this method."""
-        from pbias.pruning.ramp import Ramp
+        from pbias.pruning.schedule import Ramp
 
         option, value = self.when
         end = value[-1] if option == "pruning-epochs" else None
@@ -55,7 +55,7 @@ def settings(use: str, options: Mapping[str, Any], before: Recipe | None = None)
     """
     from pbias.pruning.one_shot import check_range
     from pbias.pruning.schedule import INITIAL_SPARSITY
-    from pbias.training.recipes import find_recipe
+    from pbias.training.recipe import find_recipe
 
     name = options["recipe_name"]
     found = find_recipe(name or "small", use)

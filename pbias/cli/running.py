@@ -28,7 +28,7 @@ from pbias.training.state import StateFile, TrainingState, differences, identity
 from pbias.training.steps import Stopped
 
 if TYPE_CHECKING:
-    from pbias.pruning.ramp import Ramp
+    from pbias.pruning.schedule import Ramp
 
 logger = logging.getLogger(__name__)
 

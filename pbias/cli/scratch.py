@@ -10,7 +10,7 @@ from pbias.cli.recipes import METHOD, PRUNING, Settings, first_given
 from pbias.errors import UserError
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_range
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 
 
 def plan_pruning(

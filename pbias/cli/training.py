@@ -26,12 +26,11 @@ from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_
 from pbias.files.manifest.where import keep_where
 from pbias.files.provenance import environment
 from pbias.pruning.one_shot import check_method
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.evaluation import check_input
 from pbias.training.precision import choose_precision
-from pbias.training.processes import join
+from pbias.training.processes import image_memory, join
 from pbias.training.recipe import Recipe
-from pbias.training.room import room
 from pbias.training.setup import (
     check_compiler,
     choose_device,
@@ -178,7 +177,7 @@ def _run(
             bad=task.bad,
             workers=task.workers,
             cache=task.cache or folder(task.output),
-            room=room(),
+            memory=image_memory(),
             progress=progress,
         )
     task.bad.report()

@@ -1,4 +1,4 @@
-"""Architectures by name."""
+"""Networks: architectures by name, the user's own, and exported programs."""
 
 from pbias.models.registry import (
     ARCHITECTURES,

@@ -93,6 +93,6 @@ def _keep_largest(rows: Patterns, num: int) -> Patterns:
         return np.where(rows > 0, KEPT, rows)
     limit = np.partition(rows, width - num, axis=1)[:, width - num, None]
     above, tied = rows > limit, rows == limit
-    room = num - np.count_nonzero(above, axis=1, keepdims=True)
-    kept: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    num_tied = num - np.count_nonzero(above, axis=1, keepdims=True)
+    kept: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= num_tied))
     return np.where(kept & (rows > 0), KEPT, rows)

@@ -57,7 +57,7 @@ def num_zeros(sparsity: float, num_weights: int) -> int:
 def select(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
     """The cut that prunes exactly the `num_pruned` lowest scores; ties: lower index kept.
 
-    Raises UserError for NaN weights. Source: architecture.md, "The central algorithms".
+    Raises UserError for NaN weights.
     """
     assert 0 <= num_pruned <= sum(weight.numel() for weight in weights.values())
     upper = _upper_histogram(weights, score)

@@ -79,9 +79,7 @@ def _network(path: str, said: Named) -> tuple[TableOfNumbers, dict[str, Any], Ac
     from pbias.files.checkpoint import Checkpoint, load_network_file
     from pbias.models.network_files import network, read_network
     from pbias.models.preprocess import Preprocess
-    from pbias.pruning.accounting import account_bare
-    from pbias.pruning.inventory import checkpoint_facts, facts, inventory
-    from pbias.pruning.macs import num_uses
+    from pbias.pruning.accounting import account_bare, checkpoint_facts, facts, inventory, num_uses
     from pbias.pruning.one_shot import measure, pruned_part
 
     content = read_network(path, said) if said.name else load_network_file(path)
