@@ -18,8 +18,8 @@ from pbias.errors import UserError
 from pbias.pruning import selection
 from pbias.pruning.keeping import KEPT, UNSTRUCTURED, Keeping, parse_pattern
 from pbias.pruning.layers import chosen_names
-from pbias.pruning.scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
 from pbias.pruning.selection import Weights, num_zeros
+from pbias.pruning.weight_scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
 
 SCORES: dict[str, Callable[[int], Score]] = {
     "magnitude": lambda seed: magnitude,

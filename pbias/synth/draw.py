@@ -1,4 +1,4 @@
-"""From a row of labels to a picture."""
+"""Draw a face from a row of labels, part by part."""
 
 from __future__ import annotations
 
