@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
-from pbias.training.allocation import keep_freed_memory
 from pbias.training.evaluation import Score, evaluate
 from pbias.training.processes import processes, shared_batch_norm, together
 from pbias.training.recipe import Recipe
@@ -92,8 +91,6 @@ def fit(
     if valid_data is None or not (valid_data.labels >= 0).any():
         valid_data = None
         logger.warning("no labels to validate with: the last epoch is kept, whatever it is worth")
-    if device.type == "cpu":
-        keep_freed_memory()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(recipe, model)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
