@@ -15,9 +15,14 @@ from pbias.files.streams import check_inputs, check_output, output_name, write_b
 from pbias.files.table import Table
 from pbias.models.network_files import Named, network, read_network
 from pbias.models.preprocess import Preprocess
-from pbias.pruning.accounting import Account, account_bare
-from pbias.pruning.inventory import checkpoint_facts, facts, inventory
-from pbias.pruning.macs import num_uses
+from pbias.pruning.accounting import (
+    Account,
+    account_bare,
+    checkpoint_facts,
+    facts,
+    inventory,
+    num_uses,
+)
 from pbias.pruning.one_shot import measure, pruned_part
 from pbias.pruning.selection import num_zeros
 from pbias.workflows.runs.networks import named

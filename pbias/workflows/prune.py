@@ -26,7 +26,7 @@ from pbias.pruning.one_shot import (
     pruned_checkpoint,
     report,
 )
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.recipe import Recipe
