@@ -55,9 +55,9 @@ def calibrate(
     The table is what --thresholds of predict, metrics and flag reads.
     """
     from pbias.auditing.remedies import threshold_fitting as thresholds
-    from pbias.cli.inputs import check_sides, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
     from pbias.reporting.threshold_table import threshold_sections
+    from pbias.workflows.inputs.files import check_sides, read_labels, read_side
 
     check_table_output(output, form, [valid, labels], no_clobber=no_clobber)
     check_sides([valid], [], [labels])

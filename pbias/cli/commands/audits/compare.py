@@ -40,9 +40,9 @@ def compare(
     """Compare runs of the same samples: one row a file, over attributes defined in all of them."""
     from pbias.auditing.engine import Options
     from pbias.auditing.run_comparison import compare as compare_runs
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
     from pbias.reporting.run_table import compare_sections
+    from pbias.workflows.inputs.files import check_sides, expand, read_labels, read_side
 
     paths = expand(runs)
     check_table_output(output, form, [*paths, labels], no_clobber=no_clobber)

@@ -60,11 +60,11 @@ def exemplars(
     """
     from pbias.auditing.remedies.disagreement import exemplar_table, find_exemplars
     from pbias.auditing.remedies.over_representation import over_representation
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
-    from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
     from pbias.files.logits.roles import check_runs, warn_of_copies, warn_of_roles
     from pbias.reporting.exemplar_table import exemplar_sections, over_representation_sections
+    from pbias.workflows.inputs.budget import parse_budget
+    from pbias.workflows.inputs.files import check_sides, expand, read_labels, read_side
 
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
     check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)

@@ -93,11 +93,11 @@ def flag(
     From the dense model and the training counts alone, the riskiest first: those that it is unsure
     of and those that go against what is usual in the group.
     """
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
-    from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
     from pbias.files.logits.roles import warn_of_roles
     from pbias.reporting import flag_report as report
+    from pbias.workflows.inputs.budget import parse_budget
+    from pbias.workflows.inputs.files import check_sides, expand, read_labels, read_side
 
     path, pruned = _one(dense), expand(evaluate or [])
     limit = None if budget is None else parse_budget("--budget", budget)
@@ -143,8 +143,8 @@ def flag(
 
 def _one(paths: list[str]) -> str:
     """The dense model's file."""
-    from pbias.cli.inputs import expand
     from pbias.errors import UserError
+    from pbias.workflows.inputs.files import expand
 
     found = expand(paths)
     if len(found) > 1:

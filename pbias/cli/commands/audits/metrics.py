@@ -103,10 +103,11 @@ def metrics(
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
     from pbias.auditing.engine import Options
-    from pbias.cli.audits import Paths, header_of, start_audit
     from pbias.cli.gates import judge_gates, leave_with, read_gates
-    from pbias.cli.inputs import check_sides, expand, read_labels
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_report, check_table_output, write_table
+    from pbias.workflows.audit import Paths, header_of, start_audit
+    from pbias.workflows.inputs.files import check_sides, expand, read_labels
 
     paths, others = expand(audited), expand(ref or [])
     tables = [labels, thresholds, ref_thresholds, gate_file]
@@ -124,6 +125,7 @@ def metrics(
         cluster=cluster,
         probabilities=probabilities,
         in_memory_mib=in_memory,
+        watch=bar,
     )
     table = audit.table()
     outcomes = judge_gates(gates, audit, table, strict=gate_strict)

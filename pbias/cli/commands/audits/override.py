@@ -66,9 +66,9 @@ def override(
     """
     from pbias.auditing.counts.join import align
     from pbias.auditing.remedies.overriding import from_labels, from_model, locate
-    from pbias.cli.inputs import read_labels, read_side
-    from pbias.cli.options.budget import parse_budget
     from pbias.files.flag_list import read_flags
+    from pbias.workflows.inputs.budget import parse_budget
+    from pbias.workflows.inputs.files import read_labels, read_side
 
     spend = parse_budget("--budget", budget)
     named = list(dict.fromkeys(path for path in (source, ref) if path not in (None, LABELS)))
@@ -103,10 +103,10 @@ def _check_files(
     *,
     no_clobber: bool,
 ) -> None:
-    from pbias.cli.inputs import check_sides
     from pbias.cli.tables import check_table_output
     from pbias.errors import UserError
     from pbias.files.streams import check_output
+    from pbias.workflows.inputs.files import check_sides
 
     if output is None and curve is None:
         raise UserError("nothing to write; name the logits with -o, or the curve with --curve")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pbias.errors import UserError
+from pbias.workflows.progress import Watch, silent
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
@@ -31,18 +32,19 @@ def start_audit(
     cluster: str | None = None,
     probabilities: bool = False,
     in_memory_mib: float,
+    watch: Watch = silent,
 ) -> Audit:
     """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
     from pbias.auditing.engine import Audit
-    from pbias.cli.inputs import read_side
     from pbias.files.logits.roles import warn_of_copies
+    from pbias.workflows.inputs.files import read_side
 
     if references.thresholds is not None and not references.logits:
         raise UserError("--ref-thresholds are those of the reference; name it with --ref")
     large = _too_large([*audited.logits, *references.logits], in_memory_mib)
     if large is not None:
         _refuse_manifest(large, manifest, in_memory_mib)
-        return _in_blocks(audited, references, options, probabilities=probabilities)
+        return _in_blocks(audited, references, options, watch, probabilities=probabilities)
 
     def read(side: Paths) -> list[Logits]:
         return read_side(
@@ -87,14 +89,13 @@ def header_of(audit: Audit) -> Header:
 
 
 def _in_blocks(
-    audited: Paths, references: Paths, options: Options, *, probabilities: bool
+    audited: Paths, references: Paths, options: Options, watch: Watch, *, probabilities: bool
 ) -> Audit:
     from pbias.auditing.engine import Audit
-    from pbias.cli.inputs import with_thresholds
-    from pbias.cli.progress import bar
     from pbias.files.logits.blocks import open_blocks
     from pbias.files.logits.npz import Npz
     from pbias.files.logits.roles import warn_of_copies
+    from pbias.workflows.inputs.files import with_thresholds
 
     def read(side: Paths) -> list[LogitsBlocks]:
         runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
@@ -106,7 +107,7 @@ def _in_blocks(
     for side in (runs, others):
         warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
     _check([run.first_row for run in runs], [run.first_row for run in others])
-    with bar("auditing rows") as progress:
+    with watch("auditing rows") as progress:
         return Audit(runs, others, options, progress)
 
 
