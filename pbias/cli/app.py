@@ -13,7 +13,8 @@ import typer
 from pbias.cli import console
 from pbias.cli.build import build
 from pbias.cli.command_table import COMMANDS, GROUPS
-from pbias.errors import OutputClosed, Status, UserError
+from pbias.cli.options.naming import option
+from pbias.errors import OutputClosed, Status, UserError, arguments_named_by
 
 STATUSES = {
     Status.DONE: "done",
@@ -43,7 +44,9 @@ def main() -> NoReturn:
     """Run the command line; every way out of it ends here."""
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(sys.argv[1:]))
+    with arguments_named_by(option):
+        status = _run(sys.argv[1:])
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:

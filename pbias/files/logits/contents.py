@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits.checks import (
     SCHEMA,
     UNKNOWN,
@@ -192,12 +192,13 @@ def check_scale(path: str, low: float, high: float, *, probabilities: bool) -> N
     if not probabilities and inside and low < high:
         raise UserError(
             f"{path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
-            "probabilities; if they are, add --probabilities, else save raw model outputs"
+            f"probabilities; if they are, add {argument('probabilities', True)}, "
+            "else save raw model outputs"
         )
     if probabilities and not inside:
         raise UserError(
             f"{path}: values run from {low:g} to {high:g}, so they are no probabilities; "
-            "leave out --probabilities"
+            f"leave out {argument('probabilities', True)}"
         )
 
 

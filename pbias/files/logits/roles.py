@@ -6,7 +6,7 @@ import logging
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
@@ -35,13 +35,15 @@ def check_runs(runs: Sequence[Logits], *, alone: bool = False) -> None:
         (low, densest), (high, _) = min(known), max(known)
         if (1 - low) > ALIKE * (1 - high):
             told = ", ".join(f"{sparsity:g}" for sparsity in sorted({s for s, _ in known}))
-            meant = f"did you mean --ref {densest}?" if alone else "name runs of one sparsity"
+            hint = f"did you mean {argument('reference', densest)}?"
+            meant = hint if alone else "name runs of one sparsity"
             raise UserError(f"the runs differ in sparsity ({told}); {meant}")
     if 0 < len(known) < len(runs):
         unknown = [run.path for run in runs if sparsity_of(run) is None]
+        others = f", others go to {argument('reference')}"
         logger.warning(
             "%s: sparsity unknown, %g in the other runs; files of one side must be runs of one"
-            " model%s", ", ".join(unknown), known[0][0], ", others go to --ref" if alone else "",
+            " model%s", ", ".join(unknown), known[0][0], others if alone else "",
         )  # fmt: skip
     _compare_thresholds(runs)
 

@@ -180,7 +180,7 @@ def test_an_audited_file_without_labels_is_named_where_the_reference_has_some(
     audited, dense = pair
     message = refusal(replace(audited, labels=np.full_like(audited.labels, -1)), dense)
     assert "s95.npz has no labels but dense.npz has; predict both with the same lab" in message
-    assert "--labels" in message
+    assert "`labels`" in message
 
 
 def test_groups_that_differ_are_counted_and_the_first_named(pair: tuple[Logits, Logits]) -> None:
