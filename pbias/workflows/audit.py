@@ -1,71 +1,191 @@
-"""An audit of the files that a command names: whole, or in blocks where they are large."""
+"""Audit models: measure both sides, reduce them once, judge gates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
+from pbias.workflows.inputs.files import (
+    Supplements,
+    check_sides,
+    read_labels,
+    supplement,
+    with_thresholds,
+)
 from pbias.workflows.progress import Watch, silent
+from pbias.workflows.results import Result
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
+    from pbias.auditing.gates.grammar import Gate
+    from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
     from pbias.files.logits.blocks import LogitsBlocks
+    from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
     from pbias.reporting.audit_header import Header
+    from pbias.reporting.sections import Section
+
+IN_MEMORY_MIB = 256.0
 
 
-class Paths(NamedTuple):
-    """The files of one side, and that of their thresholds."""
+@dataclass(frozen=True)
+class AuditOptions:
+    """What `audit_files` measures, and how.
 
-    logits: Sequence[str]
-    thresholds: str | None
+    Names of `groups`, `attributes` and `metrics` (None: all); intervals at `level` from `folds`
+    folds; gates as texts and in a file; paths of CSV files with labels and thresholds. Logits of
+    more than `in_memory_mib` MiB are read in blocks.
+    """
+
+    groups: Sequence[str] | None = None
+    attributes: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    level: float = 0.95
+    folds: int = 200
+    intervals: bool = True
+    gates: Sequence[str] = ()
+    gate_file: str | None = None
+    strict: bool = False
+    labels: str | None = None
+    cluster: str | None = None
+    thresholds: str | None = None
+    reference_thresholds: str | None = None
+    probabilities: bool = False
+    in_memory_mib: float = IN_MEMORY_MIB
+
+    def measured(self) -> Options:
+        """The part that the engine needs."""
+        from pbias.auditing.engine import Options
+
+        num_folds = self.folds if self.intervals else 1
+        return Options(self.groups, self.attributes, self.metrics, self.level, num_folds)
 
 
-def start_audit(
-    audited: Paths,
-    references: Paths,
-    options: Options,
-    *,
-    manifest: Manifest | None = None,
-    cluster: str | None = None,
-    probabilities: bool = False,
-    in_memory_mib: float,
+class AuditResult(Result):
+    """What an audit measured: `table`, reports, and the verdict of any gate."""
+
+    def __init__(self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False) -> None:
+        """Make the table and judge the gates; raises UserError for one that no row matches."""
+        super().__init__(audit.table())
+        self._audit = audit
+        self.outcomes = self._judge(gates, strict=strict)
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """The outcomes of the gates as plain data."""
+        return [outcome.record() for outcome in self.outcomes]
+
+    def gate(self, text: str, *, strict: bool = False) -> Outcome:
+        """Judge a gate: `.verdict` is "pass", "fail" or "inconclusive".
+
+        `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
+        a text that is no gate, and where no row matches.
+        """
+        o = self._audit.options
+        gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
+        return self._judge(gates, strict=strict)[0]
+
+    def sections(self) -> list[Section]:
+        """Everything for people: what was audited, the gates, headline and groups."""
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.audit_report import audit_sections
+        from pbias.reporting.gate_section import gate_sections
+
+        metrics = self._audit.options.metrics
+        asked = None if metrics is None else list(metrics)
+        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
+        return [*first, *audit_sections(self.rows, asked)]
+
+    def headline(self) -> list[Section]:
+        """What was audited, the gates, and the means over attributes."""
+        return self.sections()[: 3 if self.outcomes else 2]
+
+    @property
+    def _paired(self) -> bool:
+        return len(self._audit.sides) > 1
+
+    def _judge(self, gates: Sequence[Gate], *, strict: bool) -> list[Outcome]:
+        if not gates:
+            return []
+        from pbias.auditing.gates.matching import covered
+        from pbias.auditing.gates.verdicts import judge
+
+        level = self._audit.options.level
+        nums = [len(covered(gate, self.rows)) for gate in gates]
+        wide = [self._audit.table(1.0 - (1.0 - level) / num) for num in nums]
+        return [judge(g, self.rows, w, strict=strict) for g, w in zip(gates, wide, strict=True)]
+
+
+def audit_files(
+    audited: Sequence[str],
+    references: Sequence[str] = (),
+    options: AuditOptions = AuditOptions(),
     watch: Watch = silent,
-) -> Audit:
-    """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
+) -> AuditResult:
+    """Audit logits files, with those of a dense model as the reference; `-` is standard input.
+
+    Several files a side are runs (seeds) of one model. Raises UserError where files cannot be read
+    or do not fit together, and for names and gates that mean nothing.
+    """
+    o = options
+    check_sides(audited, references, [o.labels, o.thresholds, o.reference_thresholds, o.gate_file])
+    gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
+    manifest = read_labels(o.labels, o.cluster)
+    if o.reference_thresholds is not None and not references:
+        raise UserError(
+            f"{argument('reference_thresholds')} are those of the reference; "
+            f"name it with {argument('reference')}"
+        )
+    hows = [
+        Supplements(manifest, o.groups, o.cluster, thresholds, o.attributes, o.probabilities)
+        for thresholds in (o.thresholds, o.reference_thresholds)
+    ]
+    audit = _reduce((audited, references), hows, o, watch)
+    return AuditResult(audit, gates, strict=o.strict)
+
+
+def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
+    """Audit runs in memory; warns of files that are not what the sides of an audit should be."""
     from pbias.auditing.engine import Audit
     from pbias.files.logits.roles import warn_of_copies
-    from pbias.workflows.inputs.files import read_side
 
-    if references.thresholds is not None and not references.logits:
-        raise UserError("--ref-thresholds are those of the reference; name it with --ref")
-    large = _too_large([*audited.logits, *references.logits], in_memory_mib)
-    if large is not None:
-        _refuse_manifest(large, manifest, in_memory_mib)
-        return _in_blocks(audited, references, options, watch, probabilities=probabilities)
-
-    def read(side: Paths) -> list[Logits]:
-        return read_side(
-            side.logits,
-            thresholds=side.thresholds,
-            manifest=manifest,
-            groups=options.groups,
-            cluster=cluster,
-            probabilities=probabilities,
-            attributes=options.attributes,
-        )
-
-    runs, others = read(audited), read(references)
-    for side in (runs, others):
+    for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
-    _check(runs, others)
-    return Audit(runs, others, options)
+    _check(audited, references)
+    return Audit(audited, references, options)
+
+
+def read_gates(
+    texts: Sequence[str], path: str | None, *, paired: bool, intervals: bool
+) -> list[Gate]:
+    """Read gates and check them before any work; `#` begins a comment in a file."""
+    if not texts and path is None:
+        return []
+    from pbias.auditing.gates.grammar import needs_reference, parse_gate
+    from pbias.files.streams import read_bytes
+
+    lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
+    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
+    if path is not None and len(listed) == len(texts):
+        raise UserError(f"{path} holds no gate; write one a line")
+    gates = [parse_gate(text) for text in listed]
+    if gates and not intervals:
+        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
+    for gate in gates:
+        if needs_reference(gate) and not paired:
+            raise UserError(
+                f"gate '{gate.text}' is about a change; "
+                f"name the dense model with {argument('reference')}"
+            )
+    return gates
 
 
 def header_of(audit: Audit) -> Header:
-    """What the report of an audit says first: its files, samples and sizes of groups."""
+    """Gather what a report says first: the files, samples and sizes of groups."""
     from pbias.files.logits.roles import sparsity_of
     from pbias.reporting.audit_header import File, Header
 
@@ -88,22 +208,41 @@ def header_of(audit: Audit) -> Header:
     )
 
 
+def _reduce(
+    sides: Sequence[Sequence[str]],
+    hows: Sequence[Supplements],
+    options: AuditOptions,
+    watch: Watch,
+) -> Audit:
+    """Open each file once; read it whole, or all in blocks if one of them is large."""
+    from pbias.files.logits import load_logits
+    from pbias.files.logits.npz import Npz
+
+    with ExitStack() as stack:
+        opened = [[stack.enter_context(Npz(path)) for path in side] for side in sides]
+        large = _too_large([file for side in opened for file in side], options.in_memory_mib)
+        if large is not None:
+            _refuse_manifest(large, hows[0].manifest, options.in_memory_mib)
+            return _in_blocks(opened, hows, options.measured(), watch)
+        runs, others = (
+            supplement(map(load_logits, files), how)
+            for files, how in zip(opened, hows, strict=True)
+        )
+    return audit_runs(runs, others, options.measured())
+
+
 def _in_blocks(
-    audited: Paths, references: Paths, options: Options, watch: Watch, *, probabilities: bool
+    sides: Sequence[Sequence[Npz]], hows: Sequence[Supplements], options: Options, watch: Watch
 ) -> Audit:
     from pbias.auditing.engine import Audit
     from pbias.files.logits.blocks import open_blocks
-    from pbias.files.logits.npz import Npz
     from pbias.files.logits.roles import warn_of_copies
-    from pbias.workflows.inputs.files import with_thresholds
 
-    def read(side: Paths) -> list[LogitsBlocks]:
-        runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
-        if side.thresholds is None:
-            return runs
-        return with_thresholds(runs, side.thresholds, options.attributes)
+    def blocks(files: Sequence[Npz], how: Supplements) -> list[LogitsBlocks]:
+        runs = [open_blocks(file, probabilities=how.probabilities) for file in files]
+        return with_thresholds(runs, how.thresholds, how.attributes)
 
-    runs, others = read(audited), read(references)
+    runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
     for side in (runs, others):
         warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
     _check([run.first_row for run in runs], [run.first_row for run in others])
@@ -112,7 +251,7 @@ def _in_blocks(
 
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
-    """Refuse or warn of files that are not what the sides of an audit are taken for."""
+    """Refuse or warn of files that are not what the sides of an audit should be."""
     from pbias.files.logits.alike import warn_unless_alike
     from pbias.files.logits.roles import check_runs, warn_of_roles
 
@@ -122,22 +261,19 @@ def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     warn_unless_alike(audited, references)
 
 
-def _too_large(paths: Sequence[str], in_memory_mib: float) -> str | None:
-    """The first file with more logits than that, if there is one; a pipe is in memory anyway."""
+def _too_large(files: Iterable[Npz], in_memory_mib: float) -> str | None:
+    """The first file with more logits than that, if any; a pipe is in memory anyway."""
     from pbias.files.logits.blocks import num_mib
-    from pbias.files.logits.npz import Npz
     from pbias.files.streams import is_regular
 
-    for path in filter(is_regular, paths):
-        with Npz(path) as npz:
-            if num_mib(npz) > in_memory_mib:
-                return path
-    return None
+    large = (f.path for f in files if is_regular(f.path) and num_mib(f) > in_memory_mib)
+    return next(large, None)
 
 
 def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
     if manifest is not None:
         raise UserError(
             f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "
-            f"which {manifest.path} cannot be joined; raise --in-memory, or save labels in the file"
+            f"which {manifest.path} cannot be joined; raise {argument('in_memory')}, or save "
+            "labels in the file"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 # Options that are not called as the argument is.
 OPTIONS = {
     "clusters": "--cluster",
+    "intervals": "--no-intervals",
     "reference": "--ref",
     "reference_thresholds": "--ref-thresholds",
     "strict": "--gate-strict",
@@ -19,4 +20,4 @@ def option(name: str, value: object = None) -> str:
     ('--in-memory', '--probabilities', '--ref dense.npz')
     """
     found = OPTIONS.get(name, f"--{name.replace('_', '-')}")
-    return found if value is None or value is True else f"{found} {value}"
+    return found if value is None or isinstance(value, bool) else f"{found} {value}"

@@ -36,6 +36,7 @@ __all__ = [
     "as_logits",
     "assemble",
     "check_scale",
+    "load_logits",
     "pack_logits",
     "read_logits",
     "select_rows",
@@ -80,7 +81,12 @@ def read_logits(path: str) -> Logits:
     -1 and 1 alone), duplicate ids.
     """
     with Npz(path) as npz:
-        logits = assemble(npz.path, {name: npz.read(name) for name in npz.members})
+        return load_logits(npz)
+
+
+def load_logits(npz: Npz) -> Logits:
+    """Read and check the logits of an open archive, as `read_logits` does."""
+    logits = assemble(npz.path, {name: npz.read(name) for name in npz.members})
     signs = LabelSigns(len(logits.targets))
     signs.add(logits.labels)
     signs.check(logits.path, logits.targets, logits.meta)

@@ -1,11 +1,14 @@
-"""Logits files as the options of a command name them."""
+"""Logits files by name, with labels and thresholds from other files."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from pbias.errors import UserError, argument
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
@@ -15,22 +18,37 @@ if TYPE_CHECKING:
 Run = TypeVar("Run", "Logits", "LogitsBlocks")
 
 
+@dataclass(frozen=True)
+class Supplements:
+    """What is taken from elsewhere than the logits files themselves, or how they are read.
+
+    `manifest` has labels, groups (those named) and clusters by id; `thresholds` is the path of a
+    CSV file, which needs a line for each of `attributes` (None: of all).
+    """
+
+    manifest: Manifest | None = None
+    groups: Sequence[str] | None = None
+    cluster: str | None = None
+    thresholds: str | None = None
+    attributes: Sequence[str] | None = None
+    probabilities: bool = False
+
+
 def expand(paths: Sequence[str]) -> list[str]:
-    """Quoted globs as files, in order; a path that exists or matches nothing stays as it is."""
-    found: list[str] = []
+    """List the files of quoted globs, in order; a path that exists or matches nothing stays."""
+    listed: list[str] = []
     for path in paths:
         matches = [] if os.path.lexists(path) else sorted(glob.glob(path))  # noqa: PTH207
-        found += matches or [path]
-    return found
+        listed += matches or [path]
+    return listed
 
 
 def check_sides(
     audited: Sequence[str], references: Sequence[str], others: Sequence[str | None] = ()
 ) -> None:
-    """Refuse what cannot be read, and a run that is named twice, on one side or on both."""
+    """Refuse files that cannot be read, and a run named twice, on one side or on both."""
     from pathlib import Path
 
-    from pbias.errors import UserError
     from pbias.files.streams import check_inputs
 
     check_inputs([*audited, *references, *(path for path in others if path is not None)])
@@ -42,12 +60,12 @@ def check_sides(
             raise UserError(f"{path} is named twice; name each run once")
 
 
-def read_labels(path: str | None, cluster: str | None) -> Manifest | None:
-    """The manifest of --labels, read once for all files."""
-    from pbias.errors import UserError
-
+def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None:
+    """Read the manifest that gives labels to all files, if there is one."""
     if cluster is not None and path is None:
-        raise UserError("--cluster names a column of --labels; give that file too")
+        raise UserError(
+            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+        )
     if path is None:
         return None
     from pbias.files.manifest import read_manifest
@@ -55,49 +73,57 @@ def read_labels(path: str | None, cluster: str | None) -> Manifest | None:
     return read_manifest(path)
 
 
-def read_side(
-    paths: Sequence[str],
-    *,
-    thresholds: str | None = None,
-    manifest: Manifest | None = None,
-    groups: Sequence[str] | None = None,
-    cluster: str | None = None,
-    probabilities: bool = False,
-    attributes: Sequence[str] | None = None,
-) -> list[Logits]:
-    """The files of one side, with thresholds and labels from elsewhere where they are given."""
-    from pbias.files.logits import as_logits, read_logits
+def read_side(paths: Sequence[str], supplements: Supplements) -> list[Logits]:
+    """Read the files of one side and add what is taken from elsewhere."""
+    from pbias.files.logits import read_logits
 
-    runs = [as_logits(read_logits(path), probabilities=probabilities) for path in paths]
-    if manifest is not None:
+    return supplement((read_logits(path) for path in paths), supplements)
+
+
+def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]:
+    """Add labels, groups, clusters and thresholds to the runs of one side."""
+    from pbias.files.logits import as_logits
+
+    s = supplements
+    converted = [as_logits(run, probabilities=s.probabilities) for run in runs]
+    if s.manifest is not None:
         from pbias.files.logits.relabel import relabel
 
-        parts = [part for name in groups or [] for part in name.split(":")]
-        runs = [relabel(run, manifest, parts, cluster) for run in runs]
-    return runs if thresholds is None else with_thresholds(runs, thresholds, attributes)
+        parts = [part for name in s.groups or [] for part in name.split(":")]
+        converted = [relabel(run, s.manifest, parts, s.cluster) for run in converted]
+    return with_thresholds(converted, s.thresholds, s.attributes)
 
 
 def with_thresholds(
-    runs: Sequence[Run], path: str, attributes: Sequence[str] | None = None
+    runs: Sequence[Run], path: str | None, attributes: Sequence[str] | None = None
 ) -> list[Run]:
-    """Runs with the thresholds of a CSV file instead of their own, or those of `attributes`."""
+    """Replace the thresholds of the runs by those of a CSV file, if there is one.
+
+    The file needs a line for each attribute, or for each of `attributes`.
+    """
+    if path is None:
+        return list(runs)
     from dataclasses import replace
 
     import numpy as np
 
-    from pbias.errors import UserError
     from pbias.files.threshold_file import read_thresholds
 
-    for run in runs:
-        if run.activation == "softmax":
-            raise UserError(
-                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
-                f"threshold; leave out {path}"
-            )
-    found = read_thresholds(path)
+    refuse_softmax(runs, path)
+    read = read_thresholds(path)
     wanted = [[t for t in run.targets if attributes is None or t in attributes] for run in runs]
-    cuts = [dict(zip(names, found.of(names), strict=True)) for names in wanted]
+    cuts = [dict(zip(names, read.of(names), strict=True)) for names in wanted]
     return [
         replace(run, thresholds=np.array([cut.get(name, 0.0) for name in run.targets]))
         for run, cut in zip(runs, cuts, strict=True)
     ]
+
+
+def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
+    """Raise UserError if thresholds, from a file or an argument, are meant for a softmax."""
+    for run in runs:
+        if run.activation == "softmax":
+            raise UserError(
+                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
+                f"threshold; leave out {thresholds}"
+            )
