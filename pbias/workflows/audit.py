@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
@@ -120,6 +121,86 @@ class AuditResult(Result):
         return [judge(g, self.rows, w, strict=strict) for g, w in zip(gates, wide, strict=True)]
 
 
+def audit(
+    logits: Any,
+    labels: Any = None,
+    *,
+    reference: Any = None,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    clusters: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    thresholds: Any = None,
+    reference_thresholds: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    attributes: str | Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    folds: int = 200,
+    intervals: bool = True,
+    in_memory: float = IN_MEMORY_MIB,
+) -> AuditResult:
+    """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group.
+
+    With a `reference`, the dense model's logits, also what changed. N samples, A targets:
+
+    * `logits` and `reference`: [N, A] as an array, list or data frame, the path of a logits file,
+      or `Logits`; a list or tuple of these are runs (seeds) of one model.
+    * `labels`: [N, A] of 0 and 1, with -1, None or NaN for unknown; or the path of a manifest.
+    * `groups`: name and [N] values of each group, as a dict or data frame; for files and `Logits`
+      also names of their columns, `A:B` for intersections.
+    * `targets` name the columns of arrays, and choose those of data frames.
+    * `ids`, `clusters`: [N]; what samples are joined by, and what belongs together.
+    * Bias amplification needs `train_labels` and `train_groups`, the same of the training rows, or
+      `train_counts`.
+    * `thresholds`, `reference_thresholds`: logits, one for all, a list, or by name.
+    * `activation`: "sigmoid" (unless said) or "softmax"; `probabilities`: the logits are those.
+    * `attributes`, `metrics`: names of those to measure, None for all; `level` of the intervals
+      from `folds` folds. Files with more logits than `in_memory` MiB are read in blocks.
+
+    A data frame or Series with an index other than row numbers is joined by that. Raises UserError
+    for whatever does not fit.
+    """
+    from pbias.workflows.inputs.arrays import Known, is_path, name_list, read_sides, split_runs
+
+    _check_numbers(level, folds, in_memory)
+    known = Known(
+        labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
+        thresholds, probabilities, activation,
+    )  # fmt: skip
+    options = AuditOptions(
+        groups=known.group_names,
+        attributes=name_list(attributes),
+        metrics=name_list(metrics),
+        level=level,
+        folds=folds,
+        intervals=intervals,
+        probabilities=probabilities,
+        in_memory_mib=in_memory,
+    )
+    audited, references = split_runs(logits), split_runs(reference)
+    cuts = reference_thresholds
+    in_files = known.by_name and all(map(is_path, [*audited, *references]))
+    if in_files and (cuts is None or is_path(cuts)):
+        named = {
+            "labels": labels,
+            "cluster": clusters,
+            "thresholds": thresholds,
+            "reference_thresholds": cuts,
+        }
+        paths = {name: path and os.fspath(path) for name, path in named.items()}
+        ours, theirs = (list(map(os.fspath, side)) for side in (audited, references))
+        return audit_files(ours, theirs, replace(options, **paths))
+    if cuts is not None:
+        _refuse_thresholds_alone(bool(references))
+    runs, others = read_sides(logits, reference, known, cuts)
+    return AuditResult(audit_runs(runs, others, options.measured()))
+
+
 def audit_files(
     audited: Sequence[str],
     references: Sequence[str] = (),
@@ -135,11 +216,8 @@ def audit_files(
     check_sides(audited, references, [o.labels, o.thresholds, o.reference_thresholds, o.gate_file])
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
-    if o.reference_thresholds is not None and not references:
-        raise UserError(
-            f"{argument('reference_thresholds')} are those of the reference; "
-            f"name it with {argument('reference')}"
-        )
+    if o.reference_thresholds is not None:
+        _refuse_thresholds_alone(bool(references))
     hows = [
         Supplements(manifest, o.groups, o.cluster, thresholds, o.attributes, o.probabilities)
         for thresholds in (o.thresholds, o.reference_thresholds)
@@ -248,6 +326,23 @@ def _in_blocks(
     _check([run.first_row for run in runs], [run.first_row for run in others])
     with watch("auditing rows") as progress:
         return Audit(runs, others, options, progress)
+
+
+def _check_numbers(level: float, folds: int, in_memory: float) -> None:
+    if not 0.5 <= level <= 0.9999:
+        raise UserError(f"{argument('level', level)} is not from 0.5 to 0.9999; 0.95 is usual")
+    if not 20 <= folds <= 10_000:
+        raise UserError(f"{argument('folds', folds)} is not from 20 to 10000; 200 is usual")
+    if not in_memory >= 0:
+        raise UserError(f"{argument('in_memory', in_memory)} is not a size in MiB; 256 is usual")
+
+
+def _refuse_thresholds_alone(paired: bool) -> None:
+    if not paired:
+        raise UserError(
+            f"{argument('reference_thresholds')} are those of the reference; "
+            f"name it with {argument('reference')}"
+        )
 
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from pbias.reporting.run_table import compare_sections
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Options
     from pbias.files.logits import Logits
+
+
+def compare(
+    runs: Any,
+    labels: Any = None,
+    *,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    attributes: str | Sequence[str] | None = None,
+) -> TableResult:
+    """Compare runs of the same samples, a row a run, over attributes that are defined in all.
+
+    `runs` are a list, or a dict of names and runs; the other arguments are those of `audit`.
+    Raises UserError for whatever does not fit.
+    """
+    from pbias.auditing.engine import Options
+    from pbias.workflows.inputs.arrays import Known, name_list, read_runs, share_known
+
+    known = Known(
+        labels, targets, ids, groups, None, train_counts, train_labels, train_groups,
+        probabilities=probabilities, activation=activation,
+    )  # fmt: skip
+    names = list(runs) if isinstance(runs, Mapping) else None
+    read = read_runs(list(runs.values()) if isinstance(runs, Mapping) else runs, known, "runs")
+    result = compare_runs(
+        share_known(read, known), Options(known.group_names, name_list(attributes))
+    )
+    if names is None:
+        return result
+    columns = {**result.rows.columns, "run": names}
+    return TableResult(replace(result.rows, columns=columns), compare_sections)
 
 
 def compare_files(
@@ -33,7 +72,6 @@ def compare_files(
 
 def compare_runs(runs: Sequence[Logits], options: Options) -> TableResult:
     """Compare runs in memory."""
-    from pbias.auditing.run_comparison import compare
-    from pbias.reporting.run_table import compare_sections
+    from pbias.auditing.run_comparison import compare as table_of
 
-    return TableResult(compare(runs, options), compare_sections)
+    return TableResult(table_of(runs, options), compare_sections)

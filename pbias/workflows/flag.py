@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
@@ -38,6 +38,55 @@ class FlagOptions:
     thresholds: str | None = None
     evaluate_thresholds: str | None = None
     probabilities: bool = False
+
+
+def flag(
+    dense: Any,
+    labels: Any = None,
+    *,
+    evaluate: Any = None,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    clusters: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    thresholds: Any = None,
+    evaluate_thresholds: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    margin: float = MARGIN,
+    budget: int | str | None = None,
+    summary: bool = False,
+) -> TableResult:
+    """List the predictions of a dense model that pruning puts at risk, the riskiest first.
+
+    An unsure prediction has a probability within `margin` of 0.5; `budget` limits the list, to a
+    number or a share of all predictions such as "5%". `summary`: the risk of each attribute and
+    group instead. `evaluate`: what the flags of this dense model were worth, from the pruned
+    models' logits. The other arguments are those of `audit`. Raises UserError for whatever does
+    not fit.
+    """
+    from pbias.workflows.inputs.arrays import Known, read_sides
+    from pbias.workflows.inputs.budget import parse_budget
+
+    if not 0.0 <= margin <= 0.5:
+        raise UserError(f"{argument('margin', margin)} is not from 0 to 0.5; 0.4 is usual")
+    known = Known(
+        labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
+        thresholds, probabilities, activation,
+    )  # fmt: skip
+    limit = None if budget is None else parse_budget("budget", str(budget))
+    options = FlagOptions(margin, limit, summary, known.group_names)
+    if summary and (evaluate is not None or limit is not None):
+        other = "budget" if evaluate is None else "evaluate"
+        raise UserError(f"{argument('summary')} and {argument(other)} do not go together")
+    runs, pruned = read_sides(dense, evaluate, known, evaluate_thresholds)
+    if len(runs) > 1:
+        raise UserError(f"flag reads one dense run, not {len(runs)}; give one")
+    say_if_pruned(runs[0])
+    return flag_runs(runs[0], pruned, options)
 
 
 def flag_files(
