@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pbias.models import build
-from pbias.pruning.batchnorm import has_statistics, reestimate
+from pbias.pruning.batch_norm import has_statistics, reestimate
 
 
 def test_statistics_of_the_first_layer_are_those_of_the_pictures() -> None:

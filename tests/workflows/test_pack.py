@@ -1,4 +1,4 @@
-"""`pbias pack`, `pbias unpack` and `pbias prune --pack`."""
+"""Packed checkpoints, made by `pack` and by `prune`, and unpacked again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pbias.cli.commands.models.pack import pack, unpack
-from pbias.cli.commands.models.prune import prune
 from pbias.errors import UserError
 from pbias.models import build
+from pbias.workflows.checkpoints import pack, unpack
+from pbias.workflows.prune import prune
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     torch.save(build("resnet18", 4).state_dict(), "bare.pt")
     for name, packed in (("s95.pt", False), ("packed.pt", True)):
-        prune("bare.pt", "0.95", name, one_shot=True, arch="resnet18", pack=packed)
+        prune("bare.pt", name, sparsity=0.95, one_shot=True, arch="resnet18", pack=packed)
 
 
 def test_packing_and_unpacking_give_the_same_files_back() -> None:
@@ -37,7 +37,7 @@ def test_a_packed_file_is_a_tenth() -> None:
 
 def test_packed_and_plain_files_are_pruned_alike() -> None:
     for name in ("s95.pt", "packed.pt"):
-        prune(name, "0.97", f"more-{name}", one_shot=True)
+        prune(name, f"more-{name}", sparsity=0.97, one_shot=True)
     contents = [torch.load(f"more-{name}", weights_only=True) for name in ("s95.pt", "packed.pt")]
     weights = [content["state_dict"] for content in contents]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -1,4 +1,4 @@
-"""`pbias prune --one-shot --data`: batch-norm statistics from training pictures."""
+"""Pruning at once with data: batch-norm statistics from training pictures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from pbias.cli.commands.models.prune import prune
-from pbias.cli.commands.models.train import train
-from pbias.cli.options.common import BadImage
 from pbias.data.batches import make_batch
 from pbias.data.dataset import find_pictures, load
 from pbias.errors import UserError
@@ -19,6 +16,8 @@ from pbias.files.manifest import read_manifest, select
 from pbias.models.network_files import network
 from pbias.models.preprocess import Preprocess
 from pbias.pruning.prunable import prunable
+from pbias.workflows.prune import prune
+from pbias.workflows.train import train
 
 NUM_TRAIN = 44
 
@@ -37,8 +36,10 @@ def _images() -> torch.Tensor:
 
 
 def test_statistics_are_of_the_training_pictures_and_weights_stay() -> None:
-    prune("dense.pt", "0.8", "plain.pt", one_shot=True)
-    prune("dense.pt", "0.8", "s80.pt", one_shot=True, data="photos/labels.csv", batch_size=64)
+    prune("dense.pt", "plain.pt", sparsity=0.8, one_shot=True)
+    prune(
+        "dense.pt", "s80.pt", sparsity=0.8, one_shot=True, data="photos/labels.csv", batch_size=64
+    )
     child = load_checkpoint("s80.pt")
     plain, model = network(load_checkpoint("plain.pt")), network(child)
     images = _images()
@@ -50,7 +51,7 @@ def test_statistics_are_of_the_training_pictures_and_weights_stay() -> None:
 
 def test_it_is_said_and_written_down(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    prune("dense.pt", "0.8", "s80.pt", one_shot=True, bn_batches=2)
+    prune("dense.pt", "s80.pt", sparsity=0.8, one_shot=True, bn_batches=2)
     said = "batch-norm statistics re-estimated from 32 training images in 2 batches"
     assert said in caplog.messages
     child = load_checkpoint("s80.pt")
@@ -61,7 +62,7 @@ def test_it_is_said_and_written_down(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_equal_runs_write_equal_bytes_and_several_sparsities_those_of_one() -> None:
     for sparsity, output in (("0.6,0.8", "a{sparsity}.pt"), ("0.8", "b.pt")):
-        prune("dense.pt", sparsity, output, one_shot=True, bn_batches=1)
+        prune("dense.pt", output, sparsity=sparsity, one_shot=True, bn_batches=1)
     assert Path("a0.8.pt").read_bytes() == Path("b.pt").read_bytes()
 
 
@@ -70,12 +71,12 @@ def test_one_picture_is_too_few() -> None:
     one = "\n".join(manifest.read_text().splitlines()[:2])
     (manifest.parent / "one.csv").write_text(one + "\n")
     with pytest.raises(UserError, match=r"one\.csv has 1 training images, too few"):
-        prune("dense.pt", "0.8", "s80.pt", one_shot=True, data="photos/one.csv")
+        prune("dense.pt", "s80.pt", sparsity=0.8, one_shot=True, data="photos/one.csv")
 
 
 def test_broken_pictures_are_skipped_where_asked_for() -> None:
     Path("photos/0.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"1 of .* images cannot be read"):
-        prune("dense.pt", "0.8", "s80.pt", one_shot=True, bn_batches=9)
-    prune("dense.pt", "0.8", "s80.pt", one_shot=True, bn_batches=9, on_bad_image=BadImage.SKIP)
+        prune("dense.pt", "s80.pt", sparsity=0.8, one_shot=True, bn_batches=9)
+    prune("dense.pt", "s80.pt", sparsity=0.8, one_shot=True, bn_batches=9, skip_bad_images=True)
     assert load_checkpoint("s80.pt").sparsity["batch_norm"]["num_images"] == NUM_TRAIN - 1

@@ -1,11 +1,10 @@
-"""Training for a command: what is there to resume, its progress, and signals that end it."""
+"""One run of training: what it can resume from, its progress, and the signals that end it."""
 
 from __future__ import annotations
 
 import logging
-import shlex
 import signal
-import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from pbias.cli.progress import bar
 from pbias.data.batches import ImageData
 from pbias.data.training_images import TrainingPictures
 from pbias.errors import Status, UserError
@@ -26,6 +24,7 @@ from pbias.training.processes import processes
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
 from pbias.training.steps import Stopped
+from pbias.workflows.progress import Watch, silent
 
 if TYPE_CHECKING:
     from pbias.pruning.ramp import Ramp
@@ -53,14 +52,19 @@ class Run:
         data: tuple[ImageData, ImageData | None],
         device: torch.device,
         *,
+        resume_hint: str,
         hooks: Hooks | None = None,
+        watch: Watch = silent,
         label: str = "training",
     ) -> FitResult:
-        """`fit` by the plan's recipe; a first SIGINT or SIGTERM ends it after a step."""
+        """Train by the plan's recipe; a first SIGINT or SIGTERM ends it after a step.
+
+        `resume_hint` says how to continue from there.
+        """
         states = self.states
         recipe = Recipe.from_dict(self.plan.recipe)
         save = states.write if states and processes().rank == 0 else None
-        with bar(label) as progress, stoppable(states) as stop:
+        with watch(label) as progress, stoppable(states, resume_hint) as stop:
             return fit(
                 model, *data, recipe, device=device, hooks=hooks, progress=progress,
                 resume=self.state, save=save, stop=stop,
@@ -124,7 +128,7 @@ def _is_done(run: Run) -> bool:
 def say_what_would_be_done(
     runs: Sequence[Run], pictures: TrainingPictures, ramp: Ramp | None = None
 ) -> None:
-    """For --dry-run: images, recipe, pruning steps and outputs, each on a line."""
+    """Log, for a dry run, images, recipe, pruning steps and outputs, each on a line."""
     logger.info(
         "would train on %s images and validate on %s",
         *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
@@ -142,8 +146,12 @@ def say_what_would_be_done(
 
 
 @contextmanager
-def stoppable(states: StateFile | None) -> Iterator[Callable[[], bool]]:
-    """Something to ask whether to stop; when training has stopped, says how to go on."""
+def stoppable(states: StateFile | None, resume_hint: str) -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether a signal asked to stop.
+
+    When training has stopped, log how to continue and raise SystemExit with the signal's status.
+    Outside of the main thread, where Python takes no signals, nothing stops a run.
+    """
     received: list[int] = []
 
     def handle(signum: int, frame: FrameType | None) -> None:
@@ -154,11 +162,13 @@ def stoppable(states: StateFile | None) -> Iterator[Callable[[], bool]]:
             logger.info("ending after this step (Ctrl-C once more: now)")
         received.append(signum)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    here = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield lambda: bool(received)
     except Stopped as stopped:
-        _say_how_to_go_on(states, stopped.epochs)
+        _say_how_to_go_on(states, stopped.epochs, resume_hint)
         interrupted = received[:1] == [signal.SIGINT]
         status = Status.INTERRUPTED if interrupted else Status.TERMINATED
         raise SystemExit(int(status)) from None
@@ -167,12 +177,8 @@ def stoppable(states: StateFile | None) -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _say_how_to_go_on(states: StateFile | None, epochs: int) -> None:
+def _say_how_to_go_on(states: StateFile | None, epochs: int, resume_hint: str) -> None:
     if states is None or not states.exists():
         logger.warning("stopped after %d epochs; nothing of them is kept", epochs)
         return
-    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-    logger.warning(
-        "stopped; %d epochs are in %s; go on with: %s",
-        *(epochs, states.path, shlex.join(["pbias", *arguments, "--resume"])),
-    )
+    logger.warning("stopped; %d epochs are in %s; go on with: %s", epochs, states.path, resume_hint)

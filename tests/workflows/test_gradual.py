@@ -1,27 +1,23 @@
-"""`pbias prune` with training, on pictures drawn here."""
+"""Pruning while training goes on, on pictures drawn here."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from pbias.cli.commands.models.prune import prune
-from pbias.cli.commands.models.train import train
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.files.provenance import sha256
 from pbias.models import build
 from pbias.models.network_files import network
 from pbias.pruning.prunable import prunable
-
-Run = Callable[..., CompletedProcess[str]]
+from pbias.workflows.prune import prune
+from pbias.workflows.train import train
 
 NUM = 48
 
@@ -67,7 +63,7 @@ def _num_zeros(path: str) -> tuple[int, int]:
 
 @pytest.mark.usefixtures("here")
 def test_the_target_is_reached_exactly_while_the_rest_is_trained() -> None:
-    prune("dense.pt", "0.9", "s90.pt", epochs=3)
+    prune("dense.pt", "s90.pt", sparsity=0.9, epochs=3)
     num_zeros, num_weights = _num_zeros("s90.pt")
     assert num_zeros == round(0.9 * num_weights)
     dense, pruned = load_checkpoint("dense.pt"), load_checkpoint("s90.pt")
@@ -76,7 +72,7 @@ def test_the_target_is_reached_exactly_while_the_rest_is_trained() -> None:
 
 
 def test_the_checkpoint_says_how(here: Path) -> None:
-    prune("dense.pt", "0.9", "s90.pt", epochs=4, lr=0.05, steps=2, seed=5)
+    prune("dense.pt", "s90.pt", sparsity=0.9, epochs=4, lr=0.05, steps=2, seed=5)
     child = load_checkpoint("s90.pt")
     assert child.parents == [sha256((here / "dense.pt").read_bytes())]
     assert {k: child.sparsity[k] for k in ("method", "schedule", "initial", "at_epochs")} == {
@@ -91,7 +87,9 @@ def test_the_checkpoint_says_how(here: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_a_recipe_is_taken_whole_and_changed_in_part() -> None:
-    prune("dense.pt", "0.9", "s90.pt", recipe_name="paper-gmp-pt", epochs=3, pruning_epochs="1,1,3")
+    prune(
+        "dense.pt", "s90.pt", sparsity=0.9, recipe="paper-gmp-pt", epochs=3, pruning_epochs="1,1,3"
+    )
     child = load_checkpoint("s90.pt")
     assert (child.recipe["name"], child.recipe["lr"]) == ("paper-gmp-pt", 1e-4)
     assert (child.recipe["batch_size"], child.recipe["epochs"]) == (256, 3)
@@ -99,29 +97,22 @@ def test_a_recipe_is_taken_whole_and_changed_in_part() -> None:
     assert child.sparsity["reached"] == pytest.approx(0.9, abs=1e-4)
 
 
-def test_without_one_it_is_trained_as_before(pbias: Run, here: Path) -> None:
-    pbias("train", str(here / "shapes/labels.csv"), "--epochs", "1", "--lr", "0.02", "-o", "one.pt")
-    printed = pbias("prune", "one.pt", "--momentum", "0.5", "--print-config").stdout
-    assert {"epochs = 1", "lr = 0.02", "momentum = 0.5"} <= set(printed.splitlines())
-    assert "recipe" not in printed
-
-
 def test_equal_runs_write_equal_bytes(here: Path) -> None:
     for name in ("a.pt", "b.pt"):
-        prune("dense.pt", "0.8", name, epochs=2)
+        prune("dense.pt", name, sparsity=0.8, epochs=2)
     assert (here / "a.pt").read_bytes() == (here / "b.pt").read_bytes()
 
 
 def test_several_sparsities_start_from_the_same_parent(here: Path) -> None:
-    prune("dense.pt", "0.7,0.9", "both{sparsity}.pt", epochs=2)
-    prune("dense.pt", "0.9", "alone.pt", epochs=2)
+    prune("dense.pt", "both{sparsity}.pt", sparsity="0.7,0.9", epochs=2)
+    prune("dense.pt", "alone.pt", sparsity=0.9, epochs=2)
     assert (here / "both0.9.pt").read_bytes() == (here / "alone.pt").read_bytes()
 
 
 @pytest.mark.usefixtures("here")
 def test_old_zeros_stay_zero_through_training() -> None:
-    prune("dense.pt", "0.6", "s60.pt", one_shot=True)
-    prune("s60.pt", "0.8", "s80.pt", epochs=2)
+    prune("dense.pt", "s60.pt", sparsity=0.6, one_shot=True)
+    prune("s60.pt", "s80.pt", sparsity=0.8, epochs=2)
     before, after = load_checkpoint("s60.pt").state_dict, load_checkpoint("s80.pt").state_dict
     for name in prunable(network(load_checkpoint("dense.pt"))):
         assert (after[name][before[name] == 0] == 0).all()
@@ -129,7 +120,7 @@ def test_old_zeros_stay_zero_through_training() -> None:
 
 def test_data_may_be_named_and_elsewhere(here: Path) -> None:
     (here / "moved.csv").write_text((here / "shapes/labels.csv").read_text())
-    prune("dense.pt", "0.5", "s50.pt", epochs=1, data="moved.csv", image_root="shapes")
+    prune("dense.pt", "s50.pt", sparsity=0.5, epochs=1, data="moved.csv", image_root="shapes")
     child = load_checkpoint("s50.pt")
     assert child.data["path"] == "moved.csv"
     assert child.data["image_root"] == "shapes"
@@ -139,7 +130,7 @@ def test_changed_data_is_warned_of(here: Path, caplog: pytest.LogCaptureFixture)
     manifest = here / "shapes/labels.csv"
     original = manifest.read_text()
     manifest.write_text(original.removesuffix("\n"))
-    prune("dense.pt", "0.5", "s50.pt", epochs=1)
+    prune("dense.pt", "s50.pt", sparsity=0.5, epochs=1)
     manifest.write_text(original)
     assert "shapes/labels.csv has changed since dense.pt was trained on it" in caplog.messages
 
@@ -147,23 +138,23 @@ def test_changed_data_is_warned_of(here: Path, caplog: pytest.LogCaptureFixture)
 def test_columns_that_are_not_there_are_refused(here: Path) -> None:
     (here / "shapes/other.csv").write_text("image,split,Blue,Left\n0.png,train,1,0\n")
     with pytest.raises(UserError, match="has no column 'Red'"):
-        prune("dense.pt", "0.5", "s50.pt", data="shapes/other.csv")
+        prune("dense.pt", "s50.pt", sparsity=0.5, data="shapes/other.csv")
 
 
 @pytest.mark.usefixtures("here")
 def test_weights_without_data_name_both_ways_out() -> None:
     torch.save(build("resnet_small", 2).state_dict(), "bare.pt")
-    prune("bare.pt", "0", "adopted.pt", one_shot=True, arch="resnet_small")
+    prune("bare.pt", "adopted.pt", sparsity=0, one_shot=True, arch="resnet_small")
     with pytest.raises(
         UserError, match=r"names no data; .* --data LABELS\.csv, .* with --one-shot"
     ):
-        prune("adopted.pt", "0.5", "s50.pt")
+        prune("adopted.pt", "s50.pt", sparsity=0.5)
 
 
 @pytest.mark.usefixtures("here")
 def test_progress_of_every_epoch_is_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    prune("dense.pt", "0.9", "s90.pt", epochs=2)
+    prune("dense.pt", "s90.pt", sparsity=0.9, epochs=2)
     assert sum(message.startswith("epoch ") for message in caplog.messages) == 2
     assert "s90.pt: asked for sparsity 0.9, reached 0.899997" in caplog.messages[-1]
 
@@ -171,5 +162,5 @@ def test_progress_of_every_epoch_is_said(caplog: pytest.LogCaptureFixture) -> No
 @pytest.mark.usefixtures("here")
 def test_a_checkpoint_can_be_loaded_saved_and_pruned_again() -> None:
     save_checkpoint(load_checkpoint("dense.pt"), "copy.pt")
-    prune("copy.pt", "0.9", "s90.pt", epochs=1)
+    prune("copy.pt", "s90.pt", sparsity=0.9, epochs=1)
     assert load_checkpoint("s90.pt").parents == [load_checkpoint("copy.pt").sha256]
