@@ -112,7 +112,7 @@ def _in_blocks(
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse or warn of files that are not what the sides of an audit are taken for."""
-    from pbias.files.logits.alike import warn_unless_alike
+    from pbias.files.logits.comparability import warn_unless_alike
     from pbias.files.logits.roles import check_runs, warn_of_roles
 
     check_runs(audited, alone=not references)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, read_manifest
-from pbias.files.manifest.where import keep_where
+from pbias.files.manifest.row_filter import keep_where
 from pbias.files.streams import STDIO
 
 logger = logging.getLogger(__name__)

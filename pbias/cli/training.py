@@ -23,7 +23,7 @@ from pbias.data.training_images import (
 )
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
-from pbias.files.manifest.where import keep_where
+from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.pruning.one_shot import check_method
 from pbias.pruning.ramp import Ramp

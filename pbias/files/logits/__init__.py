@@ -1,7 +1,7 @@
 """Logits files: what a model said of each sample, and what is known of the sample."""
 
 from pbias.files.logits.checks import UNKNOWN
-from pbias.files.logits.contents import (
+from pbias.files.logits.logits_file import (
     LARGEST_LOGIT,
     Logits,
     as_logits,

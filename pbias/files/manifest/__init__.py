@@ -1,6 +1,6 @@
 """Manifests: one row an image, with its split, labels, groups and whatever else."""
 
-from pbias.files.manifest.contents import (
+from pbias.files.manifest.selection import (
     BINARY,
     MAX_GROUP_VALUES,
     UNKNOWN,

@@ -109,7 +109,7 @@ def predict(
     from pbias.data.bad_images import BadImages
     from pbias.data.dataset import find_pictures, stream
     from pbias.files.logits import write_logits
-    from pbias.files.logits.alike import training_facts
+    from pbias.files.logits.comparability import training_facts
     from pbias.files.manifest import read_manifest
     from pbias.files.provenance import environment
     from pbias.files.signatures import holds_program
