@@ -35,7 +35,7 @@ def start_audit(
     """Read and reduce both sides: in blocks, if a file has more than `in_memory_mib` of logits."""
     from pbias.auditing.engine import Audit
     from pbias.cli.inputs import read_side
-    from pbias.files.logits.roles import warn_of_copies
+    from pbias.files.logits.comparability import warn_of_copies
 
     if references.thresholds is not None and not references.logits:
         raise UserError("--ref-thresholds are those of the reference; name it with --ref")
@@ -64,7 +64,7 @@ def start_audit(
 
 def header_of(audit: Audit) -> Header:
     """What the report of an audit says first: its files, samples and sizes of groups."""
-    from pbias.files.logits.roles import sparsity_of
+    from pbias.files.logits.comparability import sparsity_of
     from pbias.reporting.audit_header import File, Header
 
     files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
@@ -93,8 +93,8 @@ def _in_blocks(
     from pbias.cli.inputs import with_thresholds
     from pbias.cli.progress import bar
     from pbias.files.logits.blocks import open_blocks
+    from pbias.files.logits.comparability import warn_of_copies
     from pbias.files.logits.npz import Npz
-    from pbias.files.logits.roles import warn_of_copies
 
     def read(side: Paths) -> list[LogitsBlocks]:
         runs = [open_blocks(Npz(path), probabilities=probabilities) for path in side.logits]
@@ -112,8 +112,7 @@ def _in_blocks(
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse or warn of files that are not what the sides of an audit are taken for."""
-    from pbias.files.logits.comparability import warn_unless_alike
-    from pbias.files.logits.roles import check_runs, warn_of_roles
+    from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
 
     check_runs(audited, alone=not references)
     check_runs(references)

@@ -18,10 +18,8 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.files.checkpoint.archive import read_archive
-from pbias.files.checkpoint.masked import fold_masks
 from pbias.files.checkpoint.packed import pack, unpack_all
-from pbias.files.checkpoint.plain import plain
-from pbias.files.checkpoint.weights import check_weights, is_state_dict
+from pbias.files.checkpoint.weights import check_weights, fold_masks, is_state_dict, plain
 from pbias.files.provenance import sha256
 from pbias.files.streams import read_bytes, write_bytes
 

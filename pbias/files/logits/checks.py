@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ TEXT, TEXT_OR_INTEGERS, INTEGERS, NUMBERS = "U", "Uiu", "iu", "fiu"  # kinds of 
 KINDS = {
     TEXT: "text", TEXT_OR_INTEGERS: "text or integers", INTEGERS: "integers", NUMBERS: "numbers",
 }  # fmt: skip
+
+logger = logging.getLogger(__name__)
 
 
 def check_present(path: str, names: Collection[str]) -> None:
@@ -81,6 +84,42 @@ def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | Non
         f"{path}: {int((counts > 1).sum())} ids occur more than once (first: "
         f"{values[counts > 1][0]}); every sample needs an id of its own"
     )
+
+
+class LabelSigns:
+    """Which of -1, 0 and 1 the labels of each target hold, gathered over blocks of rows.
+
+    Labels of -1 and 1 without any 0 are negatives and positives, where -1 should mean unknown.
+    """
+
+    def __init__(self, num_targets: int) -> None:
+        """Nothing is seen yet of `num_targets` targets."""
+        self.seen = np.zeros((3, num_targets), bool)
+
+    def add(self, labels: NDArray[np.int8]) -> None:
+        """Take in labels [N, A]."""
+        self.seen |= np.stack([(labels == value).any(axis=0) for value in (-1, 0, 1)])
+
+    def check(self, path: str, targets: Sequence[str], meta: Mapping[str, Any]) -> None:
+        """Refuse a file with -1 and 1 but no 0; warn of single targets that are so.
+
+        Files that `predict` wrote are recognized by the digests in `meta` and pass: their -1 is
+        unknown.
+        """
+        unknown, negative, positive = self.seen
+        if "sha256" in meta or not (doubtful := unknown & positive & ~negative).any():
+            return
+        if not negative.any():
+            raise UserError(
+                f"{path}: 'labels' holds -1 and 1 but no 0; replace -1 by 0 (-1 is for unknown "
+                "labels)"
+            )
+        listed = ", ".join(np.array(targets)[doubtful][:5])
+        logger.warning(
+            "%s: labels of -1 and 1 but no 0, with -1 taken as unknown: %s; if it is negative, "
+            "replace it by 0",
+            *(path, listed + (", ..." if doubtful.sum() > 5 else "")),
+        )
 
 
 def parse_meta(path: str, text: str | None) -> dict[str, Any]:

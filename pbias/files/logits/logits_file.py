@@ -17,6 +17,7 @@ from pbias.errors import UserError
 from pbias.files.logits.checks import (
     SCHEMA,
     UNKNOWN,
+    LabelSigns,
     Reader,
     check_ids,
     check_labels,
@@ -24,7 +25,6 @@ from pbias.files.logits.checks import (
     check_present,
     parse_meta,
 )
-from pbias.files.logits.label_signs import LabelSigns
 from pbias.files.logits.npz import Npz
 from pbias.files.streams import write_bytes
 

@@ -1,4 +1,4 @@
-"""The manifest's text: parsed, checked, split by name where it has no splits."""
+"""Manifests (`labels.csv`): one row per image, with its split, labels, groups and anything else."""
 
 from __future__ import annotations
 
@@ -7,18 +7,95 @@ import hashlib
 import io
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, chain
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
 
 from pbias.errors import UserError, did_you_mean
+from pbias.files.provenance import sha256
+from pbias.files.streams import STDIO, read_bytes
+
+Int64 = npt.NDArray[np.int64]
 
 SPLITS = ("train", "valid", "test")
 TRANSFORMS = ("grayscale", "yellow_square")
 RESERVED = ("image", "split", "transform")
 SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 LISTED = 60
+UNKNOWN = -1
+# pandas writes 0.0 and 1.0 in a column of whole numbers as soon as one cell is empty.
+BINARY = {"0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1}
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as read: every column in file order, row by row."""
+
+    path: str  # as given
+    sha256: str
+    root: Path  # the images are relative to it
+    ids: list[str]
+    splits: list[str]
+    transforms: list[str]  # "" where none
+    columns: dict[str, list[str]]  # every other column, its text untouched
+    attributes: list[str]  # those of 0, 1 and empty cells only
+    drawn: bool = False  # splits by a hash of the ids, for want of a column
+
+    def rows(self, split: str) -> Int64:
+        """The rows of a split, or of everything for `all`; UserError where there are none."""
+        if split == "all":
+            return np.arange(len(self.ids))
+        found = np.array([i for i, name in enumerate(self.splits) if name == split], np.int64)
+        if not len(found):
+            counts = ", ".join(f"{self.splits.count(name)} {name}" for name in SPLITS)
+            raise UserError(
+                f"{self.path} has no rows of split '{split}' (it has {counts}); "
+                "name another split or mend its 'split' column"
+            )
+        return found
+
+
+def read_manifest(
+    path: str, *, image_root: str | None = None, seed: int = 0, allow_outside: bool = False
+) -> Manifest:
+    """Read a manifest from a file, or from standard input for `-`.
+
+    UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
+    column each row goes to train, valid or test (70/10/20) by a hash of its id and `seed`; the
+    commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
+    UserError for whatever could not be used, naming row, column and what to do: among that, unless
+    `allow_outside`, images whose path could lead out of their folder.
+    """
+    data = read_bytes(path)
+    table = parse(path, data)
+    ids = table.pop("image")
+    check_ids(path, ids, allow_outside=allow_outside)
+    splits = table.pop("split", None)
+    transforms = table.pop("transform", None)
+    drawn = splits is None
+    if splits is None:
+        splits = draw_splits(path, ids, seed)
+    check_values(path, "split", splits, ids, SPLITS)
+    if transforms is None:
+        transforms = [""] * len(ids)
+    check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
+    root = Path(image_root) if image_root else Path() if path == STDIO else Path(path).parent
+    attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
+    return Manifest(path, sha256(data), root, ids, splits, transforms, table, attributes, drawn)
+
+
+def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
+    values = set(cells)
+    if "-1" in values and values <= {"-1", "1", "+1", ""}:
+        raise UserError(
+            f"{path}, column '{name}' holds -1 and 1; replace -1 by 0 (unknown labels are empty)"
+        )
+    return bool(name) and values <= BINARY.keys() and values != {""}
 
 
 def parse(path: str, data: bytes) -> dict[str, list[str]]:

@@ -63,7 +63,7 @@ def exemplars(
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.files.logits.roles import check_runs, warn_of_copies, warn_of_roles
+    from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.reporting.exemplar_table import exemplar_sections, over_representation_sections
 
     before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)

@@ -96,7 +96,7 @@ def flag(
     from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.files.logits.roles import warn_of_roles
+    from pbias.files.logits.comparability import warn_of_roles
     from pbias.reporting import flag_report as report
 
     path, pruned = _one(dense), expand(evaluate or [])
@@ -156,7 +156,7 @@ def _one(paths: list[str]) -> str:
 
 
 def _say_if_pruned(logits: Logits) -> None:
-    from pbias.files.logits.roles import sparsity_of
+    from pbias.files.logits.comparability import sparsity_of
 
     if sparsity := sparsity_of(logits):
         logging.getLogger(__name__).info(
