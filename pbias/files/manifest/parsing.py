@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError, did_you_mean
-from pbias.files.provenance import sha256
-from pbias.files.streams import STDIO, read_bytes
+from pbias.files.csv_reader import CsvFile, read_csv
+from pbias.files.streams import STDIO
 
 Int64 = npt.NDArray[np.int64]
 
@@ -71,8 +69,8 @@ def read_manifest(
     UserError for whatever could not be used, naming row, column and what to do: among that, unless
     `allow_outside`, images whose path could lead out of their folder.
     """
-    data = read_bytes(path)
-    table = parse(path, data)
+    file = read_csv(path)
+    table = _columns(file)
     ids = table.pop("image")
     check_ids(path, ids, allow_outside=allow_outside)
     splits = table.pop("split", None)
@@ -86,7 +84,7 @@ def read_manifest(
     check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
     root = Path(image_root) if image_root else Path() if path == STDIO else Path(path).parent
     attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
-    return Manifest(path, sha256(data), root, ids, splits, transforms, table, attributes, drawn)
+    return Manifest(path, file.sha256, root, ids, splits, transforms, table, attributes, drawn)
 
 
 def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
@@ -98,35 +96,13 @@ def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
     return bool(name) and values <= BINARY.keys() and values != {""}
 
 
-def parse(path: str, data: bytes) -> dict[str, list[str]]:
+def _columns(file: CsvFile) -> dict[str, list[str]]:
     """Columns by name, in file order: at least `image`, at least one row, all of one length."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
-        ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise UserError(
-            f"{path}, line {reader.line_num}: {error}; mend the quoting of that line"
-        ) from error
-    _check_header(path, header)
-    width = len(header)
-    for number, row in enumerate(rows, 1):
-        if len(row) != width:
-            raise UserError(
-                f"{path}, row {number}: {len(row)} cells where the header has {width}; "
-                "quote cells that hold commas"
-            )
-    if not rows:
-        raise UserError(f"{path} holds no rows below its header; was it filtered too far?")
-    # Slices of one flat list: zip(*rows) takes four times as long.
-    cells = list(chain.from_iterable(rows))
-    return {name: cells[column::width] for column, name in enumerate(header)}
+    _check_header(file.path, file.header)
+    columns = file.columns()
+    if not file.rows:
+        raise UserError(f"{file.path} holds no rows below its header; was it filtered too far?")
+    return dict(zip(file.header, columns, strict=True))
 
 
 def _check_header(path: str, header: list[str]) -> None:
