@@ -27,12 +27,12 @@ def read_gates(
     if not texts and path is None:
         return []
     from pbias.auditing.gates.grammar import needs_reference, parse_gate
-    from pbias.files.streams import read_bytes
+    from pbias.files.streams import input_name, read_bytes
 
     lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
     found = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
     if path is not None and len(found) == len(texts):
-        raise UserError(f"{path} holds no gate; write one a line")
+        raise UserError(f"{input_name(path)} holds no gate; write one a line")
     gates = [parse_gate(text) for text in found]
     if gates and not intervals:
         raise UserError("a gate needs intervals; leave out --no-intervals")

@@ -24,7 +24,7 @@ from pbias.data.training_images import (
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, select, train_counts
-from pbias.files.streams import check_no_input
+from pbias.files.streams import check_no_input, input_name
 from pbias.models import classifier_weight
 from pbias.models.network_files import network
 from pbias.models.preprocess import Preprocess
@@ -131,8 +131,8 @@ def _check_outputs(parent: Checkpoint, path: str, manifest: Manifest) -> None:
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data:
         raise UserError(
-            f"{manifest.path} has no column '{unknown[0]}', as an output of {path} is called; name "
-            "the outputs of a bare state dict as their columns are, with --targets A,B"
+            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
+            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
         )
 
 

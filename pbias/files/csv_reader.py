@@ -9,14 +9,15 @@ from itertools import chain
 
 from pbias.errors import UserError
 from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes
+from pbias.files.streams import input_name, read_bytes
 
 
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file as text: its header, and its rows with the line on which each ends.
 
-    Empty lines are left out. Rows may have any number of cells until `check_widths` or `columns`.
+    `path` is what messages call it. Empty lines are left out. Rows may have any number of cells
+    until `check_widths` or `columns`.
     """
 
     path: str
@@ -49,7 +50,7 @@ def read_csv(path: str) -> CsvFile:
 
     Raises UserError for text that is not UTF-8 and for quotes that RFC 4180 does not allow.
     """
-    data = read_bytes(path)
+    data, path = read_bytes(path), input_name(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

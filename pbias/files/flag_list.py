@@ -32,6 +32,7 @@ def read_flags(path: str) -> Flags:
     missing or extra cells, a risk that is no number, or a pair that stands there twice.
     """
     file = read_csv(path)
+    path = file.path
     if not set(COLUMNS) <= set(file.header):
         raise UserError(
             f"{path} needs the columns {' and '.join(COLUMNS)}; 'pbias flag' writes such a file"

@@ -40,6 +40,7 @@ def read_thresholds(path: str) -> Thresholds:
     not a number, or an attribute twice.
     """
     file = read_csv(path)
+    path = file.path
     if not set(COLUMNS) <= set(file.header):
         raise UserError(f"{path} needs the columns {' and '.join(COLUMNS)}; add a header line")
     columns = dict(zip(file.header, file.columns(), strict=True))

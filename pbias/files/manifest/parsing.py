@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Manifest:
     """A manifest as read: every column in file order, row by row."""
 
-    path: str  # as given
+    path: str  # as messages name it
     sha256: str
     root: Path  # the images are relative to it
     ids: list[str]
@@ -70,6 +70,8 @@ def read_manifest(
     `allow_outside`, images whose path could lead out of their folder.
     """
     file = read_csv(path)
+    root = _root(path, image_root)
+    path = file.path
     table = _columns(file)
     ids = table.pop("image")
     check_ids(path, ids, allow_outside=allow_outside)
@@ -82,9 +84,14 @@ def read_manifest(
     if transforms is None:
         transforms = [""] * len(ids)
     check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
-    root = Path(image_root) if image_root else Path() if path == STDIO else Path(path).parent
     attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
     return Manifest(path, file.sha256, root, ids, splits, transforms, table, attributes, drawn)
+
+
+def _root(path: str, image_root: str | None) -> Path:
+    if image_root:
+        return Path(image_root)
+    return Path() if path == STDIO else Path(path).parent
 
 
 def _is_attribute(path: str, name: str, cells: list[str]) -> bool:

@@ -83,7 +83,7 @@ def override(
         wanted = spend.of(logits.logits.size)
         if budget != EVERYTHING and len(cells) < wanted:
             log.warning(
-                "%s lists only %d of the %d predictions asked for", flags, len(cells), wanted
+                "%s lists only %d of the %d predictions asked for", listed.path, len(cells), wanted
             )
         used = cells[:wanted]
         made_from = {"flags": listed.sha256, "logits": _digest(logits)}

@@ -159,7 +159,7 @@ def check(
     if bad:
         name, why = next(iter(bad.items()))
         raise UserError(
-            f"{len(bad)} of {len(manifest.ids)} images of {labels} cannot be used (first: "
+            f"{len(bad)} of {len(manifest.ids)} images of {manifest.path} cannot be used (first: "
             f"{manifest.root / name}: {why}); name their folder with --image-root, replace them, "
             "or take their rows out"
         )

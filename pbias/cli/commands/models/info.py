@@ -58,7 +58,7 @@ def info(
     from pbias.cli.tables import check_table_output, write_table
     from pbias.errors import UserError
     from pbias.files.signatures import holds_arrays
-    from pbias.files.streams import check_inputs
+    from pbias.files.streams import check_inputs, input_name
     from pbias.reporting.info_table import info_sections
 
     check_inputs([file])
@@ -66,17 +66,20 @@ def info(
     counts = None
     if holds_arrays(file):
         if expect_sparsity is not None:
-            raise UserError(f"{file} holds logits, which have no sparsity; name a checkpoint")
+            raise UserError(
+                f"{input_name(file)} holds logits, which have no sparsity; name a checkpoint"
+            )
         table, facts = _logits(file)
     else:
         table, facts, counts = _network(file, named(arch, model, model_args))
     write_table(table, lambda: info_sections(table, facts), output, form, color, **facts)
     if counts and expect_sparsity is not None:
-        _expect(counts, expect_sparsity, file)
+        _expect(counts, expect_sparsity, input_name(file))
 
 
 def _network(path: str, said: Named) -> tuple[TableOfNumbers, dict[str, Any], Account]:
     from pbias.files.checkpoint import Checkpoint, load_network_file
+    from pbias.files.streams import input_name
     from pbias.models.network_files import network, read_network
     from pbias.models.preprocess import Preprocess
     from pbias.pruning.accounting import account_bare
@@ -91,7 +94,9 @@ def _network(path: str, said: Named) -> tuple[TableOfNumbers, dict[str, Any], Ac
         uses = num_uses(model, Preprocess.from_dict(content.preprocess).crop)
         table = inventory(counts, uses, content.sparsity)
         return table, checkpoint_facts(content, counts), pruned_part(content, counts)
-    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", path)
+    logger.warning(
+        "%s does not say what network it is of; --arch or --model counts exactly", input_name(path)
+    )
     counts = account_bare(content)
     return inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}, counts
 

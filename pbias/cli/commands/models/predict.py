@@ -113,7 +113,7 @@ def predict(
     from pbias.files.manifest import read_manifest
     from pbias.files.provenance import environment
     from pbias.files.signatures import holds_program
-    from pbias.files.streams import check_inputs, check_output
+    from pbias.files.streams import check_inputs, check_output, input_name
     from pbias.files.threshold_file import read_thresholds
     from pbias.models.network_files import network, read_network, read_program
     from pbias.models.preprocess import Preprocess
@@ -132,7 +132,7 @@ def predict(
     else:
         checkpoint = read_network(model, said)
     manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
-    _check_named(checkpoint, manifest, model)
+    _check_named(checkpoint, manifest, input_name(model))
     rows = manifest.rows(split)
     known = _labels(manifest, checkpoint, said.groups, cluster or checkpoint.data.get("cluster"))
     cuts = None if thresholds is None else read_thresholds(thresholds)
