@@ -2,16 +2,14 @@
 
 from pbias.files.logits.checks import UNKNOWN
 from pbias.files.logits.logits_file import (
-    LARGEST_LOGIT,
     Logits,
-    as_logits,
     assemble,
-    check_scale,
     pack_logits,
     read_logits,
     select_rows,
     write_logits,
 )
+from pbias.files.logits.probabilities import LARGEST_LOGIT, as_logits, check_scale
 
 __all__ = [
     "LARGEST_LOGIT",
