@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pbias.files.logits.checks import (
+    ACTIVATIONS,
     SCHEMA,
     LabelSigns,
     Reader,
+    check_header,
     check_ids,
     check_labels,
     check_logits,
@@ -26,10 +29,17 @@ from pbias.files.logits.checks import (
 from pbias.files.logits.npz import Npz
 from pbias.files.streams import write_bytes
 
+_OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
+
 
 @dataclass(frozen=True)
 class Logits:
-    """One file of logits; only `logits` must be there, the rest may be absent.
+    """Logits of a model and what is known of the samples, checked on construction.
+
+    Only `logits`, `labels` and `targets` must be given; `from_arrays` asks for less and takes group
+    values as they are. Raises UserError for whatever does not fit: shapes, kinds, NaN or infinite
+    logits, labels other than 0, 1 and -1, duplicate ids, codes outside of `group_values`, counts
+    below 0. Arrays are not copied where they have the right type; changing them later is not seen.
 
     Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
     codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
@@ -51,9 +61,102 @@ class Logits:
     meta: dict[str, Any] = field(default_factory=dict)
     path: str = ""
 
+    def __post_init__(self) -> None:
+        """Check every array against the others, and give it its type."""
+        logits = check_logits(self.path, np.asarray(self.logits))
+        num_rows, num_targets = logits.shape
+        optional = (self.ids, self.groups, self.clusters, self.train_counts, self.thresholds)
+        arrays = {
+            name: np.asarray(array)
+            for name, array in zip(_OPTIONAL, optional, strict=True)
+            if array is not None
+        }
+        if arrays["groups"].shape == (0, 0):
+            arrays["groups"] = np.empty((num_rows, 0), np.int16)
+        for name in ("targets", "group_names"):
+            arrays[name] = _strings(getattr(self, name))
+        check = Reader(self.path, arrays)
+        names = check.names("group_names", None) or ()
+        values = check.values_of(names, self.group_values)
+        checked = {
+            "logits": logits,
+            "labels": check_labels(self.path, np.asarray(self.labels), logits.shape),
+            "targets": check.names("targets", num_targets),
+            "ids": check_ids(self.path, check.text("ids", num_rows)),
+            "groups": check.groups(num_rows, names, values),
+            "group_names": names,
+            "group_values": values,
+            "clusters": check.text("clusters", num_rows),
+            "train_counts": check.counts("train_counts", counts_shape(num_targets, values)),
+            "activation": check.word("activation", self.activation, ACTIVATIONS),
+            "thresholds": check.floats("thresholds", (num_targets,)),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        logits: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        ids: ArrayLike | None = None,
+        groups: Mapping[str, ArrayLike] | None = None,
+        clusters: ArrayLike | None = None,
+        train_counts: ArrayLike | None = None,
+        activation: str = "sigmoid",
+        thresholds: ArrayLike | None = None,
+        split: str = "",
+        meta: Mapping[str, Any] | None = None,
+        path: str = "",
+    ) -> Logits:
+        """Make logits of arrays, lists, or columns of a DataFrame.
+
+        `logits` and `labels` are [N, A], or [N] for one target. Labels are 0, 1 and unknown: -1,
+        NaN or None; without any, all are unknown. `groups` holds a value for each sample by the
+        name of the group: numbers or text, unknown where it is NaN, None or empty. A sample of an
+        unknown cluster is a cluster of its own. `targets` are `output_0`, ... by default. `path`
+        is what messages and reports call the logits. Raises UserError for whatever does not fit.
+        """
+        from pbias.files.logits.coding import cluster_names, group_codes, known_labels
+
+        array = np.asarray(logits)
+        array = array[:, None] if array.ndim == 1 else array
+        check_header(path, array.shape, array.dtype)
+        num_rows, num_targets = array.shape
+        names = [f"output_{i}" for i in range(num_targets)] if targets is None else targets
+        codes, values = group_codes(path, groups or {}, num_rows)
+        ids = None if ids is None else np.asarray([str(item) for item in np.asarray(ids)])
+        return cls(
+            logits=array,
+            labels=known_labels(path, labels, array.shape, names),
+            targets=tuple(names),
+            ids=ids,
+            groups=codes,
+            group_names=tuple(groups or ()),
+            group_values=values,
+            clusters=None if clusters is None else cluster_names(clusters, ids),
+            train_counts=None if train_counts is None else np.asarray(train_counts),
+            activation=activation,
+            thresholds=None if thresholds is None else np.asarray(thresholds),
+            split=split,
+            meta=dict(meta or {}),
+            path=path,
+        )
+
+    def save(self, path: str) -> None:
+        """Write a logits file, to standard output for `-`; equal content gives equal bytes."""
+        write_bytes(path, pack_logits(self))
+
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.logits)
+
+
+def counts_shape(num_targets: int, values: Sequence[Sequence[str]]) -> tuple[int, int, int, int]:
+    """Return the shape of training counts, [A, G+1, V+1, 2]."""
+    return num_targets, len(values) + 1, max(map(len, values), default=0) + 1, 2
 
 
 def read_logits(path: str) -> Logits:
@@ -73,7 +176,7 @@ def read_logits(path: str) -> Logits:
 
 def write_logits(logits: Logits, path: str) -> None:
     """Write a logits file; the same content gives the same bytes."""
-    write_bytes(path, pack_logits(logits))
+    logits.save(path)
 
 
 def pack_logits(logits: Logits) -> bytes:
@@ -119,18 +222,16 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
     targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
     group_names = read.names("group_names", None) or ()
     values = read.values(group_names)
-    num_values = max((len(v) for v in values), default=0)
-    counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
     return Logits(
         logits=logits,
-        labels=check_labels(path, arrays.get("labels"), logits.shape),
+        labels=check_labels(path, arrays.get("labels"), logits.shape, integers=True),
         targets=targets,
         ids=check_ids(path, read.text("ids", num_rows)),
         groups=read.groups(num_rows, group_names, values),
         group_names=group_names,
         group_values=values,
         clusters=read.text("clusters", num_rows),
-        train_counts=read.counts("train_counts", counts_shape),
+        train_counts=read.counts("train_counts", counts_shape(num_targets, values)),
         activation=read.one_of("activation", ACTIVATIONS),
         thresholds=read.floats("thresholds", (num_targets,)),
         split=read.scalar("split") or "",

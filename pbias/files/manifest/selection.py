@@ -7,7 +7,6 @@ so columns that were meant as labels, but are misspelt or not quite 0 and 1, are
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -186,6 +185,8 @@ def refuse_misspelt(
     That is any column that differs in case, spaces and underscores alone, or an attribute that is
     spelt alike.
     """
+    import difflib  # only near an error
+
     plain = {_plain(name): name for name in columns if name not in wanted}
     spare = {_plain(name): name for name in attributes if name not in wanted}
     for target in targets:
