@@ -261,15 +261,18 @@ def test_a_notebook_shows_the_report_and_escapes_names() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": [[0, 2]] * 40}, "`labels` holds 2; use 0 and 1"),
-        ({"labels": np.full((40, 2), 0.5)}, "`labels` holds 0.5; use 0 and 1"),
+        ({"labels": [[0, 2]] * 40}, "logits: 'labels' runs from 0 to 2; use 0, 1, and -1 unknown"),
+        ({"labels": np.full((40, 2), 0.5)}, "logits: 'labels' holds 0.5"),
         ({"labels": np.zeros((39, 2))}, "`labels` has 39 rows but logits has 40"),
         ({"labels": np.zeros((40, 3))}, "`labels` has 3 columns but there are 2 targets"),
         ({"labels": np.zeros((40, 2, 1))}, "`labels` has 3 dimensions"),
         ({"logits": np.full((40, 2), np.nan)}, "logits: 'logits' holds nan"),
         ({"logits": [["a", "b"]] * 40}, "`logits` holds what is not a number"),
         ({"groups": {"sex": ["f"]}}, "`groups` has 1 rows but logits has 40"),
-        ({"groups": {"sex": list(range(40)) * 1}, "ids": ["a"] * 40}, "`ids` are not unique"),
+        (
+            {"groups": {"sex": list(range(40)) * 1}, "ids": ["a"] * 40},
+            "logits: 1 ids occur more than once",
+        ),
         ({"groups": ["age"]}, "logits has no group or target column 'age'"),
         ({"groups": pd.Series(["f"] * 40)}, "`groups` has no names"),
         ({"attributes": ["hat"]}, "no attribute 'hat'; choose with `attributes`"),

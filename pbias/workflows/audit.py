@@ -229,7 +229,7 @@ def audit_files(
 def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
     """Audit runs in memory; warns of files that are not what the sides of an audit should be."""
     from pbias.auditing.engine import Audit
-    from pbias.files.logits.roles import warn_of_copies
+    from pbias.files.logits.comparability import warn_of_copies
 
     for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
@@ -244,12 +244,12 @@ def read_gates(
     if not texts and path is None:
         return []
     from pbias.auditing.gates.grammar import needs_reference, parse_gate
-    from pbias.files.streams import read_bytes
+    from pbias.files.streams import input_name, read_bytes
 
     lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
     listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
     if path is not None and len(listed) == len(texts):
-        raise UserError(f"{path} holds no gate; write one a line")
+        raise UserError(f"{input_name(path)} holds no gate; write one a line")
     gates = [parse_gate(text) for text in listed]
     if gates and not intervals:
         raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
@@ -264,7 +264,7 @@ def read_gates(
 
 def header_of(audit: Audit) -> Header:
     """Gather what a report says first: the files, samples and sizes of groups."""
-    from pbias.files.logits.roles import sparsity_of
+    from pbias.files.logits.comparability import sparsity_of
     from pbias.reporting.audit_header import File, Header
 
     files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
@@ -314,7 +314,7 @@ def _in_blocks(
 ) -> Audit:
     from pbias.auditing.engine import Audit
     from pbias.files.logits.blocks import open_blocks
-    from pbias.files.logits.roles import warn_of_copies
+    from pbias.files.logits.comparability import warn_of_copies
 
     def blocks(files: Sequence[Npz], how: Supplements) -> list[LogitsBlocks]:
         runs = [open_blocks(file, probabilities=how.probabilities) for file in files]
@@ -347,8 +347,7 @@ def _refuse_thresholds_alone(paired: bool) -> None:
 
 def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse or warn of files that are not what the sides of an audit should be."""
-    from pbias.files.logits.alike import warn_unless_alike
-    from pbias.files.logits.roles import check_runs, warn_of_roles
+    from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
 
     check_runs(audited, alone=not references)
     check_runs(references)

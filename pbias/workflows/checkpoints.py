@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pbias.errors import UserError
 from pbias.files.logits import read_logits
 from pbias.files.signatures import holds_arrays
-from pbias.files.streams import check_inputs, check_output, output_name, write_bytes
+from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
 from pbias.files.table import Table
 from pbias.workflows.runs.options import NetworkOptions
 
@@ -56,12 +56,16 @@ def info(
     check_inputs([name])
     if holds_arrays(name):
         if expect_sparsity is not None:
-            raise UserError(f"{name} holds logits, which have no sparsity; name a checkpoint")
+            raise UserError(
+                f"{input_name(name)} holds logits, which have no sparsity; name a checkpoint"
+            )
         return _logits(name)
     content, counts = _network(name, network_options or NetworkOptions())
     if expect_sparsity is None:
         return content
-    return Content(content.table, content.facts, _compare(counts, expect_sparsity, name))
+    return Content(
+        content.table, content.facts, _compare(counts, expect_sparsity, input_name(name))
+    )
 
 
 def pack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = False) -> None:
@@ -92,7 +96,9 @@ def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
         uses = num_uses(model, Preprocess.from_dict(found.preprocess).crop)
         table = inventory(counts, uses, found.sparsity)
         return Content(table, checkpoint_facts(found, counts)), pruned_part(found, counts)
-    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", path)
+    logger.warning(
+        "%s does not say what network it is of; --arch or --model counts exactly", input_name(path)
+    )
     counts = account_bare(found)
     return Content(inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}), counts
 

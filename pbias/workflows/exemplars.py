@@ -39,7 +39,7 @@ def find_exemplars(
     """
     from pbias.auditing.remedies import disagreement
     from pbias.auditing.remedies.over_representation import over_representation
-    from pbias.files.logits.roles import check_runs, warn_of_copies, warn_of_roles
+    from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.reporting import exemplar_table
 
     o = options

@@ -110,7 +110,7 @@ def flag_files(
 
 def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -> TableResult:
     """Flag the predictions of a dense model in memory, as `flag_files` does."""
-    from pbias.files.logits.roles import warn_of_roles
+    from pbias.files.logits.comparability import warn_of_roles
     from pbias.reporting import flag_report
 
     o = options
@@ -145,7 +145,7 @@ def refuse_combinations(options: FlagOptions, *, evaluate: bool) -> None:
 
 def say_if_pruned(logits: Logits) -> None:
     """Note that a file is of a pruned model, where it says so."""
-    from pbias.files.logits.roles import sparsity_of
+    from pbias.files.logits.comparability import sparsity_of
 
     if sparsity := sparsity_of(logits):
         log.info(

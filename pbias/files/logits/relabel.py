@@ -101,7 +101,7 @@ def _train_counts(
 ) -> NDArray[np.int64] | None:
     """Training counts in the layout of these groups; 0 for groups and values that were not there.
 
-    Layout: architecture.md, "Logits".
+    Layout: docs/files.md, "Logits".
     """
     old = logits.train_counts
     if old is None:

@@ -15,20 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError, argument
-from pbias.files.logits import UNKNOWN, Logits, as_logits, assemble, read_logits
-from pbias.files.logits.label_signs import LabelSigns
+from pbias.files.logits import UNKNOWN, Logits, as_logits, read_logits
+from pbias.files.logits.coding import cluster_names, group_codes, known_labels
 from pbias.files.logits.relabel import relabel, with_groups
 from pbias.files.manifest import Labels, Manifest, read_manifest, train_counts
-from pbias.workflows.inputs.columns import (
-    Columns,
-    Samples,
-    aligned,
-    as_labels,
-    columns,
-    group_codes,
-    named_columns,
-    texts,
-)
+from pbias.workflows.inputs.columns import Columns, Samples, aligned, columns, named_columns
 from pbias.workflows.inputs.files import refuse_softmax, with_thresholds
 
 
@@ -209,16 +200,15 @@ def _from_columns(given: Columns, known: Known, name: str) -> Logits:
     """A run from columns of logits, those of the targets if columns have names."""
     targets = known.targets or given.names or _label_names(known)
     if targets is not None:
-        given = given.take([str(target) for target in targets])
-    cells = given.cells if given.cells.dtype.kind == "f" else _numbers(given.cells, name)
-    arrays: dict[str, NDArray[Any]] = {"logits": cells}
-    if targets is not None:
-        arrays["targets"] = np.array([str(target) for target in targets], np.str_)
-    if given.ids is not None and known.ids is None:
-        arrays["ids"] = given.ids
-    if known.activation is not None:
-        arrays["activation"] = np.array(known.activation)
-    return assemble(name, arrays)
+        targets = [str(target) for target in targets]
+        given = given.take(targets)
+    return Logits.from_arrays(
+        given.cells if given.cells.dtype.kind == "f" else _numbers(given.cells, name),
+        targets=targets,
+        ids=given.ids if known.ids is None else None,
+        activation=known.activation or "sigmoid",
+        path=name,
+    )
 
 
 def _index(source: Any) -> NDArray[np.str_] | None:
@@ -234,13 +224,11 @@ def _numbers(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 
 def _ids(ids: Any, name: str, num: int) -> NDArray[np.str_]:
-    listed = texts(columns(ids, "ids").cells[:, 0])
+    listed = [str(one) for one in columns(ids, "ids").cells[:, 0].tolist()]
     if len(listed) != num:
         raise UserError(
             f"{argument('ids')} has {len(listed)} rows but {name} has {num}; give one for each"
         )
-    if len(set(listed)) < len(listed):
-        raise UserError(f"{argument('ids')} are not unique; give every sample an id of its own")
     return np.array(listed, np.str_)
 
 
@@ -256,42 +244,35 @@ def _with_known(run: Logits, known: Known, samples: Samples) -> Logits:
     if known.groups_given:
         run = _with_groups(run, known, samples)
     if known.clusters is not None and not isinstance(known.clusters, str):
-        given = columns(known.clusters, "clusters")
-        owners = np.array(texts(aligned(given, samples)[:, 0]), np.str_)
-        run = replace(run, clusters=_owners(owners, run))
+        owners = aligned(columns(known.clusters, "clusters"), samples)[:, 0]
+        run = replace(run, clusters=cluster_names(owners, run.ids))
+    if known.train_counts is not None:
+        return replace(run, train_counts=np.asarray(known.train_counts))
     return _with_train_counts(run, known)
 
 
 def _labels(run: Logits, given: Any, samples: Samples) -> NDArray[np.int8]:
-    labels = as_labels(aligned(columns(given, "labels").take(run.targets), samples), "labels")
-    signs = LabelSigns(len(run.targets))
-    signs.add(labels)
-    signs.check(run.path, run.targets, run.meta)
-    return labels
-
-
-def _owners(clusters: NDArray[np.str_], run: Logits) -> NDArray[np.str_]:
-    """A sample of nobody known is a cluster of its own."""
-    rows = np.arange(len(run)).astype(np.str_)
-    alone = np.char.add("row ", rows) if run.ids is None else run.ids
-    return np.where(clusters == "", alone, clusters)
+    cells = aligned(columns(given, "labels").take(run.targets), samples)
+    return known_labels(samples.argument, cells, run.logits.shape, run.targets)
 
 
 def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
+    """The run with groups as they are passed; values that occur in training alone are values."""
     given = named_columns(known.groups, "groups")
-    trained = _train_texts(known.train_groups)
-    codes, values = [], []
-    for name, cells in given.items():
+    trained = _train_values(known.train_groups)
+    for name in given:
         if trained and name not in trained:
             raise UserError(
                 f"{argument('train_groups')} has no group '{name}'; give the training rows of "
                 f"each of {argument('groups')}"
             )
-        found, distinct = group_codes(
-            name, texts(aligned(cells, samples)[:, 0]), trained.get(name, ())
-        )
-        codes.append(found)
-        values.append(list(distinct))
+    codes, values = [], []
+    for name, column in given.items():
+        cells = aligned(column, samples)[:, 0].tolist()
+        every = np.array([*cells, *trained.get(name, ())], object)
+        found, distinct = group_codes(run.path, {name: every}, len(every))
+        codes.append(found[: len(run), 0])
+        values.append(list(distinct[0]))
     labels = Labels(
         targets=list(run.targets),
         labels=run.labels,
@@ -303,26 +284,16 @@ def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
     return with_groups(run, labels, np.arange(len(run)))
 
 
-def _train_texts(groups: Any) -> Mapping[str, list[str]]:
-    """The values of the training rows by group, as text."""
+def _train_values(groups: Any) -> dict[str, list[Any]]:
+    """The values of the training rows by group."""
     if groups is None:
         return {}
-    return {
-        name: texts(cells.cells[:, 0])
-        for name, cells in named_columns(groups, "train_groups").items()
-    }
+    given = named_columns(groups, "train_groups")
+    return {name: column.cells[:, 0].tolist() for name, column in given.items()}
 
 
 def _with_train_counts(run: Logits, known: Known) -> Logits:
-    if known.train_counts is not None:
-        arrays: dict[str, NDArray[Any]] = {
-            "logits": run.logits,
-            "groups": run.groups,
-            "group_names": np.array(run.group_names, np.str_),
-            "group_values": _padded(run.group_values),
-            "train_counts": np.asarray(known.train_counts),
-        }
-        return replace(run, train_counts=assemble(run.path, arrays).train_counts)
+    """The run with the counts of the training rows, if these are passed."""
     if known.train_labels is None:
         if known.train_groups is not None:
             raise UserError(
@@ -330,15 +301,15 @@ def _with_train_counts(run: Logits, known: Known) -> Logits:
             )
         return run
     given = columns(known.train_labels, "train_labels").take(run.targets)
-    trained = _train_texts(known.train_groups)
+    trained = _train_values(known.train_groups)
     num = len(given.cells)
     groups = np.full((num, len(run.group_names)), UNKNOWN, np.int16)
     for place, (name, values) in enumerate(zip(run.group_names, run.group_values, strict=True)):
         if name in trained:
-            groups[:, place] = _known_codes(name, trained[name], values, num)
+            groups[:, place] = _codes(name, trained[name], values, num)
     labels = Labels(
         targets=list(run.targets),
-        labels=as_labels(given.cells, "train_labels"),
+        labels=known_labels("train_labels", given.cells, given.cells.shape, run.targets),
         group_names=list(run.group_names),
         groups=groups,
         group_values=[list(values) for values in run.group_values],
@@ -347,22 +318,17 @@ def _with_train_counts(run: Logits, known: Known) -> Logits:
     return replace(run, train_counts=train_counts(labels, np.arange(num)))
 
 
-def _known_codes(
-    name: str, cells: Sequence[str], values: Sequence[str], num: int
-) -> NDArray[np.int16]:
+def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDArray[np.int16]:
+    """The codes of the training rows within the values of a group, -1 for others."""
     if len(cells) != num:
         raise UserError(
             f"{argument('train_groups')} has {len(cells)} rows of '{name}' but "
             f"{argument('train_labels')} has {num}; give a row for each training sample"
         )
-    code = {value: place for place, value in enumerate(values)}
-    return np.array([code.get(cell, UNKNOWN) for cell in cells], np.int16)
-
-
-def _padded(values: Sequence[Sequence[str]]) -> NDArray[np.str_]:
-    widest = max(map(len, values), default=0)
-    padded = [[*one, *[""] * (widest - len(one))] for one in values]
-    return np.array(padded, np.str_).reshape(len(padded), widest)
+    codes, own = group_codes("train_groups", {name: np.array(cells, object)}, num)
+    place = {value: code for code, value in enumerate(values)}
+    known = np.array([*(place.get(value, UNKNOWN) for value in own[0]), UNKNOWN], np.int16)
+    return np.asarray(known[codes[:, 0]])
 
 
 def _without(run: Logits, known: Known) -> Logits:

@@ -1,11 +1,11 @@
-"""Arrays, lists, Series and data frames as columns of labels, or of text, in the order of samples.
+"""Arrays, lists, Series and data frames as columns, put in the order of samples.
 
 Shapes: N samples, C columns. pandas is never imported here: whoever passes a data frame has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError, argument, did_you_mean
-from pbias.files.logits import UNKNOWN
-
-MAX_GROUP_VALUES = 100
-BINARY = ("0", "1")
-LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "-1": UNKNOWN, "": UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -115,62 +110,6 @@ def aligned(given: Columns, to: Samples) -> NDArray[Any]:
     return given.cells
 
 
-def as_labels(cells: NDArray[Any], name: str) -> NDArray[np.int8]:
-    """Labels int8 in the shape of `cells`; None, NaN and -1 are unknown.
-
-    Raises UserError for anything but 0, 1, True and False.
-    """
-    codes = {text: LABELS.get(text) for text in set(texts(cells.ravel()))}
-    strange = sorted(text for text, code in codes.items() if code is None)
-    if strange:
-        raise UserError(
-            f"{argument(name)} holds {_listed(strange)}; use 0 and 1, and -1, None or NaN for "
-            "unknown labels"
-        )
-    found = [codes[text] for text in texts(cells.ravel())]
-    return np.array(found, np.int8).reshape(cells.shape)
-
-
-def group_codes(
-    name: str, cells: Sequence[str], more: Iterable[str] = ()
-) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    """Codes [N] of a group's text, -1 for unknown, and its sorted values; `more` are values too.
-
-    Numbers are sorted by value; those of 0 and 1 alone are always both. Raises UserError for more
-    than 100 values.
-    """
-    distinct = {*cells, *more} - {""}
-    values = BINARY if distinct <= set(BINARY) else tuple(_sorted(distinct))
-    if len(values) > MAX_GROUP_VALUES:
-        raise UserError(
-            f"group '{name}' holds {len(values)} different values; a group has at most "
-            f"{MAX_GROUP_VALUES} (is it meant for {argument('clusters')}?)"
-        )
-    code = {value: place for place, value in enumerate(values)} | {"": UNKNOWN}
-    return np.array([code.get(cell, UNKNOWN) for cell in cells], np.int16), values
-
-
-def texts(cells: NDArray[Any]) -> list[str]:
-    """Cells [N] as text: whole numbers and booleans as integers, None and NaN as nothing."""
-    if cells.dtype.kind in "iu":
-        return [str(value) for value in cells.tolist()]
-    listed = cells.tolist()
-    known = {value: _text(value) for value in set(listed)}
-    return [known[value] for value in listed]
-
-
-def _text(value: Any) -> str:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float | np.floating):
-        if value != value:
-            return ""
-        return str(int(value)) if value.is_integer() else str(value)
-    return str(value)
-
-
 def _single(given: Columns, name: str) -> Columns:
     if given.cells.shape[1] != 1:
         raise UserError(
@@ -193,13 +132,6 @@ def _by_key(cells: NDArray[Any], ids: NDArray[np.str_], name: str, to: Samples) 
             f"of {to.argument} (first: {missing[0]}); give both the same index, or reset both"
         )
     return np.asarray(cells[rows])
-
-
-def _sorted(values: Iterable[str]) -> list[str]:
-    try:
-        return sorted(values, key=float)
-    except ValueError:
-        return sorted(values)
 
 
 def _listed(names: Sequence[str]) -> str:

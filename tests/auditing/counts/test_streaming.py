@@ -121,14 +121,15 @@ def test_wide_buckets_show_nearly_the_error_of_the_auc(make_logits: Make, tmp_pa
 def test_a_file_sorted_by_logit_has_no_intervals_rather_than_wrong_ones(
     make_logits: Make, tmp_path: Path
 ) -> None:
-    logits = make_logits(num=3000, groups=np.zeros((3000, 0), np.int16), group_names=())
+    nobody = np.zeros((3000, 0), np.int16)
+    logits = make_logits(
+        num=3000, groups=nobody, group_names=(), group_values=(), train_counts=None
+    )
     order = np.argsort(logits.logits[:, 0])
     cut = replace(
         logits,
         logits=logits.logits[order],
         labels=logits.labels[order],
-        group_values=(),
-        train_counts=None,
     )
     options = Options(metrics=["calibration_error_debiased"], num_folds=50)
     table = audit([in_blocks(cut, tmp_path, 100)], [], options)

@@ -7,46 +7,39 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from pbias.errors import UserError, argument
 from pbias.files.logits.checks import (
+    ACTIVATIONS,
     SCHEMA,
-    UNKNOWN,
+    LabelSigns,
     Reader,
+    check_header,
     check_ids,
     check_labels,
     check_logits,
     check_present,
     parse_meta,
 )
-from pbias.files.logits.label_signs import LabelSigns
 from pbias.files.logits.npz import Npz
 from pbias.files.streams import write_bytes
 
-ACTIVATIONS = ("sigmoid", "softmax")
-LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
-__all__ = [
-    "UNKNOWN",
-    "Logits",
-    "as_logits",
-    "assemble",
-    "check_scale",
-    "load_logits",
-    "pack_logits",
-    "read_logits",
-    "select_rows",
-    "write_logits",
-]
+_OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
 
 
 @dataclass(frozen=True)
 class Logits:
-    """One file of logits; only `logits` must be there, the rest may be absent.
+    """Logits of a model and what is known of the samples, checked on construction.
+
+    Only `logits`, `labels` and `targets` must be given; `from_arrays` asks for less and takes group
+    values as they are. Raises UserError for whatever does not fit: shapes, kinds, NaN or infinite
+    logits, labels other than 0, 1 and -1, duplicate ids, codes outside of `group_values`, counts
+    below 0. Arrays are not copied where they have the right type; changing them later is not seen.
 
     Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
     codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
@@ -68,9 +61,102 @@ class Logits:
     meta: dict[str, Any] = field(default_factory=dict)
     path: str = ""
 
+    def __post_init__(self) -> None:
+        """Check every array against the others, and give it its type."""
+        logits = check_logits(self.path, np.asarray(self.logits))
+        num_rows, num_targets = logits.shape
+        optional = (self.ids, self.groups, self.clusters, self.train_counts, self.thresholds)
+        arrays = {
+            name: np.asarray(array)
+            for name, array in zip(_OPTIONAL, optional, strict=True)
+            if array is not None
+        }
+        if arrays["groups"].shape == (0, 0):
+            arrays["groups"] = np.empty((num_rows, 0), np.int16)
+        for name in ("targets", "group_names"):
+            arrays[name] = _strings(getattr(self, name))
+        check = Reader(self.path, arrays)
+        names = check.names("group_names", None) or ()
+        values = check.values_of(names, self.group_values)
+        checked = {
+            "logits": logits,
+            "labels": check_labels(self.path, np.asarray(self.labels), logits.shape),
+            "targets": check.names("targets", num_targets),
+            "ids": check_ids(self.path, check.text("ids", num_rows)),
+            "groups": check.groups(num_rows, names, values),
+            "group_names": names,
+            "group_values": values,
+            "clusters": check.text("clusters", num_rows),
+            "train_counts": check.counts("train_counts", counts_shape(num_targets, values)),
+            "activation": check.word("activation", self.activation, ACTIVATIONS),
+            "thresholds": check.floats("thresholds", (num_targets,)),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        logits: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        targets: Sequence[str] | None = None,
+        ids: ArrayLike | None = None,
+        groups: Mapping[str, ArrayLike] | None = None,
+        clusters: ArrayLike | None = None,
+        train_counts: ArrayLike | None = None,
+        activation: str = "sigmoid",
+        thresholds: ArrayLike | None = None,
+        split: str = "",
+        meta: Mapping[str, Any] | None = None,
+        path: str = "",
+    ) -> Logits:
+        """Make logits of arrays, lists, or columns of a DataFrame.
+
+        `logits` and `labels` are [N, A], or [N] for one target. Labels are 0, 1 and unknown: -1,
+        NaN or None; without any, all are unknown. `groups` holds a value for each sample by the
+        name of the group: numbers or text, unknown where it is NaN, None or empty. A sample of an
+        unknown cluster is a cluster of its own. `targets` are `output_0`, ... by default. `path`
+        is what messages and reports call the logits. Raises UserError for whatever does not fit.
+        """
+        from pbias.files.logits.coding import cluster_names, group_codes, known_labels
+
+        array = np.asarray(logits)
+        array = array[:, None] if array.ndim == 1 else array
+        check_header(path, array.shape, array.dtype)
+        num_rows, num_targets = array.shape
+        names = [f"output_{i}" for i in range(num_targets)] if targets is None else targets
+        codes, values = group_codes(path, groups or {}, num_rows)
+        ids = None if ids is None else np.asarray([str(item) for item in np.asarray(ids)])
+        return cls(
+            logits=array,
+            labels=known_labels(path, labels, array.shape, names),
+            targets=tuple(names),
+            ids=ids,
+            groups=codes,
+            group_names=tuple(groups or ()),
+            group_values=values,
+            clusters=None if clusters is None else cluster_names(clusters, ids),
+            train_counts=None if train_counts is None else np.asarray(train_counts),
+            activation=activation,
+            thresholds=None if thresholds is None else np.asarray(thresholds),
+            split=split,
+            meta=dict(meta or {}),
+            path=path,
+        )
+
+    def save(self, path: str) -> None:
+        """Write a logits file, to standard output for `-`; equal content gives equal bytes."""
+        write_bytes(path, pack_logits(self))
+
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.logits)
+
+
+def counts_shape(num_targets: int, values: Sequence[Sequence[str]]) -> tuple[int, int, int, int]:
+    """Return the shape of training counts, [A, G+1, V+1, 2]."""
+    return num_targets, len(values) + 1, max(map(len, values), default=0) + 1, 2
 
 
 def read_logits(path: str) -> Logits:
@@ -95,7 +181,7 @@ def load_logits(npz: Npz) -> Logits:
 
 def write_logits(logits: Logits, path: str) -> None:
     """Write a logits file; the same content gives the same bytes."""
-    write_bytes(path, pack_logits(logits))
+    logits.save(path)
 
 
 def pack_logits(logits: Logits) -> bytes:
@@ -141,18 +227,16 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
     targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
     group_names = read.names("group_names", None) or ()
     values = read.values(group_names)
-    num_values = max((len(v) for v in values), default=0)
-    counts_shape = (num_targets, len(group_names) + 1, num_values + 1, 2)
     return Logits(
         logits=logits,
-        labels=check_labels(path, arrays.get("labels"), logits.shape),
+        labels=check_labels(path, arrays.get("labels"), logits.shape, integers=True),
         targets=targets,
         ids=check_ids(path, read.text("ids", num_rows)),
         groups=read.groups(num_rows, group_names, values),
         group_names=group_names,
         group_values=values,
         clusters=read.text("clusters", num_rows),
-        train_counts=read.counts("train_counts", counts_shape),
+        train_counts=read.counts("train_counts", counts_shape(num_targets, values)),
         activation=read.one_of("activation", ACTIVATIONS),
         thresholds=read.floats("thresholds", (num_targets,)),
         split=read.scalar("split") or "",
@@ -171,54 +255,3 @@ def select_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
         groups=logits.groups[rows],
         clusters=None if logits.clusters is None else logits.clusters[rows],
     )
-
-
-def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
-    """The file as logits: probabilities, when it is said that they are, become their logits.
-
-    Raises UserError for values all in [0, 1] that are not said to be probabilities, and for others
-    that are. Thresholds in the file are taken as probabilities too.
-    """
-    low, high = float(logits.logits.min()), float(logits.logits.max())
-    check_scale(logits.path, low, high, probabilities=probabilities)
-    if not probabilities:
-        return logits
-    inverse = _log if logits.activation == "softmax" else _logit
-    thresholds = logits.thresholds
-    return replace(
-        logits,
-        logits=inverse(np.asarray(logits.logits, np.float64)).astype(np.float32),
-        thresholds=None if thresholds is None else _logit_of_threshold(thresholds),
-    )
-
-
-def check_scale(path: str, low: float, high: float, *, probabilities: bool) -> None:
-    """Refuse values from `low` to `high` that are not what it is said that they are."""
-    inside = low >= 0 and high <= 1
-    if not probabilities and inside and low < high:
-        raise UserError(
-            f"{path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
-            f"probabilities; if they are, add {argument('probabilities', True)}, "
-            "else save raw model outputs"
-        )
-    if probabilities and not inside:
-        raise UserError(
-            f"{path}: values run from {low:g} to {high:g}, so they are no probabilities; "
-            f"leave out {argument('probabilities', True)}"
-        )
-
-
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOGIT, LARGEST_LOGIT))
-
-
-def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.maximum(np.log(p), -2 * LARGEST_LOGIT))
-
-
-def _logit_of_threshold(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Below 0 everything is above it, beyond 1 nothing."""
-    inside = _logit(np.clip(p, 0.0, 1.0))
-    return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))
