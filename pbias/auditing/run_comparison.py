@@ -12,7 +12,7 @@ import numpy as np
 from pbias.auditing.counts.join import align
 from pbias.auditing.engine import Options, audit
 from pbias.files.logits import Logits
-from pbias.files.logits.roles import sparsity_of
+from pbias.files.logits.comparability import sparsity_of
 from pbias.files.table import Table
 
 MEANS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")

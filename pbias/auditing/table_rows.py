@@ -19,7 +19,7 @@ from pbias.auditing.inference.numbers import Numbers, Setting, of_change, of_val
 from pbias.auditing.metrics.amplification import ITSELF
 from pbias.auditing.metrics.measures import Measure, Row, has_few_trials, mean_over_targets
 from pbias.auditing.metrics.registry import METRICS
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.table import COLUMNS, Table
 
 TEXT = frozenset({
@@ -114,7 +114,8 @@ class Rows:
         if not self.blocks:
             raise UserError(
                 "the metrics asked for have no rows here; "
-                "those of a change need --ref, those of a difference --groups"
+                f"those of a change need {argument('reference')}, "
+                f"those of a difference {argument('groups')}"
             )
         shown = np.concatenate([block["reason"] for block in self.blocks]) != ITSELF
         columns = {}

@@ -1,32 +1,24 @@
-"""Files of networks: what they hold, and checkpoints rewritten packed or plain."""
+"""Files of networks: what they hold, and checkpoints rewritten packed or plain.
+
+Only what reads a network imports torch: counting what a logits file holds needs none.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError
-from pbias.files.checkpoint import Checkpoint, load_checkpoint, load_network_file, serialize
 from pbias.files.logits import read_logits
 from pbias.files.signatures import holds_arrays
-from pbias.files.streams import check_inputs, check_output, output_name, write_bytes
+from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
 from pbias.files.table import Table
-from pbias.models.network_files import Named, network, read_network
-from pbias.models.preprocess import Preprocess
-from pbias.pruning.accounting import (
-    Account,
-    account_bare,
-    checkpoint_facts,
-    facts,
-    inventory,
-    num_uses,
-)
-from pbias.pruning.one_shot import measure, pruned_part
-from pbias.pruning.selection import num_zeros
-from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import NetworkOptions
+
+if TYPE_CHECKING:
+    from pbias.pruning.accounting import Account
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +56,16 @@ def info(
     check_inputs([name])
     if holds_arrays(name):
         if expect_sparsity is not None:
-            raise UserError(f"{name} holds logits, which have no sparsity; name a checkpoint")
+            raise UserError(
+                f"{input_name(name)} holds logits, which have no sparsity; name a checkpoint"
+            )
         return _logits(name)
-    content, counts = _network(name, named(network_options or NetworkOptions()))
+    content, counts = _network(name, network_options or NetworkOptions())
     if expect_sparsity is None:
         return content
-    return Content(content.table, content.facts, _compare(counts, expect_sparsity, name))
+    return Content(
+        content.table, content.facts, _compare(counts, expect_sparsity, input_name(name))
+    )
 
 
 def pack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = False) -> None:
@@ -82,7 +78,21 @@ def unpack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = Fal
     _rewrite(str(checkpoint), str(output), no_clobber, packed=False)
 
 
-def _network(path: str, said: Named) -> tuple[Content, Account]:
+def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
+    from pbias.files.checkpoint import Checkpoint, load_network_file
+    from pbias.models.network_files import network, read_network
+    from pbias.models.preprocess import Preprocess
+    from pbias.pruning.accounting import (
+        account_bare,
+        checkpoint_facts,
+        facts,
+        inventory,
+        num_uses,
+    )
+    from pbias.pruning.one_shot import measure, pruned_part
+    from pbias.workflows.runs.networks import named
+
+    said = named(options)
     found = read_network(path, said) if said.name else load_network_file(path)
     if isinstance(found, Checkpoint):
         model = network(found)
@@ -90,7 +100,9 @@ def _network(path: str, said: Named) -> tuple[Content, Account]:
         uses = num_uses(model, Preprocess.from_dict(found.preprocess).crop)
         table = inventory(counts, uses, found.sparsity)
         return Content(table, checkpoint_facts(found, counts)), pruned_part(found, counts)
-    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", path)
+    logger.warning(
+        "%s does not say what network it is of; --arch or --model counts exactly", input_name(path)
+    )
     counts = account_bare(found)
     return Content(inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}), counts
 
@@ -121,6 +133,8 @@ def _logits(path: str) -> Content:
 
 def _compare(counts: Account, sparsity: float, path: str) -> Expectation:
     """Compare the zeros with the number that `sparsity` means."""
+    from pbias.pruning.selection import num_zeros
+
     wanted = num_zeros(sparsity, counts.num_weights)
     met = wanted == counts.num_zeros
     verdict, same = ("pass", "the") if met else ("fail", "not the")
@@ -132,6 +146,8 @@ def _compare(counts: Account, sparsity: float, path: str) -> Expectation:
 
 
 def _rewrite(source: str, output: str, no_clobber: bool, *, packed: bool) -> None:
+    from pbias.files.checkpoint import load_checkpoint, serialize
+
     check_inputs([source])
     check_output(output, [source], no_clobber=no_clobber)
     checkpoint = load_checkpoint(source)

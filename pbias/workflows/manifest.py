@@ -121,7 +121,7 @@ def check_manifest(
     return Findings(
         table,
         UserError(
-            f"{len(bad)} of {len(manifest.ids)} images of {source} cannot be used (first: "
+            f"{len(bad)} of {len(manifest.ids)} images of {manifest.path} cannot be used (first: "
             f"{manifest.root / name}: {why}); name their folder with --image-root, replace them, "
             "or take their rows out"
         ),

@@ -18,11 +18,11 @@ from pbias.data.dataset import Pictures, find_pictures, stream
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.logits import Logits, write_logits
-from pbias.files.logits.alike import training_facts
+from pbias.files.logits.comparability import training_facts
 from pbias.files.manifest import Int64, Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.provenance import environment
 from pbias.files.signatures import holds_program
-from pbias.files.streams import check_inputs, check_output
+from pbias.files.streams import check_inputs, check_output, input_name
 from pbias.files.threshold_file import Thresholds, read_thresholds
 from pbias.models.exported_program import Program
 from pbias.models.network_files import network, read_network, read_program
@@ -114,7 +114,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
         image_root=text_or_none(options.image_root),
         allow_outside=options.allow_outside,
     )
-    _check_named(checkpoint, manifest, model)
+    _check_named(checkpoint, manifest, input_name(model))
     rows = manifest.rows(options.split)
     known = _labels(manifest, checkpoint, options)
     thresholds = None if cuts is None else read_thresholds(cuts)

@@ -14,7 +14,7 @@ from pbias.data.bad_images import BadImages
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, load_network_file, save_checkpoint
 from pbias.files.manifest import Manifest, select, train_counts
-from pbias.files.streams import check_inputs, check_no_input, check_output
+from pbias.files.streams import check_inputs, check_no_input, check_output, input_name
 from pbias.models.network_files import network, read_network
 from pbias.models.preprocess import Preprocess
 from pbias.pruning.batch_norm import Reestimation, draw_pictures
@@ -247,8 +247,8 @@ def _training_manifest(
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data:
         raise UserError(
-            f"{manifest.path} has no column '{unknown[0]}', as an output of {path} is called; name "
-            "the outputs of a bare state dict as their columns are, with --targets A,B"
+            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
+            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
         )
     return manifest
 

@@ -17,7 +17,7 @@ from pbias.data.training_images import TrainingPictures
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
-from pbias.files.manifest.where import keep_where
+from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
 from pbias.pruning.method import Method

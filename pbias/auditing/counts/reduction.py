@@ -17,6 +17,7 @@ from pbias.auditing.metrics import flips
 from pbias.auditing.metrics.amplification import trained_groups
 from pbias.auditing.metrics.measures import MAX, Row, strata_rows
 from pbias.auditing.table_rows import Counts
+from pbias.errors import argument
 from pbias.files.logits import UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
@@ -120,13 +121,15 @@ def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
     if logits.train_counts is None:
         log.warning(
             "%s has no training counts: bias amplification and tcb stay undefined; "
-            "--labels adds them from rows of split train",
+            "%s adds them from rows of split train",
             logits.path,
+            argument("train_labels"),
         )
     if not labels:
         log.warning(
-            "%s has no labels: only metrics that need none are defined; --labels adds them",
+            "%s has no labels: only metrics that need none are defined; %s adds them",
             logits.path,
+            argument("labels"),
         )
 
 

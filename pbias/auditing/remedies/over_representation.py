@@ -21,7 +21,7 @@ from pbias.auditing.inference.jackknife import estimate
 from pbias.auditing.inference.scales import scaled_interval
 from pbias.auditing.metrics.measures import FEW, whole_and_left_out
 from pbias.auditing.remedies.disagreement import Exemplars
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.table import Table
 
 MODAL, TAXICAB = "modal", "taxicab"
@@ -48,7 +48,8 @@ def over_representation(
     """
     strata = build_strata(found.logits, groups)
     if len(strata.partitions) == 1:
-        raise UserError(f"{found.logits.path} has no groups; name columns with --groups")
+        hint = f"name columns with {argument('groups')}"
+        raise UserError(f"{found.logits.path} has no groups; {hint}")
     folds, num_found = sample_folds(found.logits, num_folds)
     tally = Tally(strata, folds, num_found)
     samples = whole_and_left_out(tally(None))[..., None]

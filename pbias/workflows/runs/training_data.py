@@ -15,8 +15,8 @@ from pbias.data.training_images import (
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest
-from pbias.files.manifest.where import keep_where
-from pbias.files.streams import STDIO
+from pbias.files.manifest.row_filter import keep_where
+from pbias.files.streams import STDIO, input_name
 from pbias.models.preprocess import Preprocess
 from pbias.training.processes import image_memory
 from pbias.workflows.progress import Watch
@@ -94,10 +94,14 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
         manifest = read_manifest(str(options.data), image_root=root, allow_outside=outside)
         return keep_where(manifest, where)
     named = parent.data.get("path")
-    if named is None or named == STDIO or not Path(named).exists():
-        fate = f"was trained on {named}, which is not here" if named else "names no data"
-        raise UserError(f"{path} {fate}; name the data with --data LABELS.csv, or {way_out}")
+    if named is None or named in (STDIO, input_name(STDIO)) or not Path(named).exists():
+        fate = (
+            f"was trained on {input_name(named)}, which is not here" if named else "names no data"
+        )
+        raise UserError(
+            f"{input_name(path)} {fate}; name the data with --data LABELS.csv, or {way_out}"
+        )
     manifest = read_manifest(named, image_root=root, allow_outside=outside)
     if manifest.sha256 != parent.data.get("sha256"):
-        logger.warning("%s has changed since %s was trained on it", named, path)
+        logger.warning("%s has changed since %s was trained on it", named, input_name(path))
     return keep_where(manifest, where)

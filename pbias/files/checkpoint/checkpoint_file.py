@@ -18,12 +18,10 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.files.checkpoint.archive import read_archive
-from pbias.files.checkpoint.masked import fold_masks
 from pbias.files.checkpoint.packed import pack, unpack_all
-from pbias.files.checkpoint.plain import plain
-from pbias.files.checkpoint.weights import check_weights, is_state_dict
+from pbias.files.checkpoint.weights import check_weights, fold_masks, is_state_dict, plain
 from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes, write_bytes
+from pbias.files.streams import input_name, read_bytes, write_bytes
 
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
@@ -80,10 +78,10 @@ def load_checkpoint(path: str) -> Checkpoint:
     Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
     wrong types, or holds NaN weights.
     """
-    content, digest = _parse(read_bytes(path), path)
+    content, digest = _parse(read_bytes(path), input_name(path))
     if not _has_format(content):
         raise UserError(_foreign(content, path))
-    return _checkpoint(content, path, digest)
+    return _checkpoint(content, input_name(path), digest)
 
 
 def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
@@ -93,6 +91,7 @@ def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
 
 def parse_network(data: bytes, path: str) -> Checkpoint | dict[str, Tensor]:
     """`load_network_file` for bytes that were read already; `path` is for messages."""
+    path = input_name(path)
     content, digest = _parse(data, path)
     return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
 
@@ -125,6 +124,7 @@ def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
     DistributedDataParallel and torch.compile add; folds the masks of torch.nn.utils.prune. Raises
     UserError like `load_checkpoint`.
     """
+    path = input_name(path)
     return _bare(read_archive(data, path), path)
 
 
@@ -184,10 +184,11 @@ def _held(content: object) -> str:
 def _foreign(content: object, path: str) -> str:
     if is_state_dict(_unwrap(content)):
         return (
-            f"{path} is a bare state dict, which does not say what it predicts; make a checkpoint"
-            f" of it with 'pbias prune {path} --arch NAME --one-shot --sparsity 0 -o FILE'"
+            f"{input_name(path)} is a bare state dict, which does not say what it predicts; make a"
+            f" checkpoint of it with 'pbias prune {path} --arch NAME --one-shot --sparsity 0 -o"
+            " FILE'"
         )
-    return f"{path} is not a checkpoint of pbias; make one with 'pbias train'"
+    return f"{input_name(path)} is not a checkpoint of pbias; make one with 'pbias train'"
 
 
 def _unwrap(content: object) -> object:

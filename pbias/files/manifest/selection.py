@@ -1,70 +1,31 @@
-"""The manifest, `labels.csv`: one row an image, with its split, labels, groups and whatever else.
+"""Labels, groups and clusters that a run takes from a manifest, as codes.
 
 Shapes: N rows, A targets, G groups, V values of the group that has most.
+A label that is not found is unknown, and a metric or gate of it then silently has nothing to say:
+so columns that were meant as labels, but are misspelt or not quite 0 and 1, are looked for.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError
-from pbias.files.manifest.near_columns import refuse_misspelt, warn_of_almost
-from pbias.files.manifest.parsing import (
-    SPLITS,
-    TRANSFORMS,
-    check_ids,
-    check_values,
-    columns_there,
-    draw_splits,
-    parse,
-)
-from pbias.files.provenance import sha256
-from pbias.files.streams import STDIO, read_bytes
+from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, columns_there
 
 Int8 = npt.NDArray[np.int8]
 Int16 = npt.NDArray[np.int16]
-Int64 = npt.NDArray[np.int64]
 
-UNKNOWN = -1
-# pandas writes 0.0 and 1.0 in a column of whole numbers as soon as one cell is empty.
-BINARY = {"0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1}
 MAX_GROUP_VALUES = 100
+ALIKE = 0.85  # more would miss "Smilling", less takes "Brown_Hair" for "Blond_Hair"
+MAX_OTHER = 0.05  # share of the rows
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest as read: every column in file order, row by row."""
-
-    path: str  # as given
-    sha256: str
-    root: Path  # the images are relative to it
-    ids: list[str]
-    splits: list[str]
-    transforms: list[str]  # "" where none
-    columns: dict[str, list[str]]  # every other column, its text untouched
-    attributes: list[str]  # those of 0, 1 and empty cells only
-    drawn: bool = False  # splits by a hash of the ids, for want of a column
-
-    def rows(self, split: str) -> Int64:
-        """The rows of a split, or of everything for `all`; UserError where there are none."""
-        if split == "all":
-            return np.arange(len(self.ids))
-        found = np.array([i for i, name in enumerate(self.splits) if name == split], np.int64)
-        if not len(found):
-            counts = ", ".join(f"{self.splits.count(name)} {name}" for name in SPLITS)
-            raise UserError(
-                f"{self.path} has no rows of split '{split}' (it has {counts}); "
-                "name another split or mend its 'split' column"
-            )
-        return found
 
 
 @dataclass(frozen=True)
@@ -77,44 +38,6 @@ class Labels:
     groups: Int16  # [N, G] indices into group_values
     group_values: list[list[str]]
     clusters: list[str] | None
-
-
-def read_manifest(
-    path: str, *, image_root: str | None = None, seed: int = 0, allow_outside: bool = False
-) -> Manifest:
-    """Read a manifest from a file, or from standard input for `-`.
-
-    UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
-    column each row goes to train, valid or test (70/10/20) by a hash of its id and `seed`; the
-    commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
-    UserError for whatever could not be used, naming row, column and what to do: among that, unless
-    `allow_outside`, images whose path could lead out of their folder.
-    """
-    data = read_bytes(path)
-    table = parse(path, data)
-    ids = table.pop("image")
-    check_ids(path, ids, allow_outside=allow_outside)
-    splits = table.pop("split", None)
-    transforms = table.pop("transform", None)
-    drawn = splits is None
-    if splits is None:
-        splits = draw_splits(path, ids, seed)
-    check_values(path, "split", splits, ids, SPLITS)
-    if transforms is None:
-        transforms = [""] * len(ids)
-    check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
-    root = Path(image_root) if image_root else Path() if path == STDIO else Path(path).parent
-    attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
-    return Manifest(path, sha256(data), root, ids, splits, transforms, table, attributes, drawn)
-
-
-def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
-    values = set(cells)
-    if "-1" in values and values <= {"-1", "1", "+1", ""}:
-        raise UserError(
-            f"{path}, column '{name}' holds -1 and 1; replace -1 by 0 (unknown labels are empty)"
-        )
-    return bool(name) and values <= BINARY.keys() and values != {""}
 
 
 def select(
@@ -235,7 +158,7 @@ def train_counts(labels: Labels, rows: Int64) -> Int64:
 
     V is the most values that a group has, 0 without groups. The third axis is the group's value,
     unknown last; the last group holds everyone, as unknown. `rows` are the training rows.
-    Layout: architecture.md, "Logits".
+    Layout: docs/files.md, "Logits".
     """
     num_values = max(map(len, labels.group_values), default=0)
     known = labels.labels[rows]
@@ -248,3 +171,56 @@ def train_counts(labels: Labels, rows: Int64) -> Int64:
         counts[:, group, value, 0] = (inside == 0).sum(axis=0)
         counts[:, group, value, 1] = (inside == 1).sum(axis=0)
     return counts
+
+
+def refuse_misspelt(
+    path: str,
+    columns: Collection[str],
+    attributes: Sequence[str],
+    targets: Sequence[str],
+    wanted: Collection[str],
+) -> None:
+    """Refuse a target without a column where a column that nobody wants is called nearly so.
+
+    That is any column that differs in case, spaces and underscores alone, or an attribute that is
+    spelt alike.
+    """
+    import difflib  # only near an error
+
+    plain = {_plain(name): name for name in columns if name not in wanted}
+    spare = {_plain(name): name for name in attributes if name not in wanted}
+    for target in targets:
+        if target in columns:
+            continue
+        near = difflib.get_close_matches(_plain(target), spare, 1, ALIKE)
+        meant = plain.get(_plain(target)) or (spare[near[0]] if near else None)
+        if meant is not None:
+            raise UserError(
+                f"{path} has no column '{target}', which the network predicts; did you mean "
+                f"'{meant}'? rename that column"
+            )
+
+
+def warn_of_almost(
+    path: str, columns: Mapping[str, Sequence[str]], binary: Collection[str], known: Collection[str]
+) -> None:
+    """Warn of columns, but the `known` ones, of 0 and 1 that a few other cells keep from targets.
+
+    `binary` are the cells of targets.
+    """
+    for name in columns:
+        if name in known:
+            continue
+        counts = Counter(columns[name])
+        other = [cell for cell in counts if cell not in binary]
+        num_other = sum(counts[cell] for cell in other)
+        if counts["0"] and counts["1"] and 0 < num_other <= MAX_OTHER * len(columns[name]):
+            logger.warning(
+                "%s: column '%s' is no target, for %d of its cells are neither 0 nor 1 (such as "
+                "'%s'); mend them, or name the targets with --targets",
+                *(path, name, num_other, other[0]),
+            )
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
