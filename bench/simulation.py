@@ -163,7 +163,7 @@ class Population:
 
         names = np.char.add(f"{rng.integers(2**40)}-", np.arange(len(codes)).astype(str))
         whole = Logits(
-            logits=np.empty(0, np.float32),
+            logits=take(self.dense).astype("f4"),
             labels=take(self.labels),
             targets=tuple(f"draw_{column}" for column in range(num_columns)),
             ids=names,

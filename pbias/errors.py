@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -12,6 +13,33 @@ class UserError(Exception):
 
 class OutputClosed(Exception):
     """The reader of standard output has gone, as with `| head` (exit status 141)."""
+
+
+def _argument(name: str, value: object = None) -> str:
+    return f"`{name}`" if value is None else f"`{name}={value!r}`"
+
+
+_name_argument: Callable[[str, object], str] = _argument
+
+
+def argument(name: str, value: object = None) -> str:
+    """Name an argument of the library in a message; the command line names its option instead.
+
+    >>> argument("groups"), argument("probabilities", True)
+    ('`groups`', '`probabilities=True`')
+    """
+    return _name_argument(name, value)
+
+
+@contextmanager
+def arguments_named_by(style: Callable[[str, object], str]) -> Iterator[None]:
+    """Let `style(name, value)` name the arguments in messages, as the command line does."""
+    global _name_argument  # noqa: PLW0603
+    before, _name_argument = _name_argument, style
+    try:
+        yield
+    finally:
+        _name_argument = before
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the real images are, files to audit, and two ways to run commands."""
+"""Where the real images are, files to audit, images to train on, and two ways to run commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+from PIL import Image
 
 from pbias.files.logits import Logits, write_logits
 
@@ -89,6 +90,26 @@ def pbias(
     yield run
     logger.handlers, logger.propagate, logger.level = before
     signal.signal(signal.SIGTERM, terminate)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """`photos/labels.csv` in the working folder of `pbias` and `shell`: 64 pictures of 24 px."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["image,split,bright,red,male,band,person"]
+    for number in range(64):
+        bright, red, male = rng.integers(0, 2, 3)
+        pixels = rng.normal(90, 15, (24, 24, 3)) + 80 * bright
+        pixels[..., 0] += 60 * red
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        split = ("train", "train", "train", "train", "valid", "test")[number % 6]
+        known = "" if number % 7 == 0 else male
+        band = ("young", "old")[number % 2]
+        rows.append(f"{number}.png,{split},{bright},{red},{known},{band},p{number // 3}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from pbias.cli.command_table import COMMANDS
 REPO = Path(__file__).resolve().parent.parent
 ROOMS: dict[str, set[str]] = {
     "docs": {"cli", "auditing", "reporting", "files"},
-    "cli": {"training", "pruning", "synth", "auditing", "reporting", "data", "models", "files"},
+    "cli": {"workflows", "training", "pruning", "synth", "auditing", "reporting", "data"}
+    | {"models", "files"},
+    "workflows": {"training", "pruning", "synth", "auditing", "reporting", "data"}
+    | {"models", "files"},
     "training": {"data", "models", "files"},
     "pruning": {"data", "models", "files"},
     "auditing": {"files"},
@@ -65,6 +68,11 @@ def test_the_way_leads_down() -> None:
             reached |= ahead
             ahead = set().union(*(ROOMS[name] for name in ahead)) - reached
         assert start not in reached
+
+
+def test_workflows_do_not_use_the_parser() -> None:
+    for path in sorted((REPO / "pbias" / "workflows").rglob("*.py")):
+        assert not [name for name in imports(path) if name.partition(".")[0] == "typer"], path
 
 
 def test_errors_import_nothing_of_the_house() -> None:

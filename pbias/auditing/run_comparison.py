@@ -14,7 +14,7 @@ from pbias.auditing.engine import Options, audit
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
-from pbias.files.logits.roles import sparsity_of
+from pbias.files.logits.comparability import sparsity_of
 from pbias.files.table import Table
 
 

@@ -21,7 +21,7 @@ from pbias.auditing.inference.numbers import Numbers, of_change, of_value
 from pbias.auditing.inference.small_counts import benjamini_hochberg
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.table import COLUMNS, Table
 
 TEXT = frozenset({
@@ -101,7 +101,8 @@ def make_table(
     if not blocks:
         raise UserError(
             "the metrics asked for have no rows here; "
-            "those of a change need --ref, those of a difference --groups"
+            f"those of a change need {argument('reference')}, "
+            f"those of a difference {argument('groups')}"
         )
     writer = _Writer(targets, counts, num_runs, setting)
     found = [writer.columns(block) for block in blocks]

@@ -13,7 +13,8 @@ import typer
 from pbias.cli import console
 from pbias.cli.build import build
 from pbias.cli.command_table import COMMANDS, GROUPS
-from pbias.errors import OutputClosed, Status, UserError
+from pbias.cli.options.naming import option
+from pbias.errors import OutputClosed, Status, UserError, arguments_named_by
 
 STATUSES = {
     Status.DONE: "done",
@@ -24,6 +25,12 @@ STATUSES = {
     Status.INTERRUPTED: "Ctrl-C",
     Status.CLOSED_PIPE: "reader closed the pipe",
     Status.TERMINATED: "terminated",
+}
+# What commands on logits do without, by module; the first that is missing is named.
+PACKAGES = {
+    "torch": ("torch", "pip install torch torchvision"),
+    "torchvision": ("torchvision", "pip install torch torchvision"),
+    "PIL": ("pillow", "pip install pillow"),
 }
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
@@ -43,7 +50,9 @@ def main() -> NoReturn:
     """Run the command line; every way out of it ends here."""
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run(sys.argv[1:]))
+    with arguments_named_by(option):
+        status = _run(sys.argv[1:])
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
@@ -71,12 +80,29 @@ def _run(arguments: list[str]) -> int:
         return Status.INTERRUPTED
     except typer.Abort:
         return Status.INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if missing := _missing_package(command, error):
+            console.logger.error("%s", missing)
+            return Status.USAGE
         import traceback
 
         traceback.print_exc()
         console.logger.error("this is a bug in pbias; please report it with the lines above")
         return Status.BUG
+
+
+def _missing_package(command: str, error: Exception) -> str:
+    """What to install, if the command needs a package that audits do without; else nothing."""
+    named = error.name if isinstance(error, ModuleNotFoundError) else None
+    if (named or "").partition(".")[0] not in PACKAGES:
+        return ""
+    from importlib.util import find_spec
+
+    missing = [PACKAGES[name] for name in PACKAGES if find_spec(name) is None]
+    if not missing:
+        return ""
+    package, how = missing[0]
+    return f"pbias {command} needs {package}; install it with '{how}'"
 
 
 def _usage(error: typer.TyperException) -> int:

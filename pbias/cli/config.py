@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from pbias.errors import UserError, did_you_mean
+from pbias.files.streams import input_name
 
 
 def use_config(context: typer.Context, path: str | None) -> str | None:
@@ -34,7 +35,7 @@ def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
 
 def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, Any]:
     """What the file says for one command, by option; every name in it must be known."""
-    content = _read(path)
+    content, path = _read(path), input_name(path)
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     shared = {key: value for key, value in content.items() if key not in tables}
     _refuse_unknown(tables, commands, f"{path}: pbias has no command")
@@ -54,7 +55,8 @@ def _read(path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(read_bytes(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no TOML: {error}; write lines as epochs = 20") from error
+        name = input_name(path)
+        raise UserError(f"{name} is no TOML: {error}; write lines as epochs = 20") from error
 
 
 def options_of(command: Any) -> list[Any]:
@@ -93,7 +95,7 @@ def _plain(key: str) -> str:
 def _value(value: Any, param: Any, path: str) -> Any:
     """What the command line would have held: a list is `a,b` where the option takes one value."""
     if isinstance(value, dict):
-        raise UserError(f"{path}: {param.name} is a table; give a value")
+        raise UserError(f"{input_name(path)}: {param.name} is a table; give a value")
     if param.multiple:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import sys
 
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 VERDICT = 35  # a result, not a complaint: shown with -q, without a word before it
-# Where a message names a file that it has read, at its start or after such a word.
-PIPED = re.compile(r"(?:^|(?<= of )|(?<= and )|(?<= to )|(?<= in ))-(?=[:,;]? )")
 logger = logging.getLogger("pbias")
 debug = False
 
@@ -22,7 +19,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if is_other_process() and not _is_own_error(record):
             return
-        text = PIPED.sub("standard input", " ".join(record.getMessage().splitlines()))
+        text = " ".join(record.getMessage().splitlines())
         # Closed (`2>&-`), a broken pipe or a full disk: nobody is left to tell.
         if sys.stderr is not None:
             with contextlib.suppress(OSError):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pbias.cli.console import is_other_process, logger
 
-Advance = Callable[[int, int], None]
+if TYPE_CHECKING:
+    from pbias.workflows.progress import Advance
+
 LINE_EVERY_S = 30.0
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 from pbias.errors import UserError
-from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes
+from pbias.files.csv_reader import read_csv
 
 COLUMNS = ("id", "attribute")
 RISK = "risk"
@@ -31,47 +28,34 @@ def read_flags(path: str) -> Flags:
     """Read a list of flags; `-` is standard input.
 
     Ranked by the column `risk`, largest first, where there is one; else, and among equals, in the
-    order of the file. Other columns are ignored. Raises UserError for a missing column, a row that
-    is too short, a risk that is no number, or a pair that stands there twice.
+    order of the file. Other columns are ignored. Raises UserError for a missing column, a row with
+    missing or extra cells, a risk that is no number, or a pair that stands there twice.
     """
-    data = read_bytes(path)
-    try:
-        header, *rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))) or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one") from error
-    if not set(COLUMNS) <= set(header):
+    file = read_csv(path)
+    path = file.path
+    if not set(COLUMNS) <= set(file.header):
         raise UserError(
             f"{path} needs the columns {' and '.join(COLUMNS)}; 'pbias flag' writes such a file"
         )
-    rows = [row for row in rows if row]
-    _check_lengths(path, rows, len(header))
-    places = [header.index(name) for name in COLUMNS]
-    pairs = [(row[places[0]], row[places[1]]) for row in rows]
-    if RISK in header:
-        risks = _risks(path, [row[header.index(RISK)] for row in rows])
+    columns = dict(zip(file.header, file.columns(), strict=True))
+    pairs = list(zip(*(columns[name] for name in COLUMNS), strict=True))
+    if RISK in columns:
+        risks = _risks(path, columns[RISK], file.lines)
         pairs = [pairs[i] for i in sorted(range(len(pairs)), key=lambda i: -risks[i])]
     _check_twice(path, pairs)
-    return Flags(path, pairs, sha256(data))
+    return Flags(path, pairs, file.sha256)
 
 
-def _check_lengths(path: str, rows: list[list[str]], length: int) -> None:
-    for number, row in enumerate(rows, start=1):
-        if len(row) != length:
-            raise UserError(
-                f"{path}, row {number} has {len(row)} cells but the header {length}; is it whole?"
-            )
-
-
-def _risks(path: str, cells: list[str]) -> list[float]:
+def _risks(path: str, cells: list[str], lines: list[int]) -> list[float]:
     found = []
-    for number, cell in enumerate(cells, start=1):
+    for line, cell in zip(lines, cells, strict=True):
         try:
             risk = float(cell)
         except ValueError:
             risk = float("nan")
         if risk != risk:
             raise UserError(
-                f"{path}, row {number}: '{cell}' is no risk; "
+                f"{path}, line {line}: '{cell}' is no risk; "
                 f"give a number, or drop the column {RISK} to keep the order of the file"
             )
         found.append(risk)

@@ -66,8 +66,13 @@ def is_replaceable(path: str) -> bool:
     return path != STDIO and not _in_place(_mode(Path(path)))
 
 
+def input_name(path: str) -> str:
+    """Return what messages call an input."""
+    return "standard input" if path == STDIO else path
+
+
 def output_name(path: str) -> str:
-    """What messages call an output."""
+    """Return what messages call an output."""
     return "standard output" if path == STDIO else path
 
 

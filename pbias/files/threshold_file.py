@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError
-from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes
+from pbias.files.csv_reader import read_csv
 
 COLUMNS = ["attribute", "threshold"]
 
@@ -39,36 +36,31 @@ class Thresholds:
 def read_thresholds(path: str) -> Thresholds:
     """Read a threshold file; `-` is standard input.
 
-    Raises UserError for a missing column, a number that is none, or an attribute twice.
+    Raises UserError for a missing column, a row with missing or extra cells, a threshold that is
+    not a number, or an attribute twice.
     """
-    data = read_bytes(path)
-    try:
-        text = io.StringIO(data.decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(text, strict=True)
-        lines = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one") from error
-    if not set(COLUMNS) <= set(reader.fieldnames or ()):
+    file = read_csv(path)
+    path = file.path
+    if not set(COLUMNS) <= set(file.header):
         raise UserError(f"{path} needs the columns {' and '.join(COLUMNS)}; add a header line")
+    columns = dict(zip(file.header, file.columns(), strict=True))
     found: dict[str, float] = {}
-    for number, line in enumerate(lines, start=2):
-        name, threshold = _entry(path, number, line)
+    for line, name, cell in zip(file.lines, *(columns[name] for name in COLUMNS), strict=True):
+        threshold = _threshold(path, line, cell)
         if name in found:
-            raise UserError(f"{path}, line {number}: '{name}' stands there twice; remove one")
+            raise UserError(f"{path}, line {line}: '{name}' stands there twice; remove one")
         found[name] = threshold
-    return Thresholds(path, found, sha256(data))
+    return Thresholds(path, found, file.sha256)
 
 
-def _entry(path: str, number: int, line: Mapping[str, str]) -> tuple[str, float]:
-    if any(line[column] is None for column in COLUMNS):
-        raise UserError(f"{path}, line {number} is too short; give attribute and threshold")
+def _threshold(path: str, line: int, cell: str) -> float:
     try:
-        threshold = float(line["threshold"])
+        threshold = float(cell)
     except ValueError:
         threshold = float("nan")
     if threshold != threshold:
         raise UserError(
-            f"{path}, line {number}: '{line['threshold']}' is no threshold; "
+            f"{path}, line {line}: '{cell}' is no threshold; "
             "give a logit, inf (never) or -inf (always)"
         )
-    return line["attribute"], threshold
+    return threshold

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, parse_network
 from pbias.files.provenance import environment, sha256
-from pbias.files.streams import read_bytes
+from pbias.files.streams import input_name, read_bytes
 from pbias.models import num_outputs_of, restore
 from pbias.models.exported_program import Program, load_program
 from pbias.models.preprocess import Preprocess
@@ -52,7 +52,7 @@ def read_network(path: str, named: Named) -> Checkpoint:
     A checkpoint of the user's own code takes the factory that was named for it. Raises UserError
     for what was said against a checkpoint, or not said of a state dict.
     """
-    data = read_bytes(path)
+    data, path = read_bytes(path), input_name(path)
     content = parse_network(data, path)
     if isinstance(content, Checkpoint):
         return _renamed(content, path, named)
@@ -103,10 +103,10 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
     A program of a fixed size says what images it takes itself. Raises UserError where it is not
     trusted, as opening one can run code; and for what was said against it.
     """
+    data, path = read_bytes(path), input_name(path)
     if named.name is not None:
         option = "model" if is_own(named.name) else "arch"
         raise UserError(f"{path} is an exported program, network and all; leave out --{option}")
-    data = read_bytes(path)
     program = load_program(data, path, trusted=trusted)
     named = _of_size(named, program.side, path)
     model = {"name": "torch.export", "args": {}}

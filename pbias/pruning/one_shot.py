@@ -1,4 +1,4 @@
-"""Pruning a checkpoint, and writing down what was done to it."""
+"""Pruning a checkpoint at once, and recording what was done to it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from torch import nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.provenance import environment
-from pbias.files.streams import output_name
+from pbias.files.streams import input_name, output_name
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
+from pbias.pruning.layers import chosen_names, prunable
 from pbias.pruning.method import Chooser, Method
-from pbias.pruning.prunable import prunable
 from pbias.pruning.selection import num_zeros
-from pbias.pruning.selectors import chosen_names
 
 MAX_LISTED = 40
 
@@ -38,8 +37,8 @@ def check_reachable(sparsity: float, counts: Account, path: str) -> None:
     """Refuse a sparsity below what is there, as nothing grows back; 0 keeps a network as it is."""
     if sparsity > 0 and num_zeros(sparsity, counts.num_weights) < counts.num_zeros:
         raise UserError(
-            f"{path} is at sparsity {counts.sparsity:.6g} already, above the {sparsity:g} asked"
-            " for; ask for more, or prune the network it was made from"
+            f"{input_name(path)} is at sparsity {counts.sparsity:.6g} already, above the"
+            f" {sparsity:g} asked for; ask for more, or prune the network it was made from"
         )
 
 

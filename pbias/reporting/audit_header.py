@@ -56,8 +56,7 @@ def _files(files: Sequence[File]) -> str:
 
 
 def _file(file: File) -> str:
-    name = "standard input" if file.path == "-" else file.path
-    return name if file.sparsity is None else f"{name} (sparsity {file.sparsity:.1%})"
+    return file.path if file.sparsity is None else f"{file.path} (sparsity {file.sparsity:.1%})"
 
 
 def _clusters(header: Header) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import parse_state_dict
 from pbias.files.provenance import sha256
-from pbias.files.streams import read_bytes
+from pbias.files.streams import input_name, read_bytes
 from pbias.models import build, classifier_weight
 from pbias.training.processes import local_rank
 from pbias.training.recipe import Recipe
@@ -106,7 +106,7 @@ def start_from(model: nn.Module, arch: str, path: str) -> str:
     A classifier with another number of outputs keeps its random weights, which is said. Raises
     UserError for weights of another network.
     """
-    data = read_bytes(path)
+    data, path = read_bytes(path), input_name(path)
     given = parse_state_dict(data, path)
     own = model.state_dict()
     weight = classifier_weight(arch, model)

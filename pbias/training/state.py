@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
-from pbias.files.checkpoint.plain import plain
+from pbias.files.checkpoint.weights import plain
 from pbias.files.streams import is_replaceable, read_bytes, write_bytes
 
 FORMAT = "pbias-training-state"

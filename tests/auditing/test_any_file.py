@@ -34,7 +34,9 @@ def files(draw: st.DrawFn) -> tuple[Logits, Logits]:
     pool = np.array(draw(st.lists(LOGITS, min_size=1, max_size=5)), np.float32)
     num_values = draw(st.integers(1, 4))
     values = ("0", "1") if num_values == 2 else tuple("abcd"[:num_values])
-    counts = rng.integers(0, 3, (num_targets, num_groups + 1, num_values + 1, 2)) * 20
+    counts = (
+        rng.integers(0, 3, (num_targets, num_groups + 1, num_values * (num_groups > 0) + 1, 2)) * 20
+    )
     dense = Logits(
         rng.choice(pool, (num, num_targets)),
         rng.integers(draw(st.integers(-1, 1)), 2, (num, num_targets)).astype(np.int8),

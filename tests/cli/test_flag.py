@@ -122,8 +122,10 @@ def test_other_samples_are_refused(pbias: Run, make_logits: Callable[..., Logits
 
 
 def test_a_summary_needs_groups(pbias: Run) -> None:
-    bare = replace(read_logits("dense.npz"), groups=np.empty((60, 0), np.int16), group_names=())
-    write_logits(replace(bare, group_values=(), train_counts=None), "bare.npz")
+    dense = read_logits("dense.npz")
+    nobody = np.empty((60, 0), np.int16)
+    bare = replace(dense, groups=nobody, group_names=(), group_values=(), train_counts=None)
+    write_logits(bare, "bare.npz")
     said = refused(pbias("flag", "bare.npz", "--summary", "-qq"))
     assert "bare.npz has no groups" in said and "--groups" in said
 

@@ -14,10 +14,10 @@ import torch
 import typer
 
 from pbias.cli.commands.models.info import info
-from pbias.cli.commands.models.prune import prune
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.models import build
+from pbias.workflows.prune import prune
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -30,8 +30,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(build("resnet_small", 3).state_dict(), folder / "bare.pt")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        prune("bare.pt", "0.8", "s80.pt", one_shot=True, arch="resnet_small")
-        prune("bare.pt", "0.8", "packed.pt", one_shot=True, arch="resnet_small", pack=True)
+        prune("bare.pt", "s80.pt", sparsity=0.8, one_shot=True, arch="resnet_small")
+        prune("bare.pt", "packed.pt", sparsity=0.8, one_shot=True, arch="resnet_small", pack=True)
     return folder
 
 
@@ -80,7 +80,7 @@ def test_packed_and_plain_files_hold_the_same() -> None:
 
 
 def test_asked_and_reached_by_layer() -> None:
-    prune("s80.pt", "0.9", "erk.pt", one_shot=True, scope="erk", exclude=["conv1"])
+    prune("s80.pt", "erk.pt", sparsity=0.9, one_shot=True, scope="erk", exclude=["conv1"])
     total, stem, *layers = _info("erk.pt")["rows"]
     assert (total["asked"], stem["asked"]) == (0.9, None)
     for layer in layers:
@@ -93,7 +93,9 @@ def test_asked_and_reached_by_layer() -> None:
 
 
 def test_the_expected_sparsity_is_of_what_may_be_pruned(caplog: pytest.LogCaptureFixture) -> None:
-    prune("bare.pt", "0.9", "only.pt", one_shot=True, only=["re:layer2"], arch="resnet_small")
+    prune(
+        "bare.pt", "only.pt", sparsity=0.9, one_shot=True, only=["re:layer2"], arch="resnet_small"
+    )
     info("only.pt", expect_sparsity=0.9, output="info.csv")
     assert caplog.messages[-1].startswith("pass: only.pt: ")
 

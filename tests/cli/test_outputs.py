@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.files.logits import Logits, write_logits
+from pbias.files.logits import Logits, select_rows, write_logits
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -76,7 +76,15 @@ def test_devices_may_be_both(shell: Run) -> None:
     [
         ("metrics - < my.csv", "error: standard input is a CSV file, not logits"),
         ("manifest check - < my.csv", "error: standard input has no 'image' column"),
-        ("metrics s90.npz --ref - < short.npz", "are not in standard input (first"),
+        ("metrics s90.npz --ref - < other.npz", "are not in standard input (first"),
+        ("metrics short.npz --ref - < s90.npz", "short.npz has 30 rows but standard input has 60"),
+        ("metrics - --ref s90.npz < short.npz", "standard input has 30 rows but s90.npz has 60"),
+        ("metrics s90.npz --gate-file - < /dev/null", "standard input is empty"),
+        ("metrics s90.npz --gate-file - <<< '# none'", "standard input holds no gate"),
+        ("flag dense.npz --config - <<< 'x'", "standard input is no TOML"),
+        ("calibrate s90.npz --config - <<< 'x = 1'", "standard input: no command has the option"),
+        ("metrics s90.npz --thresholds - < my.csv", "standard input needs the columns attribute"),
+        ("info - < my.csv", "standard input is a CSV file, not a network"),
     ],
 )
 def test_a_pipe_is_called_standard_input(
@@ -84,7 +92,8 @@ def test_a_pipe_is_called_standard_input(
 ) -> None:
     (tmp_path / "my.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     other = make_logits(ids=np.array([f"other{row}" for row in range(60)]))
-    write_logits(other, str(tmp_path / "short.npz"))
+    write_logits(other, str(tmp_path / "other.npz"))
+    write_logits(select_rows(make_logits(), np.arange(30)), str(tmp_path / "short.npz"))
     done = shell(f"pbias {command}")
     assert done.returncode == 2 and said in done.stderr
 

@@ -14,7 +14,6 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from pbias.cli.running import stoppable
 from pbias.files.checkpoint import load_checkpoint
 
 Run = Callable[..., CompletedProcess[str]]
@@ -64,14 +63,6 @@ def test_gradual_pruning_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> 
     assert resumed.returncode == 0 and "a0.5.pt is done already" in resumed.stderr
     pbias(*shlex.split(f"{options} 0.9 -o whole.pt"))
     assert Path("a0.9.pt").read_bytes() == Path("whole.pt").read_bytes()
-
-
-def test_a_second_interrupt_does_not_wait() -> None:
-    with pytest.raises(KeyboardInterrupt), stoppable(None) as stop:
-        assert not stop()
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop()
-        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_run_that_is_done_is_left_as_it_is(pbias: Run, photos: Path) -> None:

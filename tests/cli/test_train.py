@@ -129,7 +129,7 @@ def test_a_manifest_from_a_pipe_names_images_in_the_working_folder(
 ) -> None:
     command = "cd photos && pbias train - --epochs 1 -o dense.pt < labels.csv"
     assert shell(command).returncode == 0
-    assert load_checkpoint(str(photos / "dense.pt")).data["path"] == "-"
+    assert load_checkpoint(str(photos / "dense.pt")).data["path"] == "standard input"
 
 
 @pytest.mark.parametrize(

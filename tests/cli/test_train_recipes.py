@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
 
 import pytest
 
-from pbias.cli.recipes import PRUNING, TRAINING, settings
-from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest
@@ -18,50 +15,6 @@ from pbias.files.manifest import read_manifest
 Run = Callable[..., CompletedProcess[str]]
 
 TRAIN = ("train", "photos/labels.csv", "--epochs", "2", "--batch-size", "16", "-o", "dense.pt")
-
-
-def options(**given: Any) -> dict[str, Any]:
-    """Options of a command: those of recipes are not given unless named here."""
-    return {
-        **dict.fromkeys([*TRAINING, *PRUNING, "compile_"]),
-        "recipe_name": "paper-gmp-ri",
-        **given,
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "use", "times"),
-    [
-        ("paper-gmp-ri", "ri", range(10, 81, 10)),
-        ("paper-gmp-pt", "pt", range(1, 60, 4)),
-        ("paper-single", "ri", range(2, 16)),
-    ],
-)
-def test_the_paper_prunes_before_these_epochs(name: str, use: str, times: range) -> None:
-    assert settings(use, options(recipe_name=name)).times == list(times)
-
-
-def test_options_win_over_the_recipe() -> None:
-    pruning = {"pruning_epochs": "1,2,6", "initial_sparsity": 0.2, "pruning_schedule": "linear"}
-    asked = settings("ri", options(epochs=20, **pruning))
-    assert (asked.recipe.epochs, asked.recipe.lr) == (20, 0.256)
-    assert (asked.times, asked.initial, asked.shape) == ([1, 3, 5], 0.2, "linear")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"epochs": 80}, "the last pruning step comes after 80 epochs, and there are 80"),
-        ({"pruning_epochs": "1,2"}, "--pruning-epochs 1,2 is not 3 numbers"),
-        ({"pruning_epochs": "5,1,5"}, "pruning epochs 5,1,5 are no steps"),
-        ({"pruning_epochs": "1,0,5"}, "pruning epochs 1,0,5 are no steps"),
-        ({"steps": 3, "pruning_epochs": "1,2,6"}, "both say when to prune"),
-        ({"initial_sparsity": 5.0}, r"not in \[0, 1\)"),
-    ],
-)
-def test_steps_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        settings("ri", options(**changes))
 
 
 def test_what_is_printed_is_read_back_the_same(pbias: Run) -> None:

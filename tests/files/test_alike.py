@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pbias.files.logits.alike import differences
+from pbias.files.logits.comparability import differences
 
 DENSE: dict[str, Any] = {
     "model": "resnet_small",

@@ -273,7 +273,7 @@ def test_standard_input(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(file).read_bytes())))
     found = read_logits("-")
     assert_equal(found, before)
-    assert found.path == "-"
+    assert found.path == "standard input"
 
 
 def test_select_rows_takes_all_arrays_along(make_logits: MakeLogits) -> None:

@@ -65,12 +65,13 @@ def test_columns_line_ends_and_spellings(file: Path, text: str) -> None:
         ("name,threshold\na,1\n", "needs the columns attribute and threshold"),
         ("attribute,threshold\n", "has no threshold for 2 of 2 attributes (first: a)"),
         ("attribute,threshold\na,1\n", "has no threshold for 1 of 2 attributes (first: b)"),
-        ("attribute,threshold\na,1\nb\n", "line 3 is too short"),
+        ("attribute,threshold\na,1\nb\n", "line 3: 1 cells where the header has 2"),
+        ("attribute,threshold\na,1\nb,2,x\n", "line 3: 3 cells where the header has 2; quote"),
         ("attribute,threshold\na,1\nb,\n", "line 3: '' is no threshold; give a logit, inf"),
         ("attribute,threshold\na,one\n", "line 2: 'one' is no threshold"),
         ("attribute,threshold\na,nan\n", "line 2: 'nan' is no threshold"),
         ("attribute,threshold\na,1\na,1\n", "line 3: 'a' stands there twice"),
-        ('attribute,threshold\n"a,1\n', "is not a CSV file"),
+        ('attribute,threshold\n"a,1\n', "line 2: unexpected end of data; mend the quoting"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(file: Path, text: str, said: str) -> None:
@@ -82,5 +83,5 @@ def test_what_is_wrong_is_said_with_its_line(file: Path, text: str, said: str) -
 
 def test_another_encoding_is_refused(file: Path) -> None:
     file.write_bytes("attribute,threshold\né,1\n".encode("utf-16"))
-    with pytest.raises(UserError, match="is not a CSV file in UTF-8"):
+    with pytest.raises(UserError, match="is not UTF-8 text"):
         read_thresholds(str(file))

@@ -174,9 +174,9 @@ def test_a_bug_shows_its_traceback_and_has_its_own_status(shell: Run) -> None:
     program = """
 import sys
 from pbias.cli import app, build
-from pbias.cli.command_table.service import explain
+from pbias.cli.commands.service import explain
 explain.boom = lambda: 1 / 0
-app.COMMANDS["boom"] = build.Entry("explain:boom", "")
+app.COMMANDS["boom"] = build.Entry("service.explain:boom", "")
 sys.argv = ["pbias", "boom"]
 app.main()
 """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.folds import fold_rows, folds_of_hashes, hash_owners
 from pbias.auditing.counts.join import check_same, select_targets, sizes_differ, warn_of_position
 from pbias.auditing.counts.reduction import say_how_many_folds
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits import UNKNOWN, Logits
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.logits.checks import check_ids
@@ -131,5 +131,5 @@ def _check_order(other: Logits, first: Logits, first_row: int) -> None:
         raise UserError(
             f"{other.path} and {first.path} have different ids in row {first_row + row} "
             f"({other.ids[row]} and {first.ids[row]}), which cannot be joined in blocks; "
-            "raise --in-memory, or predict both on the same split in the same order"
+            f"raise {argument('in_memory')}, or predict both on the same split in the same order"
         )

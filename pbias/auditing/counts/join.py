@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean
 from pbias.files.logits import UNKNOWN, Logits, select_rows
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
         return logits
     for name in targets:
         if name not in logits.targets:
-            hint = did_you_mean(name, logits.targets, "choose with --attributes")
+            hint = did_you_mean(name, logits.targets, f"choose with {argument('attributes')}")
             raise UserError(f"{logits.path} has no attribute '{name}'{because}; {hint}")
     columns = [logits.targets.index(name) for name in targets]
     return replace(
@@ -115,7 +115,7 @@ def _same_labels(joined: Logits, to: Logits, first_row: int) -> None:
         where = f" from row {first_row} on" if first_row else ""
         raise UserError(
             f"{to.path} has no labels{where} but {joined.path} has; predict both with the same "
-            "labels.csv, or name it in --labels, which adds them"
+            f"labels.csv, or name it in {argument('labels')}, which adds them"
         )
     row, column = np.argwhere(differ)[0]
     name = first_row + row if to.ids is None else to.ids[row]

@@ -28,6 +28,7 @@ from pbias.auditing.counts.totals import (
     reduce_rows,
 )
 from pbias.auditing.counts.trained import Trained, trained_groups
+from pbias.errors import argument
 from pbias.files.logits import UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
@@ -231,11 +232,13 @@ def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
     if logits.train_counts is None:
         log.warning(
             "%s has no training counts: bias amplification and tcb stay undefined; "
-            "--labels adds them from rows of split train",
+            "%s adds them from rows of split train",
             logits.path,
+            argument("train_labels"),
         )
     if not labels:
         log.warning(
-            "%s has no labels: only metrics that need none are defined; --labels adds them",
+            "%s has no labels: only metrics that need none are defined; %s adds them",
             logits.path,
+            argument("labels"),
         )

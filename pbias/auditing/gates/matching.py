@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pbias.auditing.gates.grammar import MEAN, Gate, numbers_of
 from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
-from pbias.errors import UserError, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean
 from pbias.files.table import Table
 
 MAX_LISTED = 12
@@ -32,7 +32,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
     keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
     rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric.name]
     if not rows:
-        raise _no_row(gate, f"the table has no {gate.metric.name}; see --metrics and --groups")
+        where = f"{argument('metrics')} and {argument('groups')}"
+        raise _no_row(gate, f"the table has no {gate.metric.name}; see {where}")
     rows = _of_contrast(gate, _of_group(gate, _of_attribute(gate, rows)))
     found = [row.place for row in rows]
     if not gate.metric.fact and not any(_has_ends(gate, table, index) for index in found):
@@ -62,7 +63,7 @@ def _of_group(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
     if not groups:
         what = (
             f"{gate.metric.name} is not measured by group here; "
-            f"leave out @{gate.group}, or see --groups"
+            f"leave out @{gate.group}, or see {argument('groups')}"
         )
         raise _no_row(gate, what)
     raise _no_row(gate, _missing("group", gate.group, groups))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pbias.auditing.gates.grammar import MEAN, Gate, Record, numbers_of
 from pbias.auditing.gates.matching import covered
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
+from pbias.errors import argument
 from pbias.files.table import Table
 
 MAX_NAMED = 3
@@ -74,7 +75,8 @@ class Outcome:
         missing = self.at("not_assessable")
         parts = [_named("outside", self.at("outside"))] if self.at("outside") else []
         if missing:
-            effect = "keep the gate open" if self.strict else "--gate-strict counts them"
+            effect = f"{argument('strict', True)} counts them"
+            effect = "keep the gate open" if self.strict else effect
             parts.append(f"{_named('not assessable', missing)} ({effect})")
         measured = self.at("undecided") or self.at("inside")
         if measured and not self.at("outside"):

@@ -22,7 +22,7 @@ from pbias.auditing.inference.jackknife import estimate
 from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.metrics.measures import FEW
 from pbias.auditing.remedies.identified_exemplars import Exemplars
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.table import Table
 
 MODAL, TAXICAB = "modal", "taxicab"
@@ -48,7 +48,8 @@ def over_representation(
     """
     strata = build_strata(found.logits, groups)
     if len(strata.partitions) == 1:
-        raise UserError(f"{found.logits.path} has no groups; name columns with --groups")
+        hint = f"name columns with {argument('groups')}"
+        raise UserError(f"{found.logits.path} has no groups; {hint}")
     folds, num_found = sample_folds(found.logits, num_folds)
     tally = Tally(strata, folds, num_found)
     samples = whole_and_left_out(tally(None))[..., None]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.totals import predictions
 from pbias.auditing.metrics.models import NO_SCORES, no_scores
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits import LARGEST_LOGIT, UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ def from_labels(sparse: Logits) -> Better:
     """
     known = sparse.labels != UNKNOWN
     if not known.any():
-        raise UserError(f"{sparse.path} has no labels to override with; add them by --labels")
+        hint = f"add them by {argument('labels')}"
+        raise UserError(f"{sparse.path} has no labels to override with; {hint}")
     if sparse.activation == "softmax":
         known = np.repeat((sparse.labels == 1).any(axis=1)[:, None], known.shape[1], axis=1)
     logits = np.where(sparse.labels == 1, CERTAIN, -CERTAIN).astype(np.float32)

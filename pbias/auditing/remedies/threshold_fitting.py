@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.totals import predictions
 from pbias.auditing.inference.distributions import Floats
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits import UNKNOWN, Logits
 from pbias.files.table import Table
 
@@ -53,12 +53,14 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
         what = "the test split" if logits.split == "test" else "all splits, the test split too"
         raise UserError(
             f"{logits.path} holds {what}, and thresholds fitted to it flatter every "
-            "number that is measured on it; predict --split valid, or add --allow-test"
+            f"number that is measured on it; predict {argument('split', 'valid')}, "
+            f"or add {argument('allow_test', True)}"
         )
     if logits.split == "train":
         log.warning(
-            "%s is of the training split, where models are surer than elsewhere; use --split valid",
+            "%s is of the training split, where models are surer than elsewhere; use %s",
             logits.path,
+            argument("split", "valid"),
         )
 
 
@@ -76,7 +78,8 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
         )
     labels_an = logits.labels.T
     if (labels_an == UNKNOWN).all():
-        raise UserError(f"{logits.path} has no labels to fit thresholds to; add them with --labels")
+        hint = f"add them with {argument('labels')}"
+        raise UserError(f"{logits.path} has no labels to fit thresholds to; {hint}")
     before = predictions(logits)
     fitted = fit_thresholds(before.logits, labels_an, objective)
     after = before.logits > fitted.values[:, None]

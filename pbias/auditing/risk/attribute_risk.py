@@ -19,7 +19,7 @@ from pbias.auditing.metrics.measures import FEW
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import tcb
 from pbias.auditing.risk.prediction_risk import Floats, Risk, flag_risk
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
@@ -50,8 +50,9 @@ def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table
     (dense,) = join_sides([logits], (), groups, None, 1)
     if len(dense.sample.strata.partitions) == 1:
         raise UserError(
-            f"{logits.path} has no groups; take them from a manifest with --labels CSV --groups "
-            "A,B, or name targets with --groups"
+            f"{logits.path} has no groups; take them from a manifest with "
+            f"{argument('labels', 'CSV')} {argument('groups', 'A,B')}, "
+            f"or name targets with {argument('groups')}"
         )
     shared = _of_everyone(logits, dense, flag_risk(logits))
     found = group_risks(dense, shared["uncertainty_rare"])

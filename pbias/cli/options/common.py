@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pbias.cli import config, console
+from pbias.workflows.runs.values import names as names
 
 
 class Format(enum.StrEnum):
@@ -159,14 +160,3 @@ def no_nan(value: float) -> float:
     if value != value:
         raise typer.BadParameter("nan is no number")
     return value
-
-
-def names(text: str | None) -> list[str] | None:
-    """`a,b` as ['a', 'b'], each once; None stays None.
-
-    >>> names("Male, Young,Male")
-    ['Male', 'Young']
-    """
-    if text is None:
-        return None
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

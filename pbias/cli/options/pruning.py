@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options.common import names
-
 
 class Score(enum.StrEnum):
     """What decides which weights go first."""
@@ -150,13 +148,3 @@ PruningScheduleName = Annotated[
         "--pruning-schedule", help="How sparsity rises; paper: one step short, as its code does."
     ),
 ]
-
-
-def selectors(given: list[str] | None) -> tuple[str, ...]:
-    """Names of layers, several to a comma; a regular expression may hold commas.
-
-    >>> selectors(["conv1,fc", "re:^layer[1,2]"])
-    ('conv1', 'fc', 're:^layer[1,2]')
-    """
-    lists = ([text] if text.startswith("re:") else names(text) for text in given or [])
-    return tuple(name for part in lists for name in part or [])

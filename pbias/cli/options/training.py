@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import Annotated
 
 import typer
+
+from pbias.errors import UserError
 
 FALLBACK = "[default: the recipe's]"
 
@@ -136,3 +140,16 @@ Augment = Annotated[
         show_default=False,
     ),
 ]
+
+
+def required(value: str | None, name: str, command: str) -> str:
+    """Return what may be left out with --print-config alone; refuse None as the parser would."""
+    if value is None:
+        raise UserError(f"Missing {name}; see 'pbias {command} -h'")
+    return value
+
+
+def resume_command() -> str:
+    """Return the command line that continues this run if it is interrupted."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    return shlex.join(["pbias", *arguments, "--resume"])

@@ -6,7 +6,6 @@ header; -1 means 0.
 
 from __future__ import annotations
 
-import csv
 import logging
 import re
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from pbias.data.layouts.listing import (
     required,
 )
 from pbias.errors import UserError
+from pbias.files.csv_reader import read_csv
 from pbias.files.manifest.parsing import SPLITS
 
 FOLDERS = ("", "Anno", "Eval", "celeba", "CelebA", "CelebA/Anno", "CelebA/Eval")
@@ -63,15 +63,13 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
 
 def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     """The names of the attributes, and a list of 0 and 1 an image."""
-    rows = _rows(path)
-    if path.suffix == ".txt":
-        rows = rows[1:]  # the first line is the number of images
-    if len(rows) < 2:
+    header, rows = _table(path, num_above=1)
+    if not rows:
         raise UserError(f"{path} lists no images; unpack it again")
-    names = rows[0][1:] if path.suffix == ".csv" else rows[0]
+    names = header[1:] if path.suffix == ".csv" else header
     check_names(names, path)
     labels = {}
-    for number, (image, *cells) in enumerate(rows[1:], 2 + (path.suffix == ".txt")):
+    for number, (image, *cells) in rows:
         if len(cells) != len(names) or not set(cells) <= LABELS.keys():
             wanted = f"an image and {len(names)} labels of 1 and -1 are wanted"
             raise odd_line(path, number, " ".join([image, *cells]), wanted)
@@ -81,23 +79,26 @@ def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     return names, labels
 
 
-def _rows(path: Path) -> list[list[str]]:
-    lines = read_lines(path)
+def _table(path: Path, num_above: int = 0) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header and the rows with their lines; a .txt has `num_above` lines above a header."""
     if path.suffix == ".csv":
-        try:
-            return [row for row in csv.reader(lines) if row]
-        except csv.Error as error:
-            raise UserError(f"cannot read {path} as CSV ({error}); unpack it again") from error
-    return [line.split() for line in lines]
+        file = read_csv(str(path))
+        rows = [[cell.strip() for cell in row] for row in file.rows]
+        return file.header, list(zip(file.lines, rows, strict=True))
+    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), 1)]
+    if not num_above:
+        return [], lines
+    header = lines[num_above][1] if len(lines) > num_above else []
+    return header, lines[num_above + 1 :]
 
 
 def _pairs(path: Path) -> dict[str, str]:
-    """A value for each image; without the header of a CSV."""
-    rows = _rows(path)[path.suffix == ".csv" :]
-    for number, row in enumerate(rows, 1 + (path.suffix == ".csv")):
+    """A value for each image."""
+    _, rows = _table(path)
+    for number, row in rows:
         if len(row) != 2:
             raise odd_line(path, number, " ".join(row), "an image and a number are wanted")
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for _, row in rows}
 
 
 def _of(images: Sequence[str], values: dict[str, str], path: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Checkpoints: a network, what it predicts, and where it comes from."""
 
-from pbias.files.checkpoint.contents import (
+from pbias.files.checkpoint.checkpoint_file import (
     FORMAT,
     SCHEMA,
     Checkpoint,

@@ -1,4 +1,8 @@
-"""State dicts: which dicts are one, and which tensors may be in them."""
+"""State dicts: what counts as one, which tensors may be in it, and how it is put into one form.
+
+Masks of `torch.nn.utils.prune` (a weight is there as `weight_orig` and `weight_mask`) are folded
+when a file is read, and equal content is made to pickle to equal bytes when one is written.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ import torch
 from torch import Tensor
 
 from pbias.errors import UserError
+
+ORIGINAL, MASK = "_orig", "_mask"
 
 
 def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
@@ -54,3 +60,54 @@ def _num_nan(tensor: Tensor) -> int:
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = math.isnan(values.sum())
     return int(np.isnan(values).sum()) if suspicious else 0
+
+
+def fold_masks(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
+    """The state dict of the plain network: each masked weight once, with +0.0 where it is pruned.
+
+    `path` is for messages. Raises UserError where a mask does not fit its weight.
+    """
+    folded = {}
+    for name, tensor in state_dict.items():
+        weight = name.removesuffix(ORIGINAL)
+        mask = state_dict.get(weight + MASK)
+        if name.endswith(ORIGINAL) and mask is not None:
+            if mask.shape != tensor.shape:
+                raise UserError(
+                    f"{path}: {weight}{MASK} has shape {list(mask.shape)} and {name}"
+                    f" {list(tensor.shape)}; call torch.nn.utils.prune.remove and save again"
+                )
+            folded[weight] = torch.where(mask != 0, tensor, 0)
+        elif not (name.endswith(MASK) and name.removesuffix(MASK) + ORIGINAL in state_dict):
+            folded[name] = tensor
+    return folded
+
+
+def plain(value: object) -> object:
+    """`value` such that equal content pickles to equal bytes.
+
+    Pickle writes an object that it meets again as a reference. So equal strings become one object,
+    and a new one, as torch pickles strings of its own ("cpu") that may or may not be the same.
+    """
+    return _plain(value, {})
+
+
+def _plain(value: object, strings: dict[str, str]) -> object:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return strings.setdefault(value, _copied(value))
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value))
+    if isinstance(value, Tensor):
+        return own_storage(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, strings) for item in value]
+    assert isinstance(value, Mapping), f"{type(value)} has no place in a checkpoint"
+    return {_plain(key, strings): _plain(item, strings) for key, item in value.items()}
+
+
+def _copied(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")

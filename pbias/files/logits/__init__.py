@@ -1,17 +1,16 @@
 """Logits files: what a model said of each sample, and what is known of the sample."""
 
 from pbias.files.logits.checks import UNKNOWN
-from pbias.files.logits.contents import (
-    LARGEST_LOGIT,
+from pbias.files.logits.logits_file import (
     Logits,
-    as_logits,
     assemble,
-    check_scale,
+    load_logits,
     pack_logits,
     read_logits,
     select_rows,
     write_logits,
 )
+from pbias.files.logits.probabilities import LARGEST_LOGIT, as_logits, check_scale
 
 __all__ = [
     "LARGEST_LOGIT",
@@ -20,6 +19,7 @@ __all__ = [
     "as_logits",
     "assemble",
     "check_scale",
+    "load_logits",
     "pack_logits",
     "read_logits",
     "select_rows",

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits, as_logits, assemble, check_scale
-from pbias.files.logits.checks import check_header, check_present
-from pbias.files.logits.label_signs import LabelSigns
+from pbias.files.logits.checks import LabelSigns, check_header, check_present
 from pbias.files.logits.npz import Npz
 
 BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much

@@ -1,10 +1,15 @@
-"""What must hold of the arrays in a logits file, with the message where it does not."""
+"""The checks of logits and of what comes with them, with a message for whatever does not fit.
+
+A path stands before each message where there is one: arrays may come from a file or from a caller.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +17,35 @@ from numpy.typing import NDArray
 from pbias.errors import UserError
 
 SCHEMA = 1
+ACTIVATIONS = ("sigmoid", "softmax")
 UNKNOWN = -1
 TEXT, TEXT_OR_INTEGERS, INTEGERS, NUMBERS = "U", "Uiu", "iu", "fiu"  # kinds of numpy dtypes
 KINDS = {
     TEXT: "text", TEXT_OR_INTEGERS: "text or integers", INTEGERS: "integers", NUMBERS: "numbers",
 }  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+Array = TypeVar("Array", bound=NDArray[Any])
+# Arrays that passed a check, by its name: what is made of them with `replace` is not read again.
+_passed: WeakValueDictionary[tuple[str, int], NDArray[Any]] = WeakValueDictionary()
+
+
+def _pass(check: str, array: Array) -> Array:
+    """Return a view of an array that needs no check again, unlike the array of the caller."""
+    own = array.view()
+    _passed[check, id(own)] = own
+    return own
+
+
+def _has_passed(check: str, array: NDArray[Any]) -> bool:
+    return _passed.get((check, id(array))) is array
+
+
+def at(path: str) -> str:
+    """Return what stands before a message."""
+    return f"{path}: " if path else ""
 
 
 def check_present(path: str, names: Collection[str]) -> None:
@@ -33,13 +62,15 @@ def check_header(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
     """What must hold of logits before their values are known."""
     if len(shape) != 2 or dtype.kind != "f" or 0 in shape:
         raise UserError(
-            f"{path}: 'logits' is {dtype} {list(shape)}; "
+            f"{at(path)}'logits' is {dtype} {list(shape)}; "
             "it must be floating point [samples, targets], neither of them 0"
         )
 
 
 def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.float32]:
     """Floating point [N, A], no NaN and nothing infinite; as float32."""
+    if _has_passed("logits", array):
+        return array
     check_header(path, array.shape, array.dtype)
     with np.errstate(over="ignore"):
         logits = array.astype(np.float32, copy=False)
@@ -47,40 +78,94 @@ def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise UserError(
-            f"{path}: 'logits' holds {array[row, column]} (row {first_row + row}, target {column}; "
-            f"{int((~finite).sum())} in {len(array)} rows); the model is broken or diverged"
+            f"{at(path)}'logits' holds {array[row, column]} (row {first_row + row}, "
+            f"target {column}; {int((~finite).sum())} in {len(array)} rows); "
+            "the model is broken or diverged"
         )
-    return logits
+    return _pass("logits", logits)
 
 
-def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """Whole numbers 0, 1 and -1 in the shape of the logits; as int8, all unknown for None."""
+def check_labels(
+    path: str, array: NDArray[Any] | None, shape: tuple[int, ...], *, integers: bool = False
+) -> NDArray[np.int8]:
+    """0, 1 and -1 in the shape of the logits; as int8, all unknown for None.
+
+    `integers`: refuse floating point, even of these values.
+    """
     if array is None:
         return np.full(shape, UNKNOWN, np.int8)
     if array.shape != shape:
         raise UserError(
-            f"{path}: 'labels' is {list(array.shape)} but 'logits' is {list(shape)}; "
+            f"{at(path)}'labels' is {list(array.shape)} but 'logits' is {list(shape)}; "
             "they need the same samples and targets"
         )
-    if array.dtype.kind not in "iub":
-        raise UserError(f"{path}: 'labels' is {array.dtype}; save integers: 0, 1, and -1 unknown")
-    if array.dtype.kind == "b":
-        return array.astype(np.int8)
-    low, high = int(array.min()), int(array.max())
-    if low < UNKNOWN or high > 1:
-        raise UserError(f"{path}: 'labels' runs from {low} to {high}; use 0, 1, and -1 unknown")
-    return array.astype(np.int8, copy=False)
+    if _has_passed("labels", array):
+        return array
+    if array.dtype.kind not in ("iub" if integers else "iubf"):
+        what = "save" if integers else "use"
+        raise UserError(
+            f"{at(path)}'labels' is {array.dtype}; {what} integers: 0, 1, and -1 unknown"
+        )
+    if array.dtype.kind == "f":
+        odd = array[~np.isin(array, (UNKNOWN, 0, 1))]
+        if odd.size:
+            raise UserError(f"{at(path)}'labels' holds {odd[0]}; use 0, 1, and -1 unknown")
+    elif array.dtype.kind != "b":
+        low, high = int(array.min()), int(array.max())
+        if low < UNKNOWN or high > 1:
+            raise UserError(
+                f"{at(path)}'labels' runs from {low} to {high}; use 0, 1, and -1 unknown"
+            )
+    return _pass("labels", array.astype(np.int8, copy=False))
 
 
 def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
     """Each id once; None where there are none."""
-    if ids is None or len(set(ids.tolist())) == len(ids):
+    if ids is None or _has_passed("ids", ids):
         return ids
+    if len(set(ids.tolist())) == len(ids):
+        return _pass("ids", ids)
     values, counts = np.unique(ids, return_counts=True)
     raise UserError(
-        f"{path}: {int((counts > 1).sum())} ids occur more than once (first: "
+        f"{at(path)}{int((counts > 1).sum())} ids occur more than once (first: "
         f"{values[counts > 1][0]}); every sample needs an id of its own"
     )
+
+
+class LabelSigns:
+    """Which of -1, 0 and 1 the labels of each target hold, gathered over blocks of rows.
+
+    Labels of -1 and 1 without any 0 are negatives and positives, where -1 should mean unknown.
+    """
+
+    def __init__(self, num_targets: int) -> None:
+        """Nothing is seen yet of `num_targets` targets."""
+        self.seen = np.zeros((3, num_targets), bool)
+
+    def add(self, labels: NDArray[np.int8]) -> None:
+        """Take in labels [N, A]."""
+        self.seen |= np.stack([(labels == value).any(axis=0) for value in (-1, 0, 1)])
+
+    def check(self, path: str, targets: Sequence[str], meta: Mapping[str, Any]) -> None:
+        """Refuse a file with -1 and 1 but no 0; warn of single targets that are so.
+
+        Files that `predict` wrote are recognized by the digests in `meta` and pass: their -1 is
+        unknown.
+        """
+        unknown, negative, positive = self.seen
+        if "sha256" in meta or not (doubtful := unknown & positive & ~negative).any():
+            return
+        if not negative.any():
+            raise UserError(
+                f"{at(path)}'labels' holds -1 and 1 but no 0; replace -1 by 0 (-1 is for unknown "
+                "labels)"
+            )
+        listed = ", ".join(np.array(targets)[doubtful][:5])
+        logger.warning(
+            "%s: labels of -1 and 1 but no 0, with -1 taken as unknown: %s; if it is negative, "
+            "replace it by 0",
+            *(path, listed + (", ..." if doubtful.sum() > 5 else "")),
+        )
 
 
 def parse_meta(path: str, text: str | None) -> dict[str, Any]:
@@ -103,7 +188,7 @@ class Reader:
     """The optional arrays, each checked against the shape that the others ask for."""
 
     def __init__(self, path: str, arrays: dict[str, NDArray[Any]]) -> None:
-        self.path = path
+        self.at = at(path)
         self.arrays = arrays
 
     def _get(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
@@ -116,7 +201,7 @@ class Reader:
         # An empty list saved by numpy is float64: no entries have no kind.
         if not fits or (array.size and array.dtype.kind not in kinds):
             raise UserError(
-                f"{self.path}: '{name}' is {_kind(array)} {_shape(array.shape)}; "
+                f"{self.at}'{name}' is {_kind(array)} {_shape(array.shape)}; "
                 f"it must be {KINDS[kinds]} {_shape(shape)}"
             )
         return array
@@ -126,7 +211,7 @@ class Reader:
         array = self._get(name, TEXT, (length,))
         if array is None:
             return None
-        return self._distinct(f"'{name}'", [str(item) for item in array])
+        return self.distinct(f"'{name}'", [str(item) for item in array])
 
     def text(self, name: str, length: int) -> NDArray[np.str_] | None:
         """Text [N] (numbers as text), or None."""
@@ -146,15 +231,16 @@ class Reader:
         values = [cell for cell in cells if cell]
         if values != cells[: len(values)]:
             raise UserError(
-                f"{self.path}: 'group_values' of {group} holds an empty value before "
+                f"{self.at}'group_values' of {group} holds an empty value before "
                 f"'{values[-1]}'; empty cells are padding and stand last"
             )
-        return self._distinct(f"'group_values' of {group}", values)
+        return self.distinct(f"'group_values' of {group}", values)
 
-    def _distinct(self, what: str, names: list[str]) -> tuple[str, ...]:
-        twice = [name for index, name in enumerate(names) if name in names[:index]]
-        if twice:
-            raise UserError(f"{self.path}: {what} holds '{twice[0]}' twice; rename one of them")
+    def distinct(self, what: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Names, each once."""
+        if len(set(names)) < len(names):
+            twice = [name for index, name in enumerate(names) if name in names[:index]]
+            raise UserError(f"{self.at}{what} holds '{twice[0]}' twice; rename one of them")
         return tuple(names)
 
     def groups(
@@ -164,11 +250,11 @@ class Reader:
         given = self.arrays.get("groups")
         if given is None:
             if names:
-                raise UserError(f"{self.path}: 'group_names' without 'groups'; save both")
+                raise UserError(f"{self.at}'group_names' without 'groups'; save both")
             return np.empty((num_rows, 0), np.int16)
         if given.ndim == 2 and given.shape[1] != len(names):
             raise UserError(
-                f"{self.path}: 'groups' has {given.shape[1]} columns but 'group_names' names "
+                f"{self.at}'groups' has {given.shape[1]} columns but 'group_names' names "
                 f"{len(names)}; save a name for each"
             )
         array = self._get("groups", INTEGERS, (num_rows, len(names)))
@@ -176,7 +262,7 @@ class Reader:
         for column, name, allowed in zip(array.T, names, values, strict=True):
             if column.min() < UNKNOWN or column.max() >= len(allowed):
                 raise UserError(
-                    f"{self.path}: 'groups' of {name} runs from {column.min()} to {column.max()} "
+                    f"{self.at}'groups' of {name} runs from {column.min()} to {column.max()} "
                     f"but has {len(allowed)} values; use their codes from 0, and -1 unknown"
                 )
         return array.astype(np.int16, copy=False)
@@ -185,15 +271,31 @@ class Reader:
         """int64 of this shape, none below 0, or None."""
         array = self._get(name, INTEGERS, shape)
         if array is not None and array.size and array.min() < 0:
-            raise UserError(f"{self.path}: '{name}' holds counts below 0; save counts of samples")
+            raise UserError(f"{self.at}'{name}' holds counts below 0; save counts of samples")
         return None if array is None else array.astype(np.int64, copy=False)
 
     def floats(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
         """float64 of this shape without NaN, or None."""
         array = self._get(name, NUMBERS, shape)
         if array is not None and np.isnan(array.astype(np.float64)).any():
-            raise UserError(f"{self.path}: '{name}' holds NaN; use inf for 'never predicted'")
+            raise UserError(f"{self.at}'{name}' holds NaN; use inf for 'never predicted'")
         return None if array is None else array.astype(np.float64, copy=False)
+
+    def values_of(
+        self, names: tuple[str, ...], values: Sequence[Sequence[str]]
+    ) -> tuple[tuple[str, ...], ...]:
+        """Values of each group as a caller gives them; "0" and "1" unless given."""
+        if not values:
+            return (("0", "1"),) * len(names)
+        if len(values) != len(names):
+            raise UserError(
+                f"{self.at}'group_values' holds the values of {len(values)} groups but "
+                f"'group_names' names {len(names)}; give those of each"
+            )
+        return tuple(
+            self._unpadded(name, [str(value) for value in own])
+            for name, own in zip(names, values, strict=True)
+        )
 
     def scalar(self, name: str) -> str | None:
         """One text, or None."""
@@ -202,9 +304,12 @@ class Reader:
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
         """One of the allowed words, the first unless said."""
-        value = self.scalar(name) or allowed[0]
+        return self.word(name, self.scalar(name) or allowed[0], allowed)
+
+    def word(self, name: str, value: str, allowed: tuple[str, ...]) -> str:
+        """Return a word that is one of the allowed ones."""
         if value not in allowed:
-            raise UserError(f"{self.path}: '{name}' is '{value}'; use {' or '.join(allowed)}")
+            raise UserError(f"{self.at}'{name}' is '{value}'; use {' or '.join(allowed)}")
         return value
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.signatures import check_is_logits, first_bytes
-from pbias.files.streams import STDIO, check_inputs, is_regular, read_bytes
+from pbias.files.streams import STDIO, check_inputs, input_name, is_regular, read_bytes
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
 # What numpy lets through when the text of a header is no Python literal, or a very deep one.
@@ -41,12 +41,12 @@ class Npz:
 
     def __init__(self, path: str) -> None:
         """Open the archive and read every header; raises UserError naming what is wrong."""
-        self.path = path
+        self.path = input_name(path)
         check_inputs([path])
         try:
             whole = path == STDIO or not is_regular(path)
             data = read_bytes(path) if whole else None
-            check_is_logits(first_bytes(path) if data is None else data, path)
+            check_is_logits(first_bytes(path) if data is None else data, self.path)
             source: Any = path if data is None else io.BytesIO(data)
             self._zip = zipfile.ZipFile(source)
             self.members = {

@@ -38,9 +38,9 @@ def relabel(
     found = select(manifest, targets=targets, groups=added, cluster=cluster)
     labels = logits.labels.copy()
     labels[:, [logits.targets.index(name) for name in targets]] = found.labels[rows]
-    with_groups = _with_groups(logits, found, rows)
+    regrouped = with_groups(logits, found, rows)
     clusters = logits.clusters if found.clusters is None else np.array(found.clusters)[rows]
-    return _counted(replace(with_groups, labels=labels, clusters=clusters), manifest)
+    return _counted(replace(regrouped, labels=labels, clusters=clusters), manifest)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -82,8 +82,8 @@ def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
     return np.array([place[name] for name in ids], np.intp)
 
 
-def _with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits:
-    """The groups of the file that are not replaced, then those that are found."""
+def with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits:
+    """`logits` with its groups that are not replaced, then those found, of its samples `rows`."""
     kept = [i for i, name in enumerate(logits.group_names) if name not in found.group_names]
     names = (*(logits.group_names[i] for i in kept), *found.group_names)
     values = (*(logits.group_values[i] for i in kept), *map(tuple, found.group_values))
@@ -101,7 +101,7 @@ def _train_counts(
 ) -> NDArray[np.int64] | None:
     """Training counts in the layout of these groups; 0 for groups and values that were not there.
 
-    Layout: architecture.md, "Logits".
+    Layout: docs/files.md, "Logits".
     """
     old = logits.train_counts
     if old is None:

@@ -1,16 +1,12 @@
 """Manifests: one row an image, with its split, labels, groups and whatever else."""
 
-from pbias.files.manifest.contents import (
-    BINARY,
+from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, read_manifest
+from pbias.files.manifest.selection import (
     MAX_GROUP_VALUES,
-    UNKNOWN,
     Int8,
     Int16,
-    Int64,
     Labels,
-    Manifest,
     canonical,
-    read_manifest,
     select,
     train_counts,
 )

@@ -1,55 +1,115 @@
-"""The manifest's text: parsed, checked, split by name where it has no splits."""
+"""Manifests (`labels.csv`): one row per image, with its split, labels, groups and anything else."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import logging
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, chain
-from pathlib import PurePosixPath
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
 
 from pbias.errors import UserError, did_you_mean
+from pbias.files.csv_reader import CsvFile, read_csv
+from pbias.files.streams import STDIO
+
+Int64 = npt.NDArray[np.int64]
 
 SPLITS = ("train", "valid", "test")
 TRANSFORMS = ("grayscale", "yellow_square")
 RESERVED = ("image", "split", "transform")
 SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 LISTED = 60
+UNKNOWN = -1
+# pandas writes 0.0 and 1.0 in a column of whole numbers as soon as one cell is empty.
+BINARY = {"0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1}
 
 logger = logging.getLogger(__name__)
 
 
-def parse(path: str, data: bytes) -> dict[str, list[str]]:
-    """Columns by name, in file order: at least `image`, at least one row, all of one length."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
-        ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise UserError(
-            f"{path}, line {reader.line_num}: {error}; mend the quoting of that line"
-        ) from error
-    _check_header(path, header)
-    width = len(header)
-    for number, row in enumerate(rows, 1):
-        if len(row) != width:
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as read: every column in file order, row by row."""
+
+    path: str  # as messages name it
+    sha256: str
+    root: Path  # the images are relative to it
+    ids: list[str]
+    splits: list[str]
+    transforms: list[str]  # "" where none
+    columns: dict[str, list[str]]  # every other column, its text untouched
+    attributes: list[str]  # those of 0, 1 and empty cells only
+    drawn: bool = False  # splits by a hash of the ids, for want of a column
+
+    def rows(self, split: str) -> Int64:
+        """The rows of a split, or of everything for `all`; UserError where there are none."""
+        if split == "all":
+            return np.arange(len(self.ids))
+        found = np.array([i for i, name in enumerate(self.splits) if name == split], np.int64)
+        if not len(found):
+            counts = ", ".join(f"{self.splits.count(name)} {name}" for name in SPLITS)
             raise UserError(
-                f"{path}, row {number}: {len(row)} cells where the header has {width}; "
-                "quote cells that hold commas"
+                f"{self.path} has no rows of split '{split}' (it has {counts}); "
+                "name another split or mend its 'split' column"
             )
-    if not rows:
-        raise UserError(f"{path} holds no rows below its header; was it filtered too far?")
-    # Slices of one flat list: zip(*rows) takes four times as long.
-    cells = list(chain.from_iterable(rows))
-    return {name: cells[column::width] for column, name in enumerate(header)}
+        return found
+
+
+def read_manifest(
+    path: str, *, image_root: str | None = None, seed: int = 0, allow_outside: bool = False
+) -> Manifest:
+    """Read a manifest from a file, or from standard input for `-`.
+
+    UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
+    column each row goes to train, valid or test (70/10/20) by a hash of its id and `seed`; the
+    commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
+    UserError for whatever could not be used, naming row, column and what to do: among that, unless
+    `allow_outside`, images whose path could lead out of their folder.
+    """
+    file = read_csv(path)
+    root = _root(path, image_root)
+    path = file.path
+    table = _columns(file)
+    ids = table.pop("image")
+    check_ids(path, ids, allow_outside=allow_outside)
+    splits = table.pop("split", None)
+    transforms = table.pop("transform", None)
+    drawn = splits is None
+    if splits is None:
+        splits = draw_splits(path, ids, seed)
+    check_values(path, "split", splits, ids, SPLITS)
+    if transforms is None:
+        transforms = [""] * len(ids)
+    check_values(path, "transform", transforms, ids, ("", *TRANSFORMS))
+    attributes = [name for name, column in table.items() if _is_attribute(path, name, column)]
+    return Manifest(path, file.sha256, root, ids, splits, transforms, table, attributes, drawn)
+
+
+def _root(path: str, image_root: str | None) -> Path:
+    if image_root:
+        return Path(image_root)
+    return Path() if path == STDIO else Path(path).parent
+
+
+def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
+    values = set(cells)
+    if "-1" in values and values <= {"-1", "1", "+1", ""}:
+        raise UserError(
+            f"{path}, column '{name}' holds -1 and 1; replace -1 by 0 (unknown labels are empty)"
+        )
+    return bool(name) and values <= BINARY.keys() and values != {""}
+
+
+def _columns(file: CsvFile) -> dict[str, list[str]]:
+    """Columns by name, in file order: at least `image`, at least one row, all of one length."""
+    _check_header(file.path, file.header)
+    columns = file.columns()
+    if not file.rows:
+        raise UserError(f"{file.path} holds no rows below its header; was it filtered too far?")
+    return dict(zip(file.header, columns, strict=True))
 
 
 def _check_header(path: str, header: list[str]) -> None:

@@ -125,8 +125,9 @@ def test_a_group_of_which_nothing_is_known_is_left_out_aloud(
 
 def test_a_file_without_groups_has_what_needs_none(make_logits: MakeLogits) -> None:
     logits = make_logits()
-    alone = replace(logits, groups=logits.groups[:, :0], group_names=(), group_values=())
-    metrics = set(run(replace(alone, train_counts=None), metrics=None).columns["metric"])
+    nobody = logits.groups[:, :0]
+    alone = replace(logits, groups=nobody, group_names=(), group_values=(), train_counts=None)
+    metrics = set(run(alone, metrics=None).columns["metric"])
     assert {"accuracy", "auc", "interdependence", "ece"} <= metrics
     assert not metrics & {"bias_amplification", "eod", "directional_ba"}
 
@@ -149,8 +150,8 @@ def test_an_attribute_has_no_row_as_a_group_of_itself(make_logits: MakeLogits) -
         ({"groups": [""]}, "no group or target column ''"),
         ({"attributes": ["Smilling"]}, "no attribute 'Smilling'; did you mean 'Smiling'?"),
         ({"metrics": ["acuracy"]}, "no metric 'acuracy'; did you mean 'accuracy'?"),
-        ({"metrics": ["churn"]}, "those of a change need --ref"),
-        ({"metrics": ["eod"], "groups": []}, "those of a difference --groups"),
+        ({"metrics": ["churn"]}, "those of a change need `reference`"),
+        ({"metrics": ["eod"], "groups": []}, "those of a difference `groups`"),
     ],
 )
 def test_names_that_are_not_there(

@@ -121,14 +121,15 @@ def test_wide_buckets_show_nearly_the_error_of_the_auc(make_logits: Make, tmp_pa
 def test_a_file_sorted_by_logit_has_no_intervals_rather_than_wrong_ones(
     make_logits: Make, tmp_path: Path
 ) -> None:
-    logits = make_logits(num=3000, groups=np.zeros((3000, 0), np.int16), group_names=())
+    nobody = np.zeros((3000, 0), np.int16)
+    logits = make_logits(
+        num=3000, groups=nobody, group_names=(), group_values=(), train_counts=None
+    )
     order = np.argsort(logits.logits[:, 0])
     cut = replace(
         logits,
         logits=logits.logits[order],
         labels=logits.labels[order],
-        group_values=(),
-        train_counts=None,
     )
     options = Options(metrics=["calibration_error_debiased"], num_folds=50)
     table = audit([in_blocks(cut, tmp_path, 100)], [], options)
@@ -167,8 +168,8 @@ def test_probabilities_are_refused_unless_they_are_said_to_be(
 ) -> None:
     given = make_logits()
     p = replace(given, logits=1 / (1 + np.exp(-given.logits)))
-    assert "add --probabilities" in refusal(p, tmp_path)
-    assert "leave out --probabilities" in refusal(given, tmp_path, probabilities=True)
+    assert "add `probabilities=True`" in refusal(p, tmp_path)
+    assert "leave out `probabilities=True`" in refusal(given, tmp_path, probabilities=True)
     options = Options(metrics=["brier"], num_folds=1)
     found = audit([in_blocks(p, tmp_path, probabilities=True)], [], options)
     brier = audit([given], [], options).columns["value"]
@@ -215,7 +216,7 @@ def test_samples_in_another_order_are_refused_with_the_remedy(
     assert dense.ids is not None
     other = replace(make_logits(), ids=dense.ids[::-1])
     message = refusal(other, tmp_path, dense)
-    assert "different ids in row 0" in message and "raise --in-memory" in message
+    assert "different ids in row 0" in message and "raise `in_memory`" in message
 
 
 def test_files_of_different_lengths_are_refused(make_logits: Make, tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_what_the_data_cannot_decide_is_counted_and_matters_if_strict() -> None:
     assert (loose.verdict, strict.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
     assert "of 2 rows 1 inside, 0 outside, 0 undecided, 1 not assessable" in loose.line()
     assert loose.line().endswith(
-        "not assessable: A1 (no positive labels) (--gate-strict counts them)"
+        "not assessable: A1 (no positive labels) (`strict=True` counts them)"
     )
 
 

@@ -236,5 +236,5 @@ def test_groups_can_be_targets_and_intersections(make_logits: MakeLogits) -> Non
 
 
 def test_without_groups_there_is_no_summary() -> None:
-    with pytest.raises(UserError, match="has no groups; name columns with --groups"):
+    with pytest.raises(UserError, match="has no groups; name columns with `groups`"):
         over_representation(find_exemplars(runs([[0, 1]]), runs([[1, 1]])))

@@ -131,7 +131,7 @@ def test_without_ids_flags_name_rows(sparse: Logits) -> None:
 
 
 def test_without_labels_there_is_nothing_to_override_with(sparse: Logits) -> None:
-    with pytest.raises(UserError, match="has no labels to override with; add them by --labels"):
+    with pytest.raises(UserError, match="has no labels to override with; add them by `labels`"):
         from_labels(replace(sparse, labels=np.full_like(sparse.labels, -1)))
 
 

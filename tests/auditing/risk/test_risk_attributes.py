@@ -23,7 +23,13 @@ def dense(make_logits: MakeLogits) -> Logits:
     return make_logits(num=200)
 
 
-def hats(women: list[float], men: list[float], counts: Any = None, **changes: Any) -> Logits:
+def hats(
+    women: list[float],
+    men: list[float],
+    counts: Any = None,
+    values: tuple[str, ...] = ("0", "1"),
+    **changes: Any,
+) -> Logits:
     """One attribute, a group of 0 and 1; in training 30 of 200 have a hat, 25 of them men."""
     z = np.array([*women, *men], np.float32)[:, None]
     found = [[95, 5], [75, 25], [0, 0]] if counts is None else counts
@@ -34,7 +40,7 @@ def hats(women: list[float], men: list[float], counts: Any = None, **changes: An
         targets=("Hat",),
         groups=np.repeat([0, 1], [len(women), len(men)]).astype(np.int16)[:, None],
         group_names=("Male",),
-        group_values=(("0", "1"),),
+        group_values=(values,),
         train_counts=np.array([[found, everyone]], np.int64),
     )
     return replace(whole, **changes)
@@ -68,8 +74,7 @@ def test_the_rarer_value_may_be_the_negative_one() -> None:
 
 def test_phi_of_several_values_is_cramer_s_v() -> None:
     counts = [[40, 10], [30, 20], [10, 40], [0, 0]]
-    values = (("a", "b", "c"),)
-    record = only(hats([SURE] * 4, [-UNSURE] * 4, counts, group_values=values))
+    record = only(hats([SURE] * 4, [-UNSURE] * 4, counts, values=("a", "b", "c")))
     table = np.array(counts[:3])
     expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
     chi2 = ((table - expected) ** 2 / expected).sum()
@@ -147,6 +152,7 @@ def test_reasons_name_what_stands_out(dense: Logits) -> None:
 
 
 def test_groups_are_needed(dense: Logits) -> None:
-    bare = replace(dense, groups=np.empty((200, 0), np.int16), group_names=(), group_values=())
+    nobody = np.empty((200, 0), np.int16)
+    bare = replace(dense, groups=nobody, group_names=(), group_values=(), train_counts=None)
     with pytest.raises(UserError, match="has no groups"):
-        attribute_risk(replace(bare, train_counts=None))
+        attribute_risk(bare)

@@ -248,7 +248,13 @@ def test_without_labels_flips_remain(pair: tuple[Logits, Logits]) -> None:
 
 def test_files_without_groups_have_samples_alone(pair: tuple[Logits, Logits]) -> None:
     bare = [
-        replace(one, groups=np.empty((600, 0), np.int16), group_names=(), train_counts=None)
+        replace(
+            one,
+            groups=np.empty((600, 0), np.int16),
+            group_names=(),
+            group_values=(),
+            train_counts=None,
+        )
         for one in pair
     ]
     found = evaluate(bare[0], bare[1:], budget=Budget(90))
@@ -314,7 +320,8 @@ def test_intervals_cover_what_a_large_sample_shows(make_logits: MakeLogits) -> N
 def test_clusters_widen_the_intervals(pair: tuple[Logits, Logits]) -> None:
     """Each sample ten times, as ten pictures of one person: as if there were one."""
     rows = np.repeat(np.arange(60), 10)
-    people = [replace(select_rows(one, rows), ids=None, clusters=rows.astype(str)) for one in pair]
+    nameless = [replace(one, ids=None) for one in pair]
+    people = [replace(select_rows(one, rows), clusters=rows.astype(str)) for one in nameless]
     alone = [replace(one, clusters=None) for one in people]
     wide, narrow = (
         next(

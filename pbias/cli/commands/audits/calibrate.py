@@ -54,15 +54,15 @@ def calibrate(
 
     The table is what --thresholds of predict, metrics and flag reads.
     """
-    from pbias.auditing.remedies import threshold_fitting as thresholds
-    from pbias.cli.inputs import check_sides, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.reporting.small_tables import threshold_sections
+    from pbias.workflows.calibrate import calibrate_file
 
     check_table_output(output, form, [valid, labels], no_clobber=no_clobber)
-    check_sides([valid], [], [labels])
-    manifest = read_labels(labels, None)
-    (logits,) = read_side([valid], manifest=manifest, probabilities=probabilities)
-    thresholds.check_split(logits, allow_test=allow_test)
-    table = thresholds.calibrate(logits, objective.value)
-    write_table(table, lambda: threshold_sections(table), output, form, color, command="calibrate")
+    result = calibrate_file(
+        valid,
+        objective=objective.value,
+        allow_test=allow_test,
+        labels=labels,
+        probabilities=probabilities,
+    )
+    write_table(result.rows, result.sections, output, form, color, command="calibrate")

@@ -38,16 +38,11 @@ def compare(
     verbose: Verbose = 0,
 ) -> None:
     """Compare runs of the same samples: one row a file, over attributes defined in all of them."""
-    from pbias.auditing.engine import Options
-    from pbias.auditing.run_comparison import compare as compare_runs
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.reporting.small_tables import compare_sections
+    from pbias.workflows.compare import compare_files
+    from pbias.workflows.inputs.files import expand
 
     paths = expand(runs)
     check_table_output(output, form, [*paths, labels], no_clobber=no_clobber)
-    check_sides(paths, [], [labels])
-    chosen = Options(names(groups), names(attributes))
-    read = read_side(paths, manifest=read_labels(labels, None), groups=chosen.groups)
-    table = compare_runs(read, chosen)
-    write_table(table, lambda: compare_sections(table), output, form, color, command="compare")
+    result = compare_files(paths, groups=names(groups), attributes=names(attributes), labels=labels)
+    write_table(result.rows, result.sections, output, form, color, command="compare")

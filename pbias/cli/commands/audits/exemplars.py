@@ -58,32 +58,21 @@ def exemplars(
     Modal exemplars: what most runs predict differs; taxicab exemplars: the shares of runs that
     predict 1 are furthest apart. Several runs (seeds) a side tell pruning from chance.
     """
-    from pbias.auditing.remedies.identified_exemplars import exemplar_table, find_exemplars
-    from pbias.auditing.remedies.over_representation import over_representation
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
-    from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.files.logits.roles import check_runs, warn_of_copies, warn_of_roles
-    from pbias.reporting.exemplar_report import exemplar_sections, over_representation_sections
+    from pbias.workflows.exemplars import ExemplarOptions, find_exemplars
+    from pbias.workflows.inputs.budget import parse_budget
+    from pbias.workflows.inputs.files import expand
 
-    before, after, share = expand(dense), expand(sparse), parse_budget("--top", top)
-    check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)
-    check_sides(after, before, [labels])
-    manifest, wanted = read_labels(labels, None), names(groups)
-    runs, pruned = (
-        read_side(paths, manifest=manifest, groups=wanted, probabilities=probabilities)
-        for paths in (before, after)
+    before, after = expand(dense), expand(sparse)
+    options = ExemplarOptions(
+        top=parse_budget("top", top),
+        summary=summary,
+        groups=names(groups),
+        attributes=names(attributes),
+        labels=labels,
+        level=level,
+        probabilities=probabilities,
     )
-    for side in (runs, pruned):
-        check_runs(side)
-        warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
-    warn_of_roles(pruned, runs)
-    found = find_exemplars(runs, pruned, names(attributes), share.of(len(runs[0])))
-    if summary:
-        table, sections = (
-            over_representation(found, wanted, level),
-            over_representation_sections,
-        )
-    else:
-        table, sections = exemplar_table(found), exemplar_sections
-    write_table(table, lambda: sections(table), output, form, color, command="exemplars")
+    check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)
+    result = find_exemplars(before, after, options)
+    write_table(result.rows, result.sections, output, form, color, command="exemplars")

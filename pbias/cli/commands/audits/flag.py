@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +19,6 @@ from pbias.cli.options.common import (
     names,
     no_nan,
 )
-
-if TYPE_CHECKING:
-    from pbias.auditing.risk.flagging import Budget
-    from pbias.files.logits import Logits
-    from pbias.files.table import Table as Rows
 
 
 def flag(
@@ -93,99 +87,39 @@ def flag(
     From the dense model and the training counts alone, the riskiest first: those that it is unsure
     of and those that go against what is usual in the group.
     """
-    from pbias.cli.inputs import check_sides, expand, read_labels, read_side
-    from pbias.cli.options.budget import parse_budget
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.files.logits.roles import warn_of_roles
-    from pbias.reporting import flag_report as report
+    from pbias.workflows.flag import FlagOptions, flag_files, refuse_combinations
+    from pbias.workflows.inputs.budget import parse_budget
+    from pbias.workflows.inputs.files import expand
 
-    path, pruned = _one(dense), expand(evaluate or [])
-    limit = None if budget is None else parse_budget("--budget", budget)
-    _refuse(
-        {
-            "--summary and --evaluate": summary and bool(pruned),
-            "--summary and --budget": summary and limit is not None,
-            "--evaluate-thresholds without --evaluate": bool(evaluate_thresholds) and not pruned,
-            "--groups without --summary or --labels": bool(groups) and not (summary or labels),
-        }
+    path, pruned = _dense_file(dense), expand(evaluate or [])
+    options = FlagOptions(
+        margin=margin,
+        budget=None if budget is None else parse_budget("budget", budget),
+        summary=summary,
+        groups=names(groups),
+        labels=labels,
+        cluster=cluster,
+        thresholds=thresholds,
+        evaluate_thresholds=evaluate_thresholds,
+        probabilities=probabilities,
     )
-    tables = [labels, thresholds, evaluate_thresholds]
-    check_table_output(output, form, [path, *pruned, *tables], no_clobber=no_clobber)
-    check_sides([path], pruned, tables)
-    manifest, wanted = read_labels(labels, cluster), names(groups)
-
-    def read(paths: list[str], cuts: str | None) -> list[Logits]:
-        return read_side(
-            paths,
-            thresholds=cuts,
-            manifest=manifest,
-            groups=wanted,
-            cluster=cluster,
-            probabilities=probabilities,
-        )
-
-    (logits,) = read([path], thresholds)
-    _say_if_pruned(logits)
-    if summary:
-        from pbias.auditing.risk.attribute_risk import attribute_risk
-
-        table, sections = attribute_risk(logits, wanted), report.summary_sections
-    elif pruned:
-        from pbias.auditing.risk.evaluation import evaluate as evaluated
-
-        runs = read(pruned, evaluate_thresholds)
-        warn_of_roles(runs, [logits])
-        table, sections = evaluated(logits, runs, margin, limit), report.evaluation_sections
-    else:
-        table, sections = _listed(logits, margin, limit), report.flag_sections
-    write_table(table, lambda: sections(table), output, form, color, command="flag")
+    refuse_combinations(options, evaluate=bool(pruned))
+    inputs = [path, *pruned, labels, thresholds, evaluate_thresholds]
+    check_table_output(output, form, inputs, no_clobber=no_clobber)
+    result = flag_files(path, pruned, options)
+    write_table(result.rows, result.sections, output, form, color, command="flag")
 
 
-def _one(paths: list[str]) -> str:
-    """The dense model's file."""
-    from pbias.cli.inputs import expand
+def _dense_file(paths: list[str]) -> str:
+    """The dense model's file; raises UserError for several."""
     from pbias.errors import UserError
+    from pbias.workflows.inputs.files import expand
 
-    found = expand(paths)
-    if len(found) > 1:
+    files = expand(paths)
+    if len(files) > 1:
         raise UserError(
-            f"flag reads one dense file, not {len(found)} ({', '.join(found)}); name one, and "
+            f"flag reads one dense file, not {len(files)} ({', '.join(files)}); name one, and "
             "for several pruned ones repeat --evaluate, or quote its glob"
         )
-    return found[0]
-
-
-def _say_if_pruned(logits: Logits) -> None:
-    from pbias.files.logits.roles import sparsity_of
-
-    if sparsity := sparsity_of(logits):
-        logging.getLogger(__name__).info(
-            "%s is of a pruned model (sparsity %g); flags are meant for the dense one",
-            logits.path, sparsity,
-        )  # fmt: skip
-
-
-def _refuse(together: dict[str, bool]) -> None:
-    from pbias.errors import UserError
-
-    for what, given in together.items():
-        if given:
-            raise UserError(f"{what} do not go together; leave one out")
-
-
-def _listed(logits: Logits, margin: float, budget: Budget | None) -> Rows:
-    """The flagged predictions; how many they are goes to standard error, by attribute with -v."""
-    from pbias.auditing.risk.flagging import flag_counts, flag_samples
-
-    table = flag_samples(logits, margin, budget)
-    log = logging.getLogger(__name__)
-    every, samples = logits.logits.size, len(set(table.columns["id"]))
-    log.info(
-        "%d of %d predictions flagged (%.1f %%), of %d of %d samples",
-        len(table), every, 100 * len(table) / every, samples, len(logits),
-    )  # fmt: skip
-    for name, count in flag_counts(table, logits):
-        log.debug(
-            "%s: %d of %d flagged (%.1f %%)", name, count, len(logits), 100 * count / len(logits)
-        )
-    return table
+    return files[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,9 +19,6 @@ from pbias.cli.options.common import (
     names,
     no_nan,
 )
-
-if TYPE_CHECKING:
-    from pbias.reporting.sections import Section
 
 
 def metrics(
@@ -102,41 +99,36 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
-    from pbias.auditing.engine import Options
-    from pbias.cli.audits import Paths, header_of, start_audit
-    from pbias.cli.gates import judge_gates, leave_with, read_gates
-    from pbias.cli.inputs import check_sides, expand, read_labels
+    from pbias.cli.gates import leave_with
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_report, check_table_output, write_table
+    from pbias.workflows.audit import AuditOptions, audit_files
+    from pbias.workflows.inputs.files import expand
 
     paths, others = expand(audited), expand(ref or [])
-    tables = [labels, thresholds, ref_thresholds, gate_file]
-    check_table_output(output, form, [*paths, *others, *tables], no_clobber=no_clobber)
-    check_report(report, output, [*paths, *others, *tables], no_clobber=no_clobber)
-    check_sides(paths, others, tables)
-    gates = read_gates(gate or [], gate_file, paired=bool(ref), intervals=not no_intervals)
-    chosen = names(only)
-    values = (names(groups), names(attributes), chosen)
-    audit = start_audit(
-        Paths(paths, thresholds),
-        Paths(others, ref_thresholds),
-        Options(*values, level, 1 if no_intervals else folds),
-        manifest=read_labels(labels, cluster),
+    inputs = [*paths, *others, labels, thresholds, ref_thresholds, gate_file]
+    check_table_output(output, form, inputs, no_clobber=no_clobber)
+    check_report(report, output, inputs, no_clobber=no_clobber)
+    options = AuditOptions(
+        groups=names(groups),
+        attributes=names(attributes),
+        metrics=names(only),
+        level=level,
+        folds=folds,
+        intervals=not no_intervals,
+        gates=gate or [],
+        gate_file=gate_file,
+        strict=gate_strict,
+        labels=labels,
         cluster=cluster,
+        thresholds=thresholds,
+        reference_thresholds=ref_thresholds,
         probabilities=probabilities,
         in_memory_mib=in_memory,
     )
-    table = audit.table()
-    outcomes = judge_gates(gates, audit, table, strict=gate_strict)
-    verdicts = [outcome.record() for outcome in outcomes]
-
-    def sections() -> list[Section]:
-        from pbias.reporting.audit_header import gate_sections, header_section
-        from pbias.reporting.audit_report import audit_sections
-
-        first = [header_section(header_of(audit)), *gate_sections(verdicts)]
-        return [*first, *audit_sections(table, chosen)]
-
+    result = audit_files(paths, others, options, bar)
     if report is not None:
-        write_table(table, sections, report, Format.MD, Color.NEVER)
-    write_table(table, sections, output, form, color, command="metrics", gates=verdicts)
-    leave_with(outcomes)
+        write_table(result.rows, result.sections, report, Format.MD, Color.NEVER)
+    header = {"command": "metrics", "gates": result.verdicts}
+    write_table(result.rows, result.sections, output, form, color, **header)
+    leave_with(result.outcomes)

@@ -66,30 +66,17 @@ def backdoor(
     --groups. In each split an exact number of images is drawn. The paper takes 0.05 and 0.95 for
     Blond_Hair, Smiling, Wearing_Necktie and Attractive, 0.35 and 0.65 for Oval_Face and Big_Nose.
     """
-    from pathlib import Path
+    from pbias.workflows.manifest import add_backdoor
+    from pbias.workflows.runs.options import DataOptions
 
-    from pbias.cli.commands.data.manifest import write_manifest
-    from pbias.data.backdoor import draw_backdoor, marked_text
-    from pbias.files.manifest import read_manifest
-    from pbias.files.streams import check_inputs, check_output
-
-    for option, shares in (("train", train_fractions), ("test", test_fractions)):
-        _check_shares(option, shares)
-    check_output(output, [labels], no_clobber=no_clobber, binary=False)
-    check_inputs([labels])
-    manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
-    fractions = {"train": train_fractions, "valid": test_fractions, "test": test_fractions}
-    drawn = draw_backdoor(manifest, attribute, fractions, seed)
-    base = Path() if output == "-" else Path(output).parent
-    text, root = marked_text(manifest, drawn, kind, base)
-    write_manifest(text, root, output)
-
-
-def _check_shares(option: str, shares: Shares) -> None:
-    from pbias.errors import UserError
-
-    if not all(0 <= share <= 1 for share in shares):
-        raise UserError(
-            f"--{option}-fractions {shares[0]:g} {shares[1]:g} are no shares; give two numbers "
-            "from 0 to 1"
-        )
+    add_backdoor(
+        labels,
+        output,
+        attribute,
+        kind,
+        DataOptions(image_root=image_root, allow_outside=allow_outside),
+        train_fractions=train_fractions,
+        test_fractions=test_fractions,
+        seed=seed,
+        no_clobber=no_clobber,
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -25,12 +23,7 @@ from pbias.cli.options.common import (
     Targets,
     Verbose,
     Workers,
-    names,
 )
-
-if TYPE_CHECKING:
-    from pbias.data.layouts.listing import Listing
-    from pbias.files.manifest import Labels, Manifest
 
 Folder = Annotated[
     str, typer.Argument(metavar="DIR", help="The folder that the data set was unpacked to.")
@@ -39,8 +32,6 @@ Out = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write the manifest to FILE (labels.csv)."),
 ]
-
-logger = logging.getLogger(__name__)
 
 
 def celeba(
@@ -59,10 +50,9 @@ def celeba(
     identity_CelebA.txt) or the CSV files of Kaggle. -1 becomes 0; the column `identity` is for
     --cluster.
     """
-    from pbias.data.layouts.celeba import list_celeba
+    from pbias.workflows.manifest import list_celeba_images
 
-    _check(output, no_clobber=no_clobber)
-    _write(list_celeba(folder, uncropped=uncropped), output)
+    list_celeba_images(folder, output, uncropped=uncropped, no_clobber=no_clobber)
 
 
 def awa2(
@@ -83,10 +73,9 @@ def awa2(
     takes the split for zero-shot learning: 10 classes are the test split, and an eighth of the
     other classes' images the validation split.
     """
-    from pbias.data.layouts.awa2 import list_awa2
+    from pbias.workflows.manifest import list_awa2_images
 
-    _check(output, no_clobber=no_clobber)
-    _write(list_awa2(folder, by_class=by_class, seed=seed), output)
+    list_awa2_images(folder, output, by_class=by_class, seed=seed, no_clobber=no_clobber)
 
 
 def folder(
@@ -103,10 +92,9 @@ def folder(
     the class folders are the splits; elsewhere images are split 70/10/20 by a hash of seed and
     path.
     """
-    from pbias.data.layouts.folders import list_folders
+    from pbias.workflows.manifest import list_class_folders
 
-    _check(output, no_clobber=no_clobber)
-    _write(list_folders(folder, seed=seed), output)
+    list_class_folders(folder, output, seed=seed, no_clobber=no_clobber)
 
 
 def check(
@@ -133,84 +121,28 @@ def check(
     without images, people in training and test, and where too few labels leave bias amplification
     undefined.
     """
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.data.manifest_check import check_rows, to_table
-    from pbias.errors import UserError
-    from pbias.files.manifest import read_manifest, select
-    from pbias.files.streams import check_inputs
     from pbias.reporting.manifest_report import manifest_sections
+    from pbias.workflows.manifest import check_manifest
+    from pbias.workflows.runs.options import DataOptions
 
     check_table_output(output, form, [labels], no_clobber=no_clobber)
-    check_inputs([labels])
-    manifest = read_manifest(labels, image_root=image_root, allow_outside=allow_outside)
-    chosen = select(
-        manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
+    found = check_manifest(
+        labels,
+        DataOptions(image_root=image_root, allow_outside=allow_outside, workers=workers),
+        targets=targets,
+        groups=groups,
+        cluster=cluster,
+        decode=not no_images,
+        watch=bar,
     )
-    bad = _bad(manifest, decode=not no_images, workers=workers)
-    table = to_table([*check_rows(manifest, chosen, bad), *_unassessable(manifest, chosen)])
     write_table(
-        table,
-        lambda: manifest_sections(table, decoded=not no_images),
+        found.table,
+        lambda: manifest_sections(found.table, decoded=not no_images),
         output,
         form,
         color,
         command="manifest check",
     )
-    if bad:
-        name, why = next(iter(bad.items()))
-        raise UserError(
-            f"{len(bad)} of {len(manifest.ids)} images of {labels} cannot be used (first: "
-            f"{manifest.root / name}: {why}); name their folder with --image-root, replace them, "
-            "or take their rows out"
-        )
-
-
-def _check(output: str, *, no_clobber: bool) -> None:
-    from pbias.files.streams import check_output
-
-    check_output(output, no_clobber=no_clobber, binary=False)
-
-
-def _write(listing: Listing, output: str) -> None:
-    from pbias.data.layouts.listing import manifest_text
-
-    base = Path() if output == "-" else Path(output).parent
-    write_manifest(*manifest_text(listing, base), output)
-    logger.info("%s images, %d columns", f"{len(listing.images):,}", len(listing.columns))
-
-
-def write_manifest(text: str, root: Path | None, output: str) -> None:
-    """Write a manifest, and say which --image-root it needs where it does not lie above its images.
-
-    `root` None: it does.
-    """
-    from pbias.files.streams import write_text
-
-    write_text(output, text)
-    if root is not None:
-        logger.warning("image paths are relative to %s; read them with --image-root %s", root, root)
-
-
-def _bad(manifest: Manifest, *, decode: bool, workers: int) -> dict[str, str]:
-    from pbias.cli.progress import bar
-    from pbias.data.manifest_check import bad_images
-
-    with bar("checking images") as progress:
-        return bad_images(manifest, decode=decode, workers=workers, progress=progress)
-
-
-def _unassessable(manifest: Manifest, labels: Labels) -> list[dict[str, Any]]:
-    """Rows on bias amplification, by the splits that a network would be trained and audited on."""
-    from pbias.auditing.metrics.amplification import unassessable
-    from pbias.data.manifest_check import finding
-
-    if not {"train", "test"} <= set(manifest.splits):
-        return []
-    reasons = unassessable(labels, manifest.rows("train"), manifest.rows("test"))
-    return [
-        finding(
-            "bias_amplification", attribute=target, group=group, reason=reason,
-            status="undefined" if reason else "ok",
-        )
-        for (target, group), reason in reasons.items()
-    ]  # fmt: skip
+    found.check()

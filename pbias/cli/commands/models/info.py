@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,15 +17,8 @@ from pbias.cli.options.common import (
     TableFormat,
     Verbose,
 )
-from pbias.cli.options.networks import ForeignArch, Model, ModelArgs, named
+from pbias.cli.options.networks import ForeignArch, Model, ModelArgs
 from pbias.errors import Status
-
-if TYPE_CHECKING:
-    from pbias.files.table import Table as TableOfNumbers
-    from pbias.models.network_files import Named
-    from pbias.pruning.accounting import Account
-
-    Content = tuple[TableOfNumbers, dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -55,84 +48,18 @@ def info(
     verbose: Verbose = 0,
 ) -> None:
     """Count what a file holds: parameters, zeros, size and work by layer, and where it is from."""
-    from pbias.cli.tables import check_table_output, write_table
-    from pbias.errors import UserError
-    from pbias.files.signatures import holds_arrays
-    from pbias.files.streams import check_inputs
-    from pbias.reporting.file_report import info_sections
-
-    check_inputs([file])
-    check_table_output(output, form, [file], no_clobber=no_clobber)
-    counts = None
-    if holds_arrays(file):
-        if expect_sparsity is not None:
-            raise UserError(f"{file} holds logits, which have no sparsity; name a checkpoint")
-        table, facts = _logits(file)
-    else:
-        table, facts, counts = _network(file, named(arch, model, model_args))
-    write_table(table, lambda: info_sections(table, facts), output, form, color, **facts)
-    if counts and expect_sparsity is not None:
-        _expect(counts, expect_sparsity, file)
-
-
-def _network(path: str, said: Named) -> tuple[TableOfNumbers, dict[str, Any], Account]:
-    from pbias.files.checkpoint import Checkpoint, load_network_file
-    from pbias.models.network_files import network, read_network
-    from pbias.models.preprocess import Preprocess
-    from pbias.pruning.accounting import account_bare
-    from pbias.pruning.inventory import checkpoint_facts, facts, inventory
-    from pbias.pruning.macs import num_uses
-    from pbias.pruning.one_shot import measure, pruned_part
-
-    content = read_network(path, said) if said.name else load_network_file(path)
-    if isinstance(content, Checkpoint):
-        model = network(content)
-        counts = measure(content, model)
-        uses = num_uses(model, Preprocess.from_dict(content.preprocess).crop)
-        table = inventory(counts, uses, content.sparsity)
-        return table, checkpoint_facts(content, counts), pruned_part(content, counts)
-    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", path)
-    counts = account_bare(content)
-    return inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}, counts
-
-
-def _logits(path: str) -> Content:
-    from pbias.files.logits import read_logits
-    from pbias.files.table import Table
-
-    logits = read_logits(path)
-    labels = logits.labels
-    table = Table(
-        {
-            "target": list(logits.targets),
-            "n": (labels >= 0).sum(axis=0).tolist(),
-            "n_positive": (labels == 1).sum(axis=0).tolist(),
-        }
-    )
-    groups = dict(zip(logits.group_names, map(list, logits.group_values), strict=True))
-    facts = {
-        "kind": "logits",
-        "samples": len(logits),
-        "split": logits.split,
-        "groups": groups,
-        "activation": logits.activation,
-        "meta": logits.meta,
-    }
-    return table, facts
-
-
-def _expect(counts: Account, sparsity: float, path: str) -> None:
-    """Say whether the zeros are as many as `sparsity` means; leave with status 1 if not."""
     from pbias.cli.console import VERDICT
-    from pbias.pruning.selection import num_zeros
+    from pbias.cli.tables import check_table_output, write_table
+    from pbias.reporting.file_report import info_sections
+    from pbias.workflows.checkpoints import info as count
+    from pbias.workflows.runs.options import NetworkOptions
 
-    wanted = num_zeros(sparsity, counts.num_weights)
-    same = wanted == counts.num_zeros
-    logger.log(
-        VERDICT,
-        "%s: %s: %s of %s weights are zero, %s %s of sparsity %g",
-        *("pass" if same else "fail", path, f"{counts.num_zeros:,}", f"{counts.num_weights:,}"),
-        *("the" if same else "not the", f"{wanted:,}", sparsity),
-    )
-    if not same:
-        raise typer.Exit(Status.GATE_FAILED)
+    check_table_output(output, form, [file], no_clobber=no_clobber)
+    network = NetworkOptions(arch, model, model_args)
+    found = count(file, network, expect_sparsity=expect_sparsity)
+    table, facts = found.table, found.facts
+    write_table(table, lambda: info_sections(table, facts), output, form, color, **facts)
+    if found.expectation:
+        logger.log(VERDICT, "%s", found.expectation.line)
+        if not found.expectation.met:
+            raise typer.Exit(Status.GATE_FAILED)

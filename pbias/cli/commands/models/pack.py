@@ -19,7 +19,9 @@ def pack(
     verbose: Verbose = 0,
 ) -> None:
     """Write a pruned checkpoint as a bitmask and the weights left; every command reads it."""
-    _rewrite(checkpoint, output, no_clobber, packed=True)
+    from pbias.workflows import checkpoints
+
+    checkpoints.pack(checkpoint, output, no_clobber=no_clobber)
 
 
 def unpack(
@@ -30,20 +32,6 @@ def unpack(
     verbose: Verbose = 0,
 ) -> None:
     """Write a packed checkpoint with plain tensors, as torch.load and load_state_dict want them."""
-    _rewrite(checkpoint, output, no_clobber, packed=False)
+    from pbias.workflows import checkpoints
 
-
-def _rewrite(source: str, output: str, no_clobber: bool, *, packed: bool) -> None:
-    from pbias.cli.console import logger
-    from pbias.files.checkpoint import load_checkpoint, serialize
-    from pbias.files.streams import check_inputs, check_output, output_name, write_bytes
-
-    check_inputs([source])
-    check_output(output, [source], no_clobber=no_clobber)
-    checkpoint = load_checkpoint(source)
-    data, plain = (serialize(checkpoint, packed=form) for form in (packed, False))
-    write_bytes(output, data)
-    share = 100 * len(data) / len(plain)
-    logger.info(
-        "%s: %s bytes, %.1f %% of the plain file", output_name(output), f"{len(data):,}", share
-    )
+    checkpoints.unpack(checkpoint, output, no_clobber=no_clobber)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from pbias.cli.jobs import asked_sparsity, parse_jobs
 from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
@@ -35,7 +30,6 @@ from pbias.cli.options.networks import (
     ForeignTargets,
     Model,
     ModelArgs,
-    named,
 )
 from pbias.cli.options.pruning import (
     AtOnce,
@@ -72,22 +66,9 @@ from pbias.cli.options.training import (
     ResetMomentum,
     WarmupEpochs,
     WeightDecay,
+    required,
+    resume_command,
 )
-from pbias.cli.prune_ways import check_gradual, check_one_shot
-from pbias.cli.recipes import method_of, required, settings
-from pbias.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from pbias.files.checkpoint import Checkpoint
-    from pbias.models.network_files import Named
-    from pbias.pruning.method import Method
-
-
-logger = logging.getLogger(__name__)
-
-BN_BATCHES = 50
 
 
 def prune(
@@ -151,81 +132,33 @@ def prune(
     by the recipe that it was trained with, and the last epochs recover. --one-shot only sets
     weights to zero; where --data is named it estimates the statistics of batch normalisation anew.
     """
-    options = dict(locals())
-    from pbias.files.streams import check_inputs, check_output
+    from pbias.cli.progress import bar
+    from pbias.workflows import prune as workflow
+    from pbias.workflows.runs.options import PruneOptions
 
-    method = method_of(options)
+    options = PruneOptions(
+        one_shot=one_shot, data=data, bn_batches=bn_batches, image_root=image_root,
+        allow_outside=allow_outside, skip_bad_images=on_bad_image is BadImage.SKIP,
+        workers=workers, cache=cache, arch=arch, factory=model, model_args=model_args,
+        targets=targets, image_size=image_size, resize=resize, mean=mean, std=std,
+        recipe=recipe_name, epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr,
+        lr_schedule=lr_schedule, warmup_epochs=warmup_epochs, lr_per_epoch=lr_per_epoch,
+        momentum=momentum, reset_momentum=reset_momentum, weight_decay=weight_decay,
+        augment=augment, seed=seed, sparsity=sparsity, steps=steps, pruning_epochs=pruning_epochs,
+        pruning_schedule=pruning_schedule, initial_sparsity=initial_sparsity,
+        score=score, scope=scope, pattern=pattern, only=only, exclude=exclude,
+        min_keep=min_keep, min_keep_row=min_keep_row, device=device, precision=precision,
+        compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
+        resume_hint=resume_command(), dry_run=dry_run,
+    )  # fmt: skip
     if print_config:
-        _print_config(checkpoint, options)
+        if recipe_name is None:
+            required(checkpoint, "argument 'CHECKPOINT'", "prune")
+        print(workflow.prune_config(checkpoint, options))
         return
-    checkpoint, output = (
+    workflow.prune(
         required(checkpoint, "argument 'CHECKPOINT'", "prune"),
         required(output, "option '--output' / '-o'", "prune"),
+        options,
+        watch=bar,
     )
-    jobs = parse_jobs(asked_sparsity(sparsity, method), output)
-    if one_shot:
-        num_batches = bn_batches or (BN_BATCHES if data else 0)
-        check_one_shot(options, num_batches)
-    else:
-        check_gradual(bn_batches)
-    check_inputs([checkpoint, *([data] if data else [])])
-    for _, path in jobs:
-        check_output(path, [checkpoint, data], no_clobber=no_clobber and not resume)
-    said = named(arch, model, model_args, targets, None, image_size, resize, mean, std)
-    parent, network = _read(checkpoint, said, method, [target for target, _ in jobs])
-    skip = on_bad_image is BadImage.SKIP
-    if not one_shot:
-        from pbias.cli.gradual import Tuning, prune_gradually
-        from pbias.data.bad_images import BadImages
-
-        tuning = Tuning(
-            data, image_root, cache, workers, device,
-            settings("pt", options, Recipe.from_dict(parent.recipe)), method,
-            BadImages(skip), allow_outside, precision, resume, dry_run,
-        )  # fmt: skip
-        prune_gradually(parent, checkpoint, jobs, tuning, packed=pack)
-        return
-    from pbias.cli.at_once import OneShot, prune_and_save
-
-    reestimation = None
-    if num_batches:
-        from pbias.cli.batch_norm import find
-        from pbias.data.bad_images import BadImages
-
-        reestimation = find(
-            parent, checkpoint, data, image_root, num_batches, batch_size,
-            seed=seed, workers=workers, device=device, bad=BadImages(skip),
-            allow_outside=allow_outside,
-        )  # fmt: skip
-    if dry_run:
-        logger.info("would write %s without training", ", ".join(path for _, path in jobs))
-        return
-    how = OneShot(method, pruning_schedule, steps or 1, reestimation)
-    prune_and_save(parent, network, jobs, how, packed=pack)
-
-
-def _print_config(checkpoint: str | None, options: Mapping[str, Any]) -> None:
-    from pbias.cli.print_config import print_settings
-
-    before = None
-    if options["recipe_name"] is None:
-        from pbias.files.checkpoint import Checkpoint, load_network_file
-
-        parent = load_network_file(required(checkpoint, "argument 'CHECKPOINT'", "prune"))
-        before = Recipe.from_dict(parent.recipe) if isinstance(parent, Checkpoint) else None
-    print_settings("prune", settings("pt", options, before), options)
-
-
-def _read(
-    path: str, said: Named, method: Method, sparsities: list[float]
-) -> tuple[Checkpoint, nn.Module]:
-    """The checkpoint and its network, which can be pruned to each of the sparsities."""
-    from pbias.models.network_files import network, read_network
-    from pbias.pruning.one_shot import check_method, check_range
-
-    for sparsity in sparsities:
-        check_range(sparsity)
-    parent = read_network(path, said)
-    model = network(parent)
-    check_method(method, parent, model, sparsities, path)
-    return parent, model

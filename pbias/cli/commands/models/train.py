@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pbias.cli.jobs import asked_sparsity
 from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
@@ -24,9 +23,8 @@ from pbias.cli.options.common import (
     Targets,
     Verbose,
     Workers,
-    names,
 )
-from pbias.cli.options.networks import Model, ModelArgs, architecture
+from pbias.cli.options.networks import Model, ModelArgs
 from pbias.cli.options.pruning import (
     Exclude,
     InitialSparsity,
@@ -66,8 +64,9 @@ from pbias.cli.options.training import (
     WarmupEpochs,
     WeightDecay,
     Where,
+    required,
+    resume_command,
 )
-from pbias.cli.recipes import method_of, required, settings
 
 
 def train(
@@ -132,38 +131,31 @@ def train(
     With --sparsity it is pruned while it learns, from random weights on and by default by magnitude
     (gradual magnitude pruning), and the best epoch is one of those at the final sparsity.
     """
-    options = dict(locals())
-    from pbias.cli.look import Look
-    from pbias.data.bad_images import BadImages
-    from pbias.files.streams import check_inputs, check_output
+    from pbias.cli.progress import bar
+    from pbias.workflows import train as workflow
+    from pbias.workflows.runs.options import TrainOptions
 
-    method = method_of(options)
-    prunes = sparsity is not None or method.implied_sparsity is not None
-    asked = settings("ri" if prunes else "dense", options)
-    look = Look.of(image_size or asked.image_size, resize, mean, std)
+    options = TrainOptions(
+        targets=targets, groups=groups, cluster=cluster, where=where, image_root=image_root,
+        allow_outside=allow_outside, skip_bad_images=on_bad_image is BadImage.SKIP,
+        workers=workers, cache=cache, image_size=image_size, resize=resize, mean=mean, std=std,
+        arch=arch, factory=model, model_args=model_args, init=init, recipe=recipe_name, loss=loss,
+        epochs=epochs, batch_size=batch_size, optimizer=optimizer, lr=lr, lr_schedule=lr_schedule,
+        warmup_epochs=warmup_epochs, lr_per_epoch=lr_per_epoch, momentum=momentum,
+        reset_momentum=reset_momentum, weight_decay=weight_decay, augment=augment, seed=seed,
+        sparsity=sparsity, steps=steps, pruning_epochs=pruning_epochs,
+        pruning_schedule=pruning_schedule, initial_sparsity=initial_sparsity, score=score,
+        scope=scope, pattern=pattern, only=only, exclude=exclude, min_keep=min_keep,
+        min_keep_row=min_keep_row, device=device, precision=precision, compile=compile_,
+        pack=pack, no_clobber=no_clobber, resume=resume, resume_hint=resume_command(),
+        dry_run=dry_run,
+    )  # fmt: skip
     if print_config:
-        from pbias.cli.print_config import print_settings
-
-        print_settings("train", asked, {**options, **look.as_options()})
+        print(workflow.train_config(options))
         return
-    from pbias.cli.scratch import plan_pruning
-    from pbias.cli.training import Task, train_network
-    from pbias.models.user_factory import parse_args
-
-    labels, output = (
+    workflow.train(
         required(labels, "argument 'LABELS.csv'", "train"),
         required(output, "option '--output' / '-o'", "train"),
+        options,
+        watch=bar,
     )
-    arch, args = architecture(arch, model), parse_args(model_args)
-    sparsity = asked_sparsity(sparsity, method) if prunes else None
-    jobs, ramp = plan_pruning(sparsity, output, asked, method, options)
-    for path in [path for _, path in jobs] or [output]:
-        check_output(path, [labels, init], no_clobber=no_clobber and not resume)
-    check_inputs([labels, *([init] if init else [])])
-    bad = BadImages(skip=on_bad_image is BadImage.SKIP)
-    task = Task(
-        labels, output, jobs, ramp, asked.recipe, look, arch, args,
-        names(targets) or None, names(groups) or [], cluster, where or [], image_root,
-        allow_outside, bad, init, device, precision, workers, cache, pack, resume, dry_run,
-    )  # fmt: skip
-    train_network(task)

@@ -1,0 +1,104 @@
+"""Memory for decoded images: RAM where they fit, else a memory-mapped file without a name."""
+
+from __future__ import annotations
+
+import logging
+import math
+import mmap
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pbias.errors import UserError
+from pbias.files.streams import reason
+
+GIB = 2**30
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class ImageMemory:
+    """Memory of this process alone, which decodes the images itself."""
+
+    def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
+        """Allocate an uninitialized array of images; see the function `allocate`."""
+        return allocate(shape, folder)
+
+    def once(self, work: Callable[[], T]) -> T:
+        """Do the work, which may fill an allocated array, and return its result."""
+        return work()
+
+
+def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
+    """An uninitialised uint8 array: in memory up to half of what is free, else mapped to a file.
+
+    The file lies in `folder` (None: the folder for temporary files) and has no name, so that it is
+    gone when the process is, however it ends. Raises UserError where the disk has no room either.
+    """
+    if fits_in_memory(shape):
+        return np.empty(shape, np.uint8)
+    file = file_without_name(math.prod(shape), folder)
+    try:
+        return map_file(file, shape)
+    finally:
+        os.close(file)
+
+
+def fits_in_memory(shape: tuple[int, ...]) -> bool:
+    """Whether so many bytes are at most half of what is free."""
+    return math.prod(shape) <= free_memory() // 2
+
+
+def map_file(file: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A file that is open, as an array."""
+    return np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
+
+
+def file_without_name(num_bytes: int, folder: str | None) -> int:
+    """An open file of this size that is gone when nobody has it open; UserError without room."""
+    where = folder or tempfile.gettempdir()
+    logger.info(
+        "the decoded pictures take %.1f GiB, more than half of the free memory; "
+        "they are kept in a temporary file in %s",
+        *(num_bytes / GIB, where),
+    )
+    try:
+        with tempfile.TemporaryFile(dir=where) as file:
+            file.truncate(num_bytes)
+            if hasattr(os, "posix_fallocate"):
+                # Without this a full disk kills the process at the first write to the map.
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise UserError(
+            f"cannot keep {num_bytes / GIB:.1f} GiB of decoded pictures in {where}: "
+            f"{reason(error)}; name a folder with room by --cache, or a smaller --image-size"
+        ) from error
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping, within the limit of a container."""
+    limits = [_system_memory()]
+    try:
+        limit = int((CGROUP / "memory.max").read_text())
+        limits.append(limit - int((CGROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # no container, or one without a limit ("max")
+    return max(0, min(limits))
+
+
+def _system_memory() -> int:
+    try:
+        fields = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,0 +1,240 @@
+"""Checkpoints (`.pt`): a network, what it predicts, and where it comes from.
+
+A checkpoint is a dict that `torch.load(weights_only=True)` accepts: reading one never runs code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pbias.errors import UserError
+from pbias.files.checkpoint.archive import read_archive
+from pbias.files.checkpoint.packed import pack, unpack_all
+from pbias.files.checkpoint.weights import check_weights, fold_masks, is_state_dict, plain
+from pbias.files.provenance import sha256
+from pbias.files.streams import input_name, read_bytes, write_bytes
+
+FORMAT = "pbias-checkpoint"
+SCHEMA = 1
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel, torch.compile
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """A network and its provenance; everything but `state_dict` is small.
+
+    `model` is `{"name", "args"}` for `models.build`; `preprocess` has `size`, `crop`, `mean`,
+    `std`; `data` has the manifest's `path` and `sha256` (empty for weights from elsewhere);
+    `train_counts` is int64 [A, G+1, V+1, 2] as in logits files; `sparsity` is empty for a dense
+    network; `parents` are SHA-256 of the files this one was made from. `sha256` is the hash of the
+    file that was read, and not stored.
+    """
+
+    model: dict[str, Any]
+    state_dict: dict[str, Tensor]
+    targets: list[str]
+    groups: list[str]
+    group_values: list[list[str]]
+    preprocess: dict[str, Any]
+    data: dict[str, Any]
+    train_counts: NDArray[np.int64] | None
+    recipe: dict[str, Any]
+    sparsity: dict[str, Any]
+    parents: list[str]
+    environment: dict[str, str]
+    sha256: str = ""
+
+
+# The types in a file, in the order in which they are written.
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "model": (dict,),
+    "state_dict": (dict,),
+    "targets": (list,),
+    "groups": (list,),
+    "group_values": (list,),
+    "preprocess": (dict,),
+    "data": (dict,),
+    "train_counts": (Tensor, type(None)),
+    "recipe": (dict,),
+    "sparsity": (dict,),
+    "parents": (list,),
+    "environment": (dict,),
+}
+
+
+def load_checkpoint(path: str) -> Checkpoint:
+    """Read a checkpoint, from standard input for `-`.
+
+    Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
+    wrong types, or holds NaN weights.
+    """
+    content, digest = _parse(read_bytes(path), input_name(path))
+    if not _has_format(content):
+        raise UserError(_foreign(content, path))
+    return _checkpoint(content, input_name(path), digest)
+
+
+def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
+    """Read a checkpoint or a bare state dict, whichever the file holds; `-` is standard input."""
+    return parse_network(read_bytes(path), path)
+
+
+def parse_network(data: bytes, path: str) -> Checkpoint | dict[str, Tensor]:
+    """`load_network_file` for bytes that were read already; `path` is for messages."""
+    path = input_name(path)
+    content, digest = _parse(data, path)
+    return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
+    """Write a checkpoint, to standard output for `-`; equal content gives equal bytes.
+
+    `packed`: tensors with zeros as a bitmask and values, which `load_checkpoint` reads as well.
+    """
+    write_bytes(path, serialize(checkpoint, packed=packed))
+
+
+def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
+    """The bytes of a checkpoint file; equal for equal content."""
+    content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
+    for name in _FIELDS:
+        content[name] = getattr(checkpoint, name)
+    if packed:
+        state_dict = checkpoint.state_dict
+        content["state_dict"] = {name: pack(tensor) for name, tensor in state_dict.items()}
+    buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
+    torch.save(plain(content), buffer)
+    return buffer.getvalue()
+
+
+def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
+    """The tensors of a state dict (`.pt`, `.pth`), bare or of a checkpoint; `path` for messages.
+
+    Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
+    DistributedDataParallel and torch.compile add; folds the masks of torch.nn.utils.prune. Raises
+    UserError like `load_checkpoint`.
+    """
+    path = input_name(path)
+    return _bare(read_archive(data, path), path)
+
+
+def _parse(data: bytes, path: str) -> tuple[object, str]:
+    """The content of a file and its SHA-256, which a second core computes meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sha256, data)
+        return read_archive(data, path), digest.result()
+
+
+def _has_format(content: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _checkpoint(content: dict[str, Any], path: str, digest: str) -> Checkpoint:
+    if content.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
+            " update pbias or write the file again"
+        )
+    content = {**content, "state_dict": unpack_all(content.get("state_dict"), path)}
+    _check_fields(content, path)
+    counts = content["train_counts"]
+    fields = {name: content[name] for name in _FIELDS}
+    fields["train_counts"] = None if counts is None else counts.numpy()
+    checkpoint = Checkpoint(**fields, sha256=digest)
+    _check_content(checkpoint, path)
+    return checkpoint
+
+
+def _bare(content: object, path: str) -> dict[str, Tensor]:
+    content = unpack_all(_unwrap(content), path)
+    if not is_state_dict(content):
+        raise UserError(
+            f"{path} holds no state dict{_held(content)}; save one with "
+            "torch.save(model.state_dict(), FILE)"
+        )
+    state_dict = content
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in state_dict):
+            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
+    check_weights(state_dict, path)
+    return fold_masks(state_dict, path)
+
+
+def _held(content: object) -> str:
+    """What a dict holds instead of tensors, for a message."""
+    if not isinstance(content, dict) or not content:
+        return ""
+    keys = [repr(key) for key in content]
+    inside = [repr(key) for key, value in content.items() if is_state_dict(value)]
+    listed = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
+    found = f"{inside[0]} holds tensors, " if inside else ""
+    return f" where one is looked for ({found}keys: {listed})"
+
+
+def _foreign(content: object, path: str) -> str:
+    if is_state_dict(_unwrap(content)):
+        return (
+            f"{input_name(path)} is a bare state dict, which does not say what it predicts; make a"
+            f" checkpoint of it with 'pbias prune {path} --arch NAME --one-shot --sparsity 0 -o"
+            " FILE'"
+        )
+    return f"{input_name(path)} is not a checkpoint of pbias; make one with 'pbias train'"
+
+
+def _unwrap(content: object) -> object:
+    """The weights among what training scripts save beside them."""
+    if isinstance(content, dict):
+        for wrapper in WRAPPERS:
+            if isinstance(content.get(wrapper), dict):
+                inner: object = content[wrapper]
+                return inner
+    return content
+
+
+def _check_fields(content: Mapping[str, Any], path: str) -> None:
+    for name, types in _FIELDS.items():
+        if name not in content:
+            raise UserError(f"{path} lacks {name!r}; write it again with pbias")
+        if not isinstance(content[name], types):
+            _wrong(path, name, content[name])
+    for name in ("targets", "groups", "parents"):
+        if not all(isinstance(item, str) for item in content[name]):
+            _wrong(path, name, content[name])
+    for values in content["group_values"]:
+        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+            _wrong(path, "group_values", values)
+    model = content["model"]
+    if not isinstance(model.get("name"), str) or not isinstance(model.get("args"), dict):
+        _wrong(path, "model", model)
+    if not is_state_dict(content["state_dict"]):
+        _wrong(path, "state_dict", content["state_dict"])
+
+
+def _wrong(path: str, name: str, value: object) -> None:
+    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
+    raise UserError(f"{path}: {name!r} is not what it should be: {shown}; write it again")
+
+
+def _check_content(checkpoint: Checkpoint, path: str) -> None:
+    num_targets, num_groups = len(checkpoint.targets), len(checkpoint.groups)
+    if num_targets == 0 or len(set(checkpoint.targets)) < num_targets:
+        _wrong(path, "targets", checkpoint.targets)
+    if len(checkpoint.group_values) != num_groups:
+        _wrong(path, "group_values", checkpoint.group_values)
+    if checkpoint.train_counts is not None:
+        num_values = max((len(values) for values in checkpoint.group_values), default=0)
+        shape = (num_targets, num_groups + 1, num_values + 1, 2)
+        counts = checkpoint.train_counts
+        if counts.shape != shape or counts.dtype != np.int64 or (counts < 0).any():
+            _wrong(path, "train_counts", f"shape {list(counts.shape)} instead of {list(shape)}")
+    check_weights(checkpoint.state_dict, path)

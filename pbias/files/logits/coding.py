@@ -1,0 +1,116 @@
+"""Labels, group values and clusters of callers as the codes and names that logits hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbias.errors import UserError
+from pbias.files.logits.checks import UNKNOWN, LabelSigns, at, check_labels
+from pbias.files.manifest import MAX_GROUP_VALUES, canonical
+
+BINARY = ("0", "1")
+
+
+def known_labels(
+    path: str, labels: ArrayLike | None, shape: tuple[int, ...], targets: Sequence[str]
+) -> NDArray[np.int8]:
+    """Return labels [N, A] (or [N], of one target) as 0, 1 and -1, which NaN and None become.
+
+    Raises UserError for other values, and for -1 and 1 without any 0.
+    """
+    if labels is None:
+        return np.full(shape, UNKNOWN, np.int8)
+    array = np.asarray(labels)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.dtype.kind == "O":
+        array = _numbers(path, array)
+    if array.dtype.kind == "f":
+        unknown = np.isnan(array)
+        if unknown.any():
+            return check_labels(path, np.where(unknown, UNKNOWN, array), shape)
+    checked = check_labels(path, array, shape)
+    signs = LabelSigns(shape[1])
+    signs.add(checked)
+    signs.check(path, targets, {})
+    return checked
+
+
+def _numbers(path: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return an array of objects as numbers, NaN where one is unknown."""
+    try:
+        cells = [np.nan if is_unknown(cell) else float(cell) for cell in array.flat]
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{at(path)}'labels' holds a value that is not a number: {error}"
+        ) from error
+    return np.array(cells).reshape(array.shape)
+
+
+def group_codes(
+    path: str, groups: Mapping[str, ArrayLike], num_rows: int
+) -> tuple[NDArray[np.int16], tuple[tuple[str, ...], ...]]:
+    """Return codes int16 [N, G], -1 unknown, and the values of each group, in order.
+
+    Values are sorted, numbers by value; those of a group of 0 and 1 (or of booleans) are both "0"
+    and "1". Raises UserError for a group of another length, or of too many values.
+    """
+    codes = np.full((num_rows, len(groups)), UNKNOWN, np.int16)
+    values = []
+    for column, (name, given) in enumerate(groups.items()):
+        cells = np.asarray(given)
+        if cells.shape != (num_rows,):
+            raise UserError(
+                f"{at(path)}group '{name}' is {list(cells.shape)} but there are {num_rows} "
+                "samples; give a value for each"
+            )
+        texts = ["" if is_unknown(cell) else _text(cell) for cell in cells.tolist()]
+        values.append(_values(path, name, set(texts) - {""}))
+        index = {value: code for code, value in enumerate(values[-1])} | {"": UNKNOWN}
+        codes[:, column] = [index[text] for text in texts]
+    return codes, tuple(values)
+
+
+def _values(path: str, name: str, found: set[str]) -> tuple[str, ...]:
+    if found <= set(BINARY):
+        return BINARY
+    if len(found) > MAX_GROUP_VALUES:
+        raise UserError(
+            f"{at(path)}group '{name}' holds {len(found)} different values; "
+            f"a group has 1 to {MAX_GROUP_VALUES} (are they clusters?)"
+        )
+    try:
+        return tuple(sorted(found, key=float))
+    except ValueError:
+        return tuple(sorted(found))
+
+
+def cluster_names(
+    clusters: ArrayLike, ids: Sequence[str] | NDArray[np.str_] | None
+) -> NDArray[Any]:
+    """Return clusters as text; a sample of an unknown one gets its id, or its row, as a name."""
+    cells = np.asarray(clusters).tolist()
+    own = [f"row {row}" for row in range(len(cells))] if ids is None else ids
+    names = [
+        str(name) if is_unknown(cell) else _text(cell)
+        for cell, name in zip(cells, own, strict=True)
+    ]
+    return np.array(names, np.str_)
+
+
+def is_unknown(cell: Any) -> bool:
+    """Whether a cell is None, NaN, empty text, or missing in the way of pandas."""
+    if cell is None or isinstance(cell, str):
+        return not cell
+    try:
+        return bool(cell != cell)
+    except TypeError:  # pandas.NA is neither equal nor unequal to itself
+        return True
+
+
+def _text(cell: Any) -> str:
+    """Return a value as text: 1 for True and 1.0, as in a manifest."""
+    return str(int(cell)) if isinstance(cell, bool) else canonical(str(cell))

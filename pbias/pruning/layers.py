@@ -1,0 +1,78 @@
+"""Which layers may be pruned, and the selectors (`--only`, `--exclude`) that choose among them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from pbias.errors import UserError
+
+LAYERS = (_ConvNd, nn.Linear)
+# An attention layer holds its input projections itself; its output projection is a linear layer.
+PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+REGEX = "re:"
+MAX_LISTED = 5
+
+
+def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of convolutions, linear and attention layers by name, in state-dict order.
+
+    Never biases, normalisations, embeddings. A weight that two layers share counts once.
+    """
+    chosen = set()
+    for module in model.modules():
+        if isinstance(module, LAYERS):
+            chosen.add(id(module.weight))
+        elif isinstance(module, nn.MultiheadAttention):
+            chosen.update(id(getattr(module, name)) for name in PROJECTIONS)
+    return {name: weight for name, weight in model.named_parameters() if id(weight) in chosen}
+
+
+def chosen_names(names: Sequence[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """The names that a selector of `only` matches (all where there is none) and none of `exclude`.
+
+    A selector is the name of a weight (`fc.weight`), of its layer (`fc`), or `re:REGEX`, which is
+    searched for anywhere in the name of the weight. Raises UserError for a selector that matches
+    nothing, and where nothing is left.
+
+    >>> chosen_names(["conv1.weight", "fc.weight"], [], ["fc"])
+    ['conv1.weight']
+    """
+    wanted = {name for selector in only for name in _matches(selector, names)}
+    unwanted = {name for selector in exclude for name in _matches(selector, names)}
+    chosen = [name for name in names if (not only or name in wanted) and name not in unwanted]
+    if not chosen:
+        raise UserError(f"none of the {len(names)} layers is left to prune; exclude fewer")
+    return chosen
+
+
+def _matches(selector: str, names: Sequence[str]) -> list[str]:
+    if selector.startswith(REGEX):
+        matches = _compiled(selector.removeprefix(REGEX)).search
+        found = [name for name in names if matches(name)]
+    else:
+        found = [name for name in names if selector in (name, _layer(name))]
+    if not found:
+        near = difflib.get_close_matches(selector, [*names, *map(_layer, names)], MAX_LISTED)
+        listed = ", ".join(near or names[:MAX_LISTED])
+        raise UserError(
+            f"no layer that may be pruned is called '{selector}';"
+            f" {'did you mean' if near else 'there are'} {listed}{'?' if near else ', ...'}"
+        )
+    return found
+
+
+def _layer(name: str) -> str:
+    """The module that a weight belongs to."""
+    return name.rpartition(".")[0]
+
+
+def _compiled(regex: str) -> re.Pattern[str]:
+    try:
+        return re.compile(regex)
+    except re.error as error:
+        raise UserError(f"re:{regex} is no regular expression ({error}); mend it") from error

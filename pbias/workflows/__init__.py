@@ -1,0 +1,1 @@
+"""What a command does, as typed functions that a program or a notebook calls."""

@@ -1,0 +1,372 @@
+"""Audit models: measure both sides, reduce them once, judge gates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pbias.errors import UserError, argument
+from pbias.workflows.inputs.files import (
+    Supplements,
+    check_sides,
+    read_labels,
+    supplement,
+    with_thresholds,
+)
+from pbias.workflows.progress import Watch, silent
+from pbias.workflows.results import Result
+
+if TYPE_CHECKING:
+    from pbias.auditing.engine import Audit, Options
+    from pbias.auditing.gates.grammar import Gate
+    from pbias.auditing.gates.verdicts import Outcome
+    from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
+    from pbias.files.logits.npz import Npz
+    from pbias.files.manifest import Manifest
+    from pbias.reporting.audit_header import Header
+    from pbias.reporting.sections import Section
+
+IN_MEMORY_MIB = 256.0
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What `audit_files` measures, and how.
+
+    Names of `groups`, `attributes` and `metrics` (None: all); intervals at `level` from `folds`
+    folds; gates as texts and in a file; paths of CSV files with labels and thresholds. Logits of
+    more than `in_memory_mib` MiB are read in blocks.
+    """
+
+    groups: Sequence[str] | None = None
+    attributes: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    level: float = 0.95
+    folds: int = 200
+    intervals: bool = True
+    gates: Sequence[str] = ()
+    gate_file: str | None = None
+    strict: bool = False
+    labels: str | None = None
+    cluster: str | None = None
+    thresholds: str | None = None
+    reference_thresholds: str | None = None
+    probabilities: bool = False
+    in_memory_mib: float = IN_MEMORY_MIB
+
+    def measured(self) -> Options:
+        """The part that the engine needs."""
+        from pbias.auditing.engine import Options
+
+        num_folds = self.folds if self.intervals else 1
+        return Options(self.groups, self.attributes, self.metrics, self.level, num_folds)
+
+
+class AuditResult(Result):
+    """What an audit measured: `table`, reports, and the verdict of any gate."""
+
+    def __init__(self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False) -> None:
+        """Make the table and judge the gates; raises UserError for one that no row matches."""
+        super().__init__(audit.table())
+        self._audit = audit
+        self.outcomes = self._judge(gates, strict=strict)
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """The outcomes of the gates as plain data."""
+        return [outcome.record() for outcome in self.outcomes]
+
+    def gate(self, text: str, *, strict: bool = False) -> Outcome:
+        """Judge a gate: `.verdict` is "pass", "fail" or "inconclusive".
+
+        `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
+        a text that is no gate, and where no row matches.
+        """
+        o = self._audit.options
+        gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
+        return self._judge(gates, strict=strict)[0]
+
+    def sections(self) -> list[Section]:
+        """Everything for people: what was audited, the gates, headline and groups."""
+        from pbias.reporting.audit_header import gate_sections, header_section
+        from pbias.reporting.audit_report import audit_sections
+
+        metrics = self._audit.options.metrics
+        asked = None if metrics is None else list(metrics)
+        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
+        return [*first, *audit_sections(self.rows, asked)]
+
+    def headline(self) -> list[Section]:
+        """What was audited, the gates, and the means over attributes."""
+        return self.sections()[: 3 if self.outcomes else 2]
+
+    @property
+    def _paired(self) -> bool:
+        return len(self._audit.sides) > 1
+
+    def _judge(self, gates: Sequence[Gate], *, strict: bool) -> list[Outcome]:
+        if not gates:
+            return []
+        from pbias.auditing.gates.matching import covered
+        from pbias.auditing.gates.verdicts import judge
+
+        level = self._audit.options.level
+        nums = [len(covered(gate, self.rows)) for gate in gates]
+        wide = [self._audit.table(1.0 - (1.0 - level) / num) for num in nums]
+        return [judge(g, self.rows, w, strict=strict) for g, w in zip(gates, wide, strict=True)]
+
+
+def audit(
+    logits: Any,
+    labels: Any = None,
+    *,
+    reference: Any = None,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    clusters: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    thresholds: Any = None,
+    reference_thresholds: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    attributes: str | Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
+    level: float = 0.95,
+    folds: int = 200,
+    intervals: bool = True,
+    in_memory: float = IN_MEMORY_MIB,
+) -> AuditResult:
+    """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group.
+
+    With a `reference`, the dense model's logits, also what changed. N samples, A targets:
+
+    * `logits` and `reference`: [N, A] as an array, list or data frame, the path of a logits file,
+      or `Logits`; a list or tuple of these are runs (seeds) of one model.
+    * `labels`: [N, A] of 0 and 1, with -1, None or NaN for unknown; or the path of a manifest.
+    * `groups`: name and [N] values of each group, as a dict or data frame; for files and `Logits`
+      also names of their columns, `A:B` for intersections.
+    * `targets` name the columns of arrays, and choose those of data frames.
+    * `ids`, `clusters`: [N]; what samples are joined by, and what belongs together.
+    * Bias amplification needs `train_labels` and `train_groups`, the same of the training rows, or
+      `train_counts`.
+    * `thresholds`, `reference_thresholds`: logits, one for all, a list, or by name.
+    * `activation`: "sigmoid" (unless said) or "softmax"; `probabilities`: the logits are those.
+    * `attributes`, `metrics`: names of those to measure, None for all; `level` of the intervals
+      from `folds` folds. Files with more logits than `in_memory` MiB are read in blocks.
+
+    A data frame or Series with an index other than row numbers is joined by that. Raises UserError
+    for whatever does not fit.
+    """
+    from pbias.workflows.inputs.arrays import Known, is_path, name_list, read_sides, split_runs
+
+    _check_numbers(level, folds, in_memory)
+    known = Known(
+        labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
+        thresholds, probabilities, activation,
+    )  # fmt: skip
+    options = AuditOptions(
+        groups=known.group_names,
+        attributes=name_list(attributes),
+        metrics=name_list(metrics),
+        level=level,
+        folds=folds,
+        intervals=intervals,
+        probabilities=probabilities,
+        in_memory_mib=in_memory,
+    )
+    audited, references = split_runs(logits), split_runs(reference)
+    cuts = reference_thresholds
+    in_files = known.by_name and all(map(is_path, [*audited, *references]))
+    if in_files and (cuts is None or is_path(cuts)):
+        named = {
+            "labels": labels,
+            "cluster": clusters,
+            "thresholds": thresholds,
+            "reference_thresholds": cuts,
+        }
+        paths = {name: path and os.fspath(path) for name, path in named.items()}
+        ours, theirs = (list(map(os.fspath, side)) for side in (audited, references))
+        return audit_files(ours, theirs, replace(options, **paths))
+    if cuts is not None:
+        _refuse_thresholds_alone(bool(references))
+    runs, others = read_sides(logits, reference, known, cuts)
+    return AuditResult(audit_runs(runs, others, options.measured()))
+
+
+def audit_files(
+    audited: Sequence[str],
+    references: Sequence[str] = (),
+    options: AuditOptions = AuditOptions(),
+    watch: Watch = silent,
+) -> AuditResult:
+    """Audit logits files, with those of a dense model as the reference; `-` is standard input.
+
+    Several files a side are runs (seeds) of one model. Raises UserError where files cannot be read
+    or do not fit together, and for names and gates that mean nothing.
+    """
+    o = options
+    check_sides(audited, references, [o.labels, o.thresholds, o.reference_thresholds, o.gate_file])
+    gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
+    manifest = read_labels(o.labels, o.cluster)
+    if o.reference_thresholds is not None:
+        _refuse_thresholds_alone(bool(references))
+    hows = [
+        Supplements(manifest, o.groups, o.cluster, thresholds, o.attributes, o.probabilities)
+        for thresholds in (o.thresholds, o.reference_thresholds)
+    ]
+    audit = _reduce((audited, references), hows, o, watch)
+    return AuditResult(audit, gates, strict=o.strict)
+
+
+def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
+    """Audit runs in memory; warns of files that are not what the sides of an audit should be."""
+    from pbias.auditing.engine import Audit
+    from pbias.files.logits.comparability import warn_of_copies
+
+    for side in (audited, references):
+        warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
+    _check(audited, references)
+    return Audit(audited, references, options)
+
+
+def read_gates(
+    texts: Sequence[str], path: str | None, *, paired: bool, intervals: bool
+) -> list[Gate]:
+    """Read gates and check them before any work; `#` begins a comment in a file."""
+    if not texts and path is None:
+        return []
+    from pbias.auditing.gates.grammar import needs_reference, parse_gate
+    from pbias.files.streams import input_name, read_bytes
+
+    lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
+    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
+    if path is not None and len(listed) == len(texts):
+        raise UserError(f"{input_name(path)} holds no gate; write one a line")
+    gates = [parse_gate(text) for text in listed]
+    if gates and not intervals:
+        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
+    for gate in gates:
+        if needs_reference(gate) and not paired:
+            raise UserError(
+                f"gate '{gate.text}' is about a change; "
+                f"name the dense model with {argument('reference')}"
+            )
+    return gates
+
+
+def header_of(audit: Audit) -> Header:
+    """Gather what a report says first: the files, samples and sizes of groups."""
+    from pbias.files.logits.comparability import sparsity_of
+    from pbias.reporting.audit_header import File, Header
+
+    files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
+    sizes = audit.sides[0].sums.cells[0, 0].sum((-1, -2))[:, 0].tolist()
+    first, options = audit.sides[0].heads[0], audit.options
+    whole = first.clusters is not None and len(first) == sizes[0]
+    groups: dict[str, dict[str, int]] = {}
+    for row, size in zip(audit.strata.rows, sizes, strict=True):
+        if row.group and not row.rest:
+            groups.setdefault(row.group, {})[row.value] = size
+    return Header(
+        audited=files[0],
+        references=files[1] if len(files) > 1 else [],
+        num_samples=sizes[0],
+        clustered=audit.design.clustered,
+        num_clusters=len(set(first.clusters)) if whole and first.clusters is not None else None,
+        level=options.level if options.num_folds > 1 else None,
+        groups=groups,
+    )
+
+
+def _reduce(
+    sides: Sequence[Sequence[str]],
+    hows: Sequence[Supplements],
+    options: AuditOptions,
+    watch: Watch,
+) -> Audit:
+    """Open each file once; read it whole, or all in blocks if one of them is large."""
+    from pbias.files.logits import load_logits
+    from pbias.files.logits.npz import Npz
+
+    with ExitStack() as stack:
+        opened = [[stack.enter_context(Npz(path)) for path in side] for side in sides]
+        large = _too_large([file for side in opened for file in side], options.in_memory_mib)
+        if large is not None:
+            _refuse_manifest(large, hows[0].manifest, options.in_memory_mib)
+            return _in_blocks(opened, hows, options.measured(), watch)
+        runs, others = (
+            supplement(map(load_logits, files), how)
+            for files, how in zip(opened, hows, strict=True)
+        )
+    return audit_runs(runs, others, options.measured())
+
+
+def _in_blocks(
+    sides: Sequence[Sequence[Npz]], hows: Sequence[Supplements], options: Options, watch: Watch
+) -> Audit:
+    from pbias.auditing.engine import Audit
+    from pbias.files.logits.blocks import open_blocks
+    from pbias.files.logits.comparability import warn_of_copies
+
+    def blocks(files: Sequence[Npz], how: Supplements) -> list[LogitsBlocks]:
+        runs = [open_blocks(file, probabilities=how.probabilities) for file in files]
+        return with_thresholds(runs, how.thresholds, how.attributes)
+
+    runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
+    for side in (runs, others):
+        warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
+    _check([run.first_row for run in runs], [run.first_row for run in others])
+    with watch("auditing rows") as progress:
+        return Audit(runs, others, options, progress)
+
+
+def _check_numbers(level: float, folds: int, in_memory: float) -> None:
+    if not 0.5 <= level <= 0.9999:
+        raise UserError(f"{argument('level', level)} is not from 0.5 to 0.9999; 0.95 is usual")
+    if not 20 <= folds <= 10_000:
+        raise UserError(f"{argument('folds', folds)} is not from 20 to 10000; 200 is usual")
+    if not in_memory >= 0:
+        raise UserError(f"{argument('in_memory', in_memory)} is not a size in MiB; 256 is usual")
+
+
+def _refuse_thresholds_alone(paired: bool) -> None:
+    if not paired:
+        raise UserError(
+            f"{argument('reference_thresholds')} are those of the reference; "
+            f"name it with {argument('reference')}"
+        )
+
+
+def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
+    """Refuse or warn of files that are not what the sides of an audit should be."""
+    from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
+
+    check_runs(audited, alone=not references)
+    check_runs(references)
+    warn_of_roles(audited, references)
+    warn_unless_alike(audited, references)
+
+
+def _too_large(files: Iterable[Npz], in_memory_mib: float) -> str | None:
+    """The first file with more logits than that, if any; a pipe is in memory anyway."""
+    from pbias.files.logits.blocks import num_mib
+    from pbias.files.streams import is_regular
+
+    large = (f.path for f in files if is_regular(f.path) and num_mib(f) > in_memory_mib)
+    return next(large, None)
+
+
+def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
+    if manifest is not None:
+        raise UserError(
+            f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "
+            f"which {manifest.path} cannot be joined; raise {argument('in_memory')}, or save "
+            "labels in the file"
+        )

@@ -1,0 +1,28 @@
+"""Fit a threshold for each attribute on validation data."""
+
+from __future__ import annotations
+
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.results import TableResult
+
+
+def calibrate_file(
+    valid: str,
+    *,
+    objective: str = "positive-rate",
+    allow_test: bool = False,
+    labels: str | None = None,
+    probabilities: bool = False,
+) -> TableResult:
+    """Fit thresholds to the logits file of a validation split; `labels` is a manifest's path.
+
+    Raises UserError without labels, for a softmax, and for a test split unless `allow_test`.
+    """
+    from pbias.auditing.remedies.threshold_fitting import calibrate, check_split
+    from pbias.reporting.small_tables import threshold_sections
+
+    check_sides([valid], [], [labels])
+    how = Supplements(read_labels(labels), probabilities=probabilities)
+    (logits,) = read_side([valid], how)
+    check_split(logits, allow_test=allow_test)
+    return TableResult(calibrate(logits, objective), threshold_sections)

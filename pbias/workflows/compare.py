@@ -1,0 +1,77 @@
+"""Compare runs of the same samples: headline numbers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pbias.reporting.small_tables import compare_sections
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.results import TableResult
+
+if TYPE_CHECKING:
+    from pbias.auditing.engine import Options
+    from pbias.files.logits import Logits
+
+
+def compare(
+    runs: Any,
+    labels: Any = None,
+    *,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    attributes: str | Sequence[str] | None = None,
+) -> TableResult:
+    """Compare runs of the same samples, a row a run, over attributes that are defined in all.
+
+    `runs` are a list, or a dict of names and runs; the other arguments are those of `audit`.
+    Raises UserError for whatever does not fit.
+    """
+    from pbias.auditing.engine import Options
+    from pbias.workflows.inputs.arrays import Known, name_list, read_runs, share_known
+
+    known = Known(
+        labels, targets, ids, groups, None, train_counts, train_labels, train_groups,
+        probabilities=probabilities, activation=activation,
+    )  # fmt: skip
+    names = list(runs) if isinstance(runs, Mapping) else None
+    read = read_runs(list(runs.values()) if isinstance(runs, Mapping) else runs, known, "runs")
+    result = compare_runs(
+        share_known(read, known), Options(known.group_names, name_list(attributes))
+    )
+    if names is None:
+        return result
+    columns = {**result.rows.columns, "run": names}
+    return TableResult(replace(result.rows, columns=columns), compare_sections)
+
+
+def compare_files(
+    paths: Sequence[str],
+    *,
+    groups: Sequence[str] | None = None,
+    attributes: Sequence[str] | None = None,
+    labels: str | None = None,
+) -> TableResult:
+    """Compare logits files, one row a file; `labels` is the path of a manifest.
+
+    Raises UserError where the files are not of the same samples.
+    """
+    from pbias.auditing.engine import Options
+
+    check_sides(paths, [], [labels])
+    runs = read_side(paths, Supplements(read_labels(labels), groups))
+    return compare_runs(runs, Options(groups, attributes))
+
+
+def compare_runs(runs: Sequence[Logits], options: Options) -> TableResult:
+    """Compare runs in memory."""
+    from pbias.auditing.run_comparison import compare as table_of
+
+    return TableResult(table_of(runs, options), compare_sections)

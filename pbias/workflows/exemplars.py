@@ -1,0 +1,60 @@
+"""Find the samples that pruned runs see differently, and who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.results import TableResult
+
+if TYPE_CHECKING:
+    from pbias.auditing.risk.flagging import Budget
+
+
+@dataclass(frozen=True)
+class ExemplarOptions:
+    """Which exemplars are listed: taxicab exemplars up to `top` of an attribute.
+
+    `summary`: the over-representation of groups among them instead, with intervals at `level`.
+    `labels` is the path of a manifest.
+    """
+
+    top: Budget
+    summary: bool = False
+    groups: Sequence[str] | None = None
+    attributes: Sequence[str] | None = None
+    labels: str | None = None
+    level: float = 0.95
+    probabilities: bool = False
+
+
+def find_exemplars(
+    dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions
+) -> TableResult:
+    """Find the samples that pruned runs see differently than dense ones, from logits files.
+
+    Raises UserError where files cannot be read or do not fit together.
+    """
+    from pbias.auditing.remedies import identified_exemplars
+    from pbias.auditing.remedies.over_representation import over_representation
+    from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
+    from pbias.reporting import exemplar_table
+
+    o = options
+    check_sides(sparse, dense, [o.labels])
+    how = Supplements(read_labels(o.labels), o.groups, probabilities=o.probabilities)
+    runs, pruned = (read_side(paths, how) for paths in (dense, sparse))
+    for side in (runs, pruned):
+        check_runs(side)
+        warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
+    warn_of_roles(pruned, runs)
+    exemplars = identified_exemplars.find_exemplars(
+        runs, pruned, o.attributes, o.top.of(len(runs[0]))
+    )
+    if o.summary:
+        table = over_representation(exemplars, o.groups, o.level)
+        return TableResult(table, exemplar_table.over_representation_sections)
+    table = identified_exemplars.exemplar_table(exemplars)
+    return TableResult(table, exemplar_table.exemplar_sections)

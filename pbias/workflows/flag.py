@@ -1,0 +1,171 @@
+"""Flag what pruning puts at risk, from the dense model alone, and check whether it was right."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pbias.errors import UserError, argument
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.results import TableResult
+
+if TYPE_CHECKING:
+    from pbias.auditing.risk.flagging import Budget
+    from pbias.files.logits import Logits
+    from pbias.files.table import Table
+
+log = logging.getLogger(__name__)
+MARGIN = 0.4
+
+
+@dataclass(frozen=True)
+class FlagOptions:
+    """Which predictions are flagged, and what is made of them.
+
+    `margin`: how near 0.5 a probability is that counts as unsure; `budget`: how many at most;
+    `summary`: the risk of each attribute and group instead. Paths of CSV files with labels and
+    thresholds.
+    """
+
+    margin: float = MARGIN
+    budget: Budget | None = None
+    summary: bool = False
+    groups: Sequence[str] | None = None
+    labels: str | None = None
+    cluster: str | None = None
+    thresholds: str | None = None
+    evaluate_thresholds: str | None = None
+    probabilities: bool = False
+
+
+def flag(
+    dense: Any,
+    labels: Any = None,
+    *,
+    evaluate: Any = None,
+    groups: Any = None,
+    targets: Sequence[str] | None = None,
+    ids: Any = None,
+    clusters: Any = None,
+    train_counts: Any = None,
+    train_labels: Any = None,
+    train_groups: Any = None,
+    thresholds: Any = None,
+    evaluate_thresholds: Any = None,
+    activation: str | None = None,
+    probabilities: bool = False,
+    margin: float = MARGIN,
+    budget: int | str | None = None,
+    summary: bool = False,
+) -> TableResult:
+    """List the predictions of a dense model that pruning puts at risk, the riskiest first.
+
+    An unsure prediction has a probability within `margin` of 0.5; `budget` limits the list, to a
+    number or a share of all predictions such as "5%". `summary`: the risk of each attribute and
+    group instead. `evaluate`: what the flags of this dense model were worth, from the pruned
+    models' logits. The other arguments are those of `audit`. Raises UserError for whatever does
+    not fit.
+    """
+    from pbias.workflows.inputs.arrays import Known, read_sides
+    from pbias.workflows.inputs.budget import parse_budget
+
+    if not 0.0 <= margin <= 0.5:
+        raise UserError(f"{argument('margin', margin)} is not from 0 to 0.5; 0.4 is usual")
+    known = Known(
+        labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
+        thresholds, probabilities, activation,
+    )  # fmt: skip
+    limit = None if budget is None else parse_budget("budget", str(budget))
+    options = FlagOptions(margin, limit, summary, known.group_names)
+    if summary and (evaluate is not None or limit is not None):
+        other = "budget" if evaluate is None else "evaluate"
+        raise UserError(f"{argument('summary')} and {argument(other)} do not go together")
+    runs, pruned = read_sides(dense, evaluate, known, evaluate_thresholds)
+    if len(runs) > 1:
+        raise UserError(f"flag reads one dense run, not {len(runs)}; give one")
+    say_if_pruned(runs[0])
+    return flag_runs(runs[0], pruned, options)
+
+
+def flag_files(
+    dense: str, evaluate: Sequence[str] = (), options: FlagOptions = FlagOptions()
+) -> TableResult:
+    """Flag the predictions of a dense model's logits file, or evaluate the flags on pruned ones.
+
+    Raises UserError where files cannot be read or do not fit together.
+    """
+    o = options
+    check_sides([dense], evaluate, [o.labels, o.thresholds, o.evaluate_thresholds])
+    manifest = read_labels(o.labels, o.cluster)
+    logits, pruned = (
+        Supplements(manifest, o.groups, o.cluster, thresholds, probabilities=o.probabilities)
+        for thresholds in (o.thresholds, o.evaluate_thresholds)
+    )
+    (run,) = read_side([dense], logits)
+    say_if_pruned(run)
+    return flag_runs(run, read_side(evaluate, pruned), o)
+
+
+def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -> TableResult:
+    """Flag the predictions of a dense model in memory, as `flag_files` does."""
+    from pbias.files.logits.comparability import warn_of_roles
+    from pbias.reporting import flag_report
+
+    o = options
+    if o.summary:
+        from pbias.auditing.risk.attribute_risk import attribute_risk
+
+        return TableResult(attribute_risk(dense, o.groups), flag_report.summary_sections)
+    if evaluate:
+        from pbias.auditing.risk.evaluation import evaluate as evaluate_flags
+
+        warn_of_roles(evaluate, [dense])
+        table = evaluate_flags(dense, evaluate, o.margin, o.budget)
+        return TableResult(table, flag_report.evaluation_sections)
+    return TableResult(_list(dense, o), flag_report.flag_sections)
+
+
+def refuse_combinations(options: FlagOptions, *, evaluate: bool) -> None:
+    """Refuse arguments that have no effect on each other's result."""
+    o = options
+    names = ("summary", "evaluate", "budget", "evaluate_thresholds", "groups", "labels")
+    summary, pruned, budget, thresholds, groups, labels = map(argument, names)
+    together = {
+        f"{summary} and {pruned}": o.summary and evaluate,
+        f"{summary} and {budget}": o.summary and o.budget is not None,
+        f"{thresholds} without {pruned}": bool(o.evaluate_thresholds) and not evaluate,
+        f"{groups} without {summary} or {labels}": bool(o.groups) and not (o.summary or o.labels),
+    }
+    for what, given in together.items():
+        if given:
+            raise UserError(f"{what} do not go together; leave one out")
+
+
+def say_if_pruned(logits: Logits) -> None:
+    """Note that a file is of a pruned model, where it says so."""
+    from pbias.files.logits.comparability import sparsity_of
+
+    if sparsity := sparsity_of(logits):
+        log.info(
+            "%s is of a pruned model (sparsity %g); flags are meant for the dense one",
+            logits.path, sparsity,
+        )  # fmt: skip
+
+
+def _list(logits: Logits, options: FlagOptions) -> Table:
+    """List the flagged predictions; log how many they are, and in detail by attribute."""
+    from pbias.auditing.risk.flagging import flag_counts, flag_samples
+
+    table = flag_samples(logits, options.margin, options.budget)
+    every, samples = logits.logits.size, len(set(table.columns["id"]))
+    log.info(
+        "%d of %d predictions flagged (%.1f %%), of %d of %d samples",
+        len(table), every, 100 * len(table) / every, samples, len(logits),
+    )  # fmt: skip
+    for name, count in flag_counts(table, logits):
+        log.debug(
+            "%s: %d of %d flagged (%.1f %%)", name, count, len(logits), 100 * count / len(logits)
+        )
+    return table

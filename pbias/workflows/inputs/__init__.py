@@ -1,0 +1,1 @@
+"""What workflows read: files of logits, or arrays and data frames, with what is known of them."""

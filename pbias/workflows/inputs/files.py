@@ -1,0 +1,129 @@
+"""Logits files by name, with labels and thresholds from other files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from pbias.errors import UserError, argument
+
+if TYPE_CHECKING:
+    from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
+    from pbias.files.manifest import Manifest
+
+Run = TypeVar("Run", "Logits", "LogitsBlocks")
+
+
+@dataclass(frozen=True)
+class Supplements:
+    """What is taken from elsewhere than the logits files themselves, or how they are read.
+
+    `manifest` has labels, groups (those named) and clusters by id; `thresholds` is the path of a
+    CSV file, which needs a line for each of `attributes` (None: of all).
+    """
+
+    manifest: Manifest | None = None
+    groups: Sequence[str] | None = None
+    cluster: str | None = None
+    thresholds: str | None = None
+    attributes: Sequence[str] | None = None
+    probabilities: bool = False
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """List the files of quoted globs, in order; a path that exists or matches nothing stays."""
+    listed: list[str] = []
+    for path in paths:
+        matches = [] if os.path.lexists(path) else sorted(glob.glob(path))  # noqa: PTH207
+        listed += matches or [path]
+    return listed
+
+
+def check_sides(
+    audited: Sequence[str], references: Sequence[str], others: Sequence[str | None] = ()
+) -> None:
+    """Refuse files that cannot be read, and a run named twice, on one side or on both."""
+    from pathlib import Path
+
+    from pbias.files.streams import check_inputs
+
+    check_inputs([*audited, *references, *(path for path in others if path is not None)])
+    ours, theirs = ([Path(path).resolve() for path in side] for side in (audited, references))
+    for path, real in zip([*references, *audited], [*theirs, *ours], strict=True):
+        if real in ours and real in theirs:
+            raise UserError(f"{path} is both audited and reference; name two different files")
+        if (ours + theirs).count(real) > 1:
+            raise UserError(f"{path} is named twice; name each run once")
+
+
+def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None:
+    """Read the manifest that gives labels to all files, if there is one."""
+    if cluster is not None and path is None:
+        raise UserError(
+            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+        )
+    if path is None:
+        return None
+    from pbias.files.manifest import read_manifest
+
+    return read_manifest(path)
+
+
+def read_side(paths: Sequence[str], supplements: Supplements) -> list[Logits]:
+    """Read the files of one side and add what is taken from elsewhere."""
+    from pbias.files.logits import read_logits
+
+    return supplement((read_logits(path) for path in paths), supplements)
+
+
+def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]:
+    """Add labels, groups, clusters and thresholds to the runs of one side."""
+    from pbias.files.logits import as_logits
+
+    s = supplements
+    converted = [as_logits(run, probabilities=s.probabilities) for run in runs]
+    if s.manifest is not None:
+        from pbias.files.logits.relabel import relabel
+
+        parts = [part for name in s.groups or [] for part in name.split(":")]
+        converted = [relabel(run, s.manifest, parts, s.cluster) for run in converted]
+    return with_thresholds(converted, s.thresholds, s.attributes)
+
+
+def with_thresholds(
+    runs: Sequence[Run], path: str | None, attributes: Sequence[str] | None = None
+) -> list[Run]:
+    """Replace the thresholds of the runs by those of a CSV file, if there is one.
+
+    The file needs a line for each attribute, or for each of `attributes`.
+    """
+    if path is None:
+        return list(runs)
+    from dataclasses import replace
+
+    import numpy as np
+
+    from pbias.files.threshold_file import read_thresholds
+
+    refuse_softmax(runs, path)
+    read = read_thresholds(path)
+    wanted = [[t for t in run.targets if attributes is None or t in attributes] for run in runs]
+    cuts = [dict(zip(names, read.of(names), strict=True)) for names in wanted]
+    return [
+        replace(run, thresholds=np.array([cut.get(name, 0.0) for name in run.targets]))
+        for run, cut in zip(runs, cuts, strict=True)
+    ]
+
+
+def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
+    """Raise UserError if thresholds, from a file or an argument, are meant for a softmax."""
+    for run in runs:
+        if run.activation == "softmax":
+            raise UserError(
+                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
+                f"threshold; leave out {thresholds}"
+            )

@@ -1,0 +1,236 @@
+"""Run a network on the images of a manifest, for logits and what is known about the images."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from pbias.data.bad_images import BadImages
+from pbias.data.dataset import Pictures, find_pictures, stream
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.logits import Logits, write_logits
+from pbias.files.logits.comparability import training_facts
+from pbias.files.manifest import Int64, Labels, Manifest, read_manifest, select, train_counts
+from pbias.files.provenance import environment
+from pbias.files.signatures import holds_program
+from pbias.files.streams import check_inputs, check_output, input_name
+from pbias.files.threshold_file import Thresholds, read_thresholds
+from pbias.models.exported_program import Program
+from pbias.models.network_files import network, read_network, read_program
+from pbias.models.preprocess import Preprocess
+from pbias.training.evaluation import check_input, predict_logits
+from pbias.training.precision import choose_precision
+from pbias.training.processes import join
+from pbias.training.setup import choose_device, describe
+from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.networks import named
+from pbias.workflows.runs.options import PredictOptions
+from pbias.workflows.runs.values import names, text_or_none
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A network and the images it runs on, checked."""
+
+    options: PredictOptions
+    checkpoint: Checkpoint
+    network: nn.Module
+    manifest: Manifest
+    known: Labels
+    rows: Int64  # of the manifest
+    pictures: Pictures
+    bad: BadImages
+    thresholds: Thresholds | None
+    device: torch.device
+    precision: str
+
+
+def predict(
+    model: str | Path,
+    labels: str | Path,
+    output: str | Path | None = None,
+    options: PredictOptions | None = None,
+    *,
+    watch: Watch = silent,
+    **changes: Any,
+) -> Logits:
+    """Run a network on the images of a manifest; return the logits, and write them to `output`.
+
+    `model` is a checkpoint, a state dict or an exported program. Options are those of `pbias
+    predict`: fields of PredictOptions, given as such or as keywords, as in `predict("s95.pt",
+    "faces/labels.csv", split="valid")`. Of several processes that `torchrun` started, the first
+    returns and writes all rows and each other one returns its own. Raises UserError for inputs and
+    options that cannot be used.
+    """
+    options = dataclasses.replace(options or PredictOptions(), **changes)
+    job = _prepare(str(model), str(labels), text_or_none(output), options)
+    several = join(job.device)
+    share = several.part(len(job.pictures))
+    own = job.pictures.only(range(share.start, share.stop))
+    shares = several.gather((_run(job, own, watch), job.bad.skipped))
+    for _, skipped in shares:
+        job.bad.skipped.update(skipped)
+    job.bad.report()
+    rows = job.bad.kept(job.manifest.ids, job.rows)
+    if several.rank:
+        rows = _rows_of(own, rows, job.manifest)
+    logger.info("%s images predicted", f"{len(rows):,}")
+    logits = _logits(job, np.concatenate([part for part, _ in shares]), rows)
+    if output is not None and not several.rank:
+        write_logits(logits, str(output))
+    return logits
+
+
+def say_what_would_be_predicted(
+    model: str | Path, labels: str | Path, output: str | Path, options: PredictOptions
+) -> None:
+    """Check everything that `predict` needs, and log what it would do."""
+    job = _prepare(str(model), str(labels), str(output), options)
+    logger.info(
+        "would predict %d targets of %s images of split %s in %s; would write %s",
+        *(len(job.checkpoint.targets), f"{len(job.rows):,}", options.split, job.precision, output),
+    )
+
+
+def _prepare(model: str, labels: str, output: str | None, options: PredictOptions) -> _Job:
+    cuts = text_or_none(options.thresholds)
+    if output is not None:
+        check_output(output, [model, labels, cuts], no_clobber=options.no_clobber)
+    check_inputs([model, labels, *([] if cuts is None else [cuts])])
+    checkpoint, program, device_name = _read(model, options)
+    manifest = read_manifest(
+        labels,
+        image_root=text_or_none(options.image_root),
+        allow_outside=options.allow_outside,
+    )
+    _check_named(checkpoint, manifest, input_name(model))
+    rows = manifest.rows(options.split)
+    known = _labels(manifest, checkpoint, options)
+    thresholds = None if cuts is None else read_thresholds(cuts)
+    if thresholds is not None:
+        thresholds.of(checkpoint.targets)  # raises where one is missing, before any long work
+    bad = BadImages(skip=options.skip_bad_images)
+    pictures = find_pictures(manifest, known, rows, bad)
+    device = choose_device(device_name)
+    net = program or network(checkpoint)
+    check_input(net, Preprocess.from_dict(checkpoint.preprocess).crop, len(checkpoint.targets))
+    precision = "fp32"  # or logits of different machines could not be compared
+    if options.precision != "auto":
+        precision = choose_precision(options.precision, device, net)
+    return _Job(
+        options, checkpoint, net, manifest, known, rows, pictures, bad, thresholds, device,
+        precision,
+    )  # fmt: skip
+
+
+def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, Program | None, str]:
+    """Read the network: as a checkpoint, the exported program if it is one, and the device."""
+    said = named(options, options.groups)
+    if not holds_program(path):
+        return read_network(path, said), None, options.device
+    checkpoint, program = read_program(path, said, trusted=options.trust_program)
+    return checkpoint, program, "cpu" if options.device == "auto" else options.device
+
+
+def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
+    """Raise UserError for a foreign network whose outputs nobody has named."""
+    targets = checkpoint.targets
+    invented = [f"output_{index}" for index in range(len(targets))]
+    if targets == invented and not set(targets) & manifest.columns.keys():
+        what = f"{path} does not say what its {len(targets)} outputs are"
+        raise UserError(
+            f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
+        )
+
+
+def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions) -> Labels:
+    """Select the manifest's columns that the checkpoint names, or the groups that were named."""
+    groups = names(options.groups)
+    return select(
+        manifest,
+        targets=checkpoint.targets,
+        groups=groups or checkpoint.groups,
+        cluster=options.cluster or checkpoint.data.get("cluster"),
+        group_values=None if groups else checkpoint.group_values,
+        strict=False,
+    )
+
+
+def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]:
+    preprocess = Preprocess.from_dict(job.checkpoint.preprocess)
+    with watch("predicting") as progress:
+        blocks = stream(
+            pictures, preprocess, bad=job.bad, workers=job.options.workers, progress=progress
+        )
+        return predict_logits(
+            job.network, blocks, job.device, job.options.batch_size, job.precision
+        )
+
+
+def _rows_of(pictures: Pictures, rows: Int64, manifest: Manifest) -> Int64:
+    own = set(pictures.ids)
+    return np.array([row for row in rows.tolist() if manifest.ids[row] in own], np.int64)
+
+
+def _logits(job: _Job, logits: npt.NDArray[np.float32], rows: Int64) -> Logits:
+    known, checkpoint, cuts = job.known, job.checkpoint, job.thresholds
+    clusters = None if known.clusters is None else np.array(known.clusters)[rows]
+    return Logits(
+        logits=logits,
+        labels=known.labels[rows],
+        targets=tuple(known.targets),
+        ids=np.array(job.manifest.ids)[rows],
+        groups=known.groups[rows],
+        group_names=tuple(known.group_names),
+        group_values=tuple(map(tuple, known.group_values)),
+        clusters=clusters,
+        train_counts=_train_counts(checkpoint, job.manifest, known),
+        thresholds=None if cuts is None else cuts.of(checkpoint.targets),
+        activation="softmax" if checkpoint.recipe.get("loss") == "cross-entropy" else "sigmoid",
+        split=job.options.split,
+        meta=_meta(job),
+    )
+
+
+def _meta(job: _Job) -> dict[str, object]:
+    """Return the record of how the logits were made."""
+    digests = {"model": job.checkpoint.sha256, "manifest": job.manifest.sha256}
+    if job.thresholds is not None:
+        digests["thresholds"] = job.thresholds.sha256
+    return {
+        "environment": environment(describe(job.device)),
+        "sha256": digests,
+        **training_facts(job.checkpoint),
+        "arguments": {
+            "split": job.options.split,
+            "batch_size": job.options.batch_size,
+            "precision": job.precision,
+        },
+        "skipped": len(job.bad.skipped),
+    }
+
+
+def _train_counts(
+    checkpoint: Checkpoint, manifest: Manifest, known: Labels
+) -> npt.NDArray[np.int64] | None:
+    """Return the checkpoint's training counts, or those of the manifest's training rows.
+
+    The latter where the checkpoint has none, or none of the groups that were named.
+    """
+    if checkpoint.train_counts is not None and known.group_names == checkpoint.groups:
+        return checkpoint.train_counts
+    if "train" not in manifest.splits or not (known.labels >= 0).any():
+        return None
+    logger.info("training counts are those of the split 'train' of %s", manifest.path)
+    return train_counts(known, manifest.rows("train"))

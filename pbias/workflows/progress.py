@@ -1,0 +1,15 @@
+"""How a workflow reports progress: through a function that its caller passes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+Advance = Callable[[int, int], None]  # (done, total)
+Watch = Callable[[str], AbstractContextManager[Advance]]  # given what the work is called
+
+
+@contextmanager
+def silent(label: str) -> Iterator[Advance]:
+    """Report nothing; the default of every workflow."""
+    yield lambda done, total: None

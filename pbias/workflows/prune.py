@@ -1,0 +1,262 @@
+"""Prune a checkpoint to an exact count of zeros, at once or while training continues."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pbias.data.bad_images import BadImages
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint, load_network_file, save_checkpoint
+from pbias.files.manifest import Manifest, select, train_counts
+from pbias.files.streams import check_inputs, check_no_input, check_output, input_name
+from pbias.models.network_files import network, read_network
+from pbias.models.preprocess import Preprocess
+from pbias.pruning.batch_norm import Reestimation, draw_pictures
+from pbias.pruning.method import Method
+from pbias.pruning.one_shot import (
+    check_method,
+    check_range,
+    prune_at_once,
+    pruned_checkpoint,
+    report,
+)
+from pbias.pruning.schedule import Ramp
+from pbias.training.precision import choose_precision
+from pbias.training.processes import join
+from pbias.training.recipe import Recipe
+from pbias.training.setup import check_compiler, choose_device
+from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.gradual import planned, train_and_prune
+from pbias.workflows.runs.networks import named
+from pbias.workflows.runs.options import PruneOptions
+from pbias.workflows.runs.print_config import config_text
+from pbias.workflows.runs.run import say_what_would_be_done, unfinished
+from pbias.workflows.runs.settings import TRAINING, method_of, settings
+from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of
+from pbias.workflows.runs.values import asked_sparsity, first_given, parse_jobs, text_or_none
+
+BN_BATCHES = 50
+SCHEDULE = "cubic"
+
+Jobs = Sequence[tuple[float, str]]  # sparsities and their outputs
+
+logger = logging.getLogger(__name__)
+
+
+def prune(
+    checkpoint: str | Path,
+    output: str | Path,
+    options: PruneOptions | None = None,
+    *,
+    watch: Watch = silent,
+    **changes: Any,
+) -> list[Path]:
+    """Prune a checkpoint to each sparsity and return the checkpoints that were written.
+
+    Options are those of `pbias prune`: fields of PruneOptions, given as such or as keywords, as in
+    `prune("dense.pt", "s95.pt", sparsity=0.95)`. By default the network is trained while sparsity
+    rises; with `one_shot=True` weights are set to zero at once. Several sparsities need
+    `{sparsity}` in the name of the output. A dry run writes nothing and returns an empty list.
+    Raises UserError for inputs and options that cannot be used.
+    """
+    options = dataclasses.replace(options or PruneOptions(), **changes)
+    path, data = str(checkpoint), text_or_none(options.data)
+    method = method_of(options)
+    jobs = parse_jobs(asked_sparsity(options.sparsity, method), str(output))
+    _check_options(options)
+    check_inputs([path, *([data] if data else [])])
+    for _, name in jobs:
+        no_clobber = options.no_clobber and not options.resume
+        check_output(name, [path, data], no_clobber=no_clobber)
+    parent, model = _read(path, options, method, [sparsity for sparsity, _ in jobs])
+    if options.one_shot:
+        _prune_at_once(parent, model, path, jobs, method, options, watch)
+    else:
+        _prune_gradually(parent, path, jobs, method, options, watch)
+    return [] if options.dry_run else [Path(name) for _, name in jobs]
+
+
+def prune_config(checkpoint: str | None, options: PruneOptions) -> str:
+    """Return all settings of a run as the TOML that `pbias prune --config` reads.
+
+    They begin with the named recipe, or else with that of the checkpoint.
+    """
+    method_of(options)  # raises for a method that cannot be
+    before = None
+    if checkpoint is not None and options.recipe is None:
+        parent = load_network_file(checkpoint)
+        before = Recipe.from_dict(parent.recipe) if isinstance(parent, Checkpoint) else None
+    return config_text("prune", settings("pt", options, before), options)
+
+
+def _check_options(options: PruneOptions) -> None:
+    if options.one_shot:
+        _check_one_shot(options)
+    elif options.bn_batches:
+        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
+
+
+def _num_batches(options: PruneOptions) -> int:
+    """Return from how many batches one-shot pruning re-estimates batch norm; 0: it does not."""
+    return options.bn_batches or (BN_BATCHES if options.data else 0)
+
+
+def _check_one_shot(options: PruneOptions) -> None:
+    """Raise UserError for options about training, or about steps where there is one step."""
+    allowed = {"loss", "seed", "batch_size" if _num_batches(options) else ""}
+    given = {name: getattr(options, name) for name in TRAINING if name not in allowed}
+    given |= {
+        "pruning_epochs": options.pruning_epochs,
+        "initial_sparsity": options.initial_sparsity,
+        "precision": None if options.precision == "auto" else options.precision,
+        "compile": options.compile or None,
+        "resume": options.resume or None,
+    }
+    useless = "--recipe" if options.recipe else first_given(given)
+    if useless:
+        raise UserError(f"{useless} has no effect with --one-shot; leave one of them out")
+    if options.pruning_schedule not in (None, SCHEDULE) and options.steps is None:
+        raise UserError("--pruning-schedule has no effect with --one-shot in one step; add --steps")
+
+
+def _read(
+    path: str, options: PruneOptions, method: Method, sparsities: list[float]
+) -> tuple[Checkpoint, nn.Module]:
+    """Read the checkpoint and its network, which can be pruned to each of the sparsities."""
+    said = named(options)
+    for sparsity in sparsities:
+        check_range(sparsity)
+    parent = read_network(path, said)
+    model = network(parent)
+    check_method(method, parent, model, sparsities, path)
+    return parent, model
+
+
+def _prune_at_once(
+    parent: Checkpoint,
+    model: nn.Module,
+    path: str,
+    jobs: Jobs,
+    method: Method,
+    options: PruneOptions,
+    watch: Watch,
+) -> None:
+    """Prune to each sparsity, always from the weights of the checkpoint; write the files."""
+    bad = BadImages(options.skip_bad_images)
+    reestimation = _reestimation(parent, path, options, bad) if _num_batches(options) else None
+    if options.dry_run:
+        logger.info("would write %s without training", ", ".join(name for _, name in jobs))
+        return
+    ramp = Ramp(options.pruning_schedule or SCHEDULE, range(options.steps or 1), method=method)
+    steps = {"schedule": ramp.shape, "steps": len(ramp.times)} if len(ramp.times) > 1 else {}
+    for sparsity, name in jobs:
+        if len(jobs) > 1:
+            weights = {key: tensor.clone() for key, tensor in parent.state_dict.items()}
+            model = network(dataclasses.replace(parent, state_dict=weights))
+        prune_at_once(parent, model, method, _steps(ramp, sparsity))
+        record = {"method": "one-shot", **steps}
+        if reestimation:
+            record |= reestimation.apply(model, watch)
+        child, counts = pruned_checkpoint(parent, model, method, sparsity, record, device="cpu")
+        save_checkpoint(child, name, packed=options.pack)
+        report(child, counts, name)
+
+
+def _steps(ramp: Ramp, target: float) -> list[float]:
+    """Return the sparsity of each step; the last is the target."""
+    if len(ramp.times) == 1:
+        return [target]
+    ramp.announce(target)
+    return list(ramp.schedule(target).values())
+
+
+def _reestimation(
+    parent: Checkpoint, path: str, options: PruneOptions, bad: BadImages
+) -> Reestimation:
+    batch_size = options.batch_size or Recipe.from_dict(parent.recipe).batch_size
+    manifest = manifest_of(parent, path, options, "leave --bn-batches out")
+    pictures = draw_pictures(manifest, _num_batches(options) * batch_size, options.seed, bad)
+    return Reestimation(
+        pictures,
+        Preprocess.from_dict(parent.preprocess),
+        batch_size,
+        options.workers,
+        choose_device(options.device),
+        bad,
+        manifest.sha256,
+    )
+
+
+def _prune_gradually(
+    parent: Checkpoint,
+    path: str,
+    jobs: Jobs,
+    method: Method,
+    options: PruneOptions,
+    watch: Watch,
+) -> None:
+    """Prune to each sparsity on its own while training; write the files."""
+    asked = settings("pt", options, Recipe.from_dict(parent.recipe))
+    recipe, ramp = asked.recipe, asked.ramp(method)
+    for sparsity, _ in jobs:
+        ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any image is read
+    manifest = _training_manifest(parent, path, jobs, options)
+    labels = select(
+        manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
+    )
+    device = choose_device(options.device)
+    recipe = recipe.replace(precision=choose_precision(options.precision, device, network(parent)))
+    if recipe.compile:
+        check_compiler(device)
+    bad = BadImages(options.skip_bad_images)
+    pictures = find(manifest, labels, recipe.loss, bad, options, watch)
+    parent = _with_data(parent, manifest, recipe, options)
+    runs = unfinished(planned(parent, jobs, ramp), resume=options.resume)
+    if options.dry_run:
+        say_what_would_be_done(runs, pictures, ramp)
+        return
+    join(device)
+    if not runs:
+        return
+    preprocess = Preprocess.from_dict(parent.preprocess)
+    data = decode(pictures, preprocess, jobs[0][1], bad, options, watch)
+    parent = dataclasses.replace(
+        parent,
+        data={**parent.data, "skipped": len(bad.skipped)},
+        train_counts=train_counts(labels, bad.kept(manifest.ids, manifest.rows("train"))),
+    )
+    train_and_prune(parent, data, runs, ramp, device, options, watch)
+
+
+def _training_manifest(
+    parent: Checkpoint, path: str, jobs: Jobs, options: PruneOptions
+) -> Manifest:
+    """Read the manifest to train on.
+
+    Raises UserError where it is an output, or lacks a column of a bare state dict's targets.
+    """
+    manifest = manifest_of(parent, path, options, "prune without training with --one-shot")
+    for _, name in jobs:
+        check_no_input(name, [manifest.path])
+    unknown = [name for name in parent.targets if name not in manifest.columns]
+    if unknown and not parent.data:
+        raise UserError(
+            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
+            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
+        )
+    return manifest
+
+
+def _with_data(
+    parent: Checkpoint, manifest: Manifest, recipe: Recipe, options: PruneOptions
+) -> Checkpoint:
+    """Return the checkpoint as the run starts from it: with this data and recipe."""
+    root = image_root(parent, options)
+    data = {"path": manifest.path, "sha256": manifest.sha256, "image_root": root}
+    return dataclasses.replace(parent, data={**parent.data, **data}, recipe=recipe.as_dict())

@@ -1,0 +1,1 @@
+"""What runs of training and pruning share: their options, settings, data and interruptions."""

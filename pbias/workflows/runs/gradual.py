@@ -1,0 +1,84 @@
+"""Networks that are pruned while they are trained, whether from random weights or a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from pbias.files.checkpoint import Checkpoint
+from pbias.models import classifier_weight
+from pbias.models.network_files import network
+from pbias.pruning.gradual import GradualPruner
+from pbias.pruning.one_shot import pruned_checkpoint, report
+from pbias.pruning.schedule import Ramp
+from pbias.training.loop import Hooks
+from pbias.training.setup import describe
+from pbias.workflows.progress import Watch
+from pbias.workflows.runs.options import PruneOptions, TrainOptions
+from pbias.workflows.runs.run import Run
+from pbias.workflows.runs.training_data import TrainingData
+
+
+def planned(parent: Checkpoint, jobs: Sequence[tuple[float, str]], ramp: Ramp) -> list[Run]:
+    """Return one run for each sparsity and its output."""
+    parents = [parent.sha256] if parent.sha256 else parent.parents
+    plans = [{"asked": target, **ramp.method.record(), **ramp.record(target)} for target, _ in jobs]
+    return [
+        Run(dataclasses.replace(parent, parents=parents, sparsity=sparsity), output)
+        for sparsity, (_, output) in zip(plans, jobs, strict=True)
+    ]
+
+
+def train_and_prune(
+    parent: Checkpoint,
+    data: TrainingData,
+    runs: Sequence[Run],
+    ramp: Ramp,
+    device: torch.device,
+    options: TrainOptions | PruneOptions,
+    watch: Watch,
+) -> None:
+    """Train the parent's network to each sparsity, always from its weights; write the files."""
+    for run in runs:
+        sparsity = run.plan.sparsity["asked"]
+        ramp.announce(sparsity)
+        model = _copy(parent)
+        schedule = ramp.schedule(sparsity)
+        run.train(
+            model,
+            data,
+            device,
+            resume_hint=options.resume_hint,
+            hooks=_hooks(parent, model, len(data[0]), schedule, ramp),
+            watch=watch,
+            label=f"pruning to {max(schedule.values()):g}",
+        )
+        child, counts = pruned_checkpoint(
+            parent, model, ramp.method, sparsity, ramp.record(sparsity), device=describe(device)
+        )
+        run.finish(child, packed=options.pack)
+        report(child, counts, run.output)
+
+
+def _copy(parent: Checkpoint) -> nn.Module:
+    """Build the parent's network with weights of its own."""
+    weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
+    return network(dataclasses.replace(parent, state_dict=weights))
+
+
+def _hooks(
+    parent: Checkpoint,
+    model: nn.Module,
+    num_images: int,
+    schedule: Mapping[float, float],
+    ramp: Ramp,
+) -> Hooks:
+    steps_per_epoch = -(-num_images // parent.recipe["batch_size"])
+    classifier = classifier_weight(parent.model["name"], model)
+    pruner = GradualPruner(model, schedule, steps_per_epoch, ramp.method, classifier)
+    return Hooks(
+        pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore
+    )

@@ -1,0 +1,143 @@
+"""What a command line or a notebook says about training, pruning and predicting.
+
+Each group of options is a dataclass, and the options of a workflow are its groups in one, so that a
+notebook can name every option as a keyword. Lists are given as such or as text, `a,b`. None means
+that an option is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Names = str | Sequence[str]
+Numbers = str | Sequence[float]
+Sparsity = str | float | Sequence[float]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How the images of a manifest are found and read."""
+
+    image_root: str | Path | None = None  # None: the folder of the manifest
+    allow_outside: bool = False  # accept image paths that are absolute or contain `..`
+    skip_bad_images: bool = False  # leave out missing and broken images; else they are an error
+    workers: int = 0  # processes that read images; 0: one for each core
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network it is."""
+
+    arch: str | None = None
+    factory: str | None = None  # the user's own code, `package.module:function`
+    model_args: str | Mapping[str, Any] | None = None  # its arguments; text is `key=value,...`
+
+
+@dataclass(frozen=True)
+class ForeignOptions(NetworkOptions):
+    """What to know about a network that pbias did not make, and that its file does not say."""
+
+    targets: Names | None = None  # what the outputs are
+    image_size: int | None = None  # pixels; None: 224
+    resize: int | None = None  # pixels of the short side before the crop
+    mean: Numbers | None = None  # of R, G and B; None: that of ImageNet
+    std: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class OptimizationOptions:
+    """How a network is trained. None: as the recipe says."""
+
+    recipe: str | None = None  # None: `small`; to prune: the recipe of the checkpoint
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimizer: str | None = None
+    lr: float | None = None
+    lr_schedule: str | None = None
+    warmup_epochs: float | None = None
+    lr_per_epoch: bool | None = None
+    momentum: float | None = None
+    reset_momentum: bool | None = None
+    weight_decay: float | None = None
+    augment: bool | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PruningOptions:
+    """How many weights become zero, when, and which."""
+
+    sparsity: Sparsity | None = None  # share of zeros; several: `{sparsity}` in the output's name
+    steps: int | None = None  # None: 20
+    pruning_epochs: Numbers | None = None  # start, every, end
+    pruning_schedule: str | None = None  # None: cubic
+    initial_sparsity: float | None = None  # None: 0.05
+    score: str = "magnitude"
+    scope: str = "global"
+    pattern: str = "unstructured"
+    only: Names | None = None  # layers, by name or `re:REGEX`
+    exclude: Names | None = None
+    min_keep: int = 0  # weights of every layer
+    min_keep_row: int = 0  # weights of every output
+
+
+@dataclass(frozen=True)
+class RunningOptions:
+    """Where and how a run of training works, and what becomes of its output."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    cache: str | Path | None = None  # folder for decoded images that do not fit in memory
+    pack: bool = False  # write packed checkpoints
+    no_clobber: bool = False  # refuse to replace an existing output
+    resume: bool = False  # continue from OUTPUT.state, where a run was interrupted
+    resume_hint: str = "the same call with resume=True"  # for the message of an interrupted run
+    dry_run: bool = False  # check everything, log what would be done, and stop
+
+
+@dataclass(frozen=True)
+class TrainOptions(
+    DataOptions, NetworkOptions, OptimizationOptions, PruningOptions, RunningOptions
+):
+    """Options of `train`. With a sparsity the network is pruned while it is trained."""
+
+    targets: Names | None = None  # None: all 0/1 columns that are not a group
+    groups: Names | None = None
+    cluster: str | None = None  # the column that says who an image shows
+    where: Names | None = None  # `COLUMN=VALUE`: use these rows alone
+    image_size: int | None = None  # pixels; None: the images' median short side, at most 224
+    resize: int | None = None
+    mean: Numbers = "0.5,0.5,0.5"
+    std: Numbers = "0.5,0.5,0.5"
+    loss: str | None = None  # None: as the recipe says
+    init: str | Path | None = None  # a checkpoint or state dict to start from
+
+
+@dataclass(frozen=True)
+class PruneOptions(
+    DataOptions, ForeignOptions, OptimizationOptions, PruningOptions, RunningOptions
+):
+    """Options of `prune`."""
+
+    one_shot: bool = False  # prune without training
+    data: str | Path | None = None  # a manifest; None: the one that the checkpoint names
+    bn_batches: int | None = None  # one-shot: batches to re-estimate batch norm from
+
+
+@dataclass(frozen=True)
+class PredictOptions(DataOptions, ForeignOptions):
+    """Options of `predict`."""
+
+    split: str = "test"  # train, valid, test or all
+    groups: Names | None = None  # None: those of the checkpoint
+    cluster: str | None = None  # None: that of the checkpoint
+    thresholds: str | Path | None = None  # a CSV of logit thresholds to store
+    trust_program: bool = False  # open an exported program, which can run any code
+    batch_size: int = 256
+    device: str = "auto"
+    precision: str = "auto"  # auto: fp32, so that files of different machines compare
+    no_clobber: bool = False

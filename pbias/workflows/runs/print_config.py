@@ -1,0 +1,56 @@
+"""The settings of a run as the file that --config reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pbias.workflows.runs.options import PruneOptions, TrainOptions
+from pbias.workflows.runs.settings import METHOD, Settings
+
+# Beside the recipe: what decides which network results.
+OTHERS = (
+    "arch", "factory", "model_args", "targets", "groups", "cluster", "where", "image_size",
+    "resize", "mean", "std", "precision", "sparsity",
+)  # fmt: skip
+OPTIONS = {"factory": "model"}  # options that are not called as their field is
+
+
+def config_text(
+    command: str,
+    chosen: Settings,
+    options: TrainOptions | PruneOptions,
+    changes: Mapping[str, Any] | None = None,
+) -> str:
+    """Return what --config would have to say for this run, as TOML.
+
+    `changes` replace values of the options. A setting that the command has no option for is left
+    out.
+    """
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    given |= changes or {}
+    wanted = (*OTHERS, *METHOD) if chosen.times else OTHERS
+    others = {name: given[name] for name in wanted if name in given}
+    recipe = {name: value for name, value in chosen.recipe.as_dict().items() if name in given}
+    values = {
+        "recipe": options.recipe,
+        **others,
+        **{name: value for name, value in recipe.items() if name not in others},
+    }
+    if chosen.times:
+        values |= dict([chosen.when])
+        values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
+    lines = [
+        f"{OPTIONS.get(name, name).replace('_', '-')} = {_toml(value)}"
+        for name, value in values.items()
+        if value is not None
+    ]
+    return "\n".join([f"[{command}]", *lines])
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(json.dumps(value) if isinstance(value, Mapping) else value)

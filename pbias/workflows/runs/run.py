@@ -1,0 +1,184 @@
+"""One run of training: what it can resume from, its progress, and the signals that end it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from pbias.data.batches import ImageData
+from pbias.data.training_images import TrainingPictures
+from pbias.errors import Status, UserError
+from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pbias.training.loop import FitResult, Hooks, fit
+from pbias.training.processes import processes
+from pbias.training.recipe import Recipe
+from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
+from pbias.training.steps import Stopped
+from pbias.workflows.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from pbias.pruning.schedule import Ramp
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to be trained: the checkpoint as planned, and where it goes."""
+
+    plan: Checkpoint
+    output: str
+    state: TrainingState | None = None
+
+    @property
+    def states(self) -> StateFile | None:
+        """The file beside the output; None where the output is no file."""
+        path = state_path(self.output)
+        return StateFile(path, self.plan) if path else None
+
+    def train(
+        self,
+        model: nn.Module,
+        data: tuple[ImageData, ImageData | None],
+        device: torch.device,
+        *,
+        resume_hint: str,
+        hooks: Hooks | None = None,
+        watch: Watch = silent,
+        label: str = "training",
+    ) -> FitResult:
+        """Train by the plan's recipe; a first SIGINT or SIGTERM ends it after a step.
+
+        `resume_hint` says how to continue from there.
+        """
+        states = self.states
+        recipe = Recipe.from_dict(self.plan.recipe)
+        save = states.write if states and processes().rank == 0 else None
+        with watch(label) as progress, stoppable(states, resume_hint) as stop:
+            return fit(
+                model, *data, recipe, device=device, hooks=hooks, progress=progress,
+                resume=self.state, save=save, stop=stop,
+            )  # fmt: skip
+
+    def finish(self, made: Checkpoint, *, packed: bool = False) -> None:
+        """Write the output; then nothing is left to resume."""
+        if processes().rank == 0:
+            save_checkpoint(made, self.output, packed=packed)
+            if self.states:
+                self.states.remove()
+
+
+def unfinished(runs: list[Run], *, resume: bool) -> list[Run]:
+    """The runs left to do, each with the state to go on from if it has one.
+
+    Raises UserError where what is there is of another run, so that nothing is mixed up.
+    """
+    if not resume:
+        for run in runs:
+            if run.states and run.states.exists():
+                logger.warning(
+                    "%s holds an interrupted run; it is started again (--resume goes on with it)",
+                    run.states.path,
+                )
+        return runs
+    return [_with_state(run) for run in runs if not _is_done(run)]
+
+
+def _with_state(run: Run) -> Run:
+    if run.states is None:
+        raise UserError(
+            f"-o {run.output} is no file, so no state is kept beside it to resume from; "
+            "name a file with -o, or leave --resume out"
+        )
+    if not run.states.exists():
+        logger.info("there is no %s: %s is trained from the start", run.states.path, run.output)
+        return run
+    state = run.states.read()
+    logger.info(
+        "%s: %d of %d epochs are done", run.states.path, state.epochs, run.plan.recipe["epochs"]
+    )
+    return replace(run, state=state)
+
+
+def _is_done(run: Run) -> bool:
+    """Whether the output is there already; UserError where it is of another run."""
+    if run.states is None or not Path(run.output).exists():
+        return False
+    there = identity(load_checkpoint(run.output))
+    differing = differences(identity(run.plan), there)
+    if differing:
+        raise UserError(
+            f"{run.output} is of another run: {'; '.join(differing)}; name another output, or "
+            "leave --resume out to replace it"
+        )
+    logger.info("%s is done already", run.output)
+    return True
+
+
+def say_what_would_be_done(
+    runs: Sequence[Run], pictures: TrainingPictures, ramp: Ramp | None = None
+) -> None:
+    """Log, for a dry run, images, recipe, pruning steps and outputs, each on a line."""
+    logger.info(
+        "would train on %s images and validate on %s",
+        *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
+    )
+    for run in runs:
+        plan, done = run.plan, run.state.epochs if run.state else 0
+        recipe = ", ".join(f"{name} {value}" for name, value in plan.recipe.items())
+        logger.info("targets: %s", ", ".join(plan.targets))
+        logger.info("recipe: %s", recipe)
+        if ramp:
+            steps = ramp.schedule(plan.sparsity["asked"]).items()
+            shown = ", ".join(f"{value:.4g} at {time:.3g}" for time, value in steps)
+            logger.info("sparsity, and at which epoch: %s", shown)
+        logger.info("would write %s after %d epochs", run.output, plan.recipe["epochs"] - done)
+
+
+@contextmanager
+def stoppable(states: StateFile | None, resume_hint: str) -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether a signal asked to stop.
+
+    When training has stopped, log how to continue and raise SystemExit with the signal's status.
+    Outside of the main thread, where Python takes no signals, nothing stops a run.
+    """
+    received: list[int] = []
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        # A terminal and torchrun both pass Ctrl-C on: with several processes one more is no haste.
+        if received and signum == signal.SIGINT and processes().size == 1:
+            raise KeyboardInterrupt
+        if not received:
+            logger.info("ending after this step (Ctrl-C once more: now)")
+        received.append(signum)
+
+    here = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if here else ()
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield lambda: bool(received)
+    except Stopped as stopped:
+        _say_how_to_go_on(states, stopped.epochs, resume_hint)
+        interrupted = received[:1] == [signal.SIGINT]
+        status = Status.INTERRUPTED if interrupted else Status.TERMINATED
+        raise SystemExit(int(status)) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_how_to_go_on(states: StateFile | None, epochs: int, resume_hint: str) -> None:
+    if states is None or not states.exists():
+        logger.warning("stopped after %d epochs; nothing of them is kept", epochs)
+        return
+    logger.warning("stopped; %d epochs are in %s; go on with: %s", epochs, states.path, resume_hint)

@@ -1,0 +1,104 @@
+"""How a network is trained and pruned: the options, over a recipe.
+
+An option that is given wins; then the recipe that is named; then, to prune, the recipe of the
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pbias.errors import UserError
+from pbias.pruning.method import Method
+from pbias.pruning.one_shot import check_range
+from pbias.pruning.schedule import (
+    INITIAL_SPARSITY,
+    PRUNING_SHARE,
+    SCRATCH_SHARES,
+    Ramp,
+    pruning_epochs,
+    pruning_times,
+)
+from pbias.training.recipe import Recipe, find_recipe
+from pbias.workflows.runs.options import PruneOptions, TrainOptions
+from pbias.workflows.runs.values import numbers, selectors
+
+NUM_STEPS = 20
+
+# Options that are fields of a recipe, that say when to prune, and that are fields of a method.
+TRAINING = (
+    "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
+    "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
+)  # fmt: skip
+PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
+METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A recipe with its changes, and when to prune."""
+
+    recipe: Recipe
+    image_size: int | None  # pixels; None: as large as the images
+    when: tuple[str, Any]  # the option that says when to prune, and its value
+    times: list[float]  # in epochs from the start of training; empty for a dense network
+    shape: str
+    initial: float
+
+    def ramp(self, method: Method) -> Ramp:
+        """Return how sparsity rises by this method."""
+        option, value = self.when
+        end = value[-1] if option == "pruning-epochs" else None
+        return Ramp(self.shape, self.times, self.initial, end, method)
+
+
+def settings(
+    use: str, options: TrainOptions | PruneOptions, before: Recipe | None = None
+) -> Settings:
+    """Return the named recipe (without a name: `before`, or `small`) with the options' changes.
+
+    `use` is one of `recipes.USES`: raises UserError for a recipe that is not for this use.
+    """
+    found = find_recipe(options.recipe or "small", use)
+    base = before if before and options.recipe is None else found.recipe
+    changes = {name: getattr(options, name, None) for name in TRAINING}
+    recipe = base.replace(**changes, compile=options.compile or None)
+    given = _given(options, PRUNING)
+    when = _when(given, found.pruning_epochs)
+    times = [] if use == "dense" else _times(*when, recipe.epochs, use)
+    initial = given.get("initial_sparsity", INITIAL_SPARSITY)
+    check_range(initial)
+    shape = given.get("pruning_schedule", "cubic")
+    return Settings(recipe, found.image_size, when, times, shape, initial)
+
+
+def method_of(options: TrainOptions | PruneOptions) -> Method:
+    """Return which weights become zero by these options."""
+    layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
+    given = {name: getattr(options, name) for name in (*METHOD, "seed")}
+    return Method(**{**given, **layers})
+
+
+def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(options, name) for name in among}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[str, Any]:
+    if {"steps", "pruning_epochs"} <= given.keys():
+        raise UserError("--steps and --pruning-epochs both say when to prune; leave one out")
+    if "pruning_epochs" in given:
+        return "pruning-epochs", numbers("--pruning-epochs", given["pruning_epochs"], 3)
+    if by_recipe and "steps" not in given:
+        return "pruning-epochs", list(by_recipe)
+    return "steps", given.get("steps", NUM_STEPS)
+
+
+def _times(option: str, value: Any, num_epochs: int, use: str) -> list[float]:
+    if option == "pruning-epochs":
+        start, every, end = value
+        return pruning_epochs(start, every, end, num_epochs)
+    shares = SCRATCH_SHARES if use == "ri" else (0.0, PRUNING_SHARE)
+    return pruning_times(num_epochs, value, shares)

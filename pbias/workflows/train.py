@@ -1,0 +1,271 @@
+"""Train a network on a manifest of labelled images, dense or pruned while it learns."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pbias.data.bad_images import BadImages
+from pbias.data.training_images import TrainingPictures
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
+from pbias.files.manifest.row_filter import keep_where
+from pbias.files.provenance import environment
+from pbias.files.streams import check_inputs, check_output
+from pbias.pruning.method import Method
+from pbias.pruning.one_shot import check_method, check_range
+from pbias.pruning.schedule import Ramp
+from pbias.training.evaluation import check_input
+from pbias.training.precision import choose_precision
+from pbias.training.processes import join
+from pbias.training.recipe import Recipe
+from pbias.training.setup import (
+    check_compiler,
+    choose_device,
+    describe,
+    new_network,
+    start_from,
+)
+from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.gradual import planned, train_and_prune
+from pbias.workflows.runs.networks import Look, architecture, arguments
+from pbias.workflows.runs.options import TrainOptions
+from pbias.workflows.runs.print_config import config_text
+from pbias.workflows.runs.run import Run, say_what_would_be_done, unfinished
+from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, method_of, settings
+from pbias.workflows.runs.training_data import decode, find
+from pbias.workflows.runs.values import (
+    asked_sparsity,
+    each,
+    first_given,
+    names,
+    parse_jobs,
+    text_or_none,
+)
+
+SMALL_BELOW = 96  # pixels
+LISTED = 60
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The options, checked and put together."""
+
+    labels: str
+    output: str
+    options: TrainOptions
+    arch: str | None
+    args: dict[str, Any]
+    recipe: Recipe
+    look: Look
+    jobs: Sequence[tuple[float, str]]  # sparsities and their outputs; none for a dense network
+    ramp: Ramp | None
+    bad: BadImages
+    watch: Watch
+
+    @property
+    def init(self) -> str | None:
+        """The file that training starts from."""
+        return text_or_none(self.options.init)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there is to train on."""
+
+    manifest: Manifest
+    labels: Labels
+    pictures: TrainingPictures
+
+
+def train(
+    labels: str | Path,
+    output: str | Path,
+    options: TrainOptions | None = None,
+    *,
+    watch: Watch = silent,
+    **changes: Any,
+) -> list[Path]:
+    """Train a network, or one for each sparsity, and return the checkpoints that were written.
+
+    `labels` is a manifest. Options are those of `pbias train`: fields of TrainOptions, given as
+    such or as keywords, as in `train("faces/labels.csv", "dense.pt", groups=["Male"], epochs=5)`.
+    The best validation epoch is kept. A run that was interrupted continues with `resume=True`,
+    which leaves finished networks as they are. A dry run writes nothing and returns an empty list.
+    Raises UserError for inputs and options that cannot be used.
+    """
+    options = dataclasses.replace(options or TrainOptions(), **changes)
+    task = _task(str(labels), str(output), options, watch)
+    device = choose_device(options.device)
+    found = _find(task)
+    network, plan = _plan(task, found, device)
+    if task.ramp:
+        targets = [target for target, _ in task.jobs]
+        check_method(task.ramp.method, plan, network, targets, task.init)
+    runs = planned(plan, task.jobs, task.ramp) if task.ramp else [Run(plan, task.output)]
+    outputs = [Path(run.output) for run in runs]
+    runs = unfinished(runs, resume=options.resume)
+    if options.dry_run:
+        say_what_would_be_done(runs, found.pictures, task.ramp)
+        return []
+    join(device)
+    if runs:
+        _run(task, found, network, plan, runs, device)
+    return outputs
+
+
+def train_config(options: TrainOptions) -> str:
+    """Return all settings of a run as the TOML that `pbias train --config` reads."""
+    _, _, asked, look = _settings(options)
+    return config_text("train", asked, options, look.as_options())
+
+
+def _settings(options: TrainOptions) -> tuple[bool, Method, Settings, Look]:
+    """Return whether the network is pruned, by which method, how it is trained, on which images."""
+    method = method_of(options)
+    prunes = options.sparsity is not None or method.implied_sparsity is not None
+    asked = settings("ri" if prunes else "dense", options)
+    image_size = options.image_size or asked.image_size
+    return prunes, method, asked, Look.of(image_size, options.resize, options.mean, options.std)
+
+
+def _task(labels: str, output: str, options: TrainOptions, watch: Watch) -> _Task:
+    prunes, method, asked, look = _settings(options)
+    arch, args = architecture(options), arguments(options)
+    jobs, ramp = _pruning(output, options, method, asked) if prunes else ([], None)
+    if not prunes:
+        _refuse_pruning(options, method)
+    task = _Task(
+        labels, output, options, arch, args, asked.recipe, look, jobs, ramp,
+        BadImages(skip=options.skip_bad_images), watch,
+    )  # fmt: skip
+    no_clobber = options.no_clobber and not options.resume
+    for path in [path for _, path in jobs] or [output]:
+        check_output(path, [labels, task.init], no_clobber=no_clobber)
+    check_inputs([labels, *([task.init] if task.init else [])])
+    return task
+
+
+def _pruning(
+    output: str, options: TrainOptions, method: Method, asked: Settings
+) -> tuple[list[tuple[float, str]], Ramp]:
+    """Return the sparsities with their outputs, and how to get there."""
+    jobs = parse_jobs(asked_sparsity(options.sparsity, method), output)
+    ramp = asked.ramp(method)
+    for target, _ in jobs:
+        check_range(target)
+        ramp.schedule(target)  # raises for a schedule that cannot be, before any image is read
+    return jobs, ramp
+
+
+def _refuse_pruning(options: TrainOptions, method: Method) -> None:
+    """Raise UserError for an option that has no effect on a dense network."""
+    usual = Method()
+    given = {name: getattr(options, name) for name in PRUNING}
+    for name in METHOD:
+        value = getattr(method, name)
+        given[name] = None if value == getattr(usual, name) else value
+    useless = first_given({**given, "pack": options.pack or None})
+    if useless:
+        raise UserError(f"{useless} has no effect without --sparsity; add it")
+
+
+def _find(task: _Task) -> _Found:
+    options = task.options
+    manifest = read_manifest(
+        task.labels,
+        image_root=text_or_none(options.image_root),
+        allow_outside=options.allow_outside,
+    )
+    manifest = keep_where(manifest, each(options.where))
+    labels = select(
+        manifest,
+        targets=names(options.targets) or None,
+        groups=names(options.groups) or [],
+        cluster=options.cluster,
+    )
+    pictures = find(manifest, labels, task.recipe.loss, task.bad, options, task.watch)
+    return _Found(manifest, labels, pictures)
+
+
+def _listed(targets: Sequence[str]) -> str:
+    return ", ".join(targets[:LISTED]) + (", ..." if len(targets) > LISTED else "")
+
+
+def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, Checkpoint]:
+    """Return the network as training starts from it, and its checkpoint."""
+    options, manifest, labels = task.options, found.manifest, found.labels
+    preprocess = task.look.for_pictures(found.pictures)
+    arch = task.arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
+    network = new_network(arch, len(labels.targets), task.recipe.seed, task.args)
+    check_input(network, preprocess.crop, len(labels.targets))
+    parents = [start_from(network, arch, task.init)] if task.init else []
+    _announce(arch, preprocess.crop, found)
+    recipe = task.recipe.replace(precision=choose_precision(options.precision, device, network))
+    if recipe.compile:
+        check_compiler(device)
+    return network, Checkpoint(
+        model={"name": arch, "args": task.args},
+        state_dict=network.state_dict(),
+        targets=labels.targets,
+        groups=labels.group_names,
+        group_values=labels.group_values,
+        preprocess=preprocess.as_dict(),
+        data={
+            "path": manifest.path,
+            "sha256": manifest.sha256,
+            "image_root": text_or_none(options.image_root),
+            "cluster": options.cluster,
+            "where": each(options.where),
+        },
+        train_counts=None,
+        recipe=recipe.as_dict(),
+        sparsity={},
+        parents=parents,
+        environment=environment(describe(device)),
+    )
+
+
+def _announce(arch: str, crop: int, found: _Found) -> None:
+    labels, pictures = found.labels, found.pictures
+    logger.info(
+        "%s at %d px; %d targets: %s; groups: %s; %s images to train on, %s to validate",
+        *(arch, crop, len(labels.targets), _listed(labels.targets)),
+        ", ".join(labels.group_names) or "none",
+        *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
+    )
+
+
+def _run(
+    task: _Task,
+    found: _Found,
+    network: nn.Module,
+    plan: Checkpoint,
+    runs: Sequence[Run],
+    device: torch.device,
+) -> None:
+    options, pictures = task.options, found.pictures
+    preprocess = task.look.for_pictures(pictures)
+    data = decode(pictures, preprocess, task.output, task.bad, options, task.watch)
+    kept = task.bad.kept(found.manifest.ids, found.manifest.rows("train"))
+    plan = replace(
+        plan,
+        data={**plan.data, "skipped": len(task.bad.skipped)},
+        train_counts=train_counts(found.labels, kept),
+    )
+    if task.ramp:
+        train_and_prune(plan, data, runs, task.ramp, device, options, task.watch)
+        return
+    result = runs[0].train(network, data, device, resume_hint=options.resume_hint, watch=task.watch)
+    logger.info("kept epoch %d", result.epoch + 1)
+    runs[0].finish(replace(plan, state_dict=network.state_dict()))
