@@ -1,1 +1,1 @@
-"""Pages, man pages and completions, all made from the command tree."""
+"""The generator of pages, man pages and completions, which needs the repository around it."""
