@@ -140,7 +140,7 @@ def _weights(name: str) -> Weights:
     import torch
 
     from pbias.models import build
-    from pbias.pruning.prunable import prunable
+    from pbias.pruning.layers import prunable
 
     torch.manual_seed(0)
     model = build(name, NUM_OUTPUTS)

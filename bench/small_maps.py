@@ -31,7 +31,6 @@ def main() -> None:
     import torch
 
     from pbias.training import small_maps
-    from pbias.training.allocation import keep_freed_memory
     from pbias.training.precision import fast_bf16
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -40,7 +39,6 @@ def main() -> None:
     dtypes = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if fast_bf16() else {})}
     pays, slower = small_maps.pays, 0
     small_maps.pays = lambda num_pixels, num_channels: True  # both ways are measured everywhere
-    keep_freed_memory()
     print(f"channels  map   plain / products [ms], batches of {num}")
     for channels, side in itertools.product(CHANNELS, SIDES):
         taken = pays(side * side, channels)

@@ -1,6 +1,6 @@
 """Backdoors: a group made by hand, images with a mark that goes along with an attribute.
 
-Source: paper.md, "Backdoors".
+Source: the backdoor experiments of Iofinova et al., CVPR 2023.
 """
 
 from __future__ import annotations

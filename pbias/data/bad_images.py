@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from pbias.data.cores import num_cores
-from pbias.data.images import BrokenImage
 from pbias.errors import UserError
 
-Progress = Callable[[int, int], None]
 Int64 = npt.NDArray[np.int64]
 
-CHUNK = 16  # pictures a thread takes at a time
-
 logger = logging.getLogger(__name__)
-
-
-def no_progress(done: int, total: int) -> None:
-    """For those who do not watch."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +54,3 @@ class BadImages:
             logger.warning("skipped %s: %s", name, why)
         if self.skipped:
             logger.warning("%d images were skipped", len(self.skipped))
-
-
-def for_all(
-    work: Callable[[int], None], total: int, workers: int, progress: Progress
-) -> dict[int, str]:
-    """Do the work for every picture in threads; the numbers of those that are broken, and why."""
-
-    def chunk(start: int) -> dict[int, str]:
-        failures = {}
-        for index in range(start, min(start + CHUNK, total)):
-            try:
-                work(index)
-            except BrokenImage as error:
-                failures[index] = str(error)
-        return failures
-
-    failures: dict[int, str] = {}
-    with ThreadPoolExecutor(workers or num_cores()) as pool:
-        for chunks, failed in enumerate(pool.map(chunk, range(0, total, CHUNK)), 1):
-            failures |= failed
-            progress(min(chunks * CHUNK, total), total)
-    return failures

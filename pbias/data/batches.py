@@ -56,7 +56,7 @@ def make_batch(
         images[first:] = images[first:].flip(2)
     squares = data.squares[rows]
     if squares.any():
-        # paper.md, "Backdoors": 32 x 32 of 224 x 224, after crop and flip.
+        # As in the paper (Iofinova et al., CVPR 2023): 32 x 32 of 224 x 224, after crop and flip.
         side = round(data.preprocess.crop * 32 / 224)
         yellow = torch.tensor(YELLOW, dtype=torch.uint8)
         images[to_device(squares.nonzero()[:, 0], device), :side, :side] = to_device(yellow, device)

@@ -14,17 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pbias.data.bad_images import BadImages, Int64, Progress, for_all, no_progress
+from pbias.data.bad_images import BadImages, Int64
 from pbias.data.batches import ImageData
-from pbias.data.cache import Room
+from pbias.data.image_memory import ImageMemory
 from pbias.data.images import Size, UInt8, read_image, read_size, resized
+from pbias.data.workers import Progress, for_all, no_progress
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess
 
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
 REFUSE = BadImages()
-ALONE = Room()
+OWN_MEMORY = ImageMemory()
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def load(
     bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
-    room: Room = ALONE,
+    memory: ImageMemory = OWN_MEMORY,
     progress: Progress = no_progress,
 ) -> ImageData:
     """Decode all pictures into memory, or into a file in folder `cache` where they do not fit.
@@ -125,7 +126,7 @@ def load(
     if sizes is not None:
         height, width = _common_size(sizes, preprocess.size)
         margin = preprocess.shift
-    padded = room.allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
+    padded = memory.allocate((len(pictures), height + 2 * margin, width + 2 * margin, 3), cache)
 
     def fill() -> tuple[list[int], dict[str, str]]:
         inside = padded[:, margin : margin + height, margin : margin + width]
@@ -136,7 +137,7 @@ def load(
         _repeat_border(padded[: len(kept)], margin)
         return kept, bad.skipped
 
-    kept, skipped = room.once(fill)
+    kept, skipped = memory.once(fill)
     bad.skipped.update(skipped)
     return _image_data(pictures.only(kept), preprocess, padded[: len(kept)])
 

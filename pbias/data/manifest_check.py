@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pbias.data.bad_images import Int64, Progress, for_all, no_progress
+from pbias.data.bad_images import Int64
 from pbias.data.images import BrokenImage, read_image
+from pbias.data.workers import Progress, for_all, no_progress
 from pbias.files.manifest import Labels, Manifest
 from pbias.files.manifest.parsing import SPLITS
 from pbias.files.table import Table

@@ -1,15 +1,20 @@
-"""What a network is trained and validated on."""
+"""The images that a network is trained and validated on; with classes, each has exactly one."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pbias.data.bad_images import BadImages, Int64, Progress, no_progress
+import numpy as np
+import torch
+
+from pbias.data.bad_images import BadImages, Int64
 from pbias.data.batches import ImageData
-from pbias.data.cache import Room
-from pbias.data.classes import check_classes, with_classes
-from pbias.data.dataset import ALONE, REFUSE, Pictures, find_pictures, load, measure
+from pbias.data.dataset import OWN_MEMORY, REFUSE, Pictures, find_pictures, load, measure
+from pbias.data.image_memory import ImageMemory
+from pbias.data.workers import Progress, no_progress
 from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess
@@ -61,7 +66,7 @@ def load_training_pictures(
     bad: BadImages = REFUSE,
     workers: int = 0,
     cache: str | None = None,
-    room: Room = ALONE,
+    memory: ImageMemory = OWN_MEMORY,
     progress: Progress = no_progress,
 ) -> tuple[ImageData, ImageData | None]:
     """Decode the pictures, as `dataset.load` does: for training, and for validation."""
@@ -74,7 +79,7 @@ def load_training_pictures(
         bad=bad,
         workers=workers,
         cache=cache,
-        room=room,
+        memory=memory,
         progress=lambda done, _: progress(done, total),
     )
     if pictures.one_class:
@@ -87,7 +92,7 @@ def load_training_pictures(
         bad=bad,
         workers=workers,
         cache=cache,
-        room=room,
+        memory=memory,
         progress=lambda done, _: progress(num_train + done, total),
     )
     return train, with_classes(valid) if pictures.one_class else valid
@@ -108,3 +113,26 @@ def _check_labels(path: str, targets: list[str], train: Pictures) -> None:
             "%s: all training labels are the same for %s; nothing can be learned there",
             *(path, ", ".join(constant)),
         )
+
+
+def check_classes(path: str, parts: Iterable[Pictures]) -> None:
+    """Refuse pictures of several classes, or of none although all labels are known.
+
+    A picture without any known label is of an unknown class. `path` is the manifest's.
+    """
+    for pictures in parts:
+        num = (pictures.labels == 1).sum(axis=1)
+        unknown = (pictures.labels < 0).all(axis=1)
+        bad = np.flatnonzero((num != 1) & ~unknown)
+        if len(bad):
+            raise UserError(
+                f"{path}: {len(bad)} of {len(pictures)} images are not of exactly one class "
+                f"(first: {pictures.ids[bad[0]]}, of {num[bad[0]]}); name a 0/1 column for each "
+                "class with --targets, or train without --loss cross-entropy"
+            )
+
+
+def with_classes(data: ImageData) -> ImageData:
+    """The data with the number of the class as label, [N], instead of one label a class, [N, A]."""
+    classes = data.labels.argmax(dim=1)
+    return dataclasses.replace(data, labels=torch.where((data.labels == 1).any(dim=1), classes, -1))

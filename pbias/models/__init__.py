@@ -1,6 +1,6 @@
-"""Architectures by name."""
+"""Networks: architectures by name, the user's own, and exported programs."""
 
-from pbias.models.registry import (
+from pbias.models.architectures import (
     ARCHITECTURES,
     build,
     classifier_weight,

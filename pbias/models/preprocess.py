@@ -26,8 +26,8 @@ class Preprocess:
     def for_crop(cls, crop: int) -> Preprocess:
         """What a network with inputs of `crop` pixels is trained with here.
 
-        From 96 pixels on as in the paper (resize to 256, crop 224: paper.md, "Data"), in that
-        ratio; smaller pictures are kept whole and shifted by a few pixels instead.
+        From 96 pixels on in the ratio of the paper (resize to 256, crop 224; docs/recipes.md);
+        smaller pictures are kept whole and shifted by a few pixels instead.
         """
         return cls(size=crop if crop < SHIFT_BELOW else round(crop * 256 / 224), crop=crop)
 

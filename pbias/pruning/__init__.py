@@ -1,1 +1,1 @@
-"""Which weights go, when, and what is left."""
+"""Pruning: which weights become zero, when, and what is left."""

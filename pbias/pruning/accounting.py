@@ -1,15 +1,24 @@
-"""What is left of a network: zeros per layer, filters and labels without weights, size."""
+"""Counts of a network: zeros per layer, empty filters and outputs, bytes, multiply-accumulates."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pbias.pruning.prunable import prunable
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.table import Table
+from pbias.pruning.layers import LAYERS, PROJECTIONS, prunable
+
+COLUMNS = (
+    "layer", "weights", "nonzero", "asked", "sparsity", "filters", "empty_filters",
+    "macs", "macs_nonzero",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,3 +112,115 @@ def _num_left(weight: Tensor) -> NDArray[np.intp]:
     """Weights that are not zero by output, the first axis; -0.0 is zero."""
     left: NDArray[np.intp] = np.count_nonzero(weight.detach().cpu().flatten(1).numpy(), axis=1)
     return left
+
+
+@torch.inference_mode()
+def num_uses(model: nn.Module, size: int) -> dict[str, int]:
+    """Per prunable weight tensor, at how many places each weight is used on one picture.
+
+    Multiply-accumulates of a layer are its weights times its uses; those of its non-zero weights
+    are what could be left after pruning. Pictures are `size` pixels square. Products without a
+    weight (attention scores, normalisation) are not counted. Runs the network on a black picture.
+    """
+    uses: dict[str, int] = {}
+    hooks = [
+        module.register_forward_hook(_counter(uses, path))
+        for path, module in model.named_modules()
+        if isinstance(module, (*LAYERS, nn.MultiheadAttention))
+    ]
+    model.eval()(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    return uses
+
+
+def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, object], None]:
+    """A forward hook that adds the places at which the module at `path` was used."""
+
+    def count(module: nn.Module, inputs: object, output: object) -> None:
+        # Attention uses its output projection without calling it, once a token like the others.
+        attention = isinstance(module, nn.MultiheadAttention)
+        for name in (*PROJECTIONS, "out_proj.weight") if attention else ("weight",):
+            key = f"{path}.{name}" if path else name
+            uses[key] = uses.get(key, 0) + _num_places(module, output)
+
+    return count
+
+
+def _num_places(module: nn.Module, output: object) -> int:
+    """Pixels of a convolution's output [1, C, ...], tokens of any other [..., C]."""
+    first = output[0] if isinstance(output, tuple) else output
+    assert isinstance(first, Tensor)
+    inner = (
+        first.shape[:-1]
+        if isinstance(module, nn.Linear | nn.MultiheadAttention)
+        else first.shape[2:]
+    )
+    return inner.numel()
+
+
+def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any]) -> Table:
+    """A row a layer, the first (without a name) over all of them.
+
+    `uses` says how often each weight is used on one picture (`num_uses`); without it the
+    multiply-accumulates are absent. `pruned` is a checkpoint's `sparsity`: a layer was asked for
+    a sparsity of its own only where the method does so.
+    """
+    asked = pruned.get("per_layer_asked", {})
+    rows = [_row(layer, uses.get(layer.name), asked.get(layer.name)) for layer in counts.layers]
+    names = [name for name in COLUMNS if name not in ("layer", "asked", "sparsity")]
+    whole: dict[str, Any] = {name: _total(rows, name) for name in names}
+    whole |= {"layer": "", "asked": pruned.get("asked"), "sparsity": counts.sparsity}
+    return Table({name: [row[name] for row in (whole, *rows)] for name in COLUMNS})
+
+
+def facts(counts: Account) -> dict[str, Any]:
+    """The size of a network file's content."""
+    return {
+        "parameters": counts.num_parameters,
+        "prunable": counts.num_weights,
+        "nonzero": counts.num_weights - counts.num_zeros,
+        "sparsity": counts.sparsity,
+        "bytes_dense": counts.dense_bytes,
+        "bytes_packed": counts.packed_bytes,
+    }
+
+
+def checkpoint_facts(checkpoint: Checkpoint, counts: Account) -> dict[str, Any]:
+    """What a checkpoint is, how large it is, and where it comes from."""
+    return {
+        "kind": "checkpoint",
+        "sha256": checkpoint.sha256,
+        "architecture": checkpoint.model["name"],
+        "arguments": checkpoint.model["args"],
+        "targets": checkpoint.targets,
+        "groups": dict(zip(checkpoint.groups, checkpoint.group_values, strict=True)),
+        "preprocess": checkpoint.preprocess,
+        **facts(counts),
+        "empty_outputs": [checkpoint.targets[index] for index in counts.empty_outputs],
+        "pruning": {k: v for k, v in checkpoint.sparsity.items() if not k.startswith("per_layer")},
+        "recipe": checkpoint.recipe,
+        "data": checkpoint.data,
+        "parents": checkpoint.parents,
+        "environment": checkpoint.environment,
+    }
+
+
+def _row(layer: Layer, uses: int | None, asked: float | None) -> dict[str, Any]:
+    num_left = layer.num_weights - layer.num_zeros
+    return {
+        "layer": layer.name,
+        "weights": layer.num_weights,
+        "nonzero": num_left,
+        "asked": asked,
+        "sparsity": layer.sparsity,
+        "filters": layer.num_filters,
+        "empty_filters": layer.num_empty_filters,
+        "macs": None if uses is None else uses * layer.num_weights,
+        "macs_nonzero": None if uses is None else uses * num_left,
+    }
+
+
+def _total(rows: list[dict[str, Any]], name: str) -> int | None:
+    values = [row[name] for row in rows]
+    return None if None in values else sum(values)

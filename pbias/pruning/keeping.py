@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pbias.errors import UserError
-from pbias.pruning import scores
-from pbias.pruning.scores import MAGNITUDE, Patterns, Score
+from pbias.pruning import weight_scores
+from pbias.pruning.weight_scores import MAGNITUDE, Patterns, Score
 
 KEPT = MAGNITUDE  # above every key of a score: what has it is not pruned
 UNSTRUCTURED = "unstructured"
@@ -70,8 +70,8 @@ class Keeping:
         if self.min_keep_row and name == self.classifier:
             keys = _keep_largest(keys.reshape(len(keys), -1), self.min_keep_row)
         keys = _keep_largest(keys.reshape(1, -1), self.min_keep).reshape(-1)
-        for start in range(0, keys.size, scores.BLOCK):
-            yield keys[start : start + scores.BLOCK]
+        for start in range(0, keys.size, weight_scores.BLOCK):
+            yield keys[start : start + weight_scores.BLOCK]
 
 
 def _keep_of_groups(keys: Patterns, pattern: Pattern) -> Patterns:
@@ -93,6 +93,6 @@ def _keep_largest(rows: Patterns, num: int) -> Patterns:
         return np.where(rows > 0, KEPT, rows)
     limit = np.partition(rows, width - num, axis=1)[:, width - num, None]
     above, tied = rows > limit, rows == limit
-    room = num - np.count_nonzero(above, axis=1, keepdims=True)
-    kept: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    num_tied = num - np.count_nonzero(above, axis=1, keepdims=True)
+    kept: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= num_tied))
     return np.where(kept & (rows > 0), KEPT, rows)

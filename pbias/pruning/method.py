@@ -1,4 +1,7 @@
-"""How a network is pruned: the method by name, and what it chooses among given weights."""
+"""Pruning methods: a score, a scope and what must stay; and the weights that a method chooses.
+
+Arrays are [L], one number per layer.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pbias.errors import UserError
-from pbias.pruning import budgets, selection
+from pbias.pruning import selection
 from pbias.pruning.keeping import KEPT, UNSTRUCTURED, Keeping, parse_pattern
-from pbias.pruning.scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
+from pbias.pruning.layers import chosen_names
 from pbias.pruning.selection import Weights, num_zeros
-from pbias.pruning.selectors import chosen_names
+from pbias.pruning.weight_scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
 
 SCORES: dict[str, Callable[[int], Score]] = {
     "magnitude": lambda seed: magnitude,
@@ -30,6 +34,9 @@ SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
 }
 TIE_RULE = "lower index kept"
 MAX_ROUNDING = 1e-6  # of the sparsity that a pattern implies, such as 0.666667
+
+Counts = NDArray[np.int64]
+Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class Chooser:
             return {}
         sizes = np.array([weight.numel() for weight in self.weights.values()])
         num_left = self.num_weights - num_zeros(sparsity, self.num_weights)
-        left = budgets.in_proportion(self._shares(), np.zeros_like(sizes), sizes, num_left)
+        left = in_proportion(self._shares(), np.zeros_like(sizes), sizes, num_left)
         return dict(zip(self.weights, (1 - left / sizes).tolist(), strict=True))
 
     def _pools(self, num_pruned: int) -> list[tuple[Weights, int]]:
@@ -145,17 +152,17 @@ class Chooser:
         zeros, kept = self._tally()
         sizes = np.array([weight.numel() for weight in self.weights.values()])
         num_left = self.num_weights - num_pruned
-        ideal = budgets.in_proportion(self._shares(), kept, sizes - zeros, num_left)
-        num_pruned_l = (sizes - budgets.whole(ideal, sizes - zeros)).tolist()
+        ideal = in_proportion(self._shares(), kept, sizes - zeros, num_left)
+        num_pruned_l = (sizes - whole(ideal, sizes - zeros)).tolist()
         pairs = zip(self.weights.items(), num_pruned_l, strict=True)
         return [({name: weight}, num) for (name, weight), num in pairs]
 
-    def _shares(self) -> budgets.Shares:
+    def _shares(self) -> Shares:
         share = SCOPES[self.method.scope]
         assert share is not None
         return np.array([max(share(weight.shape), 1) for weight in self.weights.values()], float)
 
-    def _tally(self) -> tuple[budgets.Counts, budgets.Counts]:
+    def _tally(self) -> tuple[Counts, Counts]:
         """How many weights of each tensor are zero, and how many must stay."""
         counts = np.zeros((2, len(self.weights)), np.int64)
         for index, (name, weight) in enumerate(self.weights.items()):
@@ -169,3 +176,33 @@ class Chooser:
 def _check(what: str, name: str, known: Mapping[str, object]) -> None:
     if name not in known:
         raise UserError(f"unknown {what} {name!r}; choose one of {', '.join(known)}")
+
+
+def in_proportion(shares: Shares, lowest: Counts, highest: Counts, total: int) -> Shares:
+    """Weights left of each layer: `total` in proportion to `shares`, but within the bounds.
+
+    What a bound takes away from a layer or adds to it, the others share in proportion. `total` is
+    within the sums of the bounds. These are the densities of RigL's Erdos-Renyi-Kernel (Evci et
+    al., ICML 2020, section 3), where a layer that would need more weights than it has is dense.
+    """
+    assert lowest.sum() <= total <= highest.sum()
+    # The sum over the layers of clip(scale * shares) is linear between the scales at which a layer
+    # meets a bound, so that the right scale lies on a line between two of them.
+    scales = np.unique(np.concatenate([lowest / shares, highest / shares]))
+    sums = [float(np.clip(scale * shares, lowest, highest).sum()) for scale in scales]
+    scale = np.interp(total, sums, scales)
+    ideal: Shares = np.clip(scale * shares, lowest, highest)
+    return ideal
+
+
+def whole(ideal: Shares, highest: Counts) -> Counts:
+    """Whole numbers next to `ideal` with the same sum, none above `highest`.
+
+    Rounded up are the largest remainders, of equal ones those of earlier layers.
+    """
+    counts = np.floor(ideal).astype(np.int64)
+    missing = round(float(ideal.sum())) - int(counts.sum())
+    remainders = np.where(counts < highest, ideal - counts, -1.0)
+    counts[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    assert (counts <= highest).all()
+    return counts

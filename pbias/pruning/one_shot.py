@@ -1,4 +1,4 @@
-"""Pruning a checkpoint, and writing down what was done to it."""
+"""Pruning a checkpoint at once, and recording what was done to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from pbias.files.provenance import environment
 from pbias.files.streams import input_name, output_name
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
+from pbias.pruning.layers import chosen_names, prunable
 from pbias.pruning.method import Chooser, Method
-from pbias.pruning.prunable import prunable
 from pbias.pruning.selection import num_zeros
-from pbias.pruning.selectors import chosen_names
 
 MAX_LISTED = 40
 

@@ -1,18 +1,27 @@
-"""How sparsity rises over training; times are in epochs from its start."""
+"""Pruning schedules: when to prune, and to which sparsity.
+
+Times are in epochs from the start of training. Sources: docs/pruning.md and docs/recipes.md.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from pbias.errors import UserError
+from pbias.pruning.method import Method
 
-INITIAL_SPARSITY = 0.05  # paper.md, "initial -> target sparsity"
+INITIAL_SPARSITY = 0.05  # as in the paper (docs/recipes.md)
 PRUNING_SHARE = 0.6
 MAX_STEPS = 10_000
-# Of a network that starts from random weights: paper.md, GMP-RI (epochs 10 to 80 of 100).
+# For a network that starts from random weights: the paper prunes it at epochs 10 to 80 of 100.
 SCRATCH_SHARES = (0.1, 0.8)
 POWERS = {"cubic": 3, "linear": 1, "constant": 1, "paper": 3}
+
+logger = logging.getLogger(__name__)
 
 
 def sparsities(
@@ -22,10 +31,10 @@ def sparsities(
 
     Step j of J: `target - (target - initial) (1 - j/(J-1))^p`, with p = 3 for `cubic`, 1 for
     `linear`; `constant` prunes to the target at once. A single step prunes to the target.
-    Source: paper.md, "Set-up" (cubic: Zhu and Gupta, 2017), but for its last step.
+    Source: Zhu and Gupta, "To prune, or not to prune", 2017 (cubic).
 
-    `paper` is cubic towards `end` (by default one step after the last of `times`), as in the
-    authors' code: it stops one step early and below the target. Source: paper.md, "Defects".
+    `paper` is cubic towards `end` (by default one step after the last of `times`), as in the code
+    of Iofinova et al. (CVPR 2023): it stops one step early and below the target.
 
     >>> sparsities("cubic", 0.0, 0.5, range(0, 9, 4))
     {0: 0.0, 4: 0.4375, 8: 0.5}
@@ -85,3 +94,37 @@ def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> l
             " change --pruning-epochs START,EVERY,END or --epochs"
         )
     return [float(time) for time in times]
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """How sparsity rises while a network is trained."""
+
+    shape: str
+    times: Sequence[float]  # in epochs from the start of training
+    initial: float = INITIAL_SPARSITY
+    end: float | None = None  # where the schedule `paper` ends, in epochs
+    method: Method = field(default_factory=Method)
+
+    def schedule(self, target: float) -> dict[float, float]:
+        """The sparsity to prune to at each time; UserError for a shape that there is not."""
+        return sparsities(self.shape, min(self.initial, target), target, self.times, self.end)
+
+    def record(self, target: float) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "method": "gradual",
+            "schedule": self.shape,
+            "initial": min(self.initial, target),
+            "at_epochs": list(self.times),
+        }
+
+    def announce(self, target: float) -> None:
+        """Say so where the schedule ends below what is asked for."""
+        end = max(self.schedule(target).values())
+        if end < target:
+            logger.info(
+                "the schedule '%s' stops one step early, as the authors' code does: it ends at"
+                " sparsity %.6g where %g is asked for",
+                *(self.shape, end, target),
+            )

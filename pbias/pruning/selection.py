@@ -1,10 +1,10 @@
 """Which weights go: exact selection by score over many tensors, in constant memory.
 
-Keys of weights (`scores`) have 31 bits, so one histogram of their upper half finds the bucket that
-holds the k-th smallest key, a second one of the lower half inside that bucket finds the key itself,
-and ties at it go by order. Nothing is concatenated or sorted: the memory needed beside the weights
-is a few blocks, whatever the size. Everything here takes weights by name in state-dict order; order
-within a tensor is C order.
+Keys of weights (`weight_scores`) have 31 bits, so one histogram of their upper half finds the
+bucket that holds the k-th smallest key, a second one of the lower half inside that bucket finds the
+key itself, and ties at it go by order. Nothing is concatenated or sorted: the memory needed beside
+the weights is a few blocks, whatever the size. Everything here takes weights by name in state-dict
+order; order within a tensor is C order.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbias.pruning import scores
-from pbias.pruning.scores import INFINITY, MAGNITUDE, Patterns, Score, magnitude, patterns
+from pbias.pruning import weight_scores
+from pbias.pruning.weight_scores import INFINITY, MAGNITUDE, Patterns, Score, magnitude, patterns
 
 UPPER = np.uint32(0x7FFF_0000)
 HALF = 16
@@ -57,13 +57,13 @@ def num_zeros(sparsity: float, num_weights: int) -> int:
 def select(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
     """The cut that prunes exactly the `num_pruned` lowest scores; ties: lower index kept.
 
-    Raises UserError for NaN weights. Source: architecture.md, "The central algorithms".
+    Raises UserError for NaN weights.
     """
     assert 0 <= num_pruned <= sum(weight.numel() for weight in weights.values())
     upper = _upper_histogram(weights, score)
     if upper[INFINITY >> HALF :].any():
         for name, weight in weights.items():
-            scores.refuse_nan(name, patterns(weight))
+            weight_scores.refuse_nan(name, patterns(weight))
     bucket, num_below = _bucket_of(num_pruned, upper)
     lower = _lower_histogram(weights, bucket, score)
     rest, num_below_inside = _bucket_of(num_pruned - num_below, lower)
@@ -102,7 +102,8 @@ class _Cutter:
 
     def __init__(self, cut: Cut) -> None:
         self.bits, self.num_ties_left = np.uint32(cut.bits), cut.num_ties_kept
-        self.keys, self.mask = np.empty(scores.BLOCK, np.uint32), np.empty(scores.BLOCK, np.bool_)
+        self.keys = np.empty(weight_scores.BLOCK, np.uint32)
+        self.mask = np.empty(weight_scores.BLOCK, np.bool_)
 
     def blocks(self, keys: Iterator[Patterns]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
         """Where each block is, and what goes of it; the mask is reused for the next block."""
@@ -122,7 +123,7 @@ def _upper_histogram(weights: Weights, score: Score) -> Histogram:
     """How many weights have each upper half of the key, the sign left out."""
     # Scratch space instead of temporaries: the allocator would hand those back to the system and
     # fetch them again block by block, which took longer than the counting.
-    counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(scores.BLOCK, np.intp)
+    counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(weight_scores.BLOCK, np.intp)
     for block in _blocks(weights, score):
         keys = np.right_shift(block, HALF, out=index[: block.size], casting="unsafe")
         np.add.at(counts, keys, 1)
@@ -131,8 +132,8 @@ def _upper_histogram(weights: Weights, score: Score) -> Histogram:
 
 def _lower_histogram(weights: Weights, bucket: int, score: Score) -> Histogram:
     """How many weights have each lower half, among those whose upper half is `bucket`."""
-    counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(scores.BLOCK, np.uint32)
-    inside = np.empty(scores.BLOCK, np.bool_)
+    counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(weight_scores.BLOCK, np.uint32)
+    inside = np.empty(weight_scores.BLOCK, np.bool_)
     for block in _blocks(weights, score):
         upper = np.bitwise_and(block, UPPER, out=halves[: block.size])
         found = np.equal(upper, np.uint32(bucket << HALF), out=inside[: block.size])

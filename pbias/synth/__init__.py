@@ -1,4 +1,8 @@
-"""Faces drawn by the program: labels that follow CelebA's, pictures that show them."""
+"""Faces drawn by the program: labels that follow CelebA's, and images that show them.
+
+`labels` samples the attributes of each face, `face` draws its parts on a `canvas`, and `scene` adds
+what is around it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a row of labels to a picture."""
+"""Draw a face from a row of labels, part by part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from pbias.synth import scene
 from pbias.synth.canvas.canvas import Canvas
-from pbias.synth.face import beard, clothes, eyes, hair, head, mouth, nose, skin, worn
+from pbias.synth.face import accessories, beard, clothes, eyes, hair, head, mouth, nose, skin
 from pbias.synth.face.face import Face
 from pbias.synth.labels.sampling import FACE_STREAM
 
@@ -56,7 +56,7 @@ def _paint_person(canvas: Canvas, face: Face) -> None:
     eyes.draw_eyes(canvas, face, tone)
     eyes.draw_brows(canvas, face, color)
     hair.draw_front_hair(canvas, face, color)
-    worn.draw_glasses(canvas, face)
-    worn.draw_earrings(canvas, face)
-    worn.draw_hat(canvas, face)
+    accessories.draw_glasses(canvas, face)
+    accessories.draw_earrings(canvas, face)
+    accessories.draw_hat(canvas, face)
     scene.draw_in_front(canvas, face)

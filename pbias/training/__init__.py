@@ -1,1 +1,1 @@
-"""Recipes and the training loop."""
+"""Training: recipes, the training loop, and its states."""

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
-from pbias.training.allocation import keep_freed_memory
-from pbias.training.batch_norm import over_all_processes
 from pbias.training.evaluation import Score, evaluate
-from pbias.training.processes import processes, together
+from pbias.training.processes import processes, shared_batch_norm, together
 from pbias.training.recipe import Recipe
 from pbias.training.setup import make_optimizer
 from pbias.training.small_maps import small_maps_as_products
@@ -93,8 +91,6 @@ def fit(
     if valid_data is None or not (valid_data.labels >= 0).any():
         valid_data = None
         logger.warning("no labels to validate with: the last epoch is kept, whatever it is worth")
-    if device.type == "cpu":
-        keep_freed_memory()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(recipe, model)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
@@ -110,7 +106,7 @@ def fit(
     with ExitStack() as stack:
         stack.enter_context(small_maps_as_products(model, device))
         if several.size > 1:
-            stack.enter_context(over_all_processes(model, device))
+            stack.enter_context(shared_batch_norm(model, device))
             stack.enter_context(together())
         for epoch in range(resume.epochs if resume else 0, recipe.epochs):
             reports.append(_run_epoch(trainer, epoch, valid_data, hooks))

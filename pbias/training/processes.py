@@ -1,22 +1,27 @@
-"""Several processes that work on one network, as `torchrun` starts them.
+"""Several processes that train one network, as `torchrun` starts them.
 
-Each takes its share of every batch; sums go over all of them, so that one process and several give
-the same network but for the order of additions.
+Each process takes its share of every batch. Sums and the statistics of batch normalization are
+over all processes, so one process and several give the same network, except for the order of
+additions. The processes of a machine share one copy of the decoded images.
 """
 
 from __future__ import annotations
 
 import atexit
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
+from pbias.data.image_memory import ImageMemory, file_without_name, fits_in_memory, map_file
 from pbias.errors import UserError
 
 T = TypeVar("T")
@@ -105,3 +110,118 @@ def together() -> Iterator[None]:
             "another process ended or cannot be reached, so this one ends, too; see its message, "
             "and go on with --resume"
         ) from error
+
+
+def image_memory() -> ImageMemory:
+    """Choose where this process keeps images: shared if others run on this machine, on Linux."""
+    if processes().size > 1 and local_size() > 1 and hasattr(os, "memfd_create"):
+        return SharedImageMemory()
+    return ImageMemory()
+
+
+class SharedImageMemory(ImageMemory):
+    """One copy of the images for all processes of this machine, decoded by the first of them."""
+
+    def __init__(self) -> None:
+        """Every process of every machine must make one, at the same time."""
+        first = processes().rank - local_rank()
+        machines = processes().size // local_size()
+        with together():
+            groups = [
+                dist.new_group(list(range(start, start + local_size())), backend="gloo")
+                for start in range(0, machines * local_size(), local_size())
+            ]
+        self.first, self.group = first, groups[first // local_size()]
+
+    def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
+        """The same array in all processes; gone with the last of them, however they end."""
+
+        def make() -> str:
+            if fits_in_memory(shape):
+                file = os.memfd_create("pbias")
+                os.truncate(file, math.prod(shape))
+            else:
+                file = file_without_name(math.prod(shape), folder)
+            return f"/proc/{os.getpid()}/fd/{file}"
+
+        file = os.open(self.once(make), os.O_RDWR)
+        try:
+            return map_file(file, shape)
+        finally:
+            os.close(file)
+
+    def once(self, work: Callable[[], T]) -> T:
+        """What the work gives in the first process of this machine."""
+        result = [work()] if local_rank() == 0 else [None]
+        with together():
+            dist.broadcast_object_list(result, src=self.first, group=self.group)
+        found: T = result[0]  # type: ignore[assignment]
+        return found
+
+
+@contextmanager
+def shared_batch_norm(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let the batch norms of `model` use the statistics of the whole batch within this context.
+
+    Their class is changed in place: every reference to a batch norm, also one that a user's own
+    network keeps outside of its modules, then sees the whole batch.
+    """
+    norms = [part for part in model.modules() if type(part) is nn.BatchNorm2d]
+    for norm in norms:
+        # torch's own, which is fast, takes no tensors of the CPU.
+        shared: type = nn.SyncBatchNorm if device.type == "cuda" else _SharedBatchNorm
+        norm.__class__ = shared
+        norm.process_group = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.__class__ = nn.BatchNorm2d
+            del norm.process_group
+
+
+class _SharedBatchNorm(nn.BatchNorm2d):
+    """Batch norm whose mean and variance in training are over the batches of all processes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, C, H, W], of which each process has its own B."""
+        if not self.training:
+            return super().forward(x)
+        dtype, x = x.dtype, x.float()
+        num = _total(torch.tensor(float(x.numel() // x.shape[1])))
+        mean = _total(x.sum(dim=(0, 2, 3))) / num
+        # In two passes: the difference of two large sums would lose digits.
+        centred = x - mean[:, None, None]
+        variance = _total(centred.square().sum(dim=(0, 2, 3))) / num
+        self._remember(mean.detach(), variance.detach() * num / (num - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return torch.addcmul(self.bias[:, None, None], centred, scale[:, None, None]).to(dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.num_batches_tracked is not None and self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+class _Total(torch.autograd.Function):
+    """A sum over processes; what flows back is summed as well."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _total(values: Tensor) -> Tensor:
+    total: Tensor = _Total.apply(values)  # type: ignore[no-untyped-call]
+    return total

@@ -82,9 +82,13 @@ def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
     from pbias.files.checkpoint import Checkpoint, load_network_file
     from pbias.models.network_files import network, read_network
     from pbias.models.preprocess import Preprocess
-    from pbias.pruning.accounting import account_bare
-    from pbias.pruning.inventory import checkpoint_facts, facts, inventory
-    from pbias.pruning.macs import num_uses
+    from pbias.pruning.accounting import (
+        account_bare,
+        checkpoint_facts,
+        facts,
+        inventory,
+        num_uses,
+    )
     from pbias.pruning.one_shot import measure, pruned_part
     from pbias.workflows.runs.networks import named
 

@@ -26,7 +26,7 @@ from pbias.pruning.one_shot import (
     pruned_checkpoint,
     report,
 )
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.recipe import Recipe
@@ -206,16 +206,12 @@ def _prune_gradually(
     recipe, ramp = asked.recipe, asked.ramp(method)
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any image is read
-    manifest = manifest_of(parent, path, options, "prune without training with --one-shot")
-    for _, name in jobs:
-        check_no_input(name, [manifest.path])
-    _check_targets(parent, path, manifest)
+    manifest = _training_manifest(parent, path, jobs, options)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
     device = choose_device(options.device)
-    precision = choose_precision(options.precision, device, network(parent))
-    recipe = recipe.replace(precision=precision)
+    recipe = recipe.replace(precision=choose_precision(options.precision, device, network(parent)))
     if recipe.compile:
         check_compiler(device)
     bad = BadImages(options.skip_bad_images)
@@ -238,14 +234,23 @@ def _prune_gradually(
     train_and_prune(parent, data, runs, ramp, device, options, watch)
 
 
-def _check_targets(parent: Checkpoint, path: str, manifest: Manifest) -> None:
-    """Raise UserError where outputs of a bare state dict are not columns of the manifest."""
+def _training_manifest(
+    parent: Checkpoint, path: str, jobs: Jobs, options: PruneOptions
+) -> Manifest:
+    """Read the manifest to train on.
+
+    Raises UserError where it is an output, or lacks a column of a bare state dict's targets.
+    """
+    manifest = manifest_of(parent, path, options, "prune without training with --one-shot")
+    for _, name in jobs:
+        check_no_input(name, [manifest.path])
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data:
         raise UserError(
             f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
             "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
         )
+    return manifest
 
 
 def _with_data(

@@ -22,7 +22,7 @@ from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_method, check_range
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.evaluation import check_input
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join

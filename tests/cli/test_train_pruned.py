@@ -11,7 +11,7 @@ import torch
 
 from pbias.files.checkpoint import load_checkpoint
 from pbias.models.network_files import network
-from pbias.pruning.prunable import prunable
+from pbias.pruning.layers import prunable
 
 Run = Callable[..., CompletedProcess[str]]
 

@@ -23,7 +23,7 @@ from pbias.files.checkpoint import (
 )
 from pbias.files.checkpoint.packed import pack, unpack_all
 from pbias.models import build
-from pbias.pruning.prunable import prunable
+from pbias.pruning.layers import prunable
 from pbias.pruning.selection import num_zeros, prune
 
 VALUES = st.sampled_from([0.0, 0.0, 0.0, -0.0, 1.5, -2.0, 1e-45, np.inf])

@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pbias.models import build
-from pbias.pruning.gradual import GradualPruner
-from pbias.pruning.masks import Masks
+from pbias.pruning.gradual import GradualPruner, Masks
+from pbias.pruning.layers import prunable
 from pbias.pruning.method import Method
-from pbias.pruning.prunable import prunable
 from pbias.pruning.schedule import sparsities
 from pbias.pruning.selection import num_zeros
 

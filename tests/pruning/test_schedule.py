@@ -73,7 +73,7 @@ def test_the_authors_schedule_stops_one_step_early() -> None:
     schedule = sparsities("paper", 0.05, 0.995, range(2, 16), end=16)
     last = 0.995 - 0.945 * (1 / 14) ** 3
     assert schedule[15] == pytest.approx(last)
-    # paper.md, "Defects": up to 6.9 % more weights than stated.
+    # docs/pruning.md: 6.9 % more weights than stated.
     assert (1 - schedule[15]) / (1 - 0.995) == pytest.approx(1.069, abs=0.001)
     assert sparsities("paper", 0.05, 0.995, range(2, 16)) == schedule
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pbias.errors import UserError
-from pbias.pruning import scores
+from pbias.pruning import weight_scores
 from pbias.pruning.selection import num_zeros, prune, pruned_masks, select
 
 DENORMAL, LARGEST = 1e-45, float(np.finfo(np.float32).max)
@@ -73,7 +73,7 @@ def test_pruning_further_keeps_old_zeros(
 
 @pytest.mark.parametrize("block", [1, 7, 64])
 def test_blocks_leave_no_seam(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scores, "BLOCK", block)
+    monkeypatch.setattr(weight_scores, "BLOCK", block)
     weights = _weights(np.random.default_rng(0).integers(-3, 4, (3, 50)).tolist())
     for num_pruned in range(151):
         assert _pruned(weights, num_pruned) == _plain(_flat(weights), num_pruned)

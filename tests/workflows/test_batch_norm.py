@@ -15,7 +15,7 @@ from pbias.files.checkpoint import load_checkpoint
 from pbias.files.manifest import read_manifest, select
 from pbias.models.network_files import network
 from pbias.models.preprocess import Preprocess
-from pbias.pruning.prunable import prunable
+from pbias.pruning.layers import prunable
 from pbias.workflows.prune import prune
 from pbias.workflows.train import train
 

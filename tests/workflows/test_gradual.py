@@ -15,7 +15,7 @@ from pbias.files.checkpoint import load_checkpoint, save_checkpoint
 from pbias.files.provenance import sha256
 from pbias.models import build
 from pbias.models.network_files import network
-from pbias.pruning.prunable import prunable
+from pbias.pruning.layers import prunable
 from pbias.workflows.prune import prune
 from pbias.workflows.train import train
 

@@ -1,1 +1,1 @@
-"""What is drawn with: shapes, a canvas, colors."""
+"""What drawing needs: a canvas that turns with the head, shapes, and colors."""

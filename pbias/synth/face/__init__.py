@@ -1,1 +1,1 @@
-"""The parts of a face, one module a part."""
+"""The parts of a drawn face: one module draws one part, such as the nose."""

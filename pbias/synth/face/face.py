@@ -1,4 +1,4 @@
-"""One face to draw: how strongly it shows each attribute, and the luck that makes it a person."""
+"""One face to draw: how strongly it shows each attribute, and random traits beyond the labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nose: broad, pointed or neither."""
+"""Draw the nose: broad, pointed or neither."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Labels that follow CelebA's frequencies and correlations."""
+"""Which attributes each drawn face has: labels with CelebA's frequencies and correlations."""

@@ -13,7 +13,7 @@ from pbias.models import classifier_weight
 from pbias.models.network_files import network
 from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.one_shot import pruned_checkpoint, report
-from pbias.pruning.ramp import Ramp
+from pbias.pruning.schedule import Ramp
 from pbias.training.loop import Hooks
 from pbias.training.setup import describe
 from pbias.workflows.progress import Watch

@@ -27,7 +27,7 @@ from pbias.training.steps import Stopped
 from pbias.workflows.progress import Watch, silent
 
 if TYPE_CHECKING:
-    from pbias.pruning.ramp import Ramp
+    from pbias.pruning.schedule import Ramp
 
 logger = logging.getLogger(__name__)
 

@@ -13,16 +13,15 @@ from typing import Any
 from pbias.errors import UserError
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_range
-from pbias.pruning.ramp import Ramp
 from pbias.pruning.schedule import (
     INITIAL_SPARSITY,
     PRUNING_SHARE,
     SCRATCH_SHARES,
+    Ramp,
     pruning_epochs,
     pruning_times,
 )
-from pbias.training.recipe import Recipe
-from pbias.training.recipes import find_recipe
+from pbias.training.recipe import Recipe, find_recipe
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.values import numbers, selectors
 

@@ -18,7 +18,7 @@ from pbias.files.manifest import Labels, Manifest, read_manifest
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.streams import STDIO, input_name
 from pbias.models.preprocess import Preprocess
-from pbias.training.room import room
+from pbias.training.processes import image_memory
 from pbias.workflows.progress import Watch
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.values import folder, text_or_none
@@ -67,7 +67,7 @@ def decode(
             bad=bad,
             workers=options.workers,
             cache=text_or_none(options.cache) or folder(output),
-            room=room(),
+            memory=image_memory(),
             progress=progress,
         )
     bad.report()

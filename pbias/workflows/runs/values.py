@@ -106,9 +106,8 @@ def parse_jobs(sparsity: Sparsity, output: str) -> list[tuple[float, str]]:
 def _words(sparsity: Sparsity) -> list[str]:
     if isinstance(sparsity, str):
         return [word.strip() for word in sparsity.split(",")]
-    return (
-        [str(sparsity)] if isinstance(sparsity, float | int) else [str(each) for each in sparsity]
-    )
+    values = [sparsity] if isinstance(sparsity, float | int) else sparsity
+    return [str(value) for value in values]
 
 
 def folder(output: str) -> str | None:

@@ -1,4 +1,6 @@
-"""torchvision next to any torch, also where its compiled operators do not load.
+"""Networks of torchvision (ViT), and how torchvision is imported beside any torch.
+
+Vision transformers (Dosovitskiy et al., ICLR 2021) are torchvision's ViT-B/16 and ViT-L/16.
 
 torchvision from PyPI is compiled against CUDA: beside a CPU-only torch its extension cannot be
 loaded. That alone would not matter here, since networks need none of its operators, but
@@ -14,6 +16,7 @@ import importlib
 from types import ModuleType
 
 import torch
+from torch import nn
 
 MISSING = ("nms", "qnms")
 SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -38,3 +41,21 @@ def _declare_missing() -> None:
     for name in MISSING:
         if not hasattr(torch.ops.torchvision, name):
             torch.library.define(f"torchvision::{name}", SCHEMA)
+
+
+def vit_b_16(num_outputs: int, image_size: int = 224) -> nn.Module:
+    """ViT-B/16: 86 million weights; takes images of `image_size` pixels only."""
+    return _vit("vit_b_16", num_outputs, image_size)
+
+
+def vit_l_16(num_outputs: int, image_size: int = 224) -> nn.Module:
+    """ViT-L/16: 304 million weights; takes images of `image_size` pixels only."""
+    return _vit("vit_l_16", num_outputs, image_size)
+
+
+def _vit(name: str, num_outputs: int, image_size: int) -> nn.Module:
+    factory = getattr(load_torchvision().models, name)
+    model: nn.Module = factory(num_classes=num_outputs, image_size=image_size)
+    # torchvision starts the classifier at zero: pruning by magnitude would take it first.
+    nn.init.trunc_normal_(model.get_submodule("heads.head").get_parameter("weight"), std=0.02)
+    return model

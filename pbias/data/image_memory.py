@@ -1,4 +1,4 @@
-"""Room for decoded pictures: memory where they fit, else a file without a name."""
+"""Memory for decoded images: RAM where they fit, else a memory-mapped file without a name."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-class Room:
-    """Where decoded pictures go, and who decodes them: this process, for itself."""
+class ImageMemory:
+    """Memory of this process alone, which decodes the images itself."""
 
     def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
-        """An array as `allocate` gives it."""
+        """Allocate an uninitialized array of images; see the function `allocate`."""
         return allocate(shape, folder)
 
     def once(self, work: Callable[[], T]) -> T:
-        """What the work gives, which may fill an array of this room."""
+        """Do the work, which may fill an allocated array, and return its result."""
         return work()
 
 

@@ -1,8 +1,9 @@
-"""The order in which weights go: of each weight a key, an unsigned number that sorts as its score.
+"""Scores of weights, as keys: unsigned numbers that sort as the scores do.
 
-Keys are the bit patterns of float32 without the sign, which sort like the magnitudes, or random
-numbers. A weight that is zero has the key 0 and no other weight has it, so that old zeros go first.
-A score gives the keys of a tensor in C order, block by block; the sign bit of a key is ignored.
+The weights with the lowest keys are pruned first. Keys are the bit patterns of float32 without the
+sign, which sort like the magnitudes, or random numbers. A weight that is zero has the key 0 and no
+other weight has it, so that old zeros go first. A score gives the keys of a tensor in C order,
+block by block; the sign bit of a key is ignored.
 """
 
 from __future__ import annotations

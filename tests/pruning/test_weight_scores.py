@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbias.errors import UserError
-from pbias.pruning import scores
-from pbias.pruning.scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
+from pbias.pruning import weight_scores
+from pbias.pruning.weight_scores import MAGNITUDE, Score, magnitude, magnitude_norm, random
 
 SCORES = {"magnitude": magnitude, "magnitude_norm": magnitude_norm, "random": random(0)}
 DENORMAL = 1e-45
@@ -33,7 +33,7 @@ def test_zeros_and_they_alone_have_the_key_0(score: str, values: list[float]) ->
 def test_blocks_leave_no_seam(score: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=100).tolist()
     whole = _keys(SCORES[score], values)
-    monkeypatch.setattr(scores, "BLOCK", 7)
+    monkeypatch.setattr(weight_scores, "BLOCK", 7)
     np.testing.assert_array_equal(_keys(SCORES[score], values), whole)
 
 

@@ -1,4 +1,4 @@
-"""What is put on the head: glasses, earrings, hats."""
+"""What is worn on the head: glasses, earrings, hats."""
 
 from __future__ import annotations
 

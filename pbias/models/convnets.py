@@ -1,18 +1,26 @@
-"""Residual networks (He et al., CVPR 2016): ResNet-18 and -50, and a small one for CPUs.
+"""Convolutional networks: residual networks and MobileNetV1.
 
-Keys, shapes, outputs and initialisation of the two large ones are torchvision's, so state dicts go
-both ways. They are written out here because importing torchvision doubles the start of every
-command (it brings in `torch._dynamo`), and because the small one shares the blocks.
+Residual networks (He et al., CVPR 2016) are ResNet-18, ResNet-50 and a small one for CPUs. Keys,
+shapes, outputs and initialization of the two large ones are torchvision's, so state dicts go both
+ways. They are written out here because importing torchvision doubles the startup time of every
+command (it imports `torch._dynamo`), and because the small one shares the blocks.
+
+MobileNetV1 (Howard et al., arXiv 1704.04861) has width 1.0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from pbias.models.initialize import initialize_he
+# Channels and stride of MobileNetV1's 13 pairs of depthwise and pointwise convolutions (table 1).
+PAIRS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
+    (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
+)  # fmt: skip
 
 
 class BasicBlock(nn.Module):
@@ -87,7 +95,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(num_in, num_outputs)
-        initialize_he(self, "fan_out")
+        _initialize_he(self, "fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, 3, H, W] to logits [N, num_outputs]."""
@@ -143,3 +151,51 @@ def _join(block: BasicBlock | Bottleneck, x: Tensor, y: Tensor) -> Tensor:
     shortcut = x if block.downsample is None else block.downsample(x)
     joined: Tensor = block.relu(y + shortcut)
     return joined
+
+
+class MobileNetV1(nn.Module):
+    """A 3x3 convolution, 13 depthwise-separable ones (`features`), pooling and `fc`."""
+
+    def __init__(self, num_outputs: int) -> None:
+        """One logit an output."""
+        super().__init__()
+        layers = [_normalized(nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False))]
+        num_in = 32
+        for num_out, stride in PAIRS:
+            depthwise = nn.Conv2d(num_in, num_in, 3, stride, padding=1, groups=num_in, bias=False)
+            pointwise = nn.Conv2d(num_in, num_out, 1, bias=False)
+            layers += [_normalized(depthwise), _normalized(pointwise)]
+            num_in = num_out
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(num_in, num_outputs)
+        # Fan-out would count the outputs of all groups and start depthwise filters at nearly zero.
+        _initialize_he(self, "fan_in")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, 3, H, W] to logits [N, num_outputs]."""
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(self.features(x)), 1))
+        return logits
+
+
+def mobilenet_v1(num_outputs: int) -> MobileNetV1:
+    """MobileNetV1: 3.2 million weights."""
+    return MobileNetV1(num_outputs)
+
+
+def _normalized(conv: nn.Conv2d) -> nn.Sequential:
+    return nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU(inplace=True))
+
+
+def _initialize_he(model: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
+    """He initialisation (He et al., ICCV 2015) of every convolution of a network."""
+    for weight in _convolutions(model):
+        nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
+
+
+def _convolutions(model: nn.Module) -> Iterator[Tensor]:
+    for module in model.modules():
+        # A network on the meta device gets its weights later; drawing normal numbers there would
+        # import torch._dynamo, which takes as long as torch itself.
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
+            yield module.weight

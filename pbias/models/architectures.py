@@ -24,12 +24,12 @@ class Architecture(NamedTuple):
 
 
 ARCHITECTURES = {
-    "resnet_small": Architecture("pbias.models.resnet:resnet_small", "fc"),
-    "resnet18": Architecture("pbias.models.resnet:resnet18", "fc"),
-    "resnet50": Architecture("pbias.models.resnet:resnet50", "fc"),
-    "mobilenet_v1": Architecture("pbias.models.mobilenet:mobilenet_v1", "fc"),
-    "vit_b_16": Architecture("pbias.models.vit:vit_b_16", "heads.head"),
-    "vit_l_16": Architecture("pbias.models.vit:vit_l_16", "heads.head"),
+    "resnet_small": Architecture("pbias.models.convnets:resnet_small", "fc"),
+    "resnet18": Architecture("pbias.models.convnets:resnet18", "fc"),
+    "resnet50": Architecture("pbias.models.convnets:resnet50", "fc"),
+    "mobilenet_v1": Architecture("pbias.models.convnets:mobilenet_v1", "fc"),
+    "vit_b_16": Architecture("pbias.models.torchvision_models:vit_b_16", "heads.head"),
+    "vit_l_16": Architecture("pbias.models.torchvision_models:vit_l_16", "heads.head"),
 }
 
 

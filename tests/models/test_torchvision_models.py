@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from pbias.models.torchvision_compat import load_torchvision
+from pbias.models.torchvision_models import load_torchvision
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:
@@ -17,7 +17,7 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_torchvision_loads_without_a_warning_in_a_fresh_process() -> None:
     done = _python(
-        "from pbias.models.torchvision_compat import load_torchvision as load\n"
+        "from pbias.models.torchvision_models import load_torchvision as load\n"
         "print(load().models.resnet18.__name__)"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "resnet18\n", "")
@@ -28,7 +28,7 @@ def test_operators_that_exist_are_left_alone() -> None:
         "import torch\n"
         "schema = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'\n"
         "for name in ('nms', 'qnms'): torch.library.define(f'torchvision::{name}', schema)\n"
-        "from pbias.models.torchvision_compat import load_torchvision as load\n"
+        "from pbias.models.torchvision_models import load_torchvision as load\n"
         "print(load().__name__)"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "torchvision\n", "")

@@ -1,0 +1,46 @@
+"""Worker threads: the same work for every image, on the cores that this process may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from pbias.data.images import BrokenImage
+
+Progress = Callable[[int, int], None]
+
+CHUNK = 16  # images a thread takes at a time
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def for_all(
+    work: Callable[[int], None], total: int, workers: int, progress: Progress
+) -> dict[int, str]:
+    """Do the work for every image in threads; return the broken images by number, and why."""
+
+    def chunk(start: int) -> dict[int, str]:
+        failures = {}
+        for index in range(start, min(start + CHUNK, total)):
+            try:
+                work(index)
+            except BrokenImage as error:
+                failures[index] = str(error)
+        return failures
+
+    failures: dict[int, str] = {}
+    with ThreadPoolExecutor(workers or num_cores()) as pool:
+        for chunks, failed in enumerate(pool.map(chunk, range(0, total, CHUNK)), 1):
+            failures |= failed
+            progress(min(chunks * CHUNK, total), total)
+    return failures
