@@ -23,10 +23,10 @@ check: .venv/ready  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pbias.docs --check
+	$(BIN)/python -m tools.generate --check
 
 docs: .venv/ready  ## pages made from the program itself
-	$(BIN)/python -m pbias.docs
+	$(BIN)/python -m tools.generate
 
 bench: .venv/ready  ## side-by-side measurements
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

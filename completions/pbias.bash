@@ -1,4 +1,4 @@
-# Completions of pbias, made from its command tree by `python -m pbias.docs`.
+# Completions of pbias, made from its command tree by `make docs`.
 _pbias() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     local command=${COMP_WORDS[1]}

@@ -1,4 +1,4 @@
-# Completions of pbias, made from its command tree by `python -m pbias.docs`.
+# Completions of pbias, made from its command tree by `make docs`.
 complete -c pbias -n __fish_use_subcommand -f -a manifest -d 'Make a labels.csv of a data set, or check one'
 complete -c pbias -n '__fish_seen_subcommand_from manifest; and not __fish_seen_subcommand_from celeba awa2 folder check' -f -a celeba -d 'Make a labels.csv of CelebA'
 complete -c pbias -n '__fish_seen_subcommand_from manifest; and not __fish_seen_subcommand_from celeba awa2 folder check' -f -a awa2 -d 'Make a labels.csv of Animals with Attributes 2'

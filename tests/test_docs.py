@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pbias.docs.__main__ import generated
+from tools.generate import generated
 
 REPO = Path(__file__).resolve().parent.parent
 

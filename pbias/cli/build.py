@@ -13,7 +13,8 @@ import typer
 from pbias import __doc__ as summary
 from pbias import __version__
 from pbias.cli import variables
-from pbias.cli.options.common import Config, Debug
+from pbias.cli.config import config_option
+from pbias.cli.options.common import Debug
 
 
 class Entry:
@@ -43,6 +44,7 @@ def build(
     Options are costly to set up: a run needs those of its own command. A name of two words is a
     command below the first of them, whose help is in `groups`.
     """
+    every = functools.partial(build, entries, groups, statuses)
     app = _app("pbias", summary, statuses, callback=_root)
     apps = {"": app}
     word = only and only.partition(" ")[0]
@@ -56,7 +58,7 @@ def build(
             else:
                 app.command(above, short_help=groups[above])(_stub)
         if name in used:
-            _add(apps[above], last, entry, statuses)
+            _add(apps[above], last, entry, statuses, every)
         elif not above:
             app.command(name, short_help=entry.summary)(_stub)
     group: Any = typer.main.get_command(app)
@@ -97,10 +99,12 @@ def _app(
     )
 
 
-def _add(app: typer.Typer, name: str, entry: Entry, statuses: str) -> None:
+def _add(
+    app: typer.Typer, name: str, entry: Entry, statuses: str, every: Callable[[], Any]
+) -> None:
     lines = "\n".join(f"  {example}" for example in entry.examples)
     epilog = f"\b\nExamples:\n{lines}\n\n{statuses}"
-    function = _with_common_options(entry.function())
+    function = _with_common_options(entry.function(), every)
     app.command(name, short_help=entry.summary, epilog=epilog)(function)
 
 
@@ -123,14 +127,19 @@ def _stub() -> None:
     """A command that this run does not use."""
 
 
-def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with what every command has beside its own options."""
+def _with_common_options(
+    command: Callable[..., None], every: Callable[[], Any]
+) -> Callable[..., None]:
+    """Return the command with the options that every command has beside its own.
+
+    `every` makes the parser of all commands.
+    """
 
     @functools.wraps(command)
     def run(config: Any = None, debug: bool = False, **options: Any) -> None:
         from pbias.files.streams import check_no_input
 
-        variables.warn_of_unknown()
+        variables.warn_of_unknown(every)
         for name in ("output", "curve", "sheet"):
             if config and options.get(name):
                 check_no_input(options[name], [config])
@@ -139,7 +148,7 @@ def _with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
     common = [
-        inspect.Parameter("config", keyword, default=None, annotation=Config),
+        inspect.Parameter("config", keyword, default=None, annotation=config_option(every)),
         inspect.Parameter("debug", keyword, default=False, annotation=Debug),
     ]
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *common])  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pbias.cli.command_table import GROUPS
 from pbias.cli.command_tree import Command, Parameter
 
-HEADER = "# Completions of pbias, made from its command tree by `python -m pbias.docs`.\n"
+HEADER = "# Completions of pbias, made from its command tree by `make docs`.\n"
 
 
 def bash(commands: Sequence[Command]) -> str:

@@ -6,8 +6,8 @@ command holds options of that command. Hyphens and underscores are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -15,21 +15,35 @@ from pbias.errors import UserError, did_you_mean
 from pbias.files.streams import input_name
 
 
-def use_config(context: typer.Context, path: str | None) -> str | None:
-    """Make what a configuration file says the defaults of the command at hand."""
-    if path is not None and not context.resilient_parsing:
-        context.default_map = _defaults(context, path)
-    return path
+def config_option(every: Callable[[], Any]) -> Any:
+    """Return the type of `--config`; `every` makes the parser of all commands, which a file names.
+
+    The option makes what the file says the defaults of the command at hand.
+    """
+
+    def use_config(context: typer.Context, path: str | None) -> str | None:
+        if path is not None and not context.resilient_parsing:
+            context.default_map = _defaults(context, every().commands, path)
+        return path
+
+    return Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            callback=use_config,
+            help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
+        ),
+    ]
 
 
-def _defaults(context: typer.Context, path: str) -> dict[str, Any]:
-    from pbias.cli.app import tree
-
+def _defaults(context: typer.Context, commands: Mapping[str, Any], path: str) -> dict[str, Any]:
     command = context.command_path.split()[1]
     options = {
         _plain(k): option for option in _options(context.command) for k in long_names(option)
     }
-    given = _given(tree().commands, command, path)
+    given = _given(commands, command, path)
     return {options[k].name: _value(v, options[k], path) for k, v in given.items() if k in options}
 
 

@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pbias.cli.config import long_names, options_of
@@ -41,14 +42,15 @@ def _several(option: Any, context: Any) -> list[str] | None:
     return values or None
 
 
-def warn_of_unknown() -> None:
-    """Warn of each PBIAS_* variable that sets no option of any command."""
+def warn_of_unknown(every: Callable[[], Any]) -> None:
+    """Warn of each PBIAS_* variable that sets no option of any command.
+
+    `every` makes the parser of all commands, and is called only where there are such variables.
+    """
     given = sorted(name for name in os.environ if name.startswith("PBIAS_"))
     if not set(given) - OTHERS:
         return
-    from pbias.cli.app import tree
-
-    options = options_of(tree())
+    options = options_of(every())
     known = {name for option in options for name in option.envvar or ()} | OTHERS
     for name in given:
         if name.endswith("_OUTPUT"):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli import config, console
+from pbias.cli import console
 from pbias.workflows.runs.values import names as names
 
 
@@ -133,16 +133,6 @@ Verbose = Annotated[
         help="Show details.",
     ),
 ]  # fmt: skip
-Config = Annotated[
-    str | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        is_eager=True,
-        callback=config.use_config,
-        help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
-    ),
-]
 Debug = Annotated[
     bool,
     typer.Option(

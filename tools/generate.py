@@ -1,4 +1,4 @@
-"""`python -m pbias.docs [--check]`: write what is made from the program, or say what is stale."""
+"""Write the pages, man pages and completions made from the program: `python -m tools.generate`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pbias.cli import completions
 from pbias.cli.command_tree import commands
-from pbias.docs import pages
-from pbias.docs.man import man_pages
+from tools import pages
+from tools.man import man_pages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def generated() -> dict[str, str]:

@@ -1,1 +1,0 @@
-"""Pages, man pages and completions, all made from the command tree."""
