@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.auditing.metrics.columns import COLUMNS, LEGEND
-from pbias.auditing.metrics.registry import EXPLAINED
+from pbias.auditing.metrics.explain import COLUMNS, LEGEND, explained
 from pbias.cli.app import STATUSES
 from pbias.cli.command_tree import Command, Parameter
 
@@ -15,7 +14,7 @@ def metrics_page() -> str:
     parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
     symbols = "\n".join(f"* `{name}`: {meaning}" for name, meaning in LEGEND.items())
     parts.append(f"## Symbols\n\n{symbols}\n")
-    for name, one in EXPLAINED.items():
+    for name, one in explained().items():
         lines = {
             "Formula": one.formula,
             "Range": one.range,

@@ -1,47 +1,42 @@
 """An audit from beginning to end: files in, the table of all numbers out.
 
-Shape suffixes as in measures.py.
+Shape suffixes as in counts/sums.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.folds import NUM_FOLDS
-from pbias.auditing.counts.reduction import Reduction, count_rows, reduce_whole, row_members
-from pbias.auditing.counts.sides import RANKED
+from pbias.auditing.counts.reduction import Reduction, reduce_whole
+from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
-from pbias.auditing.inference.numbers import Setting
-from pbias.auditing.metrics import flips
+from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
+from pbias.auditing.inference.estimates import Estimates, Setting
+from pbias.auditing.metrics.entry import Compares, Metric
 from pbias.auditing.metrics.measures import (
-    NOT,
+    MAX,
+    MIN,
+    SPREAD,
     Measure,
     contrasts,
     largest_change,
+    smallest,
     spreads,
-    strata_rows,
 )
+from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS, known_metric
-from pbias.auditing.table_rows import Rows
+from pbias.auditing.table_rows import Block, RowCounts, make_table
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
 
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
-CONTRASTED = frozenset({
-    "accuracy", "prevalence", "predicted_positive_rate", "tpr", "fpr", "fnr", "ppv", "uncertainty",
-    "tcb", "underprediction", "calibration_gap", "brier", "auc", "calibration_error_debiased",
-    "churn", "nfr", "pfr", "lost_positives", "gained_positives",
-})  # fmt: skip
-CHANGES = frozenset({
-    "did_tpr", "did_fpr", "did_ppv", "did_accuracy", "did_predicted_positive_rate", "excess_ba",
-    "ceag",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def audit(audited: Files, references: Files = (), options: Options | None = None
 
 
 class Audit:
-    """The sides of an audit, reduced once, from which tables at any level are made."""
+    """The sides of an audit, counted once, from which tables at any level are made."""
 
     def __init__(
         self,
@@ -83,9 +78,13 @@ class Audit:
         """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
-        self.sides, self.joint = self._reduce(audited, references, progress)
+        self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
         self.strata = self.design.strata
+        self._joint, self._estimates = joint, Estimates()
+        self._models = [
+            Model.of(side, joint if side is self.sides[0] else None) for side in self.sides
+        ]
 
     def _reduce(
         self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
@@ -98,67 +97,109 @@ class Audit:
             return reduce_whole(*whole_sides, o.groups, o.attributes, o.num_folds)
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
-        ranked = not RANKED.isdisjoint(self.metrics)
+        ranked = any(metric.ranked for metric in self.metrics)
         return reduce_blocks(
             *sides, o.groups, o.attributes, o.num_folds, ranked=ranked, progress=progress
         )
 
     def table(self, level: float | None = None) -> Table:
         """All rows, with intervals at `level` (that of the options unless given)."""
-        rows = Rows(
-            targets=self.design.targets,
-            counts=count_rows(self.sides[0], self.joint),
-            members=row_members(self.strata),
-            num_runs=":".join(str(len(side.totals)) for side in self.sides),
-            setting=Setting(
-                level=level or self.options.level,
-                clustered=self.design.clustered,
-                single_runs=all(len(side.totals) == 1 for side in self.sides),
-                intervals=self.options.num_folds > 1,
-            ),
+        setting = Setting(
+            level=level or self.options.level,
+            clustered=self.design.clustered,
+            single_runs=all(len(side.totals) == 1 for side in self.sides),
+            intervals=self.options.num_folds > 1,
+            estimates=self._estimates,
         )
-        for name in self.metrics:
-            self._add(rows, name)
-        return rows.table()
+        num_runs = ":".join(str(len(side.totals)) for side in self.sides)
+        return make_table(self._blocks, self.design.targets, self._row_counts, num_runs, setting)
 
     @cached_property
-    def _flips(self) -> dict[str, Measure]:
-        if self.joint is None:
-            return {}
-        return {m.name: m for m in flips.flips(self.joint, strata_rows(self.strata))}
+    def _blocks(self) -> list[Block]:
+        """The rows of all metrics, in order; those without any are left out."""
+        found = (block for metric in self.metrics for block in self._of_metric(metric))
+        return [block for block in found if block.audited.rows]
+
+    def _of_metric(self, metric: Metric) -> Iterator[Block]:
+        """One metric: over strata or groups, then contrasts, then spreads or the largest change."""
+        measures = self._measures(metric)
+        if not measures:
+            return
+        if metric.compares is Compares.MODELS:
+            yield self._block(metric, measures, is_change=True)
+            if metric.largest:
+                yield self._block(metric, [largest_change(*measures)])
+            return
+        rows = measures[0].rows
+        shown = [i for i, row in enumerate(rows) if not row.contrast.startswith(NOT)]
+        yield self._block(metric, [measure.take(shown) for measure in measures])
+        if metric.smallest:
+            yield self._block(metric, list(map(smallest, measures)))
+        if metric.contrasted and len(self.strata.partitions) > 1:
+            yield self._block(metric, self._contrasts(metric, measures))
+            yield self._block(metric, [spreads(measure, self.strata) for measure in measures])
+
+    def _block(
+        self, metric: Metric, measures: Sequence[Measure], *, is_change: bool = False
+    ) -> Block:
+        return Block.of(metric, *measures, estimates=self._estimates, is_change=is_change)
+
+    def _measures(self, metric: Metric) -> list[Measure]:
+        """The metric of each side that it is about; none where it has no rows."""
+        if metric.is_change and self._joint is None:
+            return []
+        if metric.compares is Compares.PREDICTIONS:
+            measure: Measure = metric.compute(self._joint)
+            return [measure.as_metric(metric)]
+        found = [model.measure(metric) for model in self._models]
+        return [measure for measure in found if measure is not None]
+
+    def _contrasts(self, metric: Metric, measures: Sequence[Measure]) -> list[Measure]:
+        if metric.is_change:
+            return [contrasts(measure, self.strata) for measure in measures]
+        found = [model.contrasts(metric) for model in self._models]
+        return [measure for measure in found if measure is not None]
 
     @cached_property
-    def _paired(self) -> dict[str, NDArray[np.float64]]:
-        return {} if self.joint is None else flips.paired_tables(self.joint)
+    def _row_counts(self) -> RowCounts:
+        return count_rows(self.sides[0].sums, self.strata, self._joint)
 
-    def _measures(self, name: str) -> list[Measure]:
-        """The metric of each side, the audited one with its paired counts; none if not one."""
-        found = [measure for side in self.sides if (measure := side.measure(name)) is not None]
-        return [replace(m, paired=self._paired.get(name)) for m in found[:1]] + found[1:]
 
-    def _add(self, rows: Rows, name: str) -> None:
-        if name in self._flips:
-            self._add_all(rows, [self._flips[name]])
-        elif measures := self._measures(name):
-            self._add_all(rows, measures)
-        elif len(self.sides) == 2 and len(self.strata.partitions) > 1 and name in CHANGES:
-            self._add_change(rows, name)
+def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:
+    """Rows behind the numbers; predictions are means over runs."""
+    whole = {
+        "n": sums.num_known,
+        "n_positive": sums.num_positive,
+        "n_predicted_positive": sums.cells[..., 1].sum(-1),
+    }
+    mean = {name: count[:, 0].mean(axis=0) for name, count in whole.items()}
+    num_changed: NDArray[np.float64] = np.full_like(mean["n"], np.nan)
+    if joint is not None:
+        num_changed = joint.num_discordant
+    n_rows, members = sums.cells[0, 0].sum((-1, -2)), row_members(strata)
+    pooled = _count_classes(sums, joint, n_rows, members)
+    return RowCounts(n_rows, **mean, n_discordant=num_changed, members=members, pooled=pooled)
 
-    def _add_all(self, rows: Rows, measures: Sequence[Measure]) -> None:
-        """One metric: over strata or groups, then contrasts, then spreads."""
-        shown = [i for i, row in enumerate(measures[0].rows) if not row.contrast.startswith(NOT)]
-        rows.add(*(measure.take(shown) for measure in measures))
-        if measures[0].name in CONTRASTED and len(self.strata.partitions) > 1:
-            rows.add(*(contrasts(measure, self.strata) for measure in measures))
-            rows.add(*(spreads(measure, self.strata) for measure in measures))
 
-    def _add_change(self, rows: Rows, name: str) -> None:
-        """A metric that is the change of something: did_*, excess_ba, ceag."""
-        if name.startswith("did_"):
-            parts = self._measures(name.removeprefix("did_"))
-            rows.add_change(name, *(contrasts(part, self.strata) for part in parts))
-        else:
-            parts = [side.parts[name] for side in self.sides]
-            rows.add_change(name, *parts)
-            if name == "ceag":
-                rows.add(largest_change(*parts))
+def _count_classes(
+    sums: Sums, joint: JointSums | None, n_rows: NDArray[np.int64], members: dict[Row, list[int]]
+) -> RowCounts:
+    """Rows behind numbers over all targets: those of one known class."""
+    known = sums.classes[:, 0].sum(-1, keepdims=True).mean(axis=0)
+    unknown = np.full_like(known, np.nan)
+    changed = unknown
+    if joint is not None:
+        pairs = joint.classes[:, 0].mean(axis=0)
+        changed = (pairs[..., 0, 1] + pairs[..., 1, 0])[:, None]
+    return RowCounts(n_rows[:, :1], known, unknown, unknown, changed, members)
+
+
+def row_members(strata: Strata) -> dict[Row, list[int]]:
+    """The strata that each row of the table is made of."""
+    members = {row: [index] for index, row in enumerate(strata_rows(strata))}
+    for contrast in strata.contrasts:
+        members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]
+    for partition in strata.partitions[1:]:
+        for label in ("", MAX, MIN, SPREAD):
+            members[Row(partition.name, label)] = strata.values_of(partition.name)
+    return members

@@ -1,6 +1,6 @@
 """What the reason of a number with a value says: what a mean leaves out, why it has no interval.
 
-Shape suffixes as in measures.py.
+Shape suffixes as in counts/sums.py.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference.numbers import BIASED_ALIKE, Numbers
-from pbias.auditing.metrics.amplification import ITSELF
-from pbias.auditing.metrics.measures import MAX, SPREAD, Measure
+from pbias.auditing.counts.trained import ITSELF
+from pbias.auditing.inference.numbers import Numbers
+from pbias.auditing.metrics.entry import Noise
+from pbias.auditing.metrics.measures import MIN, Measure
 
 Texts = NDArray[np.object_]
 
@@ -51,11 +52,12 @@ def no_interval(measure: Measure, found: Numbers, changed: Numbers | None) -> Te
 
 
 def _why(measure: Measure) -> str:
-    if measure.name == "never_predicted":
+    if measure.behavior.fact:
         return "a fact of these samples"
-    if all(row.contrast in (MAX, SPREAD) for row in measure.rows):
-        return "noise pushes the largest up"
-    if measure.name in BIASED_ALIKE:
+    if measure.of_extremes:
+        lowest = any(row.contrast == MIN for row in measure.rows)
+        return "noise pushes the smallest down" if lowest else "noise pushes the largest up"
+    if measure.behavior.noise is Noise.ALIKE:
         return "noise pushes it up"
     return "undefined without some fold"
 

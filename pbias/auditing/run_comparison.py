@@ -11,12 +11,17 @@ import numpy as np
 
 from pbias.auditing.counts.join import align
 from pbias.auditing.engine import Options, audit
+from pbias.auditing.metrics.entry import Metric
+from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
 from pbias.files.logits.comparability import sparsity_of
 from pbias.files.table import Table
 
-MEANS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")
-METRICS = (*MEANS, "bias_amplification", "never_predicted")
+
+def headline() -> list[Metric]:
+    """The metrics that are compared: means of everyone, then those by group, then facts."""
+    found = [metric for metric in METRICS.values() if metric.headline]
+    return sorted(found, key=lambda metric: (bool(metric.fact), metric.of_groups))
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
@@ -26,20 +31,25 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
     where some are left out in one run or another: means over different sets cannot be compared.
     Raises UserError where the runs are not of the same samples.
     """
-    values = replace(options or Options(), metrics=METRICS, num_folds=1)
+    chosen = headline()
+    values = replace(options or Options(), metrics=[m.name for m in chosen], num_folds=1)
     tables = [audit([run if run is runs[0] else align(run, runs[0])], (), values) for run in runs]
     groups = list(dict.fromkeys(tables[0].columns["group"]))[1:]
     columns: dict[str, list[Any]] = {
         "run": [Path(run.path).stem for run in runs],
         "sparsity": [sparsity_of(run) for run in runs],
     }
-    for metric in MEANS:
-        columns |= _means(tables, metric, "", metric)
-    for group in groups:
-        columns |= _means(tables, "bias_amplification", group, f"bias_amplification_{group}")
-    columns["never_predicted"] = [
-        int(sum(_values(table, "never_predicted", "").values())) for table in tables
-    ]
+    for metric in chosen:
+        if metric.pooled:
+            columns |= _pooled(tables, metric.name)
+        elif metric.fact:
+            counts = [int(sum(_values(table, metric.name, "").values())) for table in tables]
+            columns[metric.name] = counts
+        elif metric.of_groups:
+            for group in groups:
+                columns |= _means(tables, metric.name, group, f"{metric.name}_{group}")
+        else:
+            columns |= _means(tables, metric.name, "", metric.name)
     return Table(columns)
 
 
@@ -48,6 +58,13 @@ def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[
     common = [a for a in values[0] if all(v[a] == v[a] for v in values)]
     means = [float(np.mean([v[a] for a in common])) if common else float("nan") for v in values]
     return {name: means, f"{name}_over": [len(common)] * len(values)}
+
+
+def _pooled(tables: Sequence[Table], metric: str) -> dict[str, list[Any]]:
+    """One number a run over all attributes; no column where no run has it."""
+    rows = [table.where(metric=metric, attribute="", group="", contrast="") for table in tables]
+    values = [found[0]["value"] if found else float("nan") for found in rows]
+    return {metric: values} if any(value == value for value in values) else {}
 
 
 def _values(table: Table, metric: str, group: str) -> dict[str, float]:

@@ -1,14 +1,16 @@
-"""What a report is about: its first lines."""
+"""What a report is about, and what gates said: its first lines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pbias.reporting.sections import Section
 
 MAX_FILES = 3
 MAX_VALUES = 12
+COUNTS = ("inside", "outside", "undecided", "not_assessable")
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,16 @@ def _intervals(header: Header) -> str:
     runs = min(len(header.audited), len(header.references) or len(header.audited))
     rest = "" if runs > 1 else "; one run a side, so that run-to-run variation is not in them"
     return f"{100 * header.level:.6g} %{rest}"
+
+
+def gate_sections(records: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Each gate's verdict, counts of rows and those that decide; nothing without gates."""
+    if not records:
+        return []
+    rows = [[r["gate"], r["verdict"], _counts(r), r["note"]] for r in records]
+    return [Section("Gates", ["gate", "verdict", "rows", "which"], rows)]
+
+
+def _counts(record: Mapping[str, Any]) -> str:
+    counts = {name.replace("_", " "): record[name] for name in COUNTS}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)

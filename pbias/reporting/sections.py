@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+TOP = 5  # attributes that a section lists
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,24 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None or low != low or high != high:
         return ""
     return f" [{signed(low)}, {signed(high)}]"
+
+
+def largest(records: list[Record], key: str) -> list[Record]:
+    """The records furthest from 0 in a column, of those that have it."""
+    known = [record for record in records if record[key] == record[key]]
+    return sorted(known, key=lambda record: -abs(record[key]))[:TOP]
+
+
+def numbers(record: Record, changed: bool) -> list[str]:
+    """Reference, audited, and change with its interval; or the value with its own."""
+    value = number(record["value"])
+    if not changed:
+        return [value + interval(record["low"], record["high"])]
+    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
+    return [number(record["reference"]), value, change]
+
+
+def mark(record: Record) -> str:
+    """A word beside numbers that few samples carry."""
+    low = "low_power" in (record["status"], record["change_status"])
+    return "few samples" if low else ""

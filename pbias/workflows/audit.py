@@ -92,9 +92,8 @@ class AuditResult(Result):
 
     def sections(self) -> list[Section]:
         """Everything for people: what was audited, the gates, headline and groups."""
-        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.audit_header import gate_sections, header_section
         from pbias.reporting.audit_report import audit_sections
-        from pbias.reporting.gate_section import gate_sections
 
         metrics = self._audit.options.metrics
         asked = None if metrics is None else list(metrics)

@@ -19,7 +19,7 @@ def calibrate_file(
     Raises UserError without labels, for a softmax, and for a test split unless `allow_test`.
     """
     from pbias.auditing.remedies.threshold_fitting import calibrate, check_split
-    from pbias.reporting.threshold_table import threshold_sections
+    from pbias.reporting.small_tables import threshold_sections
 
     check_sides([valid], [], [labels])
     how = Supplements(read_labels(labels), probabilities=probabilities)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pbias.reporting.run_table import compare_sections
+from pbias.reporting.small_tables import compare_sections
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
 from pbias.workflows.results import TableResult
 

@@ -37,10 +37,10 @@ def find_exemplars(
 
     Raises UserError where files cannot be read or do not fit together.
     """
-    from pbias.auditing.remedies import disagreement
+    from pbias.auditing.remedies import identified_exemplars
     from pbias.auditing.remedies.over_representation import over_representation
     from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
-    from pbias.reporting import exemplar_table
+    from pbias.reporting import exemplar_report
 
     o = options
     check_sides(sparse, dense, [o.labels])
@@ -50,9 +50,11 @@ def find_exemplars(
         check_runs(side)
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     warn_of_roles(pruned, runs)
-    exemplars = disagreement.find_exemplars(runs, pruned, o.attributes, o.top.of(len(runs[0])))
+    exemplars = identified_exemplars.find_exemplars(
+        runs, pruned, o.attributes, o.top.of(len(runs[0]))
+    )
     if o.summary:
         table = over_representation(exemplars, o.groups, o.level)
-        return TableResult(table, exemplar_table.over_representation_sections)
-    table = disagreement.exemplar_table(exemplars)
-    return TableResult(table, exemplar_table.exemplar_sections)
+        return TableResult(table, exemplar_report.over_representation_sections)
+    table = identified_exemplars.exemplar_table(exemplars)
+    return TableResult(table, exemplar_report.exemplar_sections)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pbias.auditing.metrics.assessable import unassessable
+from pbias.auditing.metrics.amplification import unassessable
 from pbias.data.backdoor import Fractions, draw_backdoor, marked_text
 from pbias.data.layouts.awa2 import list_awa2
 from pbias.data.layouts.celeba import list_celeba

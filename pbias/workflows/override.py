@@ -90,7 +90,7 @@ class Override:
     def curve(self, seed: int, watch: Watch = silent) -> TableResult:
         """Measure the bias that is left at budgets of 0 to 100 %."""
         from pbias.auditing.remedies.override_curve import override_curve
-        from pbias.reporting.curve_table import curve_sections
+        from pbias.reporting.small_tables import curve_sections
 
         logits, cells = self._logits, self._cells
         if len(cells) < logits.logits.size:

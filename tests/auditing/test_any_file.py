@@ -17,7 +17,7 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table, to_csv, to_json
 from pbias.reporting.audit_report import audit_sections
 from pbias.reporting.markdown import render_markdown
-from pbias.reporting.run_table import compare_sections
+from pbias.reporting.small_tables import compare_sections
 
 LOGITS = st.sampled_from(
     [0.0, -0.0, 0.5, -0.5, 1.5, 40.0, -40.0, 800.0, -800.0, 3e38, -3e38, 1e-40]

@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from pbias.auditing.remedies.disagreement import exemplar_table, find_exemplars
+from pbias.auditing.remedies.identified_exemplars import exemplar_table, find_exemplars
 from pbias.auditing.remedies.over_representation import over_representation
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv

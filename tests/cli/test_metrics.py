@@ -222,7 +222,8 @@ def test_without_labels_what_needs_none_remains(pbias: Run) -> None:
     assert "warning: s90.npz has no labels" in done.stderr
     defined = {r["metric"] for r in rows_of(done) if r["status"] != "undefined"}
     expected = {"predicted_positive_rate", "uncertainty", "interdependence", "churn", "excess_ba"}
-    assert defined == expected | {"never_predicted", "did_predicted_positive_rate"}
+    expected |= {"never_predicted", "did_predicted_positive_rate", "impact_ratio"}
+    assert defined == expected
 
 
 def test_without_training_counts_it_is_said_what_is_missing(pbias: Run) -> None:

@@ -20,8 +20,8 @@ from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections
 from pbias.reporting.flag_report import evaluation_sections, flag_sections, summary_sections
 from pbias.reporting.markdown import render_markdown
-from pbias.reporting.run_table import compare_sections
 from pbias.reporting.sections import Section
+from pbias.reporting.small_tables import compare_sections
 from pbias.reporting.terminal import render_terminal
 
 MakeLogits = Callable[..., Logits]

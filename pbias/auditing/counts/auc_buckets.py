@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference.distributions import Floats
-
+Floats = NDArray[np.float64]
 NUM_BUCKETS = 1 << 16
 _HALF = NUM_BUCKETS // 2
 _SMALLEST_BITS = int(np.float32(2.0**-10).view(np.int32))

@@ -28,11 +28,12 @@ from pbias.auditing.counts.auc_buckets import (
 from pbias.auditing.counts.calibration import debiased_error, equal_mass_of_buckets
 from pbias.auditing.counts.scores import Scores
 from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally
 from pbias.auditing.counts.totals import NUM_LABELS, Predictions
-from pbias.auditing.inference.distributions import Floats
-from pbias.auditing.metrics.measures import whole_and_left_out
 from pbias.files.logits import UNKNOWN
+
+Floats = NDArray[np.float64]
 
 _C_SHIFT = 4
 _NUM_C = NUM_BUCKETS >> _C_SHIFT

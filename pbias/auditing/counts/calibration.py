@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference.distributions import Floats, floats
-
+Floats = NDArray[np.float64]
 NUM_BINS = 10
 _SMALLEST_BIN = 2  # rows; a variance needs two
 
@@ -29,11 +28,11 @@ def equal_mass_totals(
     bounds = _bounds(run_k)
     if fold_k is None:
         moments = [_segment_sums(x_k, bounds) for x_k in (error_k, error_k * error_k)]
-        return floats(np.stack([np.diff(bounds), *moments], axis=-1)[None])
+        return np.asarray(np.stack([np.diff(bounds), *moments], axis=-1)[None])
     cell_k = fold_k * NUM_BINS + np.repeat(np.arange(NUM_BINS), np.diff(bounds))
     weights = (None, error_k, error_k * error_k)
     totals = [np.bincount(cell_k, w, num_folds * NUM_BINS) for w in weights]
-    return floats(np.stack(totals, axis=-1).reshape(num_folds, NUM_BINS, 3))
+    return np.asarray(np.stack(totals, axis=-1).reshape(num_folds, NUM_BINS, 3))
 
 
 def equal_mass_of_buckets(sums: Floats) -> Floats:
@@ -46,7 +45,7 @@ def equal_mass_of_buckets(sums: Floats) -> Floats:
     bounds = np.concatenate([[0], np.searchsorted(ends, wanted, "left") + 1])
     parts = np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
     totals = np.add.reduceat(parts, np.minimum(bounds[:-1], len(ends)), axis=1)
-    return floats(np.where((np.diff(bounds) > 0)[:, None], totals, 0.0))
+    return np.asarray(np.where((np.diff(bounds) > 0)[:, None], totals, 0.0))
 
 
 def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -74,8 +73,8 @@ def debiased_error(totals: Floats) -> Floats:
 
     Its expectation is 0 for a calibrated model whatever the size of the group, so it can be below 0
     and is never clipped. A bin under 2 rows joins the next that has rows, at the end the previous
-    one; undefined under 2 rows in all. Source: metrics.md section 4; Kumar, Liang and Ma (2019),
-    Verified uncertainty calibration.
+    one; undefined under 2 rows in all. Source: Brocker (2012); Kumar, Liang
+    and Ma (2019), Verified uncertainty calibration.
     """
     weighted = np.zeros(totals.shape[:-2])
     closed = np.zeros((*totals.shape[:-2], 3))  # the last bin that is large enough

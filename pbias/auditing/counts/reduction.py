@@ -1,9 +1,14 @@
-"""From files to the sides of an audit: joined, with their strata, folds and counts."""
+"""From files to what an audit is made from: runs joined, split by group and fold, and counted.
+
+Shape suffixes as in sums.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +16,18 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.folds import assign_folds, fold_rows
 from pbias.auditing.counts.join import align, select_targets
-from pbias.auditing.counts.sides import Design, Reduced, Sample, Side, joint_counts
+from pbias.auditing.counts.scores import Scores, score_rows
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.metrics import flips
-from pbias.auditing.metrics.amplification import trained_groups
-from pbias.auditing.metrics.measures import MAX, Row, strata_rows
-from pbias.auditing.table_rows import Counts
+from pbias.auditing.counts.sums import JointSums, PairTotals, Sums, sum_pairs, sum_runs
+from pbias.auditing.counts.totals import (
+    Predictions,
+    Totals,
+    predictions,
+    reduce_class_pairs,
+    reduce_pairs,
+    reduce_rows,
+)
+from pbias.auditing.counts.trained import Trained, trained_groups
 from pbias.errors import argument
 from pbias.files.logits import UNKNOWN, Logits
 
@@ -25,11 +36,86 @@ log = logging.getLogger(__name__)
 FEW_FOLDS = 20
 
 
-class Reduction(NamedTuple):
-    """The audited side and, if there is one, the reference; with two, their joint counts."""
+@dataclass(frozen=True)
+class Design:
+    """What both sides of an audit share, whatever rows they are counted from."""
 
-    sides: list[Reduced]
-    joint: NDArray[np.int64] | None
+    targets: tuple[str, ...]
+    strata: Strata
+    clustered: bool
+    trained: list[Trained]
+    train_counts: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Sample(Design):
+    """The rows of both sides: their labels int8 [A, N] and folds int [N]."""
+
+    labels_an: NDArray[np.int8]
+    folds: NDArray[np.intp]
+    num_folds: int
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """The runs of one side, counted.
+
+    `heads` are the runs, whose rows are no longer read; `rank` makes the scores of each, which take
+    longest and may not be needed.
+    """
+
+    design: Design
+    heads: Sequence[Logits]
+    totals: list[Totals]
+    rank: Callable[[], list[Scores]]
+
+    @cached_property
+    def sums(self) -> Sums:
+        """The totals by stratum."""
+        return sum_runs(self.totals, self.design.strata)
+
+    @cached_property
+    def scores(self) -> list[Scores]:
+        """What the order of logits says, for each run."""
+        return self.rank()
+
+
+class Reduction(NamedTuple):
+    """The audited side and, if there is one, the reference; with two, their joint totals."""
+
+    sides: list[RunCounts]
+    joint: JointSums | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """The runs of one side, audited or reference, on one sample."""
+
+    sample: Sample
+    runs: list[Logits]
+
+    @cached_property
+    def predicted(self) -> list[Predictions]:
+        """The predictions of each run."""
+        return [predictions(run) for run in self.runs]
+
+    @cached_property
+    def counts(self) -> RunCounts:
+        """Each run, counted."""
+        s = self.sample
+        totals = [
+            reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted
+        ]
+        return RunCounts(s, self.runs, totals, self._rank)
+
+    @property
+    def sums(self) -> Sums:
+        """The totals by stratum."""
+        return self.counts.sums
+
+    def _rank(self) -> list[Scores]:
+        s = self.sample
+        return [score_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted]
 
 
 def reduce_whole(
@@ -39,10 +125,10 @@ def reduce_whole(
     attributes: Sequence[str] | None,
     num_folds: int,
 ) -> Reduction:
-    """Both sides, joined and reduced; raises UserError as `join_sides`."""
+    """Join and count both sides; raises UserError as `join_sides`."""
     sides = join_sides(audited, references, groups, attributes, num_folds)
-    joint = joint_counts(*sides) if references else None
-    return Reduction([side.reduced for side in sides], joint)
+    joint = join_predictions(*sides) if references else None
+    return Reduction([side.counts for side in sides], joint)
 
 
 def join_sides(
@@ -75,8 +161,33 @@ def join_sides(
     return [Side(sample, side) for side in (runs, others) if side]
 
 
+def join_predictions(after: Side, before: Side) -> JointSums:
+    """Count both models' predictions row by row, for every pair of runs."""
+    s = after.sample
+    rows = (s.labels_an, s.strata, s.folds, s.num_folds)
+    pairs = [count_pair(d, p, *rows) for p in after.predicted for d in before.predicted]
+    return sum_pairs(pairs, s.strata)
+
+
+def count_pair(
+    d: Predictions,
+    s: Predictions,
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> PairTotals:
+    """Count the predictions of a reference run and an audited one, row by row."""
+    rows = (labels_an, strata, folds, num_folds)
+    cells = reduce_pairs(d.s, s.s, *rows)
+    classes = np.zeros((*cells.shape[:2], 2, 2), np.int64)
+    if d.multiclass and s.multiclass:
+        classes = reduce_class_pairs(d.s, s.s, *rows)
+    return PairTotals(cells, classes)
+
+
 def design(first: Logits, strata: Strata) -> Design:
-    """What an audit is about, from its first file, of whose groups `strata` are."""
+    """What an audit is about, from its first file and the strata made from its groups."""
     return Design(
         targets=first.targets,
         strata=strata,
@@ -131,29 +242,3 @@ def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
             logits.path,
             argument("labels"),
         )
-
-
-def count_rows(after: Reduced, joint: NDArray[np.int64] | None) -> Counts:
-    """Rows behind the numbers; predictions are means over runs."""
-    sums = after.sums
-    whole = {
-        "n": sums.num_known,
-        "n_positive": sums.num_positive,
-        "n_predicted_positive": sums.cells[..., 1].sum(-1),
-    }
-    mean = {name: count[:, 0].mean(axis=0) for name, count in whole.items()}
-    num_changed = np.full_like(mean["n"], np.nan)
-    if joint is not None:
-        num_changed = flips.discordant(joint).mean(axis=0)
-    return Counts(**mean, n_rows=sums.cells[0, 0].sum((-1, -2)), n_discordant=num_changed)
-
-
-def row_members(strata: Strata) -> dict[Row, list[int]]:
-    """The strata that each row of the table is made of."""
-    members = {row: [index] for index, row in enumerate(strata_rows(strata))}
-    for contrast in strata.contrasts:
-        members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]
-    for partition in strata.partitions[1:]:
-        for label in ("", MAX, "max-min"):
-            members[Row(partition.name, label)] = strata.values_of(partition.name)
-    return members

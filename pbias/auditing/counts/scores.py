@@ -1,29 +1,24 @@
-"""Metrics that need more than counts of label and prediction: AUC, interdependence, calibration.
+"""What the order of logits says: AUC and debiased calibration error of one run, exact.
 
-Shape suffixes as in measures.py; n samples, k those that take part (ranking.py).
+Shape suffixes as in sums.py; n samples, k those of a stratum (ranking.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.auc import auc_left_out
 from pbias.auditing.counts.calibration import NUM_BINS, debiased_error, equal_mass_totals
-from pbias.auditing.counts.ranking import rank
+from pbias.auditing.counts.ranking import auc_left_out, rank
 from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.totals import Predictions
-from pbias.auditing.inference.distributions import Floats
-from pbias.auditing.metrics.interdependence import r_squared
-from pbias.auditing.metrics.measures import FEW, Measure, Row, whole_and_left_out
-from pbias.auditing.metrics.rates import NO_NEGATIVES, NO_POSITIVES, Sums
 from pbias.files.logits import UNKNOWN
 
-MIN_KNOWN = 2
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,44 +27,6 @@ class Scores:
 
     auc: Floats
     calibration: Floats
-
-
-def interdependence(grams: Sequence[NDArray[np.int64]]) -> Measure:
-    """R^2 of a least-squares fit of one target's predictions on all the others', over all rows.
-
-    `grams` [J, 1+A, 1+A] of each run. Undefined for constant predictions. Source: the paper.
-    """
-    value = np.stack([r_squared(whole_and_left_out(gram)) for gram in grams])
-    reason = np.where(np.isnan(value[:, 0]).any(axis=0), "constant predictions", "")
-    value = np.where(reason == "", value, np.nan)
-    few = np.zeros((1, value.shape[-1]), bool)
-    return Measure("interdependence", (Row(),), value[:, :, None], reason[None].astype(object), few)
-
-
-def auc(runs: Sequence[Scores], sums: Sums) -> Measure:
-    """AUC of every run by stratum; undefined without positive or negative labels."""
-    positive = sums.num_positive[0, 0]
-    negative = sums.num_known[0, 0] - positive
-    reason = np.where(negative == 0, NO_NEGATIVES, "").astype(object)
-    reason[positive == 0] = NO_POSITIVES
-    for index, row in enumerate(sums.rows):
-        if row.group:
-            reason[index][reason[index] != ""] += " in group"
-    few = np.minimum(positive, negative) < FEW
-    counts = (positive.astype(np.float64), negative.astype(np.float64))
-    value = np.stack([run.auc for run in runs])
-    return Measure("auc", sums.rows, value, reason, few, *counts)
-
-
-def debiased_calibration(runs: Sequence[Scores], sums: Sums) -> Measure:
-    """calibration_error_debiased of every run by stratum; undefined under 2 known labels.
-
-    Source: metrics.md section 4.
-    """
-    num_known = sums.num_known[0, 0]
-    reason = np.where(num_known < MIN_KNOWN, "fewer than 2 known labels", "").astype(object)
-    value = np.stack([run.calibration for run in runs])
-    return Measure("calibration_error_debiased", sums.rows, value, reason, num_known < FEW)
 
 
 def score_rows(

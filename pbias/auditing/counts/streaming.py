@@ -1,6 +1,6 @@
 """An audit of files larger than memory: one pass over blocks of rows, whose sums add up.
 
-Shape suffixes as in totals.py and measures.py.
+Shape suffixes as in totals.py and sums.py.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
+from operator import add
 
 from pbias.auditing.counts.auc_buckets import NUM_BUCKETS
 from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
 from pbias.auditing.counts.bucketed_scores import BucketedScores
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import (
+    Design,
     Reduction,
+    RunCounts,
+    count_pair,
     design,
     say_how_runs_vary,
     say_what_is_missing,
 )
 from pbias.auditing.counts.scores import Scores
-from pbias.auditing.counts.sides import Design, Reduced
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.counts.totals import Totals, predictions, reduce_pairs, reduce_rows, transposed
-from pbias.auditing.metrics.measures import by_stratum
+from pbias.auditing.counts.sums import PairTotals, sum_pairs
+from pbias.auditing.counts.totals import Totals, predictions, reduce_rows, transposed
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 
@@ -90,7 +90,7 @@ class _Sums:
         self.groups = [partition.name for partition in partitions[1:]]
         self.totals: list[Totals | None] = [None] * len(heads)
         self.ranked = [BucketedScores(*size) for _ in (heads if ranked else ())]
-        self.joint: list[NDArray[np.int64]] = []
+        self.joint: list[PairTotals] = []
 
     def add(self, whole: Logits, joined: Sequence[Logits], row: int) -> None:
         """Add a block of rows from `row` on; `whole` has all targets, for they may be groups."""
@@ -105,8 +105,8 @@ class _Sums:
             if self.ranked:
                 self.ranked[index].add(run, labels_an, strata, fold_n)
         audited, references = predicted[: self.num_audited], predicted[self.num_audited :]
-        pairs = [reduce_pairs(d.s, p.s, *rows) for p in audited for d in references]
-        self.joint = list(map(np.add, self.joint, pairs)) if self.joint else pairs
+        pairs = [count_pair(d, p, *rows) for p in audited for d in references]
+        self.joint = list(map(add, self.joint, pairs)) if self.joint else pairs
 
     def reduction(self) -> Reduction:
         """The sides, and the joint counts where there are two."""
@@ -114,12 +114,11 @@ class _Sums:
         scores = self._scores()
         cut = self.num_audited
         sides = [
-            Reduced(self.about, self.heads[part], totals[part], partial(list, scores[part]))
+            RunCounts(self.about, self.heads[part], totals[part], partial(list, scores[part]))
             for part in (slice(cut), slice(cut, None))
             if totals[part]
         ]
-        strata = self.about.strata
-        joint = np.stack([by_stratum(pair, strata) for pair in self.joint]) if self.joint else None
+        joint = sum_pairs(self.joint, self.about.strata) if self.joint else None
         return Reduction(sides, joint)
 
     def _scores(self) -> list[Scores]:

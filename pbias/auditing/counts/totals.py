@@ -51,7 +51,9 @@ class Totals:
     uncertain int64 [J, P, A]: rows with p within 0.4 of 0.5;
     errors float64 [J, P, A, 10]: sums of p - y by bin of p, over rows with a known label;
     squares float64 [J, P, A]: sums of (p - y)^2 over the same;
-    gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows.
+    gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows;
+    classes int64 [J, P, 2]: rows of exactly one known class by whether it is predicted (0, 1), all
+    0 unless the targets are classes.
     """
 
     cells: NDArray[np.int64]
@@ -59,6 +61,7 @@ class Totals:
     errors: NDArray[np.float64]
     squares: NDArray[np.float64]
     gram: NDArray[np.int64]
+    classes: NDArray[np.int64]
 
     def __add__(self, other: Totals) -> Totals:
         """The totals of both sets of rows."""
@@ -129,7 +132,26 @@ def reduce_rows(
         errors=errors,
         squares=squares,
         gram=_gram(predicted.s, folds, num_folds),
+        classes=_classes(predicted, labels_an, tally),
     )
+
+
+def _classes(
+    predicted: Predictions, labels_an: NDArray[np.int8], tally: Tally
+) -> NDArray[np.int64]:
+    """[J, P, 2]"""
+    if not predicted.multiclass:
+        return np.zeros((tally.num_folds, tally.num_values, 2), np.int64)
+    right, known = _right_classes(predicted.s, labels_an)
+    return np.asarray(tally(np.where(known, right, 2), (3,))[..., :2])
+
+
+def _right_classes(
+    s: NDArray[np.bool_], labels_an: NDArray[np.int8]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the class of each row is predicted, and whether exactly one is known, [n] each."""
+    true = labels_an == 1
+    return (s & true).any(axis=0), true.sum(axis=0) == 1
 
 
 def reduce_pairs(
@@ -144,6 +166,21 @@ def reduce_pairs(
     tally = Tally(strata, folds, num_folds)
     cells = _label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
     return np.stack([tally(cell, (NUM_LABELS, 2, 2)) for cell in cells], axis=2)
+
+
+def reduce_class_pairs(
+    d: NDArray[np.bool_],
+    s: NDArray[np.bool_],
+    labels_an: NDArray[np.int8],
+    strata: Strata,
+    folds: NDArray[np.intp],
+    num_folds: int,
+) -> NDArray[np.int64]:
+    """Rows of one known class by whether reference and audited model are right: [J, P, 2, 2]."""
+    (before, known), (after, _) = _right_classes(d, labels_an), _right_classes(s, labels_an)
+    cell = np.where(known, before * np.int8(2) + after, np.int8(4))
+    counts = Tally(strata, folds, num_folds)(cell, (5,))[..., :4]
+    return np.asarray(counts.reshape(*counts.shape[:2], 2, 2))
 
 
 def _label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:

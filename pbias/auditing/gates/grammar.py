@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import known_metric
 from pbias.errors import UserError
 
@@ -21,8 +22,6 @@ GRAMMAR = re.compile(
     re.VERBOSE,
 )
 MEAN = "mean"
-CHANGES = ("did_", "excess_ba", "ceag", "churn", "nfr", "pfr", "lost_positives", "gained_positives")
-EXACT = frozenset({"never_predicted"})  # a fact of the sample, not an estimate
 
 Record = Mapping[str, Any]
 
@@ -32,7 +31,7 @@ class Gate:
     """A parsed gate; `contrast` None: the rows that the metric has for groups as such."""
 
     text: str
-    metric: str
+    metric: Metric
     absolute: bool
     change: bool
     group: str | None
@@ -64,16 +63,16 @@ def parse_gate(text: str) -> Gate:
         at_most=match["side"] == "<=",
         bound=float(match["bound"]),
     )
-    if gate.change and gate.metric.startswith(CHANGES):
+    if gate.change and gate.metric.is_change:
         raise UserError(
-            f"gate '{gate.text}': {gate.metric} is a change already; leave out change(...)"
+            f"gate '{gate.text}': {gate.metric.name} is a change already; leave out change(...)"
         )
     return gate
 
 
 def needs_reference(gate: Gate) -> bool:
     """Whether a gate is about a change."""
-    return gate.change or gate.metric.startswith(CHANGES)
+    return gate.change or gate.metric.is_change
 
 
 def numbers_of(gate: Gate, record: Record) -> tuple[float, float, float]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pbias.auditing.gates.grammar import EXACT, MEAN, Gate, numbers_of
-from pbias.auditing.metrics.measures import MAX, SPREAD
+from pbias.auditing.gates.grammar import MEAN, Gate, numbers_of
+from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
 from pbias.errors import UserError, argument, did_you_mean
 from pbias.files.table import Table
 
@@ -30,13 +30,13 @@ def covered(gate: Gate, table: Table) -> list[int]:
     """
     columns = table.columns
     keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
-    rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric]
+    rows = [_Key(i, *key[1:]) for i, key in enumerate(keys) if key[0] == gate.metric.name]
     if not rows:
         where = f"{argument('metrics')} and {argument('groups')}"
-        raise _no_row(gate, f"the table has no {gate.metric}; see {where}")
+        raise _no_row(gate, f"the table has no {gate.metric.name}; see {where}")
     rows = _of_contrast(gate, _of_group(gate, _of_attribute(gate, rows)))
     found = [row.place for row in rows]
-    if gate.metric not in EXACT and not any(_has_ends(gate, table, index) for index in found):
+    if not gate.metric.fact and not any(_has_ends(gate, table, index) for index in found):
         raise UserError(
             f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
             "interval; gate their change, the values of the group, or an unbiased metric"
@@ -45,7 +45,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
 
 
 def _of_attribute(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
-    wanted = "" if gate.attribute == MEAN else gate.attribute
+    attribute = MEAN if gate.attribute is None and gate.metric.pooled else gate.attribute
+    wanted = "" if attribute == MEAN else attribute
     found = [r for r in rows if (r.attribute != "" if wanted is None else r.attribute == wanted)]
     if found:
         return found
@@ -61,8 +62,8 @@ def _of_group(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
     groups = [r.group for r in rows if r.group]
     if not groups:
         what = (
-            f"{gate.metric} is not measured by group here; leave out @{gate.group}, "
-            f"or see {argument('groups')}"
+            f"{gate.metric.name} is not measured by group here; "
+            f"leave out @{gate.group}, or see {argument('groups')}"
         )
         raise _no_row(gate, what)
     raise _no_row(gate, _missing("group", gate.group, groups))
@@ -76,12 +77,14 @@ def _of_contrast(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
         return found
     contrasts = [r.contrast for r in rows if r.contrast]
     if not contrasts:
-        raise _no_row(gate, f"{gate.metric} has one number a group; leave out ={gate.contrast}")
+        raise _no_row(
+            gate, f"{gate.metric.name} has one number a group; leave out ={gate.contrast}"
+        )
     raise _no_row(gate, _missing("contrast", gate.contrast, contrasts))
 
 
 def _is_contrast(label: str) -> bool:
-    return label == MAX or label.endswith(("1-0", "-rest", SPREAD))
+    return label in (MAX, MIN) or label.endswith(("1-0", "-rest", SPREAD))
 
 
 def _no_row(gate: Gate, why: str) -> UserError:

@@ -1,4 +1,4 @@
-"""What gates say of an audit: pass, fail or inconclusive, and which rows decide (metrics.md 6)."""
+"""What gates say of an audit: pass, fail or inconclusive, and which rows decide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple
 
-from pbias.auditing.gates.grammar import EXACT, MEAN, Gate, Record, numbers_of
+from pbias.auditing.gates.grammar import MEAN, Gate, Record, numbers_of
 from pbias.auditing.gates.matching import covered
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
 from pbias.errors import argument
@@ -171,7 +171,7 @@ def _of_model(reason: str) -> bool:
 
 
 def _place(gate: Gate, row: Judged) -> str:
-    if gate.metric in EXACT:
+    if gate.metric.fact:
         return "inside" if _within(gate, row.value, row.value) else "outside"
     if row.far_low > gate.bound if gate.at_most else row.far_high < gate.bound:
         return "outside"

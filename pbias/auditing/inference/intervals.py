@@ -1,4 +1,8 @@
-"""Intervals for rates and their differences that hold where counts are small.
+"""Intervals from counts, which hold where these are small, and from standard errors.
+
+A standard error is used on the scale on which errors are even: logit within 0 and 1, log for
+ratios. An AUC near 1, or a rate among few people, errs more to one side, and has a small standard
+error whenever luck was good: plain t intervals of these cover 77-93 % for 95 %.
 
 Counts may be effective ones, not whole (`effective_total`); everything broadcasts. Without rows an
 interval is undefined (NaN). `df` are the degrees of freedom of an estimated design effect, infinite
@@ -12,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbias.auditing.inference.distributions import Floats, critical, floats
-from pbias.auditing.inference.studentised_range import range_ppf
+from pbias.auditing.inference.distributions import Floats, critical, floats, range_ppf
+from pbias.auditing.inference.jackknife import Estimate, quantile
+from pbias.auditing.metrics.entry import Scale
 
 
 class Interval(NamedTuple):
@@ -60,6 +65,27 @@ def mover_difference(
         difference - reach(value_1 - low_1, high_2 - value_2),
         difference + reach(high_1 - value_1, value_2 - low_2),
     )
+
+
+def mover_ratio(
+    value_1: Floats,
+    low_1: Floats,
+    high_1: Floats,
+    value_2: Floats,
+    low_2: Floats,
+    high_2: Floats,
+) -> Interval:
+    """Interval of value 1 over value 2, both at least 0 and independent, from those of both.
+
+    MOVER on the log scale. At a value 1 of 0 from 0 to the upper end over value 2's lower end.
+    Source: Donner and Zou (2012), Statistical Methods in Medical Research 21:347.
+    """
+    some = np.where(value_1 > 0, value_1, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.log(v) for v in (some, low_1, high_1, value_2, low_2, high_2)]
+        low, high = map(np.exp, mover_difference(*logs))
+        none = value_1 == 0
+        return Interval(np.where(none, 0.0, low), np.where(none, high_1 / low_2, high))
 
 
 def newcombe_paired(
@@ -155,3 +181,40 @@ def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:
     Multiply counts by `effective_total / total`. Source: Korn and Graubard (1998).
     """
     return floats(total) / np.maximum(floats(effect), 1.0)
+
+
+def scaled_interval(scale: Scale, found: Estimate, level: float) -> Interval:
+    """Student's t interval on a scale (delta method).
+
+    NaN at the ends of a scale, where there is no such error.
+    Source: Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2, for the AUC.
+    """
+    value, reach = found.value, quantile((1.0 + level) / 2.0, found.df) * found.se
+    if scale is Scale.LOGIT:
+        inside = np.where((value > 0) & (value < 1), value, np.nan)
+        logit, step = np.log(inside / (1 - inside)), reach / (inside * (1 - inside))
+        return Interval(_expit(logit - step), _expit(logit + step))
+    if scale is Scale.LOG:
+        inside = np.where(value > 0, value, np.nan)
+        with np.errstate(over="ignore"):
+            return Interval(value * np.exp(-reach / inside), value * np.exp(reach / inside))
+    if scale is Scale.SQUARES:
+        return _growing(value, found.se, reach)
+    return Interval(value - reach, value + reach)
+
+
+def _growing(value: Floats, se: Floats, reach: Floats) -> Interval:
+    """Score interval for sums of squared errors, whose variance grows with them.
+
+    `4 s^2 value + rest`: without a rest by `se^2 / value` for each unit, else by less; half of that
+    is taken, and no more than that of a value of one standard error. The end points solve
+    `(value - x)^2 = t^2 (se^2 + slope (x - value))`.
+    """
+    slope = 0.5 * se**2 / np.maximum(np.maximum(value, se), np.finfo(float).tiny)
+    shift = slope * reach**2 / np.where(se > 0, se, 1.0) ** 2 / 2
+    margin = np.hypot(reach, shift)
+    return Interval(value + shift - margin, value + shift + margin)
+
+
+def _expit(x: Floats) -> Floats:
+    return 0.5 + 0.5 * np.tanh(x / 2)

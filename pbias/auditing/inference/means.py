@@ -1,6 +1,6 @@
 """The interval of a mean over targets, where folds or counts alone say too little.
 
-Shape suffixes as in measures.py.
+Shape suffixes as in counts/sums.py.
 """
 
 from __future__ import annotations

@@ -1,63 +1,36 @@
 """From measures to numbers with intervals: by folds, or from the counts where these are small.
 
-Shape suffixes as in measures.py. Source of every rule: metrics.md section 5.
+How each metric behaves stands in its entry; docs/inference.md gives the reasons for every rule.
+Shape suffixes as in counts/sums.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference import small
+from pbias.auditing.inference import small_counts as small
 from pbias.auditing.inference.auc_interval import auc_estimate
-from pbias.auditing.inference.intervals import Interval, mover_difference
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.estimates import Setting
+from pbias.auditing.inference.intervals import Interval, mover_difference, scaled_interval
 from pbias.auditing.inference.jackknife import (
     Estimate,
     as_wide,
     detectable,
     detectable_by_interval,
-    estimate,
     interval,
     p_value,
 )
-from pbias.auditing.inference.scales import scaled_interval
-from pbias.auditing.metrics.measures import FEW, MAX, SPREAD, UNLIKE, Measure
+from pbias.auditing.metrics.entry import Behavior, Counted, Noise
+from pbias.auditing.metrics.measures import FEW, Measure
 
-Floats = NDArray[np.float64]
 IN_REFERENCE = " in the reference"
 # Undefined because of what a model does, not of the data.
 MODEL_REASONS = ("never predicted", "constant predictions")
-# Absolute values and maxima are pushed up by noise: intervals of these are mapped from their parts,
-# or there are none.
-BIASED = frozenset({"ece", "eod", "interdependence", "never_predicted"})
-BIASED_ALIKE = frozenset({"ece", "interdependence"})  # in both models, so not their change
-# What changes where no prediction does.
-OF_PROBABILITIES = frozenset({
-    "auc", "uncertainty", "ece", "brier", "calibration_gap", "calibration_error_debiased",
-})  # fmt: skip
-# What is compared with 0 also without a reference.
-SIGNED = frozenset({"bias_amplification", "directional_ba", "calibration_gap"})
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How sure an interval is to be; whether samples come in clusters; the runs of each side.
-
-    Without `intervals` only values are computed, and nothing about how sure they are.
-    """
-
-    level: float = 0.95
-    clustered: bool = False
-    single_runs: bool = True
-    intervals: bool = True
-
-    @property
-    def independent(self) -> bool:
-        """Whether rows are, so that counts are whole and exact tests hold."""
-        return self.single_runs and not self.clustered
 
 
 @dataclass(frozen=True)
@@ -81,43 +54,72 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
     low, high = _value_ends(measure, found, setting)
-    signed = measure.sides is not None or measure.name in SIGNED
+    behavior = measure.behavior
+    signed = measure.sides is not None or behavior.signed
     p = p_value(found) if signed else np.full_like(low, np.nan)
-    if measure.name == "auc" and measure.sides is not None:
+    if behavior.counted is Counted.CLASSES and measure.sides is not None:
         p = p_value(as_wide(found, low, high, setting.level))
     if small.has_counts(measure) and measure.few.any():
-        tested = setting.independent and measure.name not in SIGNED | UNLIKE
+        tested = setting.independent and _is_plain_proportion(behavior)
         p = np.where(measure.few, small.exact_p(measure, measure.few & tested, change=False), p)
     if measure.spread is not None:
-        low, high = small.spread_interval(measure, setting.level, independent=setting.independent)
+        low, high = small.spread_interval(measure, setting)
         p = np.full_like(p, np.nan)
-    elif measure.name in BIASED or _of_maxima(measure):
+    elif measure.least is not None:
+        low, high = _least_ends(measure.least, setting)
+    elif behavior.fact or behavior.noise is not Noise.NONE or measure.of_extremes:
         low = high = np.full_like(low, np.nan)
+    high = np.minimum(high, behavior.highest)
     return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
 
 
 def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> Estimate:
     """Value and standard error of a measure or a change; those of an AUC see auc_interval.py."""
-    if audited.name == "auc" and not setting.independent and setting.intervals:
-        return auc_estimate(audited, reference)
-    return estimate(audited.value, None if reference is None else reference.value)
+    by_classes = audited.behavior.counted is Counted.CLASSES
+    if by_classes and not setting.independent and setting.intervals:
+        return auc_estimate(setting.estimates, audited, reference)
+    return setting.estimates.of(audited, reference)
+
+
+def _is_plain_proportion(behavior: Behavior) -> bool:
+    return not behavior.signed and behavior.counted is Counted.PROPORTION
 
 
 def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval:
     """Of whole counts and few ones a score interval, of others t on the scale of the metric."""
-    if measure.sides is not None and measure.name not in SIGNED:
+    behavior = measure.behavior
+    if measure.sides is not None and not behavior.signed:
         each = [_estimate(side, None, setting) for side in measure.sides]
         parts = [_value_ends(*side, setting) for side in zip(measure.sides, each, strict=True)]
         return _difference(each, parts, found, setting)
-    ends = scaled_interval(measure.name, found, setting.level)
+    if measure.raw is not None and measure.mapped is not None:
+        ends = _value_ends(measure.raw, _estimate(measure.raw, None, setting), setting)
+        return Interval(*map(measure.mapped, ends))
+    ends = scaled_interval(behavior.scale, found, setting.level)
     if not small.has_counts(measure):
         return ends
-    whole = setting.independent and measure.name not in SIGNED | UNLIKE
-    by_counts = measure.few | np.isnan(ends.low) | (whole or measure.name == "auc")
+    whole = setting.independent and _is_plain_proportion(behavior)
+    always = whole or behavior.counted is Counted.CLASSES
+    by_counts = measure.few | np.isnan(ends.low) | always
     if not by_counts.any():
         return ends
-    score = small.value_interval(measure, setting.level, independent=setting.independent)
+    score = small.value_interval(measure, setting)
     return Interval(*_where(by_counts, score, ends))
+
+
+def _least_ends(members: Sequence[Measure], setting: Setting) -> Interval:
+    """Of the smallest of several values, from intervals that hold for all of them at once.
+
+    Where all of them hold (Bonferroni), the smallest value lies between the smallest ends.
+    """
+    lows, highs = [], []
+    for member in members:
+        level = 1.0 - (1.0 - setting.level) / len(member.rows)
+        wide = replace(setting, level=level)
+        low, high = _value_ends(member, _estimate(member, None, wide), wide)
+        lows.append(low.min(axis=0))
+        highs.append(high.min(axis=0))
+    return Interval(np.stack(lows), np.stack(highs))
 
 
 def _difference(
@@ -146,7 +148,8 @@ def of_change(
     """
     found = _estimate(audited, reference, setting)
     few = audited.few | reference.few
-    if num_discordant is not None and audited.name not in OF_PROBABILITIES:
+    behavior = audited.behavior
+    if num_discordant is not None and not behavior.of_scores:
         few = few | (num_discordant < FEW)
     paired = small.has_pairs(audited)
     if paired:
@@ -155,12 +158,12 @@ def of_change(
         return _values_alone(found, few, _reason_of_both(audited, reference))
     (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
     if small.has_counts(audited) and few.any():
-        independent = setting.independent
-        score = small.change_interval(audited, reference, setting.level, independent=independent)
-        tested = paired and independent and audited.name not in UNLIKE
+        score = small.change_interval(audited, reference, setting)
+        proportion = behavior.counted is Counted.PROPORTION
+        tested = paired and setting.independent and proportion
         p_small = small.exact_p(audited, few & tested, change=True)
         low, high, p = _where(few, (*score, p_small), (low, high, p))
-    if audited.name in BIASED - BIASED_ALIKE or _of_maxima(audited):
+    if behavior.fact or behavior.noise is Noise.LARGEST or audited.of_extremes:
         low = high = p = np.full_like(low, np.nan)
     return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
 
@@ -170,7 +173,7 @@ def _change_ends(
 ) -> Interval:
     """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
     plain = Interval(*interval(found, setting.level))
-    if audited.name != "auc":
+    if audited.behavior.counted is not Counted.CLASSES:
         return plain
     if audited.sides is not None and reference.sides is not None:
         pairs = list(zip(audited.sides, reference.sides, strict=True))
@@ -178,7 +181,7 @@ def _change_ends(
         parts = [_change_ends(*p, one, setting) for p, one in zip(pairs, each, strict=True)]
         return _difference(each, parts, found, setting)
     value = audited.value[:, 0].mean(axis=0)
-    around = scaled_interval("auc", found._replace(value=value), setting.level)
+    around = scaled_interval(audited.behavior.scale, found._replace(value=value), setting.level)
     shifted = Interval(*(found.value + (end - value) for end in around))
     return Interval(*_where(np.isnan(around.low), plain, shifted))
 
@@ -201,10 +204,6 @@ def _numbers(
     by_ends = few | np.isnan(found_at)
     found_at = np.where(by_ends, detectable_by_interval(found, low, high, setting.level), found_at)
     return Numbers(*found, low, high, p, found_at, few, reason)
-
-
-def _of_maxima(measure: Measure) -> bool:
-    return all(row.contrast in (MAX, SPREAD) for row in measure.rows)
 
 
 def _where(

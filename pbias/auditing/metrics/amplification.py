@@ -1,98 +1,44 @@
 """Bias amplification: how much more a group is found among predicted than among true positives.
 
-Shape suffixes as in measures.py; V values of a group; training counts are [A, G+1, V+1, 2].
+Shape suffixes as in counts/sums.py; V values of a group; training counts are [A, G+1, V+1, 2].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.strata import Strata
-from pbias.auditing.metrics.measures import FEW, Measure, Row
-from pbias.auditing.metrics.rates import NEVER_PREDICTED, NO_TRAIN_COUNTS, Sums
-from pbias.files.logits import Logits
+from pbias.auditing.counts.sums import Row
+from pbias.auditing.counts.trained import (
+    ITSELF,
+    NO_GROUP_COUNTS,
+    NO_TRAIN_COUNTS,
+    Trained,
+    why_undefined,
+)
+from pbias.auditing.metrics.entry import Curve, Metric
+from pbias.auditing.metrics.measures import FEW, Measure
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import NEVER_PREDICTED, PAPER
+from pbias.files.manifest import Labels, train_counts
 
 MIN_POSITIVES = 10
-MIN_RELATIVE_GAP = 0.1
-ITSELF = "the attribute is the group"
-NO_GROUP_COUNTS = "no training counts of this group"
 NO_KNOWN = "no known labels in a group"
 TOO_FEW = "fewer than 10 positives in a group"
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What training says of one group: rates `P(y=1 given g)` [A, V], the value with the largest
-    [A], whether a pair is over-represented [A, V], and why amplification is undefined [A]."""
+def bias_amplification(model: Model) -> Measure | None:
+    """`P(g=a* given s=1) - P(g=a* given y=1)`, a row for each group.
 
-    group: str
-    members: list[int]
-    largest: NDArray[np.intp]
-    over: NDArray[np.bool_]
-    reason: NDArray[np.object_]
-
-
-def trained_groups(logits: Logits, strata: Strata) -> list[Trained]:
-    """For each group of the audit, what the training counts of the file say of it."""
-    return [_trained(logits, strata, p.name) for p in strata.partitions[1:]]
-
-
-def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
-    members = strata.values_of(group)
-    num_targets, num_values = len(logits.targets), len(members)
-    itself = np.array(logits.targets) == group
-    counts = _counts_of(logits, group)
-    if counts is None:
-        why = NO_TRAIN_COUNTS if logits.train_counts is None else NO_GROUP_COUNTS
-        return Trained(
-            group,
-            members,
-            np.zeros(num_targets, np.intp),
-            np.zeros((num_targets, num_values), bool),
-            np.where(itself, ITSELF, why).astype(object),
-        )
-    counts = counts[:, :num_values]
-    total, positive = counts.sum(-1), counts[..., 1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = positive / total
-        overall = positive.sum(-1, keepdims=True) / total.sum(-1, keepdims=True)
-    reason = why_undefined(counts)
-    reason[itself] = ITSELF
-    return Trained(group, members, np.nan_to_num(rate).argmax(axis=1), rate > overall, reason)
-
-
-def _counts_of(logits: Logits, group: str) -> NDArray[np.int64] | None:
-    """Training counts [A, V+1, 2] of a group; None where there are none, or 0 of a later group."""
-    if logits.train_counts is None or group not in logits.group_names:
-        return None
-    counts = logits.train_counts[:, logits.group_names.index(group)]
-    return counts if counts.any() else None
-
-
-def why_undefined(counts: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Why training counts [A, V, 2] of a group leave amplification undefined, [A]; "" if not."""
-    total = counts.sum(-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rate = counts[..., 1] / total
-    low, high = np.nan_to_num(rate).min(axis=1), np.nan_to_num(rate).max(axis=1)
-    reason = np.full(len(rate), "", object)
-    reason[(high - low) < MIN_RELATIVE_GAP * low] = "training rates within 10 % of each other"
-    reason[high == 0] = "no positive labels in training"
-    reason[(total == 0).any(axis=1)] = "a group value is empty in training"
-    return reason
-
-
-def amplification(sums: Sums, trained: Sequence[Trained]) -> Measure:
-    """bias_amplification `P(g=a* given s=1) - P(g=a* given y=1)`, a row for each group.
-
-    a* is the group value with the largest training rate. Undefined: metrics.md section 2.
+    a* is the group value with the largest training rate. When undefined: `BIAS_AMPLIFICATION`.
     """
-    share = _shares("bias_amplification", sums.num_predicted, trained)
-    base = _shares("", sums.num_positive, trained)
+    sums, trained = model.sums, model.trained
+    if not trained:
+        return None
+    share, base = _shares(sums.num_predicted, trained), _shares(sums.num_positive, trained)
     reason = share.reason.copy()
     for row, group in zip(reason, trained, strict=True):
         positives = sums.num_positive[0, 0, group.members].min(axis=0)
@@ -103,12 +49,40 @@ def amplification(sums: Sums, trained: Sequence[Trained]) -> Measure:
     )
 
 
-def share_of_predicted(sums: Sums, trained: Sequence[Trained]) -> Measure:
+def share_of_predicted(model: Model) -> Measure | None:
     """`P(g=a* given s=1)` over all rows, whose change is excess_ba: it needs no labels."""
-    return _shares("excess_ba", sums.cells[..., 1].sum(-1), trained)
+    if not model.trained:
+        return None
+    return _shares(model.sums.cells[..., 1].sum(-1), model.trained)
 
 
-def _shares(name: str, counts: NDArray[np.int64], trained: Sequence[Trained]) -> Measure:
+def directional_ba(model: Model) -> Measure | None:
+    """Mean over group values of `+-[P(s=1 given g) - P(y=1 given g)]`, a row for each group.
+
+    Plus where training over-represents the pair (`P(g, y=1) > P(g) P(y=1)`), else minus. Undefined
+    without training counts, or where a value has no known labels.
+    Source: Wang and Russakovsky, Directional Bias Amplification (ICML 2021), attribute to task.
+    """
+    sums, trained = model.sums, model.trained
+    if not trained:
+        return None
+    known = sums.num_known
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = (sums.num_predicted - sums.num_positive) / known
+    values, reasons, few = [], [], []
+    for group in trained:
+        sign = np.where(group.over, 1.0, -1.0).T
+        values.append((gap[:, :, group.members] * sign).mean(axis=2))
+        empty = (known[:, 0][:, group.members] == 0).any(axis=(0, 1))
+        never = np.isin(group.reason, (NO_TRAIN_COUNTS, NO_GROUP_COUNTS, ITSELF))
+        reasons.append(np.where(never, group.reason, np.where(empty, NO_KNOWN, "")))
+        few.append((known[:, 0][:, group.members] < FEW).any(axis=(0, 1)))
+    reason = np.stack(reasons).astype(object)
+    value = np.where(reason == "", np.stack(values, axis=2), np.nan)
+    return Measure(tuple(Row(g.group) for g in trained), value, reason, np.stack(few))
+
+
+def _shares(counts: NDArray[np.int64], trained: Sequence[Trained]) -> Measure:
     """Share of a* among the rows counted in [R, 1+J, S, A], a row for each group."""
     values, reasons, few, chosen, totals = [], [], [], [], []
     for group in trained:
@@ -123,7 +97,6 @@ def _shares(name: str, counts: NDArray[np.int64], trained: Sequence[Trained]) ->
         chosen.append(np.take_along_axis(whole, group.largest[None], axis=0)[0])
         totals.append(whole.sum(axis=0))
     return Measure(
-        name,
         tuple(Row(group.group) for group in trained),
         np.stack(values, axis=2),
         np.stack(reasons),
@@ -141,26 +114,43 @@ def _share(counts: NDArray[np.int64], largest: NDArray[np.intp]) -> NDArray[np.f
         return np.where(total > 0, chosen / total, np.nan)
 
 
-def directional(sums: Sums, trained: Sequence[Trained]) -> Measure:
-    """directional_ba: mean over group values of `+-[P(s=1 given g) - P(y=1 given g)]`.
+def unassessable(
+    labels: Labels, train: NDArray[np.int64], audited: NDArray[np.int64]
+) -> dict[tuple[str, str], str]:
+    """Why bias amplification is undefined whatever the model, by (target, group); "" if it is not.
 
-    Plus where training over-represents the pair (`P(g, y=1) > P(g) P(y=1)`), else minus; a row for
-    each group. Undefined without training counts, or where a value has no known labels.
-    Source: Wang and Russakovsky, Directional Bias Amplification (ICML 2021), attribute to task.
+    By the training rates of the rows `train`, and the positive labels among the rows `audited`.
+    That a model may never predict a target comes on top.
     """
-    known = sums.num_known
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = (sums.num_predicted - sums.num_positive) / known
-    values, reasons, few = [], [], []
-    for group in trained:
-        sign = np.where(group.over, 1.0, -1.0).T
-        values.append((gap[:, :, group.members] * sign).mean(axis=2))
-        empty = (known[:, 0][:, group.members] == 0).any(axis=(0, 1))
-        never = np.isin(group.reason, (NO_TRAIN_COUNTS, NO_GROUP_COUNTS, ITSELF))
-        reasons.append(np.where(never, group.reason, np.where(empty, NO_KNOWN, "")))
-        few.append((known[:, 0][:, group.members] < FEW).any(axis=(0, 1)))
-    reason = np.stack(reasons).astype(object)
-    value = np.where(reason == "", np.stack(values, axis=2), np.nan)
-    return Measure(
-        "directional_ba", tuple(Row(g.group) for g in trained), value, reason, np.stack(few)
-    )
+    trained, tested = train_counts(labels, train), train_counts(labels, audited)
+    reasons: dict[tuple[str, str], str] = {}
+    for index, group in enumerate(labels.group_names):
+        num_values = len(labels.group_values[index])
+        why = why_undefined(trained[:, index, :num_values])
+        few = tested[:, index, :num_values, 1].min(axis=1) < MIN_POSITIVES
+        why[(why == "") & few] = TOO_FEW
+        for target, reason in zip(labels.targets, why, strict=True):
+            reasons[target, group] = ITSELF if target == group else str(reason)
+    return reasons
+
+
+BIAS_AMPLIFICATION = Metric(
+    name="bias_amplification", title="bias amplification (BA)",
+    formula="P(g = a* given s = 1) - P(g = a* given y = 1), a* the group value with the largest "
+    "training rate P(y = 1 given g)",
+    range="-1 to 1",
+    better="0; above 0 the attribute is tied to the group more than it is in truth",
+    undefined="no training counts; a group value empty in training; training rates within 10 % of "
+    "each other or both 0; fewer than 10 positives in a group; never predicted",
+    source=f"{PAPER}; Zhao et al. 2017", short="BA",
+    compute=bias_amplification, signed=True, of_groups=True, headline=True, watched=True,
+    spotlight="bias amplification", curve=Curve.GROUPS,
+)  # fmt: skip
+DIRECTIONAL_BA = Metric(
+    name="directional_ba", title="directional bias amplification, attribute to task",
+    formula="mean over group values of +-[P(s = 1 given g) - P(y = 1 given g)], plus where "
+    "training over-represents the pair",
+    range="-1 to 1", better="0", undefined="no training counts; no known labels in a group",
+    source="Wang and Russakovsky: Directional Bias Amplification, ICML 2021",
+    compute=directional_ba, signed=True, of_groups=True,
+)  # fmt: skip

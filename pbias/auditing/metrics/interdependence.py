@@ -8,12 +8,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference.distributions import Floats, floats
+from pbias.auditing.counts.sums import Row, whole_and_left_out
+from pbias.auditing.metrics.entry import Metric, Noise
+from pbias.auditing.metrics.measures import Measure
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import PAPER
 
+Floats = NDArray[np.float64]
 # In units of a correlation matrix. Rounding makes null eigenvalues of 1e-14; predictions of ten
 # million rows that depend on each other but for one row leave 1e-8.
 _NULL_EIGENVALUE = 1e-10
 _NULL_SHARE = 1e-10
+
+
+def interdependence(model: Model) -> Measure:
+    """R^2 of a least-squares fit of one target's predictions on all the others', over all rows.
+
+    Undefined for constant predictions.
+    """
+    grams = [totals.gram for totals in model.totals]
+    value = np.stack([r_squared(whole_and_left_out(gram)) for gram in grams])
+    reason = np.where(np.isnan(value[:, 0]).any(axis=0), "constant predictions", "")
+    value = np.where(reason == "", value, np.nan)
+    few = np.zeros((1, value.shape[-1]), bool)
+    return Measure((Row(),), value[:, :, None], reason[None].astype(object), few)
 
 
 def r_squared(gram: NDArray[np.int64]) -> Floats:
@@ -41,4 +59,14 @@ def r_squared(gram: NDArray[np.int64]) -> Floats:
     inverse = np.where(null, 0.0, 1.0 / np.where(null, 1.0, eigenvalues[..., None, :]))
     unexplained = 1.0 / np.maximum(np.sum(vectors**2 * inverse, axis=-1), 1.0)
     fit = np.where(null_share > _NULL_SHARE, 1.0, 1.0 - unexplained)
-    return floats(np.where(spread > 0, fit, np.nan))
+    return np.asarray(np.where(spread > 0, fit, np.nan))
+
+
+INTERDEPENDENCE = Metric(
+    name="interdependence",
+    title="how well the other attributes' predictions predict this one's",
+    formula="R^2 of a least-squares fit with intercept of s on the s of all other attributes",
+    range="0 to 1", better="near that of the dense model", undefined="constant predictions",
+    source=PAPER, labels=False, short="interdep.",
+    compute=interdependence, noise=Noise.ALIKE, headline=True,
+)  # fmt: skip

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.reduction import sample_folds
 from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally
-from pbias.auditing.inference.intervals import Interval, wilson
+from pbias.auditing.inference.intervals import Interval, scaled_interval, wilson
 from pbias.auditing.inference.jackknife import estimate
-from pbias.auditing.inference.scales import scaled_interval
-from pbias.auditing.metrics.measures import FEW, whole_and_left_out
-from pbias.auditing.remedies.disagreement import Exemplars
+from pbias.auditing.metrics.entry import Scale
+from pbias.auditing.metrics.measures import FEW
+from pbias.auditing.remedies.identified_exemplars import Exemplars
 from pbias.errors import UserError, argument
 from pbias.files.table import Table
 
@@ -44,7 +45,6 @@ def over_representation(
     Intervals from the jackknife over folds on the scale of the logarithm; where fewer than 10
     exemplars are in the group or outside of it (`low_power`), Wilson's for the share. They take the
     runs and the choice of exemplars as given. Raises UserError without any group.
-    Source: metrics.md section 3.
     """
     strata = build_strata(found.logits, groups)
     if len(strata.partitions) == 1:
@@ -90,7 +90,7 @@ def _block(counts: NDArray[np.int64], samples: NDArray[np.int64], level: float) 
     ratio = share / expected
     few = np.minimum(in_group, all_of - in_group) < FEW
     found = estimate(ratio[None])
-    ends = scaled_interval("underprediction", found, level)
+    ends = scaled_interval(Scale.LOG, found, level)
     score = Interval(*(end / expected[0] for end in wilson(in_group, all_of, level)))
     undefined = np.isnan(ratio[0])
     reason = np.where(base[0] > 0, NO_EXEMPLARS, NO_SAMPLES)

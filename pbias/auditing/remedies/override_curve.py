@@ -11,20 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.reduction import design
 from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.sums import JointSums, Sums, by_stratum, strata_rows
 from pbias.auditing.counts.totals import predictions, reduce_pairs
-from pbias.auditing.metrics import amplification, flips, rates
-from pbias.auditing.metrics.measures import Measure, by_stratum, contrasts, strata_rows
+from pbias.auditing.metrics.entry import Compares, Curve, Metric
+from pbias.auditing.metrics.measures import Measure
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.registry import METRICS
 from pbias.auditing.remedies.overriding import Better, Cells, mask_of
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
 BUDGETS = (*range(5), *range(5, 101, 5))  # percent of all predictions
 NUM_DRAWS = 10
-OVERALL = ("accuracy", "churn", "lost_positives", "tcb", "never_predicted")
 FLAGS, RANDOM, UNCERTAINTY = "flags", "random", "uncertainty"
-GAP, DID = "abs(tpr_gap)", "abs(did_tpr)"
-BA, CHANGE = "abs(bias_amplification)", "abs(change(bias_amplification))"
 Floats = NDArray[np.float64]
 # Of each metric and group: float64 [budgets, values], NaN where undefined.
 Values = dict[tuple[str, str], Floats]
@@ -60,7 +61,7 @@ def override_curve(
     TPR between its values, and of abs(bias_amplification), and those of what both changed against
     `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files joined already.
     """
-    measure, size = _Measure(sparse, reference, better), sparse.logits.size
+    measure, size = _Measures(sparse, reference, better), sparse.logits.size
     lines: list[_Line] = []
     for name, cells in _orders(sparse, flags, seed, num_draws):
         nums = _budgets(len(cells), size)
@@ -92,65 +93,76 @@ def _budgets(length: int, size: int) -> list[int]:
     return sorted({num for num in wanted if num <= length} | {length})
 
 
-class _Measure:
+class _Measures:
     """Metrics of the sparse model with some predictions replaced."""
 
     def __init__(self, sparse: Logits, reference: Logits, better: Better) -> None:
         self._sparse = sparse
-        self._strata = build_strata(sparse)
-        self._trained = amplification.trained_groups(sparse, self._strata)
+        self._design = design(sparse, build_strata(sparse))
         self._labels_an = np.ascontiguousarray(sparse.labels.T)
         self._better = better
         self._s, self._better_s = predictions(sparse).s, better.decisions(sparse)
         self._d = predictions(reference).s
 
+    @property
+    def _strata(self) -> Strata:
+        return self._design.strata
+
     def __call__(self, cells: Cells, nums: Sequence[int]) -> Values:
         """Each metric by its name and group, over targets (and contrasts), for the first cells."""
-        joint = np.stack([self._counts(cells[:num]) for num in nums])
-        after, before = _sums(joint.sum(-2), self._strata), _sums(joint.sum(-1), self._strata)
-        measures = [
-            *rates.rates(after),
-            *flips.flips(joint, after.rows),
-            *rates.under_prediction(after, self._sparse.train_counts),
-            rates.never_predicted(after),
-        ]
-        found = {measure.name: measure for measure in measures}
-        overall = {(name, ""): found[name].value[:, 0, 0] for name in OVERALL}
-        return overall | dict(self._of_groups(after, before))
+        counts = np.stack([self._counts(cells[:num]) for num in nums])
+        no_classes = np.zeros((*counts.shape[:3], 2, 2), np.int64)
+        joint = JointSums(strata_rows(self._strata), counts, no_classes)
+        after, before = self._model(counts.sum(-2)), self._model(counts.sum(-1))
+        return dict(self._values(joint, after, before))
 
     def _counts(self, cells: Cells) -> NDArray[np.int64]:
-        """Joint counts, as in flips.py."""
+        """Joint counts [1, S, A, 3, 2, 2], as in `JointSums`."""
         mask = mask_of(cells, self._sparse, self._better)
         s = np.where(mask.T, self._better_s, self._s)
         folds = np.zeros(len(mask), np.intp)
         counts = reduce_pairs(self._d, s, self._labels_an, self._strata, folds, 1)
         return by_stratum(counts, self._strata)
 
-    def _of_groups(
-        self, after: rates.Sums, before: rates.Sums
+    def _model(self, cells: NDArray[np.int64]) -> Model:
+        """A model of counts alone: nothing here is made from probabilities."""
+        shape = cells.shape[:4]
+        nothing = np.zeros(shape)
+        rows = strata_rows(self._strata)
+        no_classes = np.zeros((*shape[:3], 2), np.int64)
+        sums = Sums(rows, cells, np.zeros(shape, np.int64), nothing, nothing, no_classes)
+        return Model(self._design, sums)
+
+    def _values(
+        self, joint: JointSums, after: Model, before: Model
     ) -> Iterator[tuple[tuple[str, str], Floats]]:
-        if not self._trained:
+        for metric in METRICS.values():
+            if metric.curve is Curve.OVERALL:
+                of_pairs = metric.compares is Compares.PREDICTIONS
+                measure: Measure = metric.compute(joint if of_pairs else after)
+                yield (metric.name, ""), measure.value[:, 0, 0]
+            elif metric.curve is not Curve.NONE:
+                yield from self._of_groups(metric, after, before)
+
+    def _of_groups(
+        self, metric: Metric, after: Model, before: Model
+    ) -> Iterator[tuple[tuple[str, str], Floats]]:
+        """How far from 0 a metric (or its differences) is for each group, and how far it moved."""
+        own, changed = f"abs({metric.name})", f"abs(change({metric.name}))"
+        if metric.curve is Curve.CONTRASTS:
+            own, changed = f"abs({metric.name}_gap)", f"abs(did_{metric.name})"
+            found = [model.contrasts(metric) for model in (after, before)]
+        else:
+            found = [model.measure(metric) for model in (after, before)]
+        measures = [measure for measure in found if measure is not None]
+        if not measures:
             return
-        tpr = [_named(rates.rates(sums), "tpr") for sums in (after, before)]
-        gaps = [contrasts(measure, self._strata) for measure in tpr]
-        tied = [amplification.amplification(sums, self._trained) for sums in (after, before)]
-        for own, changed, pair in ((GAP, DID, gaps), (BA, CHANGE, tied)):
-            now, then = (measure.value[:, 0] for measure in pair)
-            for group in dict.fromkeys(row.group for row in pair[0].rows):
-                members = [i for i, row in enumerate(pair[0].rows) if row.group == group]
-                for name, values in ((own, now), (changed, now - then)):
-                    yield (name, group), np.abs(values[:, members]).reshape(len(values), -1)
-
-
-def _named(measures: list[Measure], name: str) -> Measure:
-    return next(measure for measure in measures if measure.name == name)
-
-
-def _sums(cells: NDArray[np.int64], strata: Strata) -> rates.Sums:
-    """Counts alone: nothing here is made of probabilities."""
-    shape = cells.shape[:4]
-    nothing = np.zeros(shape)
-    return rates.Sums(strata_rows(strata), cells, np.zeros(shape, np.int64), nothing, nothing)
+        now, then = (measure.value[:, 0] for measure in measures)
+        rows = measures[0].rows
+        for group in dict.fromkeys(row.group for row in rows):
+            members = [i for i, row in enumerate(rows) if row.group == group]
+            for name, values in ((own, now), (changed, now - then)):
+                yield (name, group), np.abs(values[:, members]).reshape(len(values), -1)
 
 
 def _table(lines: list[_Line], size: int) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.totals import predictions
-from pbias.auditing.metrics.unscored import NO_SCORES, reasons
+from pbias.auditing.metrics.models import NO_SCORES, no_scores
 from pbias.errors import UserError, argument
 from pbias.files.logits import LARGEST_LOGIT, UNKNOWN, Logits
 
@@ -53,7 +53,7 @@ def from_model(dense: Logits, sparse: Logits) -> Better:
             "their logits cannot be mixed"
         )
     known = np.ones(dense.logits.shape, bool)
-    return Better(dense.logits, known, dense.thresholds, reasons(dense))
+    return Better(dense.logits, known, dense.thresholds, no_scores(dense))
 
 
 def from_labels(sparse: Logits) -> Better:
@@ -71,8 +71,8 @@ def from_labels(sparse: Logits) -> Better:
     logits = np.where(sparse.labels == 1, CERTAIN, -CERTAIN).astype(np.float32)
     own = sparse.thresholds
     between = None if own is None else np.where(np.abs(own) < CERTAIN, own, 0.0)
-    no_scores = dict.fromkeys(sparse.targets, BY_LABELS)
-    return Better(logits, known, between, no_scores, by_labels=True)
+    why = dict.fromkeys(sparse.targets, BY_LABELS)
+    return Better(logits, known, between, why, by_labels=True)
 
 
 def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells:
@@ -170,7 +170,7 @@ def _no_scores(sparse: Logits, better: Better, mask: Mask, mixed: Mask) -> dict[
     Less their thresholds, logits are of no probability, and comparable only in sign.
     """
     found = {sparse.targets[column]: RELATIVE for column in np.flatnonzero(mixed)}
-    for side, used in ((reasons(sparse), ~mask), (better.no_scores, mask)):
+    for side, used in ((no_scores(sparse), ~mask), (better.no_scores, mask)):
         names = [sparse.targets[column] for column in np.flatnonzero(used.any(axis=0))]
         found |= {name: side[name] for name in names if name in side}
     return found

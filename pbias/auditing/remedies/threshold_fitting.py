@@ -119,7 +119,7 @@ def fit_thresholds(
     everything is. Equal logits stay together, so the nearest count (or the best score) that they
     allow wins; of equally good thresholds the one that predicts fewer. 0 where there is nothing to
     fit to: no known label, no positive for f1, one kind of label for balanced accuracy.
-    Source: metrics.md section 2 and the paper, section 3, for the positive rate.
+    Source: Iofinova et al., CVPR 2023, section 3, for the positive rate.
     """
     fitted = [
         _fit(z_n[y_n != UNKNOWN], y_n[y_n != UNKNOWN] == 1, objective)

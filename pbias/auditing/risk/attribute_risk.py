@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.reduction import join_sides
-from pbias.auditing.counts.sides import Side
-from pbias.auditing.metrics.amplification import ITSELF, amplification
+from pbias.auditing.counts.reduction import Side, join_sides
+from pbias.auditing.counts.trained import ITSELF, NO_TRAIN_COUNTS, rare_is_one
+from pbias.auditing.metrics.amplification import bias_amplification
 from pbias.auditing.metrics.measures import FEW
-from pbias.auditing.metrics.rates import NO_TRAIN_COUNTS, rare_is_one, under_prediction
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import tcb
 from pbias.auditing.risk.prediction_risk import Floats, Risk, flag_risk
 from pbias.errors import UserError, argument
 from pbias.files.logits import Logits
@@ -55,10 +56,11 @@ def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table
         )
     shared = _of_everyone(logits, dense, flag_risk(logits))
     found = group_risks(dense, shared["uncertainty_rare"])
-    amplified = amplification(dense.sums, dense.sample.trained).value[0, 0]
+    ba = bias_amplification(Model.of(dense.counts))
+    assert ba is not None, "there are groups"
     records = [
-        _record(one, shared, _phi(logits, one.group), ba, index)
-        for one, ba in zip(found, amplified, strict=True)
+        _record(one, shared, _phi(logits, one.group), amplified, index)
+        for one, amplified in zip(found, ba.value[0, 0], strict=True)
         for index in range(len(logits.targets))
         if one.reason[index] != ITSELF
     ]
@@ -109,14 +111,13 @@ def _of_everyone(logits: Logits, dense: Side, risk: Risk) -> dict[str, NDArray[A
     if logits.train_counts is not None:
         everyone = logits.train_counts[:, -1, -1]
         frequency = everyone[:, 1] / np.maximum(everyone.sum(-1), 1)
-    _, tcb = under_prediction(dense.sums, logits.train_counts)
     unsure, num_rare = uncertainty_of_rare(logits, risk)
     return {
         "attribute": np.array(logits.targets, object),
         "frequency": frequency,
         "uncertainty": risk.uncertain().mean(axis=1),
         "uncertainty_rare": unsure,
-        "tcb": tcb.value[0, 0, 0],
+        "tcb": tcb(Model.of(dense.counts)).value[0, 0, 0],
         "n_rare": num_rare,
     }
 

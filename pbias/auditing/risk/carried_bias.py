@@ -11,15 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from pbias.auditing.counts.sides import Sample
+from pbias.auditing.counts.reduction import Sample
+from pbias.auditing.counts.sums import sum_runs
 from pbias.auditing.counts.totals import Predictions, reduce_rows
 from pbias.auditing.inference.distributions import Floats
-from pbias.auditing.metrics.amplification import MIN_POSITIVES, amplification
+from pbias.auditing.metrics.amplification import (
+    BIAS_AMPLIFICATION,
+    MIN_POSITIVES,
+    bias_amplification,
+)
+from pbias.auditing.metrics.changes import DID_TPR
+from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.metrics.measures import Measure, contrasts
-from pbias.auditing.metrics.rates import rates, sums, under_prediction
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import TCB, tcb, tpr
 from pbias.auditing.risk.attribute_risk import GroupRisk
-from pbias.auditing.risk.outcomes import Ranking
-from pbias.auditing.risk.scored_numbers import Number, of_folds, spearman, undefined
+from pbias.auditing.risk.outcomes import Number, Ranking, of_folds, spearman, undefined
 
 Record = dict[str, Any]
 # Beyond half, what is left after chance is taken off is too little to divide by.
@@ -34,16 +41,13 @@ def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
     As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
     """
     totals = reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
-    found = sums([totals], sample.strata)
-    (tpr,) = (one for one in rates(found) if one.name == "tpr")
-    _, tcb = under_prediction(found, sample.train_counts)
-    by_group = (
-        {"bias_amplification": amplification(found, sample.trained)} if sample.trained else {}
-    )
-    enough = tpr.trials is not None and tpr.trials >= MIN_POSITIVES
-    tpr = replace(tpr, value=np.where(enough, tpr.value, np.nan))
-    differences = {"did_tpr": contrasts(tpr, sample.strata)} if sample.strata.contrasts else {}
-    return {**differences, **by_group, "tcb": tcb.take([0])}
+    model = Model(sample, sum_runs([totals], sample.strata))
+    found, ba = tpr(model), bias_amplification(model)
+    enough = found.trials is not None and found.trials >= MIN_POSITIVES
+    found = replace(found, value=np.where(enough, found.value, np.nan))
+    differences = {DID_TPR.name: contrasts(found, sample.strata)} if sample.strata.contrasts else {}
+    by_group = {} if ba is None else {BIAS_AMPLIFICATION.name: ba}
+    return {**differences, **by_group, TCB.name: tcb(model).take([0])}
 
 
 def carried(
@@ -96,17 +100,17 @@ def correlated(
     change = {name: after[name].value[0, 0] - before[name].value[0, 0] for name in before}
     found = []
     for index, one in enumerate(risks):
-        amplified = change["bias_amplification"][index]
-        mine = [i for i, row in enumerate(before["did_tpr"].rows) if row.group == one.group]
+        amplified = change[BIAS_AMPLIFICATION.name][index]
+        mine = [i for i, row in enumerate(before[DID_TPR.name].rows) if row.group == one.group]
         outcomes = {
             "change(bias_amplification)": amplified,
             "abs(change(bias_amplification))": np.abs(amplified),
-            "abs(did_tpr)": np.abs(change["did_tpr"][mine]).max(axis=0),
+            "abs(did_tpr)": np.abs(change[DID_TPR.name][mine]).max(axis=0),
         }
         for name, outcome in outcomes.items():
             found += _ranked(name, one.group, outcome, one.risk, margin, level)
     highest = np.fmax.reduce([one.risk for one in risks])
-    return found + _ranked("change(tcb)", "", change["tcb"][0], highest, margin, level)
+    return found + _ranked("change(tcb)", "", change[TCB.name][0], highest, margin, level)
 
 
 def _ranked(
@@ -141,7 +145,7 @@ def _share(change: Floats, removed: Floats, level: float) -> Number:
     if noise > MOST_NOISE * total[0]:
         return undefined(WITHIN_CHANCE)
     both = (change * removed).sum(axis=1) - _covariance(change, removed)
-    share = of_folds(both / (total - noise), level, "share_of_change", few=False)
+    share = of_folds(both / (total - noise), level, Scale.IDENTITY, few=False)
     return undefined(WITHIN_CHANCE) if share.high - share.low > WIDEST else share
 
 

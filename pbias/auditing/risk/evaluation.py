@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import align
-from pbias.auditing.counts.reduction import join_sides
-from pbias.auditing.counts.sides import Side
+from pbias.auditing.counts.reduction import Side, join_sides
 from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, Predictions, predictions
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.risk.attribute_risk import group_risks, uncertainty_of_rare
 from pbias.auditing.risk.carried_bias import bias, carried, correlated
 from pbias.auditing.risk.flagging import Budget, flagged, in_order
-from pbias.auditing.risk.outcomes import Folds, Ranking, found, outcomes
+from pbias.auditing.risk.outcomes import COLUMNS, Folds, Ranking, outcomes, score_ranking
 from pbias.auditing.risk.prediction_risk import Risk, flag_risk
-from pbias.auditing.risk.scored_numbers import COLUMNS
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
@@ -37,9 +35,9 @@ def evaluate(
 ) -> Table:
     """What the flags of `flag_samples`, and the risk of attributes, foretold of each pruned model.
 
-    Measures: `found`, `carried` and `correlated` say what they are. Rankings: the risk; `margin`,
-    as many predictions of the smallest margin; `random`, as many drawn by chance. Raises UserError
-    where files are not of the same samples.
+    Measures: `score_ranking`, `carried` and `correlated` say what they are. Rankings: the risk;
+    `margin`, as many predictions of the smallest margin; `random`, as many drawn by chance.
+    Raises UserError where files are not of the same samples.
     """
     (before,) = join_sides([dense], (), None, None, num_folds)
     runs = [align(run, dense) for run in pruned]
@@ -63,7 +61,7 @@ def _evaluated(
         row
         for outcome in outcomes(dense.s, after.s, sample.labels_an)
         for ranking in rankings
-        for row in found(ranking, outcome, folds, level)
+        for row in score_ranking(ranking, outcome, folds, level)
     ]
     rows += carried(sample, dense, after, rankings, level)
     unsure, _ = uncertainty_of_rare(before.runs[0], risk)

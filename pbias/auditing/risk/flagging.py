@@ -1,6 +1,6 @@
 """The predictions that pruning is most likely to overturn, in order: who, what and why.
 
-Shape suffixes as in risk.py.
+Shape suffixes as in prediction_risk.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How well flags, made before pruning, find the predictions that it overturned.
+"""How well flags, made before pruning, find the predictions that it overturned, in numbers.
 
 Shape suffixes: A targets, n samples, J folds.
 """
@@ -6,19 +6,25 @@ Shape suffixes: A targets, n samples, J folds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.auc import auc_left_out
-from pbias.auditing.counts.ranking import rank
-from pbias.auditing.inference.distributions import Floats
-from pbias.auditing.inference.intervals import wilson
-from pbias.auditing.metrics.measures import FEW, whole_and_left_out
-from pbias.auditing.risk.scored_numbers import Number, of_folds, undefined
+from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.sums import whole_and_left_out
+from pbias.auditing.inference.distributions import Floats, critical
+from pbias.auditing.inference.intervals import scaled_interval, wilson
+from pbias.auditing.inference.jackknife import estimate
+from pbias.auditing.metrics.entry import Scale
+from pbias.auditing.metrics.measures import FEW
 from pbias.files.logits import UNKNOWN
 
+MIN_RANKED = 4
+COLUMNS = (
+    "run", "measure", "outcome", "group", "ranking", "value", "low", "high", "status", "reason",
+    "n", "n_outcome", "n_flagged",
+)  # fmt: skip
 Mask = NDArray[np.bool_]
 
 
@@ -63,7 +69,9 @@ def outcomes(d_an: Mask, s_an: Mask, labels_an: NDArray[np.int8]) -> list[Outcom
     ]
 
 
-def found(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> list[dict[str, Any]]:
+def score_ranking(
+    ranking: Ranking, outcome: Outcome, folds: Folds, level: float
+) -> list[dict[str, Any]]:
     """precision, recall, lift and auc of a ranking for an outcome, a row each.
 
     precision `P(outcome given flagged)`, recall `P(flagged given outcome)`, lift precision over
@@ -101,7 +109,7 @@ def _share(
     if not bottom:
         return undefined(why)
     few = min(top, bottom - top) < FEW
-    number = of_folds(values, level, "accuracy", few)
+    number = of_folds(values, level, Scale.LOGIT, few)
     if few and independent is not None:
         low, high = wilson(top, bottom, level)
         number = number._replace(low=float(low), high=float(high))
@@ -111,7 +119,7 @@ def _share(
 def _lift(values: Floats, hits: int, flagged: int, events: int, name: str, level: float) -> Number:
     if not flagged or not events:
         return undefined(f"no {name}" if flagged else "nothing is flagged")
-    return of_folds(values, level, "tcb", hits < FEW)
+    return of_folds(values, level, Scale.LOG, hits < FEW)
 
 
 def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Number:
@@ -130,4 +138,55 @@ def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Numb
         folds.num,
     )
     few = min(int(happened.sum()), int((~happened).sum())) < FEW
-    return of_folds(values, level, "auc", few)
+    return of_folds(values, level, Scale.LOGIT, few)
+
+
+class Number(NamedTuple):
+    """A value with its interval; NaN where undefined (`reason`), the ends also where not known."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    status: str = "ok"
+    reason: str = ""
+
+
+def undefined(reason: str) -> Number:
+    """No value, because of `reason`."""
+    return Number(float("nan"), status="undefined", reason=reason)
+
+
+def of_folds(values: Floats, level: float, scale: Scale, few: bool) -> Number:
+    """From values [1+J], on the whole and without each fold, with an interval on this scale.
+
+    With few events the errors of a ratio are uneven beyond what a scale mends: low power.
+    """
+    found = estimate(values[None, :, None])
+    low, high = (float(end[0]) for end in scaled_interval(scale, found, level))
+    return Number(float(values[0]), low, high, "low_power" if few else "ok")
+
+
+def spearman(x: Floats, y: Floats, level: float) -> tuple[Number, int]:
+    """Rank correlation of two columns where both are known, and over how many rows.
+
+    Ties have their mean rank. The interval is that of Bonett and Wright (2000), Psychometrika
+    65:23, Fisher's z with variance `(1 + r^2 / 2) / (n - 3)`: it takes the rows as a sample.
+    """
+    known = ~(np.isnan(x) | np.isnan(y))
+    num = int(known.sum())
+    if num < MIN_RANKED:
+        return undefined(f"fewer than {MIN_RANKED} attributes"), num
+    a, b = (_mean_ranks(v[known]) for v in (x, y))
+    if a.std() == 0 or b.std() == 0:
+        return undefined("all attributes alike"), num
+    r = float(np.clip(np.corrcoef(a, b)[0, 1], -1.0, 1.0))
+    reach = float(critical(level)) * np.sqrt((1 + r**2 / 2) / (num - 3))
+    with np.errstate(divide="ignore"):
+        z = np.arctanh(r)
+    status = "low_power" if num < FEW else "ok"
+    return Number(r, float(np.tanh(z - reach)), float(np.tanh(z + reach)), status), num
+
+
+def _mean_ranks(values: Floats) -> Floats:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])

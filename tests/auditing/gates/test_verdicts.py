@@ -41,7 +41,7 @@ def line(gate: str, *rows: dict[str, Any]) -> str:
 
 def of_files(gate: str, audited: Logits, reference: Logits) -> Outcome:
     parsed = parse_gate(gate)
-    whole = Audit([audited], [reference], Options(("Male",), metrics=(parsed.metric,)))
+    whole = Audit([audited], [reference], Options(("Male",), metrics=(parsed.metric.name,)))
     return judge(parsed, whole.table(), whole.table(0.99))
 
 

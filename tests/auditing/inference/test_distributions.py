@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from pbias.auditing.inference import distributions as ours
-from pbias.auditing.inference.studentised_range import range_ppf
+from pbias.auditing.inference.distributions import range_ppf
 
 DF = np.array([0.5, 1.0, 1.3, 2.0, 2.718, 5.0, 19.0, 199.0, 3999.9, 4001.0, 1e6, np.inf])
 T = np.array([1e-3, 0.2, 1.0, 1.7, 1.8, 3.0, 8.0, 12.0, 20.0])

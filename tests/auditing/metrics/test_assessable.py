@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pbias.auditing.engine import Options, audit
-from pbias.auditing.metrics.assessable import unassessable
+from pbias.auditing.metrics.amplification import unassessable
 from pbias.files.logits import Logits
 from pbias.files.manifest import Labels, read_manifest, select, train_counts
 

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, brier_score_loss, precision_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    f1_score,
+    precision_score,
+    roc_auc_score,
+)
 
 from pbias.auditing.engine import Options, audit
 from pbias.auditing.metrics.registry import METRICS
@@ -82,6 +88,8 @@ RATES: dict[str, Callable[[Sample], float]] = {
     "fpr": lambda r: share(r.s, r.y == 0),
     "fnr": lambda r: share(1 - r.s, r.y == 1),
     "ppv": lambda r: share(r.y, (r.s == 1) & (r.y >= 0)),
+    "f1": lambda r: float(f1_score(r.y[r.y >= 0], r.s[r.y >= 0])),
+    "balanced_accuracy": lambda r: (share(r.s, r.y == 1) + share(1 - r.s, r.y == 0)) / 2,
     "churn": lambda r: share(r.s != r.d, r.s >= 0),
     "nfr": lambda r: share((r.s != r.y) & (r.d == r.y), r.y >= 0),
     "pfr": lambda r: share((r.s == r.y) & (r.d != r.y), r.y >= 0),
@@ -315,8 +323,25 @@ def test_interdependence_is_r_squared_of_a_least_squares_fit(case: Case, table: 
             assert len(found) == 3
 
 
+def test_impact_ratio_is_against_the_largest_share_of_the_group(case: Case, table: Table) -> None:
+    for column, side in (("value", 0), ("reference", 1)):
+        found = cells(table, "impact_ratio", column)
+        for group in GROUPS:
+            for t, name in enumerate(case.targets):
+                if name == group:
+                    continue
+                rows = {v: case.sides[side][t][m].s for v, m in case.masks[group].items()}
+                shares = {v: s.mean() for v, s in rows.items()}
+                for value, own in shares.items():
+                    expected = own / max(shares.values())
+                    assert found[name, group, value] == pytest.approx(expected, abs=1e-12)
+                least = min(shares.values()) / max(shares.values())
+                assert found[name, group, "min"] == pytest.approx(least, abs=1e-12)
+
+
 def test_every_metric_of_the_registry_has_rows(table: Table) -> None:
-    assert list(dict.fromkeys(table.columns["metric"])) == list(METRICS)
+    of_attributes = [name for name, metric in METRICS.items() if not metric.pooled]
+    assert list(dict.fromkeys(table.columns["metric"])) == of_attributes
 
 
 def test_the_usual_metrics_agree_with_scikit_learn(case: Case, table: Table) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pbias.auditing.engine import Options, audit
-from pbias.auditing.remedies.disagreement import exemplar_table, find_exemplars
+from pbias.auditing.remedies.identified_exemplars import exemplar_table, find_exemplars
 from pbias.auditing.remedies.over_representation import over_representation
 from pbias.errors import UserError
 from pbias.files.logits import Logits, select_rows

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pbias.auditing.counts.totals import predictions
 from pbias.auditing.engine import Options, audit
-from pbias.auditing.inference.numbers import OF_PROBABILITIES
+from pbias.auditing.metrics.registry import METRICS
 from pbias.auditing.remedies.overriding import from_labels, from_model, locate, mask_of, override
 from pbias.errors import UserError
 from pbias.files.logits import Logits
@@ -145,7 +145,7 @@ def row_of(logits: Logits, metric: str, attribute: str) -> dict[str, Any]:
     return row
 
 
-@pytest.mark.parametrize("metric", sorted(OF_PROBABILITIES))
+@pytest.mark.parametrize("metric", sorted(m.name for m in METRICS.values() if m.of_scores))
 def test_scores_of_what_people_decided_are_undefined(sparse: Logits, metric: str) -> None:
     found = mended(sparse, None, SMILING)
     row = row_of(found, metric, "Smiling")

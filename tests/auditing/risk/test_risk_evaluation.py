@@ -14,8 +14,8 @@ from pbias.auditing.inference.intervals import wilson
 from pbias.auditing.risk.attribute_risk import attribute_risk
 from pbias.auditing.risk.evaluation import evaluate
 from pbias.auditing.risk.flagging import Budget, flag_samples
+from pbias.auditing.risk.outcomes import spearman
 from pbias.auditing.risk.prediction_risk import flag_risk
-from pbias.auditing.risk.scored_numbers import spearman
 from pbias.errors import UserError
 from pbias.files.logits import Logits, select_rows
 from pbias.files.table import Table

@@ -50,7 +50,7 @@ def info(
     """Count what a file holds: parameters, zeros, size and work by layer, and where it is from."""
     from pbias.cli.console import VERDICT
     from pbias.cli.tables import check_table_output, write_table
-    from pbias.reporting.info_table import info_sections
+    from pbias.reporting.file_report import info_sections
     from pbias.workflows.checkpoints import info as count
     from pbias.workflows.runs.options import NetworkOptions
 

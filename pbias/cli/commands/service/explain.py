@@ -18,7 +18,7 @@ def explain(
     verbose: Verbose = 0,
 ) -> None:
     """Explain a metric: formula, range, what is good, when it is undefined, source."""
-    from pbias.auditing.metrics.registry import describe, list_metrics
+    from pbias.auditing.metrics.explain import describe, list_metrics
     from pbias.files.streams import write_text
 
     write_text("-", list_metrics() if metric is None else describe(metric))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pbias.auditing.inference.exact import benjamini_hochberg, fisher_exact, mcnemar_exact
+from pbias.auditing.inference.small_counts import benjamini_hochberg, fisher_exact, mcnemar_exact
 
 COUNT = st.integers(0, 40)
 

@@ -1,7 +1,7 @@
 """Compression identified exemplars: samples that pruned networks see differently, run after run.
 
 Shape suffixes: R runs, N samples, A targets.
-Source: metrics.md section 3; Hooker et al. (2019), What do compressed deep neural networks forget?
+Source: Hooker et al. (2019), What do compressed deep neural networks forget?
 """
 
 from __future__ import annotations

@@ -1,0 +1,80 @@
+"""How sure an interval is to be, and the estimates of measures, each computed once.
+
+Shape suffixes as in counts/sums.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.inference.jackknife import Estimate, estimate
+from pbias.auditing.metrics.measures import Measure, mean_over_targets
+
+
+class Estimates:
+    """Estimates of measures and changes, made when first asked for and kept.
+
+    Rows taken from another measure take their estimate from that one's.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        # The measures are kept with what was made of them, so that no other can get their identity.
+        self._known: dict[tuple[str, int, int], tuple[Measure, Measure | None, Estimate]] = {}
+        self._means: dict[tuple[int, bytes], tuple[Measure, Measure]] = {}
+
+    def of(self, audited: Measure, reference: Measure | None = None) -> Estimate:
+        """The mean over runs with its error, or the difference of two such means."""
+        whole, other = audited.origin, reference and reference.origin
+        alike = reference is None or (other is not None and reference.places == audited.places)
+        if whole is not None and alike:
+            places = list(audited.places)
+            return Estimate(*(part[places] for part in self.of(whole, other)))
+        return self.once("jackknife", audited, reference, _jackknife)
+
+    def once(
+        self,
+        what: str,
+        audited: Measure,
+        reference: Measure | None,
+        make: Callable[[Measure, Measure | None], Estimate],
+    ) -> Estimate:
+        """What `make` gives for these measures, made once."""
+        key = (what, id(audited.value), id(reference and reference.value))
+        if key not in self._known:
+            self._known[key] = (audited, reference, make(audited, reference))
+        return self._known[key][2]
+
+    def mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Measure:
+        """The mean over the targets that are `defined` [S, A], made once."""
+        key = (id(measure.value), defined.tobytes())
+        if key not in self._means:
+            self._means[key] = (measure, mean_over_targets(measure, defined))
+        return replace(self._means[key][1], behavior=measure.behavior)
+
+
+def _jackknife(audited: Measure, reference: Measure | None) -> Estimate:
+    return estimate(audited.value, None if reference is None else reference.value)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The level of intervals; whether samples come in clusters; whether each side is one run.
+
+    Without `intervals` only values are computed, and nothing about how sure they are.
+    """
+
+    level: float = 0.95
+    clustered: bool = False
+    single_runs: bool = True
+    intervals: bool = True
+    estimates: Estimates = field(default_factory=Estimates)
+
+    @property
+    def independent(self) -> bool:
+        """Whether rows are, so that counts are whole and exact tests hold."""
+        return self.single_runs and not self.clustered

@@ -1,0 +1,178 @@
+"""What compression changed: flips of single predictions, and differences between two models.
+
+Shape suffixes as in counts/sums.py; joint counts are [R, 1+J, S, A, 3, 2, 2]: label (0, 1,
+unknown), reference prediction, audited prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pbias.auditing.counts.sums import JointSums
+from pbias.auditing.metrics.amplification import share_of_predicted
+from pbias.auditing.metrics.entry import Compares, Curve, Metric, Scale
+from pbias.auditing.metrics.measures import FEW, Measure, ratio
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import (
+    ACCURACY,
+    FPR,
+    NO_LABELS,
+    NO_NEGATIVES,
+    NO_POSITIVES,
+    NO_ROWS,
+    PAPER,
+    PPV,
+    PREDICTED_POSITIVE_RATE,
+    TPR,
+)
+
+
+def churn(joint: JointSums) -> Measure:
+    """P(s != d), over all rows."""
+    c = joint.cells
+    changed = c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1)
+    return ratio(joint.rows, changed, c.sum((-1, -2, -3)), NO_ROWS)
+
+
+def nfr(joint: JointSums) -> Measure:
+    """P(s != y, d = y)."""
+    c = joint.cells
+    known = c[..., :2, :, :].sum((-1, -2, -3))
+    return ratio(joint.rows, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
+
+
+def pfr(joint: JointSums) -> Measure:
+    """P(s = y, d != y)."""
+    c = joint.cells
+    known = c[..., :2, :, :].sum((-1, -2, -3))
+    return ratio(joint.rows, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
+
+
+def lost_positives(joint: JointSums) -> Measure:
+    """P(s = 0, d = 1 given y = 1)."""
+    c = joint.cells
+    return ratio(joint.rows, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
+
+
+def gained_positives(joint: JointSums) -> Measure:
+    """P(s = 1, d = 0 given y = 0)."""
+    c = joint.cells
+    return ratio(joint.rows, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
+
+
+def accuracy_gap(model: Model) -> Measure | None:
+    """Overall accuracy less each group value's; its change is ceag, with the maximum by group.
+
+    Overall runs over rows with a known group. Undefined where a value has no known labels.
+    Source: Hashemizadeh et al., Balancing Act, ICLR 2024.
+    """
+    sums, strata = model.sums, model.strata
+    groups = [strata.values_of(p.name) for p in strata.partitions[1:]]
+    if not groups:
+        return None
+    right, known = sums.num_right, sums.num_known
+    members = [m for group in groups for m in group]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = [
+            right[:, :, group].sum(2) / known[:, :, group].sum(2) - right[:, :, m] / known[:, :, m]
+            for group in groups
+            for m in group
+        ]
+    value = np.stack(gaps, axis=2)
+    empty = np.isnan(value[:, 0]).any(axis=0)
+    return Measure(
+        tuple(sums.rows[m] for m in members),
+        value,
+        np.where(empty, f"{NO_LABELS} in group", "").astype(object),
+        np.asarray((known[:, 0][:, members] < FEW).any(axis=0)),
+    )
+
+
+def _differences(part: Metric) -> Callable[[Model], Measure | None]:
+    """The function of a difference in differences of `part`."""
+
+    def compute(model: Model) -> Measure | None:
+        return model.contrasts(part)
+
+    return compute
+
+
+CHURN = Metric(
+    name="churn", title="share of changed predictions", formula="P(s != d)", range="0 to 1",
+    better="lower", undefined=NO_ROWS, source="Milani Fard et al. 2016", labels=False,
+    compute=churn, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+    curve=Curve.OVERALL,
+)  # fmt: skip
+NFR = Metric(
+    name="nfr", title="negative flips", formula="P(s != y, d = y)", range="0 to 1", better="lower",
+    undefined=NO_LABELS, source="Yan et al. 2021",
+    compute=nfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+PFR = Metric(
+    name="pfr", title="positive flips", formula="P(s = y, d != y)", range="0 to 1", better="higher",
+    undefined=NO_LABELS, source="Yan et al. 2021",
+    compute=pfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+LOST_POSITIVES = Metric(
+    name="lost_positives", title="positives found before and missed now",
+    formula="P(s = 0, d = 1 given y = 1)", range="0 to 1", better="lower", undefined=NO_POSITIVES,
+    source="this tool",
+    compute=lost_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+    curve=Curve.OVERALL,
+)  # fmt: skip
+GAINED_POSITIVES = Metric(
+    name="gained_positives", title="false alarms that are new",
+    formula="P(s = 1, d = 0 given y = 0)", range="0 to 1", better="lower", undefined=NO_NEGATIVES,
+    source="this tool",
+    compute=gained_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+DID_TPR = Metric(
+    name="did_tpr", title="difference in differences of TPR",
+    formula="(tpr_s[g=1] - tpr_s[g=0]) - (tpr_d[g=1] - tpr_d[g=0])", range="-2 to 2", better="0",
+    undefined="tpr undefined in a group, in either model",
+    source="metrics of this tool: signed and linear",
+    compute=_differences(TPR), compares=Compares.MODELS, part=TPR, watched=True,
+    spotlight="true-positive rates that moved apart (difference in differences)",
+)  # fmt: skip
+DID_FPR = Metric(
+    name="did_fpr", title="difference in differences of FPR", formula="as did_tpr, of fpr",
+    range="-2 to 2", better="0", undefined="fpr undefined in a group, in either model",
+    source="as did_tpr", compute=_differences(FPR), compares=Compares.MODELS, part=FPR,
+)  # fmt: skip
+DID_PPV = Metric(
+    name="did_ppv", title="difference in differences of PPV", formula="as did_tpr, of ppv",
+    range="-2 to 2", better="0", undefined="ppv undefined in a group, in either model",
+    source="as did_tpr", compute=_differences(PPV), compares=Compares.MODELS, part=PPV,
+)  # fmt: skip
+DID_ACCURACY = Metric(
+    name="did_accuracy", title="difference in differences of accuracy",
+    formula="as did_tpr, of accuracy", range="-2 to 2", better="0",
+    undefined="no known labels in a group", source="as did_tpr",
+    compute=_differences(ACCURACY), compares=Compares.MODELS, part=ACCURACY,
+)  # fmt: skip
+DID_PREDICTED_POSITIVE_RATE = Metric(
+    name="did_predicted_positive_rate",
+    title="difference in differences of the predicted-positive rate",
+    formula="as did_tpr, of predicted_positive_rate", range="-2 to 2", better="0",
+    undefined="an empty group", source="as did_tpr", labels=False,
+    compute=_differences(PREDICTED_POSITIVE_RATE), compares=Compares.MODELS,
+    part=PREDICTED_POSITIVE_RATE,
+)  # fmt: skip
+EXCESS_BA = Metric(
+    name="excess_ba", title="bias amplification against the reference",
+    formula="P(g = a* given s = 1) - P(g = a* given d = 1)", range="-1 to 1",
+    better="0; above 0 compression added",
+    undefined="as bias_amplification, without the rules on labels; never predicted by either model",
+    source=PAPER, labels=False,
+    compute=share_of_predicted, compares=Compares.MODELS, of_groups=True,
+)  # fmt: skip
+CEAG = Metric(
+    name="ceag", title="compression's effect on the accuracy gap",
+    formula="(acc_d,g - acc_s,g) - (acc_d - acc_s); overall accuracy over rows with a known group",
+    range="-2 to 2", better="0; above 0 this group lost more than all",
+    undefined="no known labels in a group",
+    source="Hashemizadeh et al.: Balancing Act, ICLR 2024",
+    compute=accuracy_gap, compares=Compares.MODELS, of_groups=True, largest=True,
+)  # fmt: skip

@@ -1,0 +1,120 @@
+"""What a metric is: one entry holds its words, its function and its behavior.
+
+Inference, gates, tables, `explain`, the docs, reports and the overriding curve ask the entry; no
+module tests the name of a metric. To add one, write its function and its entry beside the metrics
+it is like, and put the entry into the list in registry.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Scale(enum.Enum):
+    """The scale on which the error of a metric is nearly symmetric, for its intervals."""
+
+    IDENTITY = "identity"
+    LOGIT = "logit"  # shares, between 0 and 1
+    LOG = "log"  # ratios
+    SQUARES = "squares"  # sums of squared errors, whose variance grows with them
+
+
+class Counted(enum.Enum):
+    """What the two counts of a measure, `successes` and `trials`, are."""
+
+    PROPORTION = "successes among trials"
+    RATIO = "counts above and below the line"
+    CLASSES = "positives and negatives"
+
+
+class Noise(enum.Enum):
+    """What noise alone does to a metric."""
+
+    NONE = "nothing on average"
+    ALIKE = "raises it, in both models alike: the change has an interval, the value has none"
+    LARGEST = "raises the largest of several: neither value nor change has an interval"
+
+
+class Compares(enum.Enum):
+    """What a metric needs, and so what its function takes."""
+
+    NOTHING = "one model"  # Model -> Measure
+    PREDICTIONS = "the predictions of both models, row by row"  # JointSums -> Measure
+    MODELS = "a difference of the same number in both models"  # Model -> Measure, for each model
+
+
+class Curve(enum.Enum):
+    """How the overriding curve shows a metric."""
+
+    NONE = "not at all"
+    OVERALL = "over everyone"
+    CONTRASTS = "its differences between the values of a group, and how they changed"
+    GROUPS = "its value for each group, and how that changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behavior:
+    """How a measure behaves in inference; the defaults are those of a plain proportion."""
+
+    scale: Scale = Scale.IDENTITY
+    counted: Counted = Counted.PROPORTION
+    noise: Noise = Noise.NONE
+    highest: float = math.inf  # by definition: intervals of values end there
+    signed: bool = False  # compared with 0 also without a reference
+    of_scores: bool = False  # from probabilities or their order: changes where no prediction does
+    fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Behavior):
+    """One metric: words, function, behavior.
+
+    `compute` takes what `compares` says and returns None where the metric has no rows.
+    """
+
+    name: str
+    # What people read.
+    title: str
+    formula: str
+    range: str
+    better: str  # what a good value is
+    undefined: str  # when there is no value
+    source: str
+    short: str = ""  # the name in narrow tables
+    mean_title: str = ""  # the name of its mean over attributes, where that is something else
+    # How it is computed.
+    compute: Callable[[Any], Any]
+    compares: Compares = Compares.NOTHING
+    labels: bool = True  # needs labels
+    ranked: bool = False  # needs the order of logits
+    # JointSums -> trials by success of the reference and of the audited model [S, A, 2, 2], means
+    # over pairs of runs; where both models have the same trials.
+    pairs: Callable[[Any], NDArray[np.float64]] | None = None
+    part: Metric | None = None  # the metric that this one is the change of differences of
+    # Where it is shown.
+    contrasted: bool = False  # by group value, with contrasts and spreads
+    of_groups: bool = False  # one number a group, none for everyone
+    pooled: bool = False  # one number over all attributes, in the row without attribute
+    largest: bool = False  # with the largest of a group's values
+    smallest: bool = False  # with the smallest of a group's values
+    headline: bool = False  # among the means over attributes that reports begin with
+    watched: bool = False  # reports say how large a change could have been missed
+    spotlight: str = ""  # the title of its own section in reports
+    curve: Curve = Curve.NONE
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it says what compression changed, and so needs a reference."""
+        return self.compares is not Compares.NOTHING
+
+    @property
+    def label(self) -> str:
+        """The name in narrow tables."""
+        return self.short or self.name.replace("_", " ")

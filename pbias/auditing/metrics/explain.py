@@ -1,0 +1,162 @@
+"""What metrics, scores, symbols and columns of tables mean, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pbias.auditing.metrics.rates import PAPER
+from pbias.auditing.metrics.registry import METRICS, known_metric
+
+
+class Words(Protocol):
+    """What is said of a metric or a score."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def formula(self) -> str: ...  # noqa: D102
+    @property
+    def range(self) -> str: ...  # noqa: D102
+    @property
+    def better(self) -> str: ...  # noqa: D102
+    @property
+    def undefined(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def labels(self) -> bool: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number of single samples or attributes in words; no metric of an audit."""
+
+    title: str
+    formula: str
+    range: str
+    better: str
+    undefined: str
+    source: str
+    labels: bool = False
+
+
+# What `pbias flag` and `pbias exemplars` say of samples: scores, no metrics of an audit.
+SCORES = {
+    "flag_risk": Score(
+        "risk that pruning overturns a prediction",
+        "o / (1 + o) with o = the dense model's odds of the other value, from sigmoid(z - "
+        "threshold), times its odds in training (each count + 1/2) in that group of the sample in "
+        "which they are largest", "0 to 1",
+        "lower; above 0.5 training speaks more against the prediction than the model for it",
+        "never: without training counts the second odds are 1",
+        f"this tool, docs/flagging.md; after {PAPER}, section 5"),
+    "attribute_risk": Score(
+        "risk that pruning makes an attribute more biased, for one group",
+        "sqrt(R^2) u: R^2 of the dense predictions on the group's values; u the share with "
+        "abs(p - 0.5) < 0.4 among its predictions of the value rarer in training", "0 to 1",
+        "low: under 0.05; raised: from 0.05; high: from 0.15",
+        "no training counts; constant predictions; one value of the group alone",
+        f"this tool, docs/flagging.md; after {PAPER}, section 5"),
+    "modal": Score("modal exemplar",
+        "what most dense runs predict and what most sparse runs predict differ", "0 or 1", "0",
+        "never: where a side is tied a sample is none, and ties are counted",
+        "Hooker et al.: What Do Compressed Deep Neural Networks Forget?, 2019"),
+    "taxicab": Score("distance between the votes of dense and sparse runs",
+        "sum over the two values of abs(share of dense runs - share of sparse runs)", "0 to 2",
+        "0; exemplars are the largest 1 % of an attribute", "never",
+        "after Hooker et al. 2019"),
+    "over_representation": Score("a group among exemplars against among all",
+        "P(g given exemplar) / P(g) - 1, over samples with a known group value", "-1 and up", "0; "
+        "above 0 pruning changed more for this group than its share", "no exemplars with a known "
+        "group value; no samples in group", "this tool"),
+}  # fmt: skip
+LEGEND = {
+    "s, d": "predictions of the audited (sparse) and the reference (dense) model: 1 where z is "
+    "above its threshold, else 0",
+    "z, p": "logit, and its probability: sigmoid(z), or softmax(z)",
+    "y, g": "label, 0 or 1, where it is known; value of the group",
+    "acc_d,g": "accuracy of model d among samples of group value g; so tpr_s[g=1]; n_b/N: share of "
+    "samples in bin b",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table that `pbias metrics` writes, in words."""
+
+    title: str
+    content: str
+    empty: str
+
+
+COLUMNS = {
+    "status": Column(
+        "whether there is a number, and how far it can be trusted",
+        "ok; low_power: fewer than 10 samples decide it, so that the interval is made from "
+        "counts; undefined: no number, and the column reason says why",
+        "never",
+    ),
+    "p_adjusted": Column(
+        "p corrected for asking of many attributes",
+        "p of Benjamini and Hochberg (1995) over the attributes of one metric, group and contrast; "
+        "of the rows below 0.05 at most 5 % are expected to be chance",
+        "where p is, and for means over attributes",
+    ),
+    "detectable": Column(
+        "how large a true change would have been found",
+        "the true change (without a reference: difference) that a test at --level finds with 80 % "
+        "power (Bloom 1995); where it is large, no finding says little",
+        "where there is no test: no interval, or nothing varies",
+    ),
+    "n_discordant": Column(
+        "samples on which the two models differ",
+        "of the samples behind the number, those with s != d; what a paired change is decided by "
+        "(a mean over runs)",
+        "without a reference, and for means over attributes",
+    ),
+}
+
+
+def legend() -> str:
+    """The symbols of formulas, a line each."""
+    width = max(map(len, LEGEND))
+    return "".join(f"  {symbols:<{width}}  {meaning}\n" for symbols, meaning in LEGEND.items())
+
+
+def describe_column(name: str) -> str:
+    """All that is said of a column, a line each."""
+    one = COLUMNS[name]
+    return f"{name}: {one.title} (a column)\n  content    {one.content}\n  empty      {one.empty}\n"
+
+
+def explained() -> Mapping[str, Words]:
+    """Every metric and score by name."""
+    return {**METRICS, **SCORES}
+
+
+def list_metrics() -> str:
+    """Every metric, score and column with its title, a line each, then what symbols mean."""
+    listed = explained()
+    width = max(map(len, listed))
+    metrics = "".join(f"{name:<{width}}  {one.title}\n" for name, one in listed.items())
+    columns = "".join(f"{name:<{width}}  {one.title}\n" for name, one in COLUMNS.items())
+    return f"{metrics}\nColumns of tables\n{columns}\nSymbols in formulas\n{legend()}"
+
+
+def describe(name: str) -> str:
+    """All that is known of a metric, score or column; raises UserError for an unknown one."""
+    if name in COLUMNS:
+        return describe_column(name)
+    one: Words = SCORES[name] if name in SCORES else known_metric(name)
+    lines = {
+        "formula": one.formula,
+        "range": one.range,
+        "good": one.better,
+        "undefined": one.undefined,
+        "labels": "needed" if one.labels else "not needed",
+        "source": one.source,
+    }
+    told = "".join(f"  {key:<10} {text}\n" for key, text in lines.items())
+    return f"{name}: {one.title}\n{told}\n{legend()}"

@@ -1,0 +1,117 @@
+"""What most functions of metrics take: one model of an audit, as its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.reduction import Design, RunCounts
+from pbias.auditing.counts.scores import Scores
+from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.sums import JointSums, Sums
+from pbias.auditing.counts.totals import Totals
+from pbias.auditing.counts.trained import Trained
+from pbias.auditing.metrics.entry import Metric
+from pbias.auditing.metrics.measures import Measure, contrasts
+from pbias.files.logits import Logits
+
+NO_SCORES = "no_scores"  # key of a file's meta: {attribute: reason}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of an audit: the totals of its runs by stratum, and each metric computed once.
+
+    Without `runs` there are counts alone: nothing is known of probabilities or their order.
+    """
+
+    design: Design
+    sums: Sums
+    runs: RunCounts | None = None
+    joint: JointSums | None = None  # with the reference, for the audited model
+    _measures: dict[str, Measure | None] = field(default_factory=dict)
+    _contrasts: dict[str, Measure] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, runs: RunCounts, joint: JointSums | None = None) -> Model:
+        """The model that these runs are of."""
+        return cls(runs.design, runs.sums, runs, joint)
+
+    @property
+    def strata(self) -> Strata:
+        """Who is compared with whom."""
+        return self.design.strata
+
+    @property
+    def trained(self) -> list[Trained]:
+        """What training says of each group; empty without groups."""
+        return self.design.trained
+
+    @property
+    def train_counts(self) -> NDArray[np.int64] | None:
+        """Training counts [A, G+1, V+1, 2] of the file, where it has any."""
+        return self.design.train_counts
+
+    @property
+    def totals(self) -> list[Totals]:
+        """The totals by fold, for each run."""
+        assert self.runs is not None
+        return self.runs.totals
+
+    @property
+    def scores(self) -> list[Scores]:
+        """What the order of logits says, for each run."""
+        assert self.runs is not None
+        return self.runs.scores
+
+    def measure(self, metric: Metric) -> Measure | None:
+        """A metric of this model, or its part in a metric that compares models; None without rows.
+
+        Probabilities and their order mean nothing for attributes whose file says so.
+        """
+        if metric.name not in self._measures:
+            found: Measure | None = metric.compute(self)
+            if found is not None:
+                found = found.as_metric(metric, self._pairs(metric))
+                found = without_scores(found, self.runs.heads if self.runs else ())
+            self._measures[metric.name] = found
+        return self._measures[metric.name]
+
+    def contrasts(self, metric: Metric) -> Measure | None:
+        """The differences of a metric between the values of each group; None without rows."""
+        measure = self.measure(metric)
+        if measure is None or not self.strata.contrasts:
+            return None
+        if metric.name not in self._contrasts:
+            self._contrasts[metric.name] = contrasts(measure, self.strata)
+        return self._contrasts[metric.name]
+
+    def _pairs(self, metric: Metric) -> NDArray[np.float64] | None:
+        if self.joint is None or metric.pairs is None:
+            return None
+        return metric.pairs(self.joint)
+
+
+def no_scores(run: Logits) -> dict[str, str]:
+    """Why the logits of an attribute are no scores, by attribute."""
+    said = run.meta.get(NO_SCORES)  # from a file, so anything
+    if not isinstance(said, dict):
+        return {}
+    return {name: str(said[name]) for name in run.targets if name in said}
+
+
+def without_scores(measure: Measure, runs: Sequence[Logits]) -> Measure:
+    """The measure; undefined, if it is made of scores, for attributes whose logits are none."""
+    found = [no_scores(run) if measure.behavior.of_scores else {} for run in runs]
+    if not any(found):
+        return measure
+    reason = measure.reason.copy()
+    value, few = measure.value.copy(), measure.few.copy()
+    for run, undefined in enumerate(found):
+        for name, why in undefined.items():
+            column = runs[run].targets.index(name)
+            value[run, ..., column], few[:, column], reason[:, column] = np.nan, False, why
+    return replace(measure, value=value, few=few, reason=reason)

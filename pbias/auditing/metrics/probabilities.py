@@ -1,0 +1,107 @@
+"""Metrics of probabilities and of their order: AUC, uncertainty, calibration.
+
+Shape suffixes as in counts/sums.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pbias.auditing.metrics.entry import Counted, Metric, Noise, Scale
+from pbias.auditing.metrics.measures import FEW, Measure, ratio
+from pbias.auditing.metrics.models import Model
+from pbias.auditing.metrics.rates import NO_LABELS, NO_NEGATIVES, NO_POSITIVES, NO_ROWS, PAPER
+
+MIN_KNOWN = 2
+
+
+def auc(model: Model) -> Measure:
+    """Area under the ROC curve; undefined without positive or negative labels."""
+    sums = model.sums
+    positive = sums.num_positive[0, 0]
+    negative = sums.num_known[0, 0] - positive
+    reason = np.where(negative == 0, NO_NEGATIVES, "").astype(object)
+    reason[positive == 0] = NO_POSITIVES
+    for index, row in enumerate(sums.rows):
+        if row.group:
+            reason[index][reason[index] != ""] += " in group"
+    few = np.minimum(positive, negative) < FEW
+    counts = (positive.astype(np.float64), negative.astype(np.float64))
+    value = np.stack([run.auc for run in model.scores])
+    return Measure(sums.rows, value, reason, few, *counts)
+
+
+def uncertainty(model: Model) -> Measure:
+    """P(abs(p - 0.5) < 0.4), over all rows."""
+    sums = model.sums
+    return ratio(sums.rows, sums.uncertain, sums.num_rows, NO_ROWS)
+
+
+def ece(model: Model) -> Measure:
+    """Expected calibration error over 10 equal-width bins of p."""
+    sums = model.sums
+    errors = np.abs(sums.errors).sum(-1)
+    return ratio(sums.rows, errors, sums.num_known, NO_LABELS, counted=False)
+
+
+def brier(model: Model) -> Measure:
+    """mean((p - y)^2)."""
+    sums = model.sums
+    return ratio(sums.rows, sums.squares, sums.num_known, NO_LABELS, counted=False)
+
+
+def calibration_gap(model: Model) -> Measure:
+    """mean(p) - mean(y)."""
+    sums = model.sums
+    return ratio(sums.rows, sums.errors.sum(-1), sums.num_known, NO_LABELS, counted=False)
+
+
+def calibration_error_debiased(model: Model) -> Measure:
+    """Calibration error that group sizes do not bias; undefined under 2 known labels."""
+    num_known = model.sums.num_known[0, 0]
+    reason = np.where(num_known < MIN_KNOWN, "fewer than 2 known labels", "").astype(object)
+    value = np.stack([run.calibration for run in model.scores])
+    return Measure(model.sums.rows, value, reason, num_known < FEW)
+
+
+AUC = Metric(
+    name="auc", title="area under the ROC curve",
+    formula="P(z of a positive > z of a negative) + P(equal) / 2, on logits", range="0 to 1",
+    better="higher", undefined="no positive or no negative labels; an interval needs 2 of each",
+    source="Mann and Whitney 1947", short="AUC",
+    compute=auc, ranked=True, of_scores=True, scale=Scale.LOGIT, counted=Counted.CLASSES,
+    contrasted=True, headline=True,
+)  # fmt: skip
+UNCERTAINTY = Metric(
+    name="uncertainty", title="share of unsure predictions",
+    formula="P(abs(p - 0.5) < 0.4), over all samples", range="0 to 1", better="lower",
+    undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
+    compute=uncertainty, of_scores=True, scale=Scale.LOGIT, contrasted=True, headline=True,
+)  # fmt: skip
+ECE = Metric(
+    name="ece", title="expected calibration error",
+    formula="sum over 10 equal-width bins of p (p = 1 in the last) of n_b/N abs(mean p - mean y)",
+    range="0 to 1",
+    better="lower; grows as groups shrink: compare calibration_error_debiased across groups",
+    undefined=NO_LABELS, source="Guo et al. 2017",
+    compute=ece, of_scores=True, noise=Noise.ALIKE,
+)  # fmt: skip
+BRIER = Metric(
+    name="brier", title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
+    undefined=NO_LABELS, source="Brier 1950",
+    compute=brier, of_scores=True, scale=Scale.LOGIT, contrasted=True,
+)  # fmt: skip
+CALIBRATION_GAP = Metric(
+    name="calibration_gap", title="confidence against frequency", formula="mean(p) - mean(y)",
+    range="-1 to 1", better="0", undefined=NO_LABELS, source="standard",
+    compute=calibration_gap, of_scores=True, signed=True, contrasted=True,
+)  # fmt: skip
+CALIBRATION_ERROR_DEBIASED = Metric(
+    name="calibration_error_debiased", title="calibration error, comparable between group sizes",
+    formula="sum over 10 equal-mass bins of n_b/N [(mean p - mean y)^2 - var(p - y)/n_b]; bins "
+    "under 2 rows join their neighbour; not clipped at 0",
+    range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
+    source="Brocker 2012; Kumar et al. 2019",
+    compute=calibration_error_debiased, ranked=True, of_scores=True, scale=Scale.SQUARES,
+    contrasted=True,
+)  # fmt: skip

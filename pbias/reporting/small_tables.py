@@ -1,0 +1,79 @@
+"""Runs side by side, fitted thresholds, and what overriding buys: reports of one table each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pbias.auditing.metrics.registry import METRICS
+from pbias.files.table import Table
+from pbias.reporting.sections import Section, number, signed
+
+SHOWN = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # budgets, as far as an order reaches
+
+
+def compare_sections(table: Table) -> list[Section]:
+    """One row a run; a note where a mean leaves attributes out."""
+    shown = [name for name in table.columns if not name.endswith("_over")]
+    rows = [[_cell(name, record[name]) for name in shown] for record in table.records()]
+    over = {
+        name: table.columns[f"{name}_over"][0] for name in shown if f"{name}_over" in table.columns
+    }
+    most = max(over.values())
+    parts = [f"{_title(name)} over {count}" for name, count in over.items() if count < most]
+    notes = [f"Means over the attributes defined in all runs: {most} of them"]
+    notes[0] += f" ({', '.join(parts)})." if parts else "."
+    return [Section("Runs", [_title(name) for name in shown], rows, notes)]
+
+
+def _title(name: str) -> str:
+    """The short name of a metric, with the group that a column is of."""
+    for metric in METRICS.values():
+        of_group = metric.of_groups and name.startswith(f"{metric.name}_")
+        if of_group or name == metric.name:
+            return metric.label + name.removeprefix(metric.name).replace("_", " ")
+    return name.replace("_", " ")
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name == "sparsity":
+        return f"{value:.1%}"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def threshold_sections(table: Table) -> list[Section]:
+    """One row an attribute: its threshold, and what it changes in the number of positives."""
+    header = ["attribute", "threshold", "positive", "predicted before", "after", "note"]
+    rows = [
+        [
+            record["attribute"],
+            signed(record["threshold"]),
+            str(record["n_positive"]),
+            str(record["n_predicted_before"]),
+            str(record["n_predicted_positive"]),
+            record["note"],
+        ]
+        for record in table.records()
+    ]
+    return [Section("Thresholds on logits", header, rows)]
+
+
+def curve_sections(table: Table) -> list[Section]:
+    """One section a metric and group: a row for each budget, a column for each order."""
+    records = table.records()
+    orders = list(dict.fromkeys(record["order"] for record in records))
+    sections = []
+    for metric, group in dict.fromkeys((r["metric"], r["group"]) for r in records):
+        mine = [r for r in records if (r["metric"], r["group"]) == (metric, group)]
+        points: dict[tuple[str, int], float] = {}
+        for r in mine:  # the first of each percent: the last of the flags may come just after it
+            points.setdefault((r["order"], round(100 * r["budget"])), r["value"])
+        rows = [
+            [f"{share:.0%}", *(number(points.get((order, round(100 * share)))) for order in orders)]
+            for share in SHOWN
+        ]
+        title = f"{metric}@{group}" if group else metric
+        note = f"Means over the {mine[0]['over']} values defined at every budget."
+        sections.append(Section(title, ["overridden", *orders], rows, [note]))
+    return sections
