@@ -210,7 +210,7 @@ def test_a_target_of_other_numbers_is_refused(tmp_path: Path) -> None:
 def test_a_group_of_too_many_values_is_refused(tmp_path: Path) -> None:
     rows = "".join(f"{i}.png,1,{i}\n" for i in range(101))
     manifest = read(tmp_path, "image,a,person\n" + rows)
-    with pytest.raises(UserError, match=r"101 different values; .* --cluster"):
+    with pytest.raises(UserError, match=r"101 different values; .* `clusters`"):
         select(manifest, targets=None, groups=["person"])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from pbias.errors import UserError, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean
 from pbias.files.csv_reader import CsvFile, read_csv
 from pbias.files.streams import STDIO
 
@@ -142,7 +142,8 @@ def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None
         if not allow_outside and _leads_outside(name):
             raise UserError(
                 f"{path}, row {number}: image '{name}' leads out of the image folder; name that "
-                "folder by --image-root, or trust the file with --allow-outside"
+                f"folder by {argument('image_root')}, or trust the file with "
+                f"{argument('allow_outside', True)}"
             )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, columns_there
 
 Int8 = npt.NDArray[np.int8]
@@ -89,7 +89,8 @@ def _default_targets(manifest: Manifest, groups: Sequence[str]) -> list[str]:
     if not targets:
         raise UserError(
             f"{manifest.path} has no column of 0 and 1 that is no group"
-            f"{columns_there('', list(manifest.columns))}; add one, or name it with --targets"
+            f"{columns_there('', list(manifest.columns))}; add one, or name it "
+            f"with {argument('targets')}"
         )
     return targets
 
@@ -131,7 +132,8 @@ def _group_values(manifest: Manifest, name: str, cells: list[str] | None) -> lis
     if not values or len(values) > MAX_GROUP_VALUES:
         raise UserError(
             f"{manifest.path}, column '{name}' holds {len(values)} different values; "
-            f"a group has 1 to {MAX_GROUP_VALUES} (is it a column for --cluster?)"
+            f"a group has 1 to {MAX_GROUP_VALUES} (is it a column for "
+            f"{argument('clusters')}?)"
         )
     try:
         return sorted(values, key=float)
@@ -217,8 +219,8 @@ def warn_of_almost(
         if counts["0"] and counts["1"] and 0 < num_other <= MAX_OTHER * len(columns[name]):
             logger.warning(
                 "%s: column '%s' is no target, for %d of its cells are neither 0 nor 1 (such as "
-                "'%s'); mend them, or name the targets with --targets",
-                *(path, name, num_other, other[0]),
+                "'%s'); mend them, or name the targets with %s",
+                *(path, name, num_other, other[0], argument("targets")),
             )
 
 
