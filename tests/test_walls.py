@@ -115,6 +115,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert sorted(name for name, targets in reached.items() if name in targets) == []
 
 
+def test_folders_hold_three_to_fourteen_modules() -> None:
+    folders = {path.parent for path in (REPO / "pbias").rglob("__init__.py")} - {REPO / "pbias"}
+    for folder in sorted(folders):
+        num = len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+        inner = len([path for path in folder.iterdir() if (path / "__init__.py").exists()])
+        assert num <= 14 and num + inner >= 3, f"{folder.relative_to(REPO)} holds {num} modules"
+
+
 def test_workflows_do_not_use_the_parser() -> None:
     for path in sorted((REPO / "pbias" / "workflows").rglob("*.py")):
         assert not [name for name in imports(path) if name.partition(".")[0] == "typer"], path

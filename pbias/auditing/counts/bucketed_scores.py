@@ -25,8 +25,7 @@ from pbias.auditing.counts.auc_buckets import (
     label_cells,
     value_cells,
 )
-from pbias.auditing.counts.calibration import debiased_error, equal_mass_of_buckets
-from pbias.auditing.counts.scores import Scores
+from pbias.auditing.counts.scores import Scores, debiased_error, equal_mass_of_buckets
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally

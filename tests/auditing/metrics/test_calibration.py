@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.calibration import debiased_error, equal_mass_totals
 from pbias.auditing.counts.ranking import rank
+from pbias.auditing.counts.scores import debiased_error, equal_mass_totals
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)
