@@ -13,15 +13,18 @@ from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.engine import Audit, Options
 from pbias.auditing.gates.grammar import parse_gate
 from pbias.auditing.gates.verdicts import judge
-from pbias.auditing.metrics.entry import Compares, Counted, Metric, Noise, Scale
+from pbias.auditing.metrics.entry import Compares, Counted, Curve, Metric, Noise, Scale
 from pbias.auditing.metrics.explain import describe, list_metrics
 from pbias.auditing.metrics.measures import Measure, ratio, ratio_of_counts
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS
+from pbias.auditing.remedies.override_curve import override_curve
+from pbias.auditing.remedies.overriding import from_model
 from pbias.auditing.run_comparison import compare
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections
+from tools.pages import metrics_page
 
 NAN = float("nan")
 Make = Callable[..., Logits]
@@ -111,6 +114,7 @@ def test_explained_and_documented(toy: Callable[..., Metric]) -> None:
     toy(hits, labels=False)
     assert "toy " in list_metrics() and "a toy" in list_metrics()
     assert describe("toy").startswith("toy: a toy\n") and "not needed" in describe("toy")
+    assert "## toy\n\nA toy.\n" in metrics_page()
 
 
 @pytest.mark.parametrize("scale", [Scale.IDENTITY, Scale.LOGIT])
@@ -246,6 +250,23 @@ def test_a_watched_one_says_what_could_be_missed(
 ) -> None:
     toy(hits, watched=True)
     assert "What could have been missed [['toy'," in reported(audit(sides)[1])
+
+
+def test_the_overriding_curve_shows_it(
+    toy: Callable[..., Metric], sides: tuple[Logits, Logits]
+) -> None:
+    toy(hits, curve=Curve.OVERALL)
+    sparse, dense = sides
+    table = override_curve(sparse, dense, from_model(dense, sparse), np.arange(100), num_draws=2)
+    start = table.where(order="flags", metric="toy", budget=0.0)[0]["value"]
+    (end,) = {
+        round(record["value"], 12)
+        for record in table.where(order="random", metric="toy")
+        if record["budget"] == 1.0
+    }
+    rows = audit(sides)[1].where(group="", contrast="")
+    assert start == pytest.approx(np.mean([r["value"] for r in rows if r["attribute"]]))
+    assert end == pytest.approx(np.mean([r["reference"] for r in rows if r["attribute"]]))
 
 
 def test_gates_take_it(toy: Callable[..., Metric], sides: tuple[Logits, Logits]) -> None:
