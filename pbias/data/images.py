@@ -1,4 +1,4 @@
-"""Picture files to arrays: whatever Pillow opens, as RGB, turned upright, resized, cut."""
+"""Picture files to arrays: seven formats, as RGB, turned upright, resized, cut."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ Size = tuple[int, int]  # height, width
 
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # EXIF; from 5 on, height and width are exchanged
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF
 WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
-MAX_PIXELS = 100_000_000  # of what is held in memory, before and after resizing
+# What a file holds decides, whatever it is called. Pillow knows some forty formats more: opening
+# one can start a program (EPS: Ghostscript) or decode inner pictures whose size no header says.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+MAX_PIXELS = 100_000_000  # of what a decoder may hold, before and after resizing
 # Pillow's limit is on what a header says and partly a warning; `_check_pixels` replaces it.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -39,10 +43,11 @@ def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) 
     """
     with _opened(path) as image:
         whole = resized(_upright_size(image), resize)
+        # Before JPEG is reduced: where it comes in several scans, its decoder keeps all pixels.
+        for held in (image.size, whole, _tile_size(image)):
+            _check_pixels(held)
         # JPEG decodes at a reduced scale for less; twice the size wanted leaves no trace of it.
         image.draft(None, (2 * resize, 2 * resize))
-        _check_pixels(image.size)
-        _check_pixels(whole)
         turned = _orientation(image) != 1
         image.load()
         rgb = _to_rgb(_to_8_bits(ImageOps.exif_transpose(image) if turned else image))
@@ -55,17 +60,19 @@ def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) 
 def _opened(path: Path) -> Iterator[Image.Image]:
     """An open picture; whatever goes wrong meanwhile is a BrokenImage.
 
-    The decoders of some twenty formats raise errors of any kind for files that are not well-formed.
+    Decoders raise errors of any kind for files that are not well-formed.
     """
     try:
-        with Image.open(path) as image:
+        if path.exists() and not path.is_file():
+            raise BrokenImage("not a regular file")  # a FIFO would wait, a device never end
+        with Image.open(path, formats=FORMATS) as image:
             if min(image.size) < 1:
                 raise BrokenImage("no pixels")
             yield image
     except (BrokenImage, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise BrokenImage("no kind of picture that is known") from error
+        raise BrokenImage(f"not a picture of a known format ({', '.join(FORMATS)})") from error
     except Exception as error:
         raise BrokenImage(" ".join(str(error).split()) or type(error).__name__) from error
 
@@ -75,6 +82,12 @@ def _check_pixels(size: Size) -> None:
         raise BrokenImage(
             f"{size[0]:,} x {size[1]:,} pixels to decode, more than {MAX_PIXELS:,}; resize it first"
         )
+
+
+def _tile_size(image: Image.Image) -> Size:
+    """What the decoder of TIFF holds at a time, which may be larger than the picture."""
+    tags = getattr(image, "tag_v2", {})
+    return int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
 
 
 def _upright_size(image: Image.Image) -> Size:

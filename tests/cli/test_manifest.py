@@ -74,7 +74,7 @@ def test_bad_images_are_listed_and_an_input_error(pbias: Run, photos: Path) -> N
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "2 of 64 images of photos/labels.csv cannot be used (first: photos/3.png" in done.stderr
     assert "--image-root" in done.stderr and "--on-bad-image" not in done.stderr
-    assert "9.png  missing" in done.stdout and "3.png  no kind of picture" in done.stdout
+    assert "9.png  missing" in done.stdout and "3.png  not a picture of a known" in done.stdout
     done = pbias("manifest", "check", "photos/labels.csv", "--no-images")
     assert "1 of 64 images" in done.stderr and "photos/9.png: missing" in done.stderr
 

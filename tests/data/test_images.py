@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -12,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from pbias.data import images
 from pbias.data.images import BrokenImage, read_image, read_size
+from pbias.data.layouts import listing
 
 # Two colours that every mode can hold apart, left and right.
 LEFT, RIGHT = (200, 200, 200), (40, 40, 40)
@@ -142,8 +146,6 @@ def test_more_pixels_than_memory_should_hold_are_refused_unread(
 ) -> None:
     monkeypatch.setattr(images, "MAX_PIXELS", 5000)
     Image.new("RGB", (100, 101)).save(tmp_path / f"x.{suffix}")
-    if suffix == "jpg":  # is decoded at an eighth of its size
-        assert read_image(tmp_path / "x.jpg", resize=8, size=(8, 8)).shape == (8, 8, 3)
     with pytest.raises(
         BrokenImage, match=r"1\d\d x 1\d\d pixels to decode, more than 5,000; resize"
     ):
@@ -163,10 +165,97 @@ def test_a_bomb_of_few_bytes_takes_no_memory(tmp_path: Path) -> None:
         read(tmp_path / "x.png")
 
 
+def test_a_progressive_jpeg_bomb_takes_no_memory(tmp_path: Path) -> None:
+    """519 bytes whose header says 20,000 x 20,000 pixels: their coefficients took 1.2 GB."""
+    two_colours(16, 16).save(tmp_path / "x.jpg", progressive=True)
+    data = bytearray((tmp_path / "x.jpg").read_bytes())
+    start = data.index(b"\xff\xc2")
+    data[start + 5 : start + 9] = struct.pack(">HH", 20_000, 20_000)
+    (tmp_path / "x.jpg").write_bytes(data)
+    with pytest.raises(BrokenImage, match="20,000 x 20,000 pixels to decode"):
+        read(tmp_path / "x.jpg")
+
+
+def test_a_tile_larger_than_its_picture_takes_no_memory(tmp_path: Path) -> None:
+    """A TIFF of 10 x 10 pixels in a tile of 24,000 x 24,000: 560 KB took 550 MB."""
+    tile = zlib.compress(bytes(100))
+    tags = [
+        (256, 10), (257, 10), (258, 8), (259, 8), (262, 1), (277, 1), (322, 24_000), (323, 24_000),
+        (324, 8), (325, len(tile)),
+    ]  # fmt: skip
+    content = b"II*\0" + struct.pack("<I", 8 + len(tile)) + tile + struct.pack("<H", len(tags))
+    content += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises(BrokenImage, match="24,000 x 24,000 pixels to decode"):
+        read(tmp_path / "x.tif")
+
+
+def test_small_bombs_are_refused_within_300_mib(tmp_path: Path) -> None:
+    """Each in a process of its own: 16,383 x 16,383 pixels of WebP in 34 bytes, and so on."""
+    bombs = {"WebP": {"lossless": True, "method": 0, "quality": 0}, "GIF": {}, "PNG": {}}
+    for kind, options in bombs.items():
+        Image.new("P" if kind == "GIF" else "L", (11_000, 11_000)).save(
+            tmp_path / f"x.{kind.lower()}", **options
+        )
+    program = """
+import resource, sys; from pathlib import Path; from pbias.data.images import *
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+for path in map(Path, sys.argv[1:]):
+    before = used()
+    try:
+        read_image(path, resize=20, size=(20, 20))
+    except BrokenImage as error:
+        print(str(error)[:15], used() - before < 300)
+"""
+    paths = [str(tmp_path / f"x.{kind.lower()}") for kind in bombs]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *paths], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["11,000 x 11,000 True"] * 3
+
+
 def test_a_thin_picture_that_would_grow_huge_is_refused(tmp_path: Path) -> None:
     Image.new("L", (40_000, 1)).save(tmp_path / "x.png")
     with pytest.raises(BrokenImage, match="64 x 2,560,000 pixels"):
         read_image(tmp_path / "x.png", resize=64, size=(64, 64))
+
+
+def test_a_picture_never_starts_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow decodes EPS by Ghostscript, whatever the file is called."""
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    path = tmp_path / "x.jpg"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 20\n%%EndComments\nshowpage\n")
+    with Image.open(path) as image, contextlib.suppress(OSError):
+        image.load()
+    assert (tmp_path / "started").exists()  # else the rest of this test could not fail
+    (tmp_path / "started").unlink()
+    with pytest.raises(BrokenImage, match="not a picture of a known format"):
+        read(path)
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("kind", ["ICO", "ICNS", "PCX", "TGA", "SGI", "JPEG2000", "DDS", "QOI"])
+def test_formats_that_are_not_on_the_list_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.jpg"
+    Image.new("RGB", (64, 64)).save(path, format=kind)
+    with pytest.raises(BrokenImage, match="not a picture of a known format"):
+        read(path)
+
+
+def test_every_suffix_of_a_folder_of_images_has_a_format(tmp_path: Path) -> None:
+    for suffix in listing.SUFFIXES:
+        two_colours().save(tmp_path / f"x{suffix}")
+        assert read(tmp_path / f"x{suffix}").shape == (20, 40, 3)
+
+
+def test_a_pipe_in_place_of_a_picture_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    for read_it in (read, read_size):
+        with pytest.raises(BrokenImage, match="not a regular file"):
+            read_it(tmp_path / "x.png")
 
 
 @given(data=st.data(), suffix=st.sampled_from(SUFFIXES))
