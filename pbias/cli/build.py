@@ -14,7 +14,7 @@ from pbias import __doc__ as summary
 from pbias import __version__
 from pbias.cli import variables
 from pbias.cli.config import config_option
-from pbias.cli.options.common import Debug
+from pbias.cli.options.common import Debug, SafeCsv
 
 
 class Entry:
@@ -136,7 +136,9 @@ def _with_common_options(
     """
 
     @functools.wraps(command)
-    def run(config: Any = None, debug: bool = False, **options: Any) -> None:
+    def run(
+        config: Any = None, debug: bool = False, safe_csv: bool = False, **options: Any
+    ) -> None:
         from pbias.files.streams import check_no_input
 
         variables.warn_of_unknown(every)
@@ -151,5 +153,7 @@ def _with_common_options(
         inspect.Parameter("config", keyword, default=None, annotation=config_option(every)),
         inspect.Parameter("debug", keyword, default=False, annotation=Debug),
     ]
+    if "form" in own.parameters:  # a table is written
+        common.insert(0, inspect.Parameter("safe_csv", keyword, default=False, annotation=SafeCsv))
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *common])  # type: ignore[attr-defined]
     return run

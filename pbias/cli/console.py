@@ -7,10 +7,13 @@ import logging
 import os
 import sys
 
+from pbias.files.escaping import message
+
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 VERDICT = 35  # a result, not a complaint: shown with -q, without a word before it
 logger = logging.getLogger("pbias")
 debug = False
+safe_csv = False
 
 
 class _Lines(logging.Handler):
@@ -19,7 +22,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if is_other_process() and not _is_own_error(record):
             return
-        text = " ".join(record.getMessage().splitlines())
+        text = message(record.getMessage())
         # Closed (`2>&-`), a broken pipe or a full disk: nobody is left to tell.
         if sys.stderr is not None:
             with contextlib.suppress(OSError):
@@ -40,6 +43,7 @@ def _is_own_error(record: logging.LogRecord) -> bool:
 def start() -> None:
     """Send what the rooms log to standard error; of several processes the first one speaks."""
     set_debug(False)
+    set_safe_csv(False)
     logger.handlers = [_Lines()]
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -57,6 +61,13 @@ def set_verbose(count: int) -> int:
     if count:
         logger.setLevel(logging.DEBUG)
     return count
+
+
+def set_safe_csv(asked: bool) -> bool:
+    """--safe-csv: CSV for spreadsheets, of whatever table this command writes."""
+    global safe_csv  # noqa: PLW0603
+    safe_csv = asked
+    return asked
 
 
 def set_debug(shown: bool) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pbias.cli import console
 from pbias.cli.options.common import Color, Format
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_table(
 
     form = chosen(output, asked)
     if form is Format.CSV:
-        text = to_csv(table)
+        text = to_csv(table, safe=console.safe_csv)
     elif form is Format.JSON:
         text = to_json(table, **header)
     elif form is Format.MD:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pbias.files.escaping import json_text, spreadsheet
+
 SCHEMA = 1
 _QUOTE = '"'
 _SPECIAL = re.compile('[",\r\n]').search
@@ -42,8 +44,13 @@ class Table:
         return zip(*self.columns.values(), strict=True)
 
 
-def to_csv(table: Table) -> str:
-    """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell."""
+def to_csv(table: Table, *, safe: bool = False) -> str:
+    """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell.
+
+    Texts stay as they are; with `safe`, those that a spreadsheet would compute get an apostrophe.
+    """
+    if safe:
+        table = Table({spreadsheet(k): _uncomputed(v) for k, v in table.columns.items()})
     columns = map(_cells, table.columns.values())
     return csv_text(table.columns, []) + _lines(zip(*columns, strict=True))
 
@@ -66,7 +73,12 @@ def to_json(table: Table, **header: Any) -> str:
     """`{"schema": 1, ..., "rows": [...]}`; an undefined number is null."""
     rows = [{k: _plain(v) for k, v in row.items()} for row in table.records()]
     document = {"schema": SCHEMA, **header, "columns": list(table.columns), "rows": rows}
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    return json_text(text) + "\n"
+
+
+def _uncomputed(column: Sequence[Any]) -> list[Any]:
+    return [spreadsheet(value) if isinstance(value, str) else value for value in column]
 
 
 def _cells(column: Sequence[Any]) -> list[str]:

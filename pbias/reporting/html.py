@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from pbias.files.escaping import html_text
 from pbias.reporting.sections import Section
 
 RIGHT = ' style="text-align: right"'
@@ -17,7 +17,7 @@ def render_html(sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    lines = [f"<h4>{escape(section.title)}</h4>"]
+    lines = [f"<h4>{html_text(section.title)}</h4>"]
     if section.rows:
         sides = [RIGHT if section.numeric(i) else LEFT for i in range(len(section.header))]
         lines += [
@@ -28,10 +28,10 @@ def _section(section: Section) -> str:
             "</tbody>",
             "</table>",
         ]
-    lines += [f"<p>{escape(note)}</p>" for note in section.notes]
+    lines += [f"<p>{html_text(note)}</p>" for note in section.notes]
     return "\n".join(lines) + "\n"
 
 
 def _row(tag: str, cells: Iterable[str], sides: Iterable[str]) -> str:
     pairs = zip(cells, sides, strict=True)
-    return f"<tr>{''.join(f'<{tag}{side}>{escape(cell)}</{tag}>' for cell, side in pairs)}</tr>"
+    return f"<tr>{''.join(f'<{tag}{side}>{html_text(cell)}</{tag}>' for cell, side in pairs)}</tr>"

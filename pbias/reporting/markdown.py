@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pbias.files.escaping import markdown, markdown_line
 from pbias.reporting.sections import Section
 
 
@@ -13,19 +14,15 @@ def render_markdown(sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    lines = [f"### {section.title}", ""]
+    lines = [f"### {markdown(section.title)}", ""]
     if section.rows:
         columns = range(len(section.header))
         align = ["---:" if section.numeric(column) else "---" for column in columns]
         lines += [_line(section.header), _line(align), *map(_line, section.rows), ""]
     for note in section.notes:
-        lines += [_escape(note), ""]
+        lines += [markdown_line(note), ""]
     return "\n".join(lines)
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_escape(cell) for cell in cells)} |"
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"| {' | '.join(markdown(cell) for cell in cells)} |"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbias.files.escaping import printable
 from pbias.reporting.sections import Section
 
 MIN_WIDTH = 60
@@ -24,7 +25,7 @@ def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
     console = Console(
         file=io.StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False
     )
-    for section in sections:
+    for section in map(_printable, sections):
         console.print(Text(section.title, style="bold"))
         if section.rows:
             widths = _widths(section, width)
@@ -37,6 +38,16 @@ def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+
+
+def _printable(section: Section) -> Section:
+    """The section without anything that the terminal would obey."""
+    return Section(
+        printable(section.title),
+        [printable(name) for name in section.header],
+        [[printable(cell) for cell in row] for row in section.rows],
+        [printable(note) for note in section.notes],
+    )
 
 
 def _table(section: Section, widths: Sequence[int]) -> Table:

@@ -133,6 +133,15 @@ Verbose = Annotated[
         help="Show details.",
     ),
 ]  # fmt: skip
+SafeCsv = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        show_default=False,
+        callback=console.set_safe_csv,
+        help="Write CSV for spreadsheets: ' before text that begins with =, +, - or @.",
+    ),
+]
 Debug = Annotated[
     bool,
     typer.Option(
