@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 
 class UserError(Exception):
@@ -54,6 +57,20 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
 
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else otherwise
+
+
+def first_repeated(names: Iterable[T]) -> T | None:
+    """The first item that has occurred before, found in linear time; None where all differ.
+
+    >>> first_repeated(["a", "b", "b", "a"])
+    'b'
+    """
+    seen: set[T] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class Status(enum.IntEnum):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.folds import NUM_FOLDS
-from pbias.auditing.counts.reduction import Reduction, reduce_whole
+from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
 from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
@@ -81,6 +81,7 @@ class Audit:
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
         self.strata = self.design.strata
+        self.same_model = _are_the_same(audited, references, self.sides)
         self._joint, self._estimates = joint, Estimates()
         self._models = [
             Model.of(side, joint if side is self.sides[0] else None) for side in self.sides
@@ -102,8 +103,8 @@ class Audit:
             *sides, o.groups, o.attributes, o.num_folds, ranked=ranked, progress=progress
         )
 
-    def table(self, level: float | None = None) -> Table:
-        """All rows, with intervals at `level` (that of the options unless given)."""
+    def table(self, level: float | None = None, metric: str | None = None) -> Table:
+        """All rows, or those of one metric, at `level` (that of the options unless given)."""
         setting = Setting(
             level=level or self.options.level,
             clustered=self.design.clustered,
@@ -112,7 +113,30 @@ class Audit:
             estimates=self._estimates,
         )
         num_runs = ":".join(str(len(side.totals)) for side in self.sides)
-        return make_table(self._blocks, self.design.targets, self._row_counts, num_runs, setting)
+        return make_table(
+            [block for block in self._blocks if metric in (None, block.metric.name)],
+            self.design.targets,
+            self._row_counts,
+            num_runs,
+            setting,
+            same_model=self.same_model,
+        )
+
+    def samples_behind(self, attribute: str, group: str, contrast: str) -> tuple[str, int]:
+        """The smallest group value behind a row, as GROUP=VALUE, and its number of known labels.
+
+        Everyone is "". A mean over attributes (no `attribute`) has the mean number. Files without
+        labels: all samples.
+        """
+        counts, targets = self._row_counts, self.design.targets
+        mine = [targets.index(attribute)] if attribute else list(range(len(targets)))
+        num = counts.n if counts.n.any() else counts.n_rows
+        sizes = {i: round(float(num[i, mine].mean())) for i in counts.members[Row(group, contrast)]}
+        smallest = min(sizes, key=lambda i: sizes[i])
+        stratum = self.strata.rows[smallest]
+        sign = "!=" if stratum.rest else "="
+        name = f"{stratum.group}{sign}{stratum.value}" if stratum.group else ""
+        return name, sizes[smallest]
 
     @cached_property
     def _blocks(self) -> list[Block]:
@@ -163,6 +187,20 @@ class Audit:
     @cached_property
     def _row_counts(self) -> RowCounts:
         return count_rows(self.sides[0].sums, self.strata, self._joint)
+
+
+def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts]) -> bool:
+    """Whether a model is held against itself: one run a side, the same logits and thresholds."""
+    if len(audited) != 1 or len(references) != 1:
+        return False
+    ours, theirs = (side.heads[0] for side in sides)
+    cuts = [np.zeros(1) if h.thresholds is None else h.thresholds for h in (ours, theirs)]
+    if ours.activation != theirs.activation or (cuts[0] != cuts[1]).any():
+        return False
+    a, b = audited[0], references[0]
+    if isinstance(a, Logits) or isinstance(b, Logits):
+        return bool(np.array_equal(ours.logits, theirs.logits))  # joined: in the same order
+    return a.npz.checksum("logits") == b.npz.checksum("logits")
 
 
 def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:

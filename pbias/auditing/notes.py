@@ -11,21 +11,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.trained import ITSELF
-from pbias.auditing.inference.numbers import Numbers
+from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS, Numbers
 from pbias.auditing.metrics.entry import Noise
 from pbias.auditing.metrics.measures import MIN, Measure
 
 Texts = NDArray[np.object_]
 
 
-def left_out(targets: Sequence[str], defined: NDArray[np.bool_], reason: Texts) -> Texts:
-    """The targets without which a mean runs, [S], from the reasons [S, A] of all."""
+def is_lost(reason: str) -> bool:
+    """Whether a number is undefined because of the audited model, and not of the reference, too."""
+    return reason.startswith(MODEL_REASONS) and not reason.endswith(IN_REFERENCE)
+
+
+def lost(reason: Texts, reference: Measure | None) -> NDArray[np.bool_]:
+    """The targets [S, A] that the audited model lost, from its reasons and the reference's values.
+
+    Without those, the reasons are of the change and say themselves whose fault it is.
+    """
+    found = np.array([[is_lost(why) for why in row] for row in reason], bool).reshape(reason.shape)
+    if reference is not None:
+        found &= ~np.isnan(reference.value[:, 0]).any(axis=0)
+    return found
+
+
+def left_out(
+    targets: Sequence[str],
+    defined: NDArray[np.bool_],
+    reason: Texts,
+    lost: NDArray[np.bool_],
+) -> Texts:
+    """The targets without which a mean runs, [S], from the reasons [S, A] of all.
+
+    A mean over survivors says how many were `lost` [S, A].
+    """
     notes = np.full(len(defined), "", object)
     for row in np.flatnonzero(~defined.all(axis=1)):
         why, kept = reason[row], defined[row]
         asked = [t for t, w in zip(targets, why, strict=True) if w != ITSELF]
         names = [t for t, k in zip(targets, kept, strict=True) if not k and t in asked]
-        note = f"over {len(asked) - len(names)} of {len(asked)}, without {', '.join(names)}"
+        gone = f" ({lost[row].sum()} lost)" if lost[row].any() else ""
+        note = f"over {len(asked) - len(names)} of {len(asked)}{gone}, without {', '.join(names)}"
         notes[row] = note if names else ""
     return notes
 

@@ -6,7 +6,7 @@ Shape suffixes as in counts/sums.py; a block has S rows x (1 + A) targets, the m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,16 @@ from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.inference.means import ends_alike, widen
 from pbias.auditing.inference.numbers import Numbers, of_change, of_value
-from pbias.auditing.inference.small_counts import benjamini_hochberg
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
+from pbias.auditing.multiplicity import adjusted, is_primary
 from pbias.errors import UserError, argument
 from pbias.files.table import COLUMNS, Table
 
 TEXT = frozenset({
     "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs",
 })  # fmt: skip
+SAME_MODEL = "same_model"  # the `change_status` of a model held against itself
 Columns = dict[str, NDArray[Any]]
 
 
@@ -93,9 +94,12 @@ def make_table(
     counts: RowCounts,
     num_runs: str,
     setting: Setting,
+    *,
+    same_model: bool = False,
 ) -> Table:
     """All rows of all blocks, in order; an attribute as a group of itself has none.
 
+    `same_model`: the reference is the audited model, so that changes are 0 and no estimates.
     Raises UserError where there are none at all.
     """
     if not blocks:
@@ -104,7 +108,7 @@ def make_table(
             f"those of a change need {argument('reference')}, "
             f"those of a difference {argument('groups')}"
         )
-    writer = _Writer(targets, counts, num_runs, setting)
+    writer = _Writer(targets, counts, num_runs, setting, same_model)
     found = [writer.columns(block) for block in blocks]
     shown = np.concatenate([columns["reason"] for columns in found]) != ITSELF
     table = {}
@@ -116,7 +120,21 @@ def make_table(
         ]
         cells = np.concatenate(parts)[shown]
         table[name] = (_whole(cells) if name.startswith("n") else cells).tolist()
+    table["p_adjusted"] = _adjusted(table, blocks).tolist()
     return Table(table)
+
+
+def _adjusted(table: Mapping[str, list[Any]], blocks: Sequence[Block]) -> NDArray[np.float64]:
+    """p adjusted over the table; a mean over attributes is no test of its own."""
+    metrics = {block.metric.name: block.metric for block in blocks}
+    keys = list(zip(table["metric"], table["group"], table["contrast"], strict=True))
+    primary = {key: is_primary(metrics[key[0]], key[1]) for key in dict.fromkeys(keys)}
+    of_mean = [
+        not attribute and not metrics[key[0]].pooled
+        for key, attribute in zip(keys, table["attribute"], strict=True)
+    ]
+    p = np.where(of_mean, np.nan, np.array(table["p"], np.float64))
+    return adjusted(p, np.array([primary[key] for key in keys], bool), keys)
 
 
 @dataclass(frozen=True)
@@ -127,21 +145,32 @@ class _Writer:
     counts: RowCounts
     num_runs: str
     setting: Setting
+    same_model: bool
 
     def columns(self, block: Block) -> Columns:
         """The columns of one block, row by row."""
         if block.reference is None:
-            return self._columns(block, self._values(block))
+            return self._as_change(block, self._values(block))
         changed = self._changes(block)
+        if self.same_model:
+            changed = _no_estimate(changed)
         if block.is_change:
-            return self._columns(block, changed)
+            return self._as_change(block, changed)
         assert block.reference_mean is not None
         value = block.reference.value
         if not block.metric.pooled:
             value = np.concatenate([block.reference_mean.value, value], axis=3)
         before = value[:, 0].mean(axis=0)
         columns = self._columns(block, self._values(block), changed)
-        return columns | _change_columns(before, changed)
+        return columns | _change_columns(before, changed, same_model=self.same_model)
+
+    def _as_change(self, block: Block, found: Numbers) -> Columns:
+        """The columns where the value may itself be what changed."""
+        if not (self.same_model and block.metric.is_change):
+            return self._columns(block, found)
+        found = _no_estimate(found)
+        status = _change_status(found, same_model=True)
+        return self._columns(block, found) | {"change_status": status}
 
     def _values(self, block: Block) -> Numbers:
         if block.metric.pooled:
@@ -203,15 +232,21 @@ class _Writer:
         reasons = found.reason.copy()
         if block.metric.pooled:
             return self._with_notes(block, reasons, found, changed)
-        without = notes.left_out(self.targets, block.defined, found.reason[:, 1:])
+        of_targets = found.reason[:, 1:]
+        lost = np.zeros_like(block.defined)
+        if block.reference is not None or block.metric.is_change:
+            lost = notes.lost(of_targets, block.reference if not block.is_change else None)
+        without = notes.left_out(self.targets, block.defined, of_targets, lost)
         reasons[:, 0] = np.where(reasons[:, 0] == "", without, reasons[:, 0])
         return self._with_notes(block, reasons, found, changed)
 
     def _with_notes(
         self, block: Block, reasons: notes.Texts, found: Numbers, changed: Numbers | None
     ) -> NDArray[np.object_]:
-        if not self.setting.intervals:
+        if not self.setting.intervals or (self.same_model and block.metric.is_change):
             return reasons
+        if self.same_model:
+            changed = None
         return notes.joined(reasons, notes.no_interval(block.audited, found, changed))
 
     def _counts(self, block: Block) -> RowCounts:
@@ -250,23 +285,28 @@ def _status(found: Numbers) -> NDArray[np.object_]:
     return np.where(np.isnan(found.value), "undefined", low)
 
 
+def _change_status(changed: Numbers, *, same_model: bool) -> NDArray[np.object_]:
+    """As `_status`, of the change."""
+    status = _status(changed).ravel()
+    return np.where(status == "undefined", status, SAME_MODEL) if same_model else status
+
+
 def _p_columns(found: Numbers) -> Columns:
-    """p, adjusted over the targets of a row (the mean is no test of its own), and detectable."""
-    adjusted = np.full_like(found.p, np.nan)
-    if found.p.shape[1] == 1:
-        adjusted = found.p  # one number, one test
-    else:
-        adjusted[:, 1:] = benjamini_hochberg(found.p[:, 1:], axis=1)
-    columns = {"p": found.p, "p_adjusted": adjusted, "detectable": found.detectable}
-    return {name: column.ravel() for name, column in columns.items()}
+    return {"p": found.p.ravel(), "detectable": found.detectable.ravel()}
 
 
-def _change_columns(before: NDArray[np.float64], changed: Numbers) -> Columns:
+def _no_estimate(found: Numbers) -> Numbers:
+    """The value alone, which is certain."""
+    nothing = np.full_like(found.value, np.nan)
+    return replace(found, se=nothing, low=nothing, high=nothing, p=nothing, detectable=nothing)
+
+
+def _change_columns(before: NDArray[np.float64], changed: Numbers, *, same_model: bool) -> Columns:
     return {
         "reference": before.ravel(),
         "change": changed.value.ravel(),
         "change_low": changed.low.ravel(),
         "change_high": changed.high.ravel(),
-        "change_status": _status(changed).ravel(),
+        "change_status": _change_status(changed, same_model=same_model),
         **_p_columns(changed),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pbias.files.manifest import Manifest
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
+
+log = logging.getLogger(__name__)
 
 IN_MEMORY_MIB = 256.0
 
@@ -72,6 +75,11 @@ class AuditResult(Result):
     def __init__(self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
+        if audit.same_model:
+            log.warning(
+                "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
+                "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
+            )  # fmt: skip
         self._audit = audit
         self.outcomes = self._judge(gates, strict=strict)
 
@@ -212,7 +220,8 @@ def audit_files(
     or do not fit together, and for names and gates that mean nothing.
     """
     o = options
-    check_sides(audited, references, [o.labels, o.thresholds, o.reference_thresholds, o.gate_file])
+    others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
+    check_sides(audited, references, others, itself=True)
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:

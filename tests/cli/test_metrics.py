@@ -98,8 +98,11 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
         (("--attributes", "Hat"), "no attribute 'Hat'"),
         (("--metrics", "tpd"), "no metric 'tpd'; did you mean"),
         (("--metrics", "churn"), "need --ref"),
-        (("--ref", "s90.npz"), "s90.npz is both audited and reference; name two different files"),
-        (("--ref", "./s90.npz"), "./s90.npz is both audited and reference"),
+        (
+            ("dense.npz", "--ref", "s90.npz"),
+            "s90.npz is both audited and reference; name two different files",
+        ),
+        (("dense.npz", "--ref", "./s90.npz"), "./s90.npz is both audited and reference"),
         (("s90.npz",), "s90.npz is named twice"),
         (("--ref", "none.npz"), "none.npz does not exist"),
         (("--labels", "none.csv"), "none.csv does not exist"),

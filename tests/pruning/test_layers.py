@@ -34,7 +34,7 @@ def test_what_is_chosen(only: list[str], exclude: list[str], chosen: list[int]) 
     [
         ("layer1.0.conv", "called 'layer1.0.conv'; did you mean layer1.0.conv1, .*?"),
         ("re:head", "called 're:head'; there are conv1.weight, .*fc.weight"),
-        ("re:(", r"re:\( is no regular expression"),
+        ("re:(", r"re:\( is not a regular expression"),
         ("", "called ''; there are conv1.weight"),
     ],
 )

@@ -70,7 +70,7 @@ def test_every_headline_is_the_mean_of_the_table(table: Table, sections: list[Se
 
 def test_a_mean_says_over_how_many_attributes(sections: list[Section]) -> None:
     over = {row[0]: row[-1] for row in sections[0].rows}
-    assert over["accuracy"] == "all" and over["interdependence"] == "2 of 3"
+    assert over["accuracy"] == "all" and over["interdependence"] == "2 of 3 (1 lost)"
 
 
 def test_attributes_never_predicted_are_named_new_ones_first(make_logits: MakeLogits) -> None:

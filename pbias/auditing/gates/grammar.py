@@ -1,6 +1,7 @@
 """Gates: a bound on a metric that an audit passes, fails, or cannot decide, and its grammar.
 
-`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE] <= NUMBER`, or `>=`.
+`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE] <= NUMBER`, or `>=`. Read from left to
+right, once: time is linear in the text.
 """
 
 from __future__ import annotations
@@ -8,20 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import known_metric
 from pbias.errors import UserError
 
-GRAMMAR = re.compile(
-    r"""\s*(?P<abs>abs\s*\()?\s*(?P<change>change\s*\()?\s*(?P<metric>\w+)\s*(?P<close>[)\s]*)
-    (?:@\s*(?P<group>[^\s/<>=][^/<>=]*?)\s*(?:=\s*(?P<contrast>[^\s/<>][^/<>]*?))?)?
-    \s*(?:/\s*(?P<attribute>[^\s<>][^<>]*?))?
-    \s*(?P<side><=|>=)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*""",
-    re.VERBOSE,
-)
-MEAN = "mean"
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+TOKEN = re.compile(r"\w+|[()]")
+SHOWN = 80  # characters of a text that is no gate
+MEAN, WORST = "mean", "worst"
 
 Record = Mapping[str, Any]
 
@@ -43,31 +40,94 @@ class Gate:
 
 def parse_gate(text: str) -> Gate:
     """A gate from its text; raises UserError for anything else, and for unknown metrics."""
-    match = GRAMMAR.fullmatch(text)
-    opened = 0 if match is None else bool(match["abs"]) + bool(match["change"])
-    if match is None or match["close"].count(")") != opened:
-        strict = re.search(r"[<>](?!=)", text)
-        hint = f"use {strict[0]}= in place of {strict[0]}; " if strict else ""
-        raise UserError(
-            f"gate '{text}' is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER; "
-            f"{hint}for example 'abs(did_tpr)@Male <= 0.05'"
-        )
+    parts = _split(text)
+    head = None if parts is None else _read_head(parts.head)
+    if parts is None or head is None:
+        raise _no_gate(text)
     gate = Gate(
         text=text.strip(),
-        metric=known_metric(match["metric"]),
-        absolute=bool(match["abs"]),
-        change=bool(match["change"]),
-        group=match["group"],
-        contrast=match["contrast"],
-        attribute=match["attribute"],
-        at_most=match["side"] == "<=",
-        bound=float(match["bound"]),
+        metric=known_metric(head.metric),
+        absolute=head.absolute,
+        change=head.change,
+        group=parts.group,
+        contrast=parts.contrast,
+        attribute=parts.attribute,
+        at_most=parts.at_most,
+        bound=parts.bound,
     )
     if gate.change and gate.metric.is_change:
         raise UserError(
             f"gate '{gate.text}': {gate.metric.name} is a change already; leave out change(...)"
         )
     return gate
+
+
+class _Parts(NamedTuple):
+    head: str
+    group: str | None
+    contrast: str | None
+    attribute: str | None
+    at_most: bool
+    bound: float
+
+
+class _Head(NamedTuple):
+    metric: str
+    absolute: bool
+    change: bool
+
+
+def _split(text: str) -> _Parts | None:
+    """The parts between the signs `@`, `=`, `/` and `<=`; None where one of them is empty or wrong.
+
+    Names hold no `<` or `>`, so that the first of them begins the bound; a group holds no `/` or
+    `=`, a contrast no `/`, and an attribute may hold anything else.
+    """
+    sides = [place for place in (text.find("<"), text.find(">")) if place >= 0]
+    if not sides:
+        return None
+    at = min(sides)
+    bound = text[at + 2 :].strip()
+    if text[at + 1 : at + 2] != "=" or not NUMBER.fullmatch(bound):
+        return None
+    rest, slash, attribute = text[:at].partition("/")
+    head, sign, of_group = rest.partition("@")
+    group, equals, contrast = of_group.partition("=")
+    named = ((attribute, slash), (group, sign), (contrast, equals))
+    if any(sign and not name.strip() for name, sign in named):
+        return None
+    return _Parts(
+        head,
+        group.strip() if sign else None,
+        contrast.strip() if equals else None,
+        attribute.strip() if slash else None,
+        text[at] == "<",
+        float(bound),
+    )
+
+
+def _read_head(text: str) -> _Head | None:
+    """`abs(change(METRIC))`, or less of it; None for anything else."""
+    tokens = TOKEN.findall(text)
+    if sum(map(len, tokens)) < sum(not char.isspace() for char in text):
+        return None
+    absolute = tokens[:2] == ["abs", "("]
+    inner = tokens[2 * absolute :]
+    change = inner[:2] == ["change", "("]
+    metric, *closing = inner[2 * change :] or [""]
+    if closing != [")"] * (absolute + change) or metric in ("", "(", ")"):
+        return None
+    return _Head(metric, absolute, change)
+
+
+def _no_gate(text: str) -> UserError:
+    shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
+    strict = re.search(r"[<>](?!=)", text)
+    hint = f"use {strict[0]}= in place of {strict[0]}; " if strict else ""
+    return UserError(
+        f"gate '{shown}' is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER; "
+        f"{hint}for example 'abs(did_tpr)@Male <= 0.05'"
+    )
 
 
 def needs_reference(gate: Gate) -> bool:

@@ -99,9 +99,12 @@ COLUMNS = {
         "never",
     ),
     "p_adjusted": Column(
-        "p corrected for asking of many attributes",
-        "p of Benjamini and Hochberg (1995) over the attributes of one metric, group and contrast; "
-        "of the rows below 0.05 at most 5 % are expected to be chance",
+        "p corrected for the many rows of the table",
+        "headline metrics of everyone, bias_amplification and did_tpr of all groups are one "
+        "primary family: of its rows below 0.05 at most 5 % are expected to be chance (Benjamini "
+        "and Hochberg 1995); other rows are adjusted by families of one metric, group and contrast "
+        "(Benjamini and Bogomolov 2014): of the rows below 0.05 in a family that has any, at most "
+        "5 % on average are",
         "where p is, and for means over attributes",
     ),
     "detectable": Column(

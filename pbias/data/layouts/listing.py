@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pbias.errors import UserError
+from pbias.errors import UserError, first_repeated
 from pbias.files.manifest.parsing import RESERVED
 from pbias.files.table import csv_text
 
@@ -63,7 +63,7 @@ def odd_line(path: Path, number: int, line: str, wanted: str) -> UserError:
 
 def check_names(names: Sequence[str], path: Path) -> None:
     """Refuse a list of names without any, or with one twice."""
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = first_repeated(names)
     if twice is not None or not names:
         what = f"names '{twice}' twice" if names else "names nothing"
         raise UserError(f"{path} {what}; unpack it again")

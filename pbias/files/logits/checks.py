@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError
+from pbias.errors import UserError, first_repeated
 
 SCHEMA = 1
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -238,9 +238,9 @@ class Reader:
 
     def distinct(self, what: str, names: Sequence[str]) -> tuple[str, ...]:
         """Names, each once."""
-        if len(set(names)) < len(names):
-            twice = [name for index, name in enumerate(names) if name in names[:index]]
-            raise UserError(f"{self.at}{what} holds '{twice[0]}' twice; rename one of them")
+        twice = first_repeated(names)
+        if twice is not None:
+            raise UserError(f"{self.at}{what} holds '{twice}' twice; rename one of them")
         return tuple(names)
 
     def groups(

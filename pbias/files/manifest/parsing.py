@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from pbias.errors import UserError, argument, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean, first_repeated
 from pbias.files.csv_reader import CsvFile, read_csv
 from pbias.files.streams import STDIO
 
@@ -120,9 +120,9 @@ def _check_header(path: str, header: list[str]) -> None:
             f"{path} has no 'image' column{columns_there('image', header)}; "
             "name the column of image paths 'image'"
         )
-    twice = [name for name in header if header.count(name) > 1]
-    if twice:
-        raise UserError(f"{path} has two columns named '{twice[0]}'; rename one of them")
+    twice = first_repeated(header)
+    if twice is not None:
+        raise UserError(f"{path} has two columns named '{twice}'; rename one of them")
 
 
 def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pbias.errors import UserError, argument
+from pbias.errors import UserError, argument, first_repeated
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
@@ -44,20 +44,30 @@ def expand(paths: Sequence[str]) -> list[str]:
 
 
 def check_sides(
-    audited: Sequence[str], references: Sequence[str], others: Sequence[str | None] = ()
+    audited: Sequence[str],
+    references: Sequence[str],
+    others: Sequence[str | None] = (),
+    *,
+    itself: bool = False,
 ) -> None:
-    """Refuse files that cannot be read, and a run named twice, on one side or on both."""
+    """Refuse files that cannot be read, and a run named twice, on one side or on both.
+
+    `itself`: one file may be both sides, a model held against itself.
+    """
     from pathlib import Path
 
     from pbias.files.streams import check_inputs
 
     check_inputs([*audited, *references, *(path for path in others if path is not None)])
     ours, theirs = ([Path(path).resolve() for path in side] for side in (audited, references))
-    for path, real in zip([*references, *audited], [*theirs, *ours], strict=True):
-        if real in ours and real in theirs:
-            raise UserError(f"{path} is both audited and reference; name two different files")
-        if (ours + theirs).count(real) > 1:
-            raise UserError(f"{path} is named twice; name each run once")
+    for side, reals in ((references, theirs), (audited, ours)):
+        twice = first_repeated(reals)
+        if twice is not None:
+            raise UserError(f"{side[reals.index(twice)]} is named twice; name each run once")
+    both = set(ours) & set(theirs)
+    if both and not (itself and len(ours) == len(theirs) == 1):
+        path = next(p for p, real in zip(references, theirs, strict=True) if real in both)
+        raise UserError(f"{path} is both audited and reference; name two different files")
 
 
 def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None:

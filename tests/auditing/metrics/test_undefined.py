@@ -233,7 +233,7 @@ def test_a_mean_is_compared_over_the_attributes_defined_in_both() -> None:
     """Over 40 attributes against 18 a mean can fall while the model gets worse."""
     table = audit([with_extra(file(), [0] * 100)], [with_extra(file(), S)], VALUES_ALONE)
     (mean,) = table.where(metric="ppv", attribute="", group="")
-    assert mean["reason"] == "over 1 of 2, without Wig"
+    assert mean["reason"] == "over 1 of 2 (1 lost), without Wig"
     assert (mean["value"], mean["reference"], mean["change"]) == (0.5, 0.5, 0.0)
     (never,) = table.where(metric="never_predicted", attribute="", group="")
     assert (never["value"], never["reference"]) == (0.5, 0.0)

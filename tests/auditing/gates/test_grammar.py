@@ -1,0 +1,70 @@
+"""The grammar of gates: the language of the expression that it replaced, in linear time."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pbias.auditing.gates.grammar import parse_gate
+from pbias.errors import UserError
+
+# The grammar of versions before 1.0, which backtracks: the language, but not the time, is right.
+OLD = re.compile(
+    r"""\s*(?P<abs>abs\s*\()?\s*(?P<change>change\s*\()?\s*(?P<metric>\w+)\s*(?P<close>[)\s]*)
+    (?:@\s*(?P<group>[^\s/<>=][^/<>=]*?)\s*(?:=\s*(?P<contrast>[^\s/<>][^/<>]*?))?)?
+    \s*(?:/\s*(?P<attribute>[^\s<>][^<>]*?))?
+    \s*(?P<side><=|>=)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*""",
+    re.VERBOSE,
+)
+PIECES = ["abs", "change", "tpr", "(", ")", " ", "@", "=", "/", "<=", ">=", "<", "1", ".5", "-",
+          "e", "Male", "\t", "\x1c", "\u00a0", "0:1", "é"]  # fmt: skip
+PLAIN = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
+NEARLY = st.tuples(
+    st.sampled_from(["tpr", "abs(tpr)", "change(tpr)", "abs( change (tpr) )", "tpr )", "(tpr"]),
+    st.sampled_from(["", "@Male", " @ Male = 1-0", "@=", "@a==", "@ ", "@a@b", "@a=b=c"]),
+    st.sampled_from(["", "/mean", " / 5 o'clock, @home=a/b ", "/", "/ ", "//", "/a=b"]),
+    st.sampled_from(["<=", ">=", "<", "==", " <= ", "<= <="]),
+    st.sampled_from(["1", " -.5e3 ", "5.", "", "nan", "1 2", "\u0663"]),
+).map("".join)
+
+
+def old_parts(text: str) -> tuple[object, ...] | None:
+    match = OLD.fullmatch(text)
+    opened = 0 if match is None else bool(match["abs"]) + bool(match["change"])
+    if match is None or match["close"].count(")") != opened:
+        return None
+    parts = (match["group"], match["contrast"], match["attribute"], match["side"] == "<=")
+    return (bool(match["abs"]), bool(match["change"]), *parts, float(match["bound"]))
+
+
+def new_parts(text: str) -> tuple[object, ...] | None:
+    try:
+        gate = parse_gate(text)
+    except UserError as error:
+        # What is wrong with a gate that is one is not the grammar's to say.
+        return None if "is not of the form" in str(error) else ()
+    parts = (gate.group, gate.contrast, gate.attribute, gate.at_most)
+    return (gate.absolute, gate.change, *parts, gate.bound)
+
+
+@given(st.one_of(PLAIN, NEARLY))
+@example("tpr@a= =b<=1")
+@example("abs(change(tpr))@x/y<=1")
+@example("change<=1")
+def test_it_reads_what_the_expression_before_it_read(text: str) -> None:
+    old, new = old_parts(text), new_parts(text)
+    assert (old is None) == (new is None)
+    assert not new or new == old
+
+
+@pytest.mark.parametrize("text", ["tpr{} ", "tpr@a{}b", "tpr@a{}=b{}/c{}", "tpr{}) <= 1", "abs({}"])
+def test_long_runs_of_spaces_take_linear_time(text: str) -> None:
+    start = time.perf_counter()
+    with pytest.raises(UserError, match="is not of the form") as caught:
+        parse_gate(text.replace("{}", " " * 1_000_000))
+    assert time.perf_counter() - start < 5
+    assert len(str(caught.value)) < 300

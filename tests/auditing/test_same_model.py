@@ -1,0 +1,38 @@
+"""A model held against itself: changes are 0 and certain, everything else is as it is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from pbias.auditing.engine import Audit, Options, audit
+from pbias.files.logits import Logits
+
+
+def test_changes_are_zero_without_interval_and_p(make_logits: Callable[..., Logits]) -> None:
+    one = make_logits(num=300)
+    rows = audit([one], [replace(one, path="copy.npz")], Options(("Male",))).records()
+    changes = [r for r in rows if r["change"] == r["change"] or r["metric"].startswith("did_")]
+    assert len(changes) > 100
+    for r in changes:
+        if r["value"] == r["value"]:
+            assert r["change_status"] == "same_model"
+        assert all(r[k] != r[k] for k in ("change_low", "change_high", "p", "p_adjusted"))
+    assert {r["value"] for r in rows if r["metric"] == "churn" and r["value"] == r["value"]} == {0}
+
+
+def test_values_keep_their_intervals(make_logits: Callable[..., Logits]) -> None:
+    one = make_logits(num=300)
+    alone = audit([one], [], Options(metrics=("tpr",))).columns
+    paired = audit([one], [one], Options(metrics=("tpr",))).columns
+    for name in ("value", "low", "high"):
+        np.testing.assert_array_equal(alone[name], paired[name])
+
+
+def test_other_thresholds_or_logits_are_another_model(make_logits: Callable[..., Logits]) -> None:
+    one = make_logits(num=300)
+    cut = replace(one, thresholds=np.full(len(one.targets), 0.5))
+    for other in (cut, make_logits(num=300, noise=0.5)):
+        assert not Audit([one], [other], Options()).same_model
