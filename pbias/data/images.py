@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 UInt8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
@@ -16,6 +16,17 @@ Size = tuple[int, int]  # height, width
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # EXIF; from 5 on, height and width are exchanged
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF
+UPRIGHT = 1
+# How a picture of each other orientation is turned upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # What a file holds decides, whatever it is called. Pillow knows some forty formats more: opening
 # one can start a program (EPS: Ghostscript) or decode inner pictures whose size no header says.
@@ -48,9 +59,9 @@ def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) 
             _check_pixels(held)
         # JPEG decodes at a reduced scale for less; twice the size wanted leaves no trace of it.
         image.draft(None, (2 * resize, 2 * resize))
-        turned = _orientation(image) != 1
+        turn = TURNS.get(_orientation(image))
         image.load()
-        rgb = _to_rgb(_to_8_bits(ImageOps.exif_transpose(image) if turned else image))
+        rgb = _to_rgb(_to_8_bits(image if turn is None else image.transpose(turn)))
         if grayscale:
             rgb = rgb.convert("L").convert("RGB")
         return _cut(rgb.resize(whole[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0), size)
@@ -96,10 +107,15 @@ def _upright_size(image: Image.Image) -> Size:
 
 
 def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, or upright where none of the eight is given."""
     # Pillow decodes a whole PNG to look for a chunk that stands before the pixels or is not there.
     if image.format == "PNG" and "exif" not in image.info:
-        return 1
-    return int(image.getexif().get(ORIENTATION, 1))
+        return UPRIGHT
+    try:
+        value = image.getexif().get(ORIENTATION, UPRIGHT)
+    except Exception:  # metadata that cannot be read say nothing about the pixels, which can
+        return UPRIGHT
+    return value if isinstance(value, int) and value in TURNS else UPRIGHT
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

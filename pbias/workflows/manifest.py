@@ -16,6 +16,7 @@ from pbias.data.layouts.listing import Listing, manifest_text
 from pbias.data.manifest_check import bad_images, check_rows, finding, to_table
 from pbias.errors import UserError
 from pbias.files.manifest import Labels, Manifest, read_manifest, select
+from pbias.files.manifest.classes import expand_classes
 from pbias.files.streams import check_inputs, check_output, write_text
 from pbias.files.table import Table
 from pbias.workflows.progress import Watch, silent
@@ -100,6 +101,7 @@ def check_manifest(
     options: DataOptions | None = None,
     *,
     targets: Names | None = None,
+    classes: str | None = None,
     groups: Names | None = None,
     cluster: str | None = None,
     decode: bool = True,
@@ -109,9 +111,10 @@ def check_manifest(
     source, options = str(labels), options or DataOptions()
     check_inputs([source])
     manifest = _read(source, options)
-    chosen = select(
-        manifest, targets=names(targets) or None, groups=names(groups) or (), cluster=cluster
-    )
+    wanted = names(targets) or None
+    if classes:
+        manifest, wanted = expand_classes(manifest, classes, wanted)
+    chosen = select(manifest, targets=wanted, groups=names(groups) or (), cluster=cluster)
     with watch("checking images") as progress:
         bad = bad_images(manifest, decode=decode, workers=options.workers, progress=progress)
     table = to_table([*check_rows(manifest, chosen, bad), *_unassessable(manifest, chosen)])

@@ -32,6 +32,7 @@ from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
 from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.classes import activation, invented, with_classes
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import PredictOptions
 from pbias.workflows.runs.values import names, text_or_none
@@ -54,6 +55,7 @@ class _Job:
     thresholds: Thresholds | None
     device: torch.device
     precision: str
+    activation: str
 
 
 def predict(
@@ -114,9 +116,11 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
         image_root=text_or_none(options.image_root),
         allow_outside=options.allow_outside,
     )
+    checkpoint, manifest = with_classes(checkpoint, manifest, options.classes)
     _check_named(checkpoint, manifest, input_name(model))
     rows = manifest.rows(options.split)
     known = _labels(manifest, checkpoint, options)
+    scale = activation(options.activation, checkpoint, known.labels[rows], input_name(model))
     thresholds = None if cuts is None else read_thresholds(cuts)
     if thresholds is not None:
         thresholds.of(checkpoint.targets)  # raises where one is missing, before any long work
@@ -130,7 +134,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
         precision = choose_precision(options.precision, device, net)
     return _Job(
         options, checkpoint, net, manifest, known, rows, pictures, bad, thresholds, device,
-        precision,
+        precision, scale,
     )  # fmt: skip
 
 
@@ -146,8 +150,7 @@ def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, Program | Non
 def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
     """Raise UserError for a foreign network whose outputs nobody has named."""
     targets = checkpoint.targets
-    invented = [f"output_{index}" for index in range(len(targets))]
-    if targets == invented and not set(targets) & manifest.columns.keys():
+    if targets == invented(len(targets)) and not set(targets) & manifest.columns.keys():
         what = f"{path} does not say what its {len(targets)} outputs are"
         raise UserError(
             f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
@@ -197,7 +200,7 @@ def _logits(job: _Job, logits: npt.NDArray[np.float32], rows: Int64) -> Logits:
         clusters=clusters,
         train_counts=_train_counts(checkpoint, job.manifest, known),
         thresholds=None if cuts is None else cuts.of(checkpoint.targets),
-        activation="softmax" if checkpoint.recipe.get("loss") == "cross-entropy" else "sigmoid",
+        activation=job.activation,
         split=job.options.split,
         meta=_meta(job),
     )

@@ -32,6 +32,7 @@ from pbias.training.processes import join
 from pbias.training.recipe import Recipe
 from pbias.training.setup import check_compiler, choose_device
 from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import PruneOptions
@@ -148,6 +149,7 @@ def _prune_at_once(
     watch: Watch,
 ) -> None:
     """Prune to each sparsity, always from the weights of the checkpoint; write the files."""
+    parent = _with_loss(parent, options)
     bad = BadImages(options.skip_bad_images)
     reestimation = _reestimation(parent, path, options, bad) if _num_batches(options) else None
     if options.dry_run:
@@ -202,14 +204,18 @@ def _prune_gradually(
     watch: Watch,
 ) -> None:
     """Prune to each sparsity on its own while training; write the files."""
+    manifest = _training_manifest(parent, path, jobs, options)
+    parent, manifest = with_classes(parent, manifest, options.classes)
+    _check_columns(parent, manifest, path)
+    options = dataclasses.replace(options, loss=default_loss(options.loss, parent))
     asked = settings("pt", options, Recipe.from_dict(parent.recipe))
     recipe, ramp = asked.recipe, asked.ramp(method)
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any image is read
-    manifest = _training_manifest(parent, path, jobs, options)
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )
+    check_loss(options.loss, parent, labels.labels, input_name(path))
     device = choose_device(options.device)
     recipe = recipe.replace(precision=choose_precision(options.precision, device, network(parent)))
     if recipe.compile:
@@ -239,18 +245,30 @@ def _training_manifest(
 ) -> Manifest:
     """Read the manifest to train on.
 
-    Raises UserError where it is an output, or lacks a column of a bare state dict's targets.
+    Raises UserError where it is an output.
     """
     manifest = manifest_of(parent, path, options, "prune without training with --one-shot")
     for _, name in jobs:
         check_no_input(name, [manifest.path])
+    return manifest
+
+
+def _check_columns(parent: Checkpoint, manifest: Manifest, path: str) -> None:
+    """Raise UserError where the manifest lacks a column of a bare state dict's targets."""
     unknown = [name for name in parent.targets if name not in manifest.columns]
-    if unknown and not parent.data:
+    if unknown and not parent.data.get("path"):
         raise UserError(
             f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
             "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
         )
-    return manifest
+
+
+def _with_loss(parent: Checkpoint, options: PruneOptions) -> Checkpoint:
+    """Return the checkpoint with the loss that --loss names for a foreign network."""
+    if options.loss is None:
+        return parent
+    recipe = Recipe.from_dict(parent.recipe).replace(loss=options.loss).as_dict()
+    return dataclasses.replace(parent, recipe=recipe if parent.recipe else {"loss": options.loss})
 
 
 def _with_data(

@@ -17,6 +17,7 @@ from pbias.data.training_images import TrainingPictures
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
+from pbias.files.manifest.classes import expand_classes
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
@@ -35,6 +36,7 @@ from pbias.training.setup import (
     start_from,
 )
 from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.classes import CROSS_ENTROPY
 from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import Look, architecture, arguments
 from pbias.workflows.runs.options import TrainOptions
@@ -104,7 +106,7 @@ def train(
     which leaves finished networks as they are. A dry run writes nothing and returns an empty list.
     Raises UserError for inputs and options that cannot be used.
     """
-    options = dataclasses.replace(options or TrainOptions(), **changes)
+    options = _with_classes(dataclasses.replace(options or TrainOptions(), **changes))
     task = _task(str(labels), str(output), options, watch)
     device = choose_device(options.device)
     found = _find(task)
@@ -124,8 +126,18 @@ def train(
     return outputs
 
 
+def _with_classes(options: TrainOptions) -> TrainOptions:
+    """Return the options with the loss of classes, where it is not said otherwise."""
+    if options.classes is None:
+        return options
+    if options.targets is not None:
+        raise UserError("--targets and --classes both name what to predict; leave one of them out")
+    return dataclasses.replace(options, loss=options.loss or CROSS_ENTROPY)
+
+
 def train_config(options: TrainOptions) -> str:
     """Return all settings of a run as the TOML that `pbias train --config` reads."""
+    options = _with_classes(options)
     _, _, asked, look = _settings(options)
     return config_text("train", asked, options, look.as_options())
 
@@ -188,9 +200,12 @@ def _find(task: _Task) -> _Found:
         allow_outside=options.allow_outside,
     )
     manifest = keep_where(manifest, each(options.where))
+    targets = names(options.targets) or None
+    if options.classes:
+        manifest, targets = expand_classes(manifest, options.classes)
     labels = select(
         manifest,
-        targets=names(options.targets) or None,
+        targets=targets,
         groups=names(options.groups) or [],
         cluster=options.cluster,
     )
@@ -227,6 +242,7 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
             "image_root": text_or_none(options.image_root),
             "cluster": options.cluster,
             "where": each(options.where),
+            **({"classes": options.classes} if options.classes else {}),
         },
         train_counts=None,
         recipe=recipe.as_dict(),

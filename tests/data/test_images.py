@@ -270,3 +270,27 @@ def test_mutated_files_are_read_or_broken(
     path.write_bytes(content)
     with contextlib.suppress(BrokenImage):
         assert read(path).shape == (20, 40, 3) or read_size(path) != (20, 40)
+
+
+def exif_entry(kind: int, count: int, value: bytes) -> bytes:
+    """EXIF with an orientation of any type, as broken programs write it."""
+    entry = struct.pack("<IHHHI", 8, 1, 0x0112, kind, count) + value
+    return b"Exif\0\0II*\0" + entry + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        exif_entry(3, 1, b"\x09\0\0\0"),
+        exif_entry(3, 1, b"\xff\xff\0\0"),
+        exif_entry(7, 1, b"\6\0\0\0"),
+        exif_entry(2, 4, b"top\0"),
+        b"Exif\0\0II*\0\x08",
+        b"Exif\0\0no TIFF header",
+    ],
+)
+def test_an_orientation_without_a_meaning_leaves_the_pixels(tmp_path: Path, exif: bytes) -> None:
+    two_colours().save(tmp_path / "plain.jpg", quality=95)
+    two_colours().save(tmp_path / "odd.jpg", quality=95, exif=exif)
+    assert read_size(tmp_path / "odd.jpg") == (20, 40)
+    np.testing.assert_array_equal(read(tmp_path / "odd.jpg"), read(tmp_path / "plain.jpg"))

@@ -302,3 +302,39 @@ def test_images_below_the_csv_are_relative_to_it_and_others_to_their_root(tmp_pa
     ):
         text, other = manifest_text(listing, base)
         assert text.splitlines()[1].split(",")[0] == first and other == root
+
+
+SPLIT_NAMES = ("train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg", "test/dog/4.jpg")
+
+
+@pytest.mark.parametrize(
+    "stray", ["__MACOSX/train/cat/._1.jpg", "@eaDir/cat/1.jpg", "notes/why.txt", ".cache/cat/1.jpg"]
+)
+def test_folders_without_images_of_the_user_leave_the_splits_as_they_are(
+    tmp_path: Path, stray: str
+) -> None:
+    for name in (*SPLIT_NAMES, stray):
+        draw(tmp_path / name) if name.endswith(".jpg") else write(tmp_path / name, "text")
+    listing = list_folders(str(tmp_path))
+    assert dict(zip(listing.images, listing.splits, strict=True)) == {
+        "train/cat/1.jpg": "train", "train/dog/2.jpg": "train",
+        "val/cat/3.jpg": "valid", "test/dog/4.jpg": "test",
+    }  # fmt: skip
+    assert list(listing.columns) == ["cat", "dog"]
+
+
+def test_a_folder_with_images_beside_splits_is_refused(tmp_path: Path) -> None:
+    for name in (*SPLIT_NAMES, "more/cat/5.jpg"):
+        draw(tmp_path / name)
+    with pytest.raises(UserError, match=r"more holds images beside the splits .*; move it out of"):
+        list_folders(str(tmp_path))
+
+
+def test_files_that_are_left_out_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    draw(tmp_path / "cat/1.jpg")
+    for name in ("cat/2.heic", "cat/3.heic", "dog/raw/4.cr2", "dog/.hidden"):
+        write(tmp_path / name, "no image")
+    assert list(list_folders(str(tmp_path)).columns) == ["cat"]
+    assert "3 files are left out" in caplog.text and "2 .heic, 1 .cr2" in caplog.text

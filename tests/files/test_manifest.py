@@ -246,3 +246,24 @@ def test_200000_rows_of_41_columns_are_read_in_seconds(tmp_path: Path) -> None:
     labels = select(read_manifest(path), targets=None)
     assert labels.labels.shape == (200_000, 41)
     assert time.process_time() - start < 6  # about 2 on a quiet core
+
+
+def test_a_file_of_labels_may_call_its_ids_id(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "labels.csv").write_text("id,Male\n/elsewhere/1.png,1\n7,0\n")
+    with caplog.at_level("INFO"):
+        manifest = read_manifest(str(tmp_path / "labels.csv"), labels_only=True)
+    assert manifest.ids == ["/elsewhere/1.png", "7"] and manifest.drawn
+    assert not caplog.messages  # nothing is split
+    with pytest.raises(UserError, match="has no 'image' column"):
+        read_manifest(str(tmp_path / "labels.csv"))
+
+
+def test_values_of_groups_are_in_one_order_and_nan_is_unknown(tmp_path: Path) -> None:
+    cells = ["10.0", "nan", "9.0", "2", "NaN", "1.5"]
+    rows = [f"{index}.png,1,{cell}" for index, cell in enumerate(cells)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,a,race", *rows]) + "\n")
+    labels = select(read_manifest(str(tmp_path / "labels.csv")), targets=["a"], groups=["race"])
+    assert labels.group_values == [["1.5", "2", "9", "10"]]
+    assert labels.groups[:, 0].tolist() == [3, -1, 2, 1, -1, 0]

@@ -70,13 +70,11 @@ class BucketedScores:
         value_cells_n = [value_cells(partition.codes) for partition in strata.partitions]
         for a, y_n in enumerate(labels_an):
             p_n = predicted.p_of(a)
-            bucket_n = by_p_n = bucket(predicted.logits[a])
-            if predicted.multiclass:
-                by_p_n = bucket(_logit(p_n))
+            bucket_n = bucket(predicted.logits[a])
             self._count(a, label_cells(bucket_n, y_n), value_cells_n, strata)
             error_n = np.where(y_n == UNKNOWN, 0.0, p_n - y_n)
             moments = (error_n, error_n * error_n)
-            narrow_n = by_p_n >> _C_SHIFT
+            narrow_n = bucket_n >> _C_SHIFT
             for m, weights in enumerate(moments):
                 self.moments[:, a, :, m] += everyone(narrow_n, (_NUM_C,), weights)[0]
             if self.num_folds > 1:
@@ -160,8 +158,3 @@ def _equal_shares(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray
     middle = np.cumsum(shares) - shares / 2
     wide = np.minimum(middle / max(middle[-1], 1e-9) * _NUM_F, _NUM_F - 1)
     return np.asarray(wide, np.int8)
-
-
-def _logit(p: Floats) -> NDArray[np.float32]:
-    with np.errstate(divide="ignore"):
-        return (np.log(p) - np.log1p(-p)).astype(np.float32)

@@ -27,7 +27,11 @@ _CHUNK_ROWS = 1 << 12
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model says of n rows, by target: logits float32 [A, n], s bool [A, n]."""
+    """What one model says of n rows, by target: logits float32 [A, n], s bool [A, n].
+
+    The logit of a class is its log-odds against all others, so that the sigmoid is its probability
+    and nothing depends on what the outputs of a row have in common.
+    """
 
     logits: NDArray[np.float32]
     s: NDArray[np.bool_]
@@ -36,11 +40,11 @@ class Predictions:
     @cached_property
     def p(self) -> NDArray[np.float64]:
         """Probabilities, [A, n]."""
-        return softmax(self.logits.T).T.copy() if self.multiclass else sigmoid(self.logits)
+        return sigmoid(self.logits)
 
     def p_of(self, target: int) -> NDArray[np.float64]:
         """Probabilities for one target, [n], without those for all where these are separate."""
-        return self.p[target] if self.multiclass else sigmoid(self.logits[target])
+        return sigmoid(self.logits[target])
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,28 @@ def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.divide(1.0, p, out=p))
 
 
-def softmax(logits_na: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities over the targets in float64, [N, A]."""
-    z = np.asarray(logits_na, np.float64)
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+def log_odds(outputs_an: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Log-odds of each class against all others, [A, n], of the outputs of a softmax.
+
+    They are the same whatever is added to all outputs of a row. Of two classes they are plus and
+    minus the difference of the outputs. A single output is left as it is.
+    """
+    if len(outputs_an) < 2:
+        return np.asarray(outputs_an, np.float32)
+    z = np.asarray(outputs_an, np.float64)
+    rows = np.arange(z.shape[1])
+    best = z.argmax(axis=0)
+    largest = z[best, rows]
+    e = np.exp(z - largest)
+    # The largest is left out of the sum, not subtracted from it, where it would leave nothing.
+    rest = z.copy()
+    rest[best, rows] = -np.inf
+    second = rest.max(axis=0)
+    others = second + np.log(np.exp(rest - second).sum(axis=0))
+    e[best, rows] = 0.0
+    found = z - largest - np.log1p(np.maximum(e.sum(axis=0) - e, 0.0))
+    found[best, rows] = largest - others
+    return np.asarray(found, np.float32)
 
 
 def transposed(array_na: NDArray[Any]) -> NDArray[Any]:
@@ -98,7 +119,8 @@ def predictions(logits: Logits) -> Predictions:
     z_an = transposed(logits.logits)
     if logits.activation == "softmax":
         best = logits.logits.argmax(axis=1)
-        return Predictions(z_an, best == np.arange(len(z_an))[:, None], multiclass=True)
+        s = best == np.arange(len(z_an))[:, None]
+        return Predictions(log_odds(z_an), s, multiclass=True)
     if logits.thresholds is None:
         return Predictions(z_an, z_an > 0)
     return Predictions(z_an, z_an > logits.thresholds[:, None])

@@ -21,11 +21,13 @@ _NULL_EIGENVALUE = 1e-10
 _NULL_SHARE = 1e-10
 
 
-def interdependence(model: Model) -> Measure:
+def interdependence(model: Model) -> Measure | None:
     """R^2 of a least-squares fit of one target's predictions on all the others', over all rows.
 
-    Undefined for constant predictions.
+    Undefined for constant predictions. No rows for classes: one prediction follows from the others.
     """
+    if any(totals.classes.any() for totals in model.totals):
+        return None
     grams = [totals.gram for totals in model.totals]
     value = np.stack([r_squared(whole_and_left_out(gram)) for gram in grams])
     reason = np.where(np.isnan(value[:, 0]).any(axis=0), "constant predictions", "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, predictions, sigmoid
+from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, predictions, sigmoid, transposed
 from pbias.files.logits import UNKNOWN, Logits
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,9 @@ def flag_risk(logits: Logits) -> Risk:
     Source: docs/flagging.md; after the paper, section 5 (samples at risk).
     """
     found = predictions(logits)
-    ahead = found.logits - _bar(logits, found.logits)
+    # Of classes, how far an output is from the largest other one.
+    z_an = transposed(logits.logits)
+    ahead = z_an - _bar(logits, z_an)
     pull, group, share = _training(logits, found.s)
     return Risk(
         s=found.s,

@@ -88,6 +88,12 @@ Targets = Annotated[
         help="Attributes to predict [default: all 0/1 columns that are no group].",
     ),
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        "--classes", metavar="COLUMN", help="Column that says which class a picture is of."
+    ),
+]
 Groups = Annotated[
     str | None,
     typer.Option("--groups", metavar="C,D", help="Columns that say which group a picture is of."),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pbias.data.layouts.listing import SUFFIXES, Listing, existing, walk
+from pbias.data.layouts.listing import SUFFIXES, Listing, existing, is_system, left_out, walk
 from pbias.errors import UserError
 from pbias.files.manifest.parsing import SPLITS, hashed_split
 
@@ -22,18 +23,19 @@ logger = logging.getLogger(__name__)
 def list_folders(folder: str, *, seed: int = 0) -> Listing:
     """Pictures below class folders, with a column of 0 and 1 a class.
 
-    Where every top folder is called as a split is (train, valid or val, test), the classes are the
-    folders in those; elsewhere images are split 70/10/20 by a hash of seed and path, which is
-    said. Classes are in the order of their names. Raises UserError where no class folder holds an
-    image, or an image lies beside the class folders.
+    Where the top folders that hold images are called as splits are (train, valid or val, test),
+    the classes are the folders in those; elsewhere images are split 70/10/20 by a hash of seed and
+    path, which is said. Classes are in the order of their names. Files that are not images are left
+    out with a warning that counts them. Raises UserError where no class folder holds an image, an
+    image lies beside the class folders, or a folder with images lies beside several splits.
     """
     root = existing(folder)
-    tops = _folders(root)
-    splits = {top: SPLIT_FOLDERS.get(top.name.lower(), "") for top in tops}
-    if tops and all(splits.values()):
+    splits = _splits(root)
+    if splits:
         found = [(split, path, name) for top, split in splits.items() for path, name in _in(top)]
     else:
         found = [("", path, name) for path, name in _in(root)]
+    _say_what_is_left_out(root, list(splits) or [root])
     if not found:
         raise UserError(
             f"{root} holds no folders with images; put the images of each class into a folder that "
@@ -52,7 +54,41 @@ def list_folders(folder: str, *, seed: int = 0) -> Listing:
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(p for p in root.iterdir() if p.is_dir() and not is_system(p))
+
+
+def _splits(root: Path) -> dict[Path, str]:
+    """Return the split of each top folder; nothing where the top folders are classes.
+
+    One folder that is called like a split may be a class, such as trains; several are splits.
+    """
+    tops = _folders(root)
+    called = {top: SPLIT_FOLDERS.get(top.name.lower(), "") for top in tops}
+    other = next((top for top in tops if not called[top] and any(walk(top))), None)
+    splits = {top: split for top, split in called.items() if split}
+    if other is None:
+        return splits
+    if len(set(splits.values())) > 1:
+        listed = ", ".join(top.name for top in splits)
+        raise UserError(
+            f"{other} holds images beside the splits ({listed}); move it out of {root}, or into "
+            "the split that it belongs to"
+        )
+    return {}
+
+
+def _say_what_is_left_out(root: Path, folders: Sequence[Path]) -> None:
+    files = [path for folder in folders for path in left_out(folder)]
+    if not files:
+        return
+    counts = Counter(path.suffix.lower() or "no suffix" for path in files)
+    listed = ", ".join(f"{num} {suffix}" for suffix, num in counts.most_common(5))
+    logger.warning(
+        "%s: %s files are left out, as their names do not end like those of images: %s%s; the "
+        "first is %s",
+        *(root, f"{len(files):,}", listed, ", ..." if len(counts) > 5 else ""),
+        files[0].relative_to(root),
+    )
 
 
 def _in(folder: Path) -> list[tuple[Path, str]]:

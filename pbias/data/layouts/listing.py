@@ -10,7 +10,14 @@ from pbias.errors import UserError, first_repeated
 from pbias.files.manifest.parsing import RESERVED
 from pbias.files.table import csv_text
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
+# Of the formats that `images.FORMATS` opens.
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif",
+    ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+# What archivers and file servers leave beside the files of users.
+SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 LINE = 100  # characters of a line that an error quotes
 
 
@@ -72,12 +79,31 @@ def check_names(names: Sequence[str], path: Path) -> None:
 def walk(folder: Path) -> Iterator[Path]:
     """The picture files below a folder, by their suffix, in order; hidden ones are left out."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if is_system(path):
             continue
         if path.is_dir() and not path.is_symlink():
             yield from walk(path)
         elif path.suffix.lower() in SUFFIXES:
             yield path
+
+
+def is_system(path: Path) -> bool:
+    """Whether a file or folder is hidden, or one that an operating system made."""
+    name = path.name
+    return name.startswith(".") or name in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
+
+
+def left_out(folder: Path) -> list[Path]:
+    """Return the files below a folder that `walk` leaves out, but for hidden and system files."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if is_system(path):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            found += left_out(path)
+        elif path.suffix.lower() not in SUFFIXES:
+            found.append(path)
+    return found
 
 
 def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits.checks import UNKNOWN, LabelSigns, at, check_labels
-from pbias.files.manifest import MAX_GROUP_VALUES, canonical
+from pbias.files.manifest import MAX_GROUP_VALUES, canonical, in_order
 
 BINARY = ("0", "1")
 
@@ -82,10 +82,7 @@ def _values(path: str, name: str, found: set[str]) -> tuple[str, ...]:
             f"{at(path)}group '{name}' holds {len(found)} different values; "
             f"a group has 1 to {MAX_GROUP_VALUES} (are they clusters?)"
         )
-    try:
-        return tuple(sorted(found, key=float))
-    except ValueError:
-        return tuple(sorted(found))
+    return tuple(in_order(found))
 
 
 def cluster_names(
@@ -95,7 +92,7 @@ def cluster_names(
     cells = np.asarray(clusters).tolist()
     own = [f"row {row}" for row in range(len(cells))] if ids is None else ids
     names = [
-        str(name) if is_unknown(cell) else _text(cell)
+        str(name) if is_unknown(cell) else _text(cell) or str(name)
         for cell, name in zip(cells, own, strict=True)
     ]
     return np.array(names, np.str_)

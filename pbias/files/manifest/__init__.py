@@ -7,6 +7,7 @@ from pbias.files.manifest.selection import (
     Int16,
     Labels,
     canonical,
+    in_order,
     select,
     train_counts,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Labels",
     "Manifest",
     "canonical",
+    "in_order",
     "read_manifest",
     "select",
     "train_counts",

@@ -59,7 +59,12 @@ class Manifest:
 
 
 def read_manifest(
-    path: str, *, image_root: str | None = None, seed: int = 0, allow_outside: bool = False
+    path: str,
+    *,
+    image_root: str | None = None,
+    seed: int = 0,
+    allow_outside: bool = False,
+    labels_only: bool = False,
 ) -> Manifest:
     """Read a manifest from a file, or from standard input for `-`.
 
@@ -68,18 +73,21 @@ def read_manifest(
     commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
     UserError for whatever could not be used, naming row, column and what to do: among that, unless
     `allow_outside`, images whose path could lead out of their folder.
+
+    `labels_only`: neither images nor splits matter. The column of ids may be called `id`, ids need
+    not be paths, and splits that are drawn are not announced.
     """
     file = read_csv(path)
     root = _root(path, image_root)
     path = file.path
-    table = _columns(file)
+    table = _columns(file, labels_only=labels_only)
     ids = table.pop("image")
-    check_ids(path, ids, allow_outside=allow_outside)
+    check_ids(path, ids, allow_outside=allow_outside or labels_only)
     splits = table.pop("split", None)
     transforms = table.pop("transform", None)
     drawn = splits is None
     if splits is None:
-        splits = draw_splits(path, ids, seed)
+        splits = draw_splits(path, ids, seed, quiet=labels_only)
     check_values(path, "split", splits, ids, SPLITS)
     if transforms is None:
         transforms = [""] * len(ids)
@@ -103,22 +111,25 @@ def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
     return bool(name) and values <= BINARY.keys() and values != {""}
 
 
-def _columns(file: CsvFile) -> dict[str, list[str]]:
+def _columns(file: CsvFile, *, labels_only: bool) -> dict[str, list[str]]:
     """Columns by name, in file order: at least `image`, at least one row, all of one length."""
-    _check_header(file.path, file.header)
+    header = list(file.header)
+    if labels_only and "image" not in header and "id" in header:
+        header[header.index("id")] = "image"
+    _check_header(file.path, header, "'image' or 'id'" if labels_only else "'image'")
     columns = file.columns()
     if not file.rows:
         raise UserError(f"{file.path} holds no rows below its header; was it filtered too far?")
-    return dict(zip(file.header, columns, strict=True))
+    return dict(zip(header, columns, strict=True))
 
 
-def _check_header(path: str, header: list[str]) -> None:
+def _check_header(path: str, header: list[str], wanted: str) -> None:
     if not any(header):
         raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
     if "image" not in header:
         raise UserError(
-            f"{path} has no 'image' column{columns_there('image', header)}; "
-            "name the column of image paths 'image'"
+            f"{path} has no {wanted} column{columns_there('image', header)}; "
+            f"name the column of image paths {wanted}"
         )
     twice = first_repeated(header)
     if twice is not None:
@@ -164,11 +175,12 @@ def check_values(
         )
 
 
-def draw_splits(path: str, ids: list[str], seed: int) -> list[str]:
+def draw_splits(path: str, ids: list[str], seed: int, *, quiet: bool = False) -> list[str]:
     """Split 70/10/20 by a hash of seed and id: the same whatever the order or the other rows."""
     splits = [hashed_split(name, seed) for name in ids]
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
-    logger.info("%s has no 'split' column; split 70/10/20 by image name: %s", path, counts)
+    if not quiet:
+        logger.info("%s has no 'split' column; split 70/10/20 by image name: %s", path, counts)
     return splits
 
 

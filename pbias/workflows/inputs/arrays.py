@@ -58,7 +58,7 @@ class Known:
         """The manifest that labels are taken from, read once."""
         if isinstance(self.labels, Manifest):
             return self.labels
-        return read_manifest(os.fspath(self.labels))
+        return read_manifest(os.fspath(self.labels), labels_only=True)
 
     @property
     def labels_given(self) -> bool:

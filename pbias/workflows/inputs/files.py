@@ -80,7 +80,7 @@ def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None
         return None
     from pbias.files.manifest import read_manifest
 
-    return read_manifest(path)
+    return read_manifest(path, labels_only=True)
 
 
 def read_side(paths: Sequence[str], supplements: Supplements) -> list[Logits]:

@@ -106,6 +106,7 @@ class TrainOptions(
     """Options of `train`. With a sparsity the network is pruned while it is trained."""
 
     targets: Names | None = None  # None: all 0/1 columns that are not a group
+    classes: str | None = None  # the column that says which class an image is of
     groups: Names | None = None
     cluster: str | None = None  # the column that says who an image shows
     where: Names | None = None  # `COLUMN=VALUE`: use these rows alone
@@ -125,6 +126,8 @@ class PruneOptions(
 
     one_shot: bool = False  # prune without training
     data: str | Path | None = None  # a manifest; None: the one that the checkpoint names
+    classes: str | None = None  # its column of classes; None: that of the checkpoint
+    loss: str | None = None  # None: that of the checkpoint
     bn_batches: int | None = None  # one-shot: batches to re-estimate batch norm from
 
 
@@ -133,6 +136,8 @@ class PredictOptions(DataOptions, ForeignOptions):
     """Options of `predict`."""
 
     split: str = "test"  # train, valid, test or all
+    classes: str | None = None  # the column of classes; None: that of the checkpoint
+    activation: str | None = None  # softmax or sigmoid; None: by the loss it was trained with
     groups: Names | None = None  # None: those of the checkpoint
     cluster: str | None = None  # None: that of the checkpoint
     thresholds: str | Path | None = None  # a CSV of logit thresholds to store

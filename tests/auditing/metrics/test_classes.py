@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.totals import log_odds, sigmoid
 from pbias.auditing.engine import Audit, Options, audit
 from pbias.auditing.gates.grammar import parse_gate
 from pbias.auditing.gates.verdicts import judge
+from pbias.auditing.risk.prediction_risk import flag_risk
 from pbias.errors import UserError
 from pbias.files.logits import Logits
 from pbias.files.table import Table
@@ -97,3 +99,55 @@ def test_attributes_have_no_such_row() -> None:
     assert "top1_accuracy" not in audit([attributes]).columns["metric"]
     with pytest.raises(UserError, match="have no rows here"):
         audit([attributes], (), Options(metrics=["top1_accuracy"]))
+
+
+def values(logits: Logits) -> dict[tuple[object, ...], object]:
+    found = audit([logits], (), Options(num_folds=1))
+    keys = ("metric", "attribute", "group", "contrast")
+    return {tuple(row[k] for k in keys): row["value"] for row in found.where()}
+
+
+def test_no_number_depends_on_what_the_outputs_of_a_row_share() -> None:
+    logits = classifier(1.0)
+    # Sixteenths, so that adding whole numbers rounds nothing.
+    plain = replace(logits, logits=np.round(logits.logits * 16) / 16)
+    shift = np.random.default_rng(5).integers(-500, 500, (NUM, 1)).astype(np.float32)
+    before, after = values(plain), values(replace(plain, logits=plain.logits + shift))
+    assert before == pytest.approx(after, abs=0, nan_ok=True)
+    assert before["auc", "a", "", ""] > 0.8
+    for risk in ("margin", "log_odds"):
+        found = [
+            getattr(flag_risk(one), risk)
+            for one in (plain, replace(plain, logits=plain.logits + shift))
+        ]
+        np.testing.assert_array_equal(*found)
+
+
+def test_two_outputs_and_the_logit_of_their_difference_give_the_same_audit() -> None:
+    logits = classifier(1.0)
+    outputs = np.round(logits.logits[:, :2] * 16) / 16
+    labels = np.stack([1 - logits.labels[:, 1], logits.labels[:, 1]], axis=1)
+    labels[logits.labels[:, :1].repeat(2, axis=1) == -1] = -1
+    two = replace(logits, logits=outputs, labels=labels, targets=("no", "b"))
+    one = replace(
+        two, logits=outputs[:, 1:] - outputs[:, :1], labels=labels[:, 1:], targets=("b",),
+        activation="sigmoid",
+    )  # fmt: skip
+    of_two, of_one = values(two), values(one)
+    names = ("accuracy", "tpr", "fpr", "ppv", "auc", "ece", "brier", "uncertainty", "f1",
+             "calibration_gap", "calibration_error_debiased", "tcb")  # fmt: skip
+    for name in names:
+        for key in [key for key in of_one if key[0] == name and key[1] == "b"]:
+            assert of_two[key] == pytest.approx(of_one[key], nan_ok=True), key
+    assert of_two["top1_accuracy", "", "", ""] == of_one["accuracy", "b", "", ""]
+
+
+def test_log_odds_are_those_of_the_softmax() -> None:
+    z = np.array([[3.0, 1.0, -40.0], [1.0, 1.0, 1.0], [2.0, -70.0, 60.0]])  # [A, n]
+    e = np.exp(z - z.max(axis=0))
+    p = e / e.sum(axis=0)
+    np.testing.assert_allclose(sigmoid(log_odds(z)), p, rtol=1e-5)
+
+
+def test_the_predictions_of_classes_have_no_interdependence() -> None:
+    assert "interdependence" not in audit([classifier()]).columns["metric"]

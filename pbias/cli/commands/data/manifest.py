@@ -8,6 +8,7 @@ import typer
 
 from pbias.cli.options.common import (
     AllowOutside,
+    Classes,
     Cluster,
     Color,
     ColorWhen,
@@ -100,6 +101,7 @@ def folder(
 def check(
     labels: LabelsFile,
     targets: Targets = None,
+    classes: Classes = None,
     groups: Groups = None,
     cluster: Cluster = None,
     no_images: Annotated[
@@ -132,6 +134,7 @@ def check(
         labels,
         DataOptions(image_root=image_root, allow_outside=allow_outside, workers=workers),
         targets=targets,
+        classes=classes,
         groups=groups,
         cluster=cluster,
         decode=not no_images,

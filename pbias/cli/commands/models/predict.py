@@ -9,6 +9,7 @@ import typer
 from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
+    Classes,
     Cluster,
     Device,
     DryRun,
@@ -54,6 +55,15 @@ def predict(
         ),
     ] = False,
     targets: ForeignTargets = None,
+    classes: Classes = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            "--activation",
+            metavar="NAME",
+            help="softmax (classes) or sigmoid [default: by the loss it was trained with].",
+        ),
+    ] = None,
     groups: ForeignGroups = None,
     cluster: Cluster = None,
     image_size: ForeignSize = None,
@@ -94,7 +104,8 @@ def predict(
     from pbias.workflows.runs.options import PredictOptions
 
     options = PredictOptions(
-        split=split, groups=groups, cluster=cluster, thresholds=thresholds, image_root=image_root,
+        split=split, classes=classes, activation=activation,
+        groups=groups, cluster=cluster, thresholds=thresholds, image_root=image_root,
         allow_outside=allow_outside, skip_bad_images=on_bad_image is BadImage.SKIP,
         workers=workers, arch=arch, factory=own_model, model_args=model_args,
         trust_program=trust_program, targets=targets, image_size=image_size, resize=resize,

@@ -6,6 +6,7 @@ from pbias.cli.options.common import (
     AllowOutside,
     BadImage,
     Cache,
+    Classes,
     Cluster,
     Compile,
     Device,
@@ -76,6 +77,7 @@ def train(
     model: Model = None,
     model_args: ModelArgs = None,
     targets: Targets = None,
+    classes: Classes = None,
     groups: Groups = None,
     cluster: Cluster = None,
     where: Where = None,
@@ -136,7 +138,8 @@ def train(
     from pbias.workflows.runs.options import TrainOptions
 
     options = TrainOptions(
-        targets=targets, groups=groups, cluster=cluster, where=where, image_root=image_root,
+        targets=targets, classes=classes, groups=groups, cluster=cluster, where=where,
+        image_root=image_root,
         allow_outside=allow_outside, skip_bad_images=on_bad_image is BadImage.SKIP,
         workers=workers, cache=cache, image_size=image_size, resize=resize, mean=mean, std=std,
         arch=arch, factory=model, model_args=model_args, init=init, recipe=recipe_name, loss=loss,

@@ -1,0 +1,88 @@
+"""Targets that are classes, of which an image has one: where they are from, and how to tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint
+from pbias.files.manifest import Int8, Manifest
+from pbias.files.manifest.classes import expand_classes
+
+CROSS_ENTROPY = "cross-entropy"
+ACTIVATIONS = ("softmax", "sigmoid")
+
+logger = logging.getLogger(__name__)
+
+
+def with_classes(
+    checkpoint: Checkpoint, manifest: Manifest, column: str | None
+) -> tuple[Checkpoint, Manifest]:
+    """Return a checkpoint and a manifest whose classes are the targets of both.
+
+    The column is the one named, or the one that the checkpoint was trained with if it is there.
+    Outputs that nobody has named are called like the manifest's classes.
+    """
+    known: str | None = checkpoint.data.get("classes")
+    column = column or (known if known in manifest.columns else None)
+    if column is None:
+        return checkpoint, manifest
+    targets = checkpoint.targets
+    named = None if targets == invented(len(targets)) else targets
+    manifest, classes = expand_classes(manifest, column, named, len(targets))
+    data = {**checkpoint.data, "classes": column}
+    return dataclasses.replace(checkpoint, targets=classes, data=data), manifest
+
+
+def invented(num_outputs: int) -> list[str]:
+    """Return how outputs are called that nobody has named."""
+    return [f"output_{index}" for index in range(num_outputs)]
+
+
+def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> str:
+    """Return what makes probabilities of the network's outputs: softmax or sigmoid.
+
+    It is the one that was named, or follows from the loss that the network was trained with.
+    Without either, classes mean softmax; a warning says where outputs look like classes.
+    """
+    if given is not None and given not in ACTIVATIONS:
+        raise UserError(f"no activation '{given}'; use one of {', '.join(ACTIVATIONS)}")
+    if given is not None:
+        return given
+    loss = checkpoint.recipe.get("loss")
+    if loss is not None:
+        return "softmax" if loss == CROSS_ENTROPY else "sigmoid"
+    if "classes" in checkpoint.data:
+        return "softmax"
+    if look_like_classes(labels):
+        logger.warning(
+            "%s: each labelled image has exactly one positive label, so its %d outputs may be "
+            "classes; they are stored as independent attributes (sigmoid). Say --activation "
+            "softmax for classes, or --activation sigmoid",
+            *(path, labels.shape[1]),
+        )
+    return "sigmoid"
+
+
+def look_like_classes(labels: Int8) -> bool:
+    """Whether each row of labels [N, A] that has any has exactly one positive of two or more."""
+    known = labels[(labels >= 0).any(axis=1)]
+    return labels.shape[1] > 1 and len(known) > 0 and bool(((known == 1).sum(axis=1) == 1).all())
+
+
+def default_loss(given: str | None, checkpoint: Checkpoint) -> str | None:
+    """Return the loss that was named, or that of classes for a network without a recipe."""
+    if given is None and not checkpoint.recipe.get("loss") and "classes" in checkpoint.data:
+        return CROSS_ENTROPY
+    return given
+
+
+def check_loss(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> None:
+    """Raise UserError where a foreign network may be a classifier and nobody said its loss."""
+    if given is None and not checkpoint.recipe.get("loss") and look_like_classes(labels):
+        raise UserError(
+            f"{path} does not say what it was trained for, and each labelled image has exactly one "
+            "positive label; name --loss cross-entropy if its outputs are classes, else --loss "
+            "binary-cross-entropy"
+        )
