@@ -141,7 +141,7 @@ def test_skipped_pictures_leave_the_others_with_their_labels(tmp_path: Path) -> 
     assert data.labels[:, 0].tolist() == [row % 2 for row in left]
     assert sizes.tolist() == [[64, 64]] * 7
     assert list(bad.skipped) == ["1.png", "4.png", "6.png"]
-    assert bad.skipped["1.png"] == "missing" and "no kind of" in bad.skipped["4.png"]
+    assert bad.skipped["1.png"] == "missing" and "known format" in bad.skipped["4.png"]
     manifest = read_manifest(str(tmp_path / "labels.csv"))
     assert bad.kept(manifest.ids, manifest.rows("train")).tolist() == left
 
@@ -163,7 +163,7 @@ def test_nothing_but_broken_pictures_is_an_error_whatever_is_asked_for(tmp_path:
     for number in range(2):
         (tmp_path / f"{number}.png").write_text("no picture")
     found, bad = find_skipping(tmp_path)
-    with pytest.raises(UserError, match=r"none of the images can be used \(first: 0.png: no kind"):
+    with pytest.raises(UserError, match=r"none of the images can be used \(first: 0.png: not a picture"):
         list(stream(found, Preprocess.for_crop(32), bad=bad))
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").unlink()

@@ -12,7 +12,7 @@ from pbias.files.table import csv_text
 
 # Of the formats that `images.FORMATS` opens.
 SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif",
     ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
 # What archivers and file servers leave beside the files of users.
