@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import signal
 import sys
 from types import FrameType
@@ -32,6 +34,9 @@ PACKAGES = {
     "torchvision": ("torchvision", "pip install torch torchvision"),
     "PIL": ("pillow", "pip install pillow"),
 }
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc")
+SMALLER = "use a smaller batch, image size or model, fewer files, or a machine with more"
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
@@ -50,9 +55,39 @@ def main() -> NoReturn:
     """Run the command line; every way out of it ends here."""
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:  # `2>&-`: nothing that is opened may take its place
+        sys.stderr = open(_occupied(), "w", encoding="utf-8")  # noqa: SIM115
     with arguments_named_by(option):
         status = _run(sys.argv[1:])
-    sys.exit(status)
+    sys.exit(_flushed(status))
+
+
+def _occupied() -> int:
+    """A descriptor of the null device, with the three standard ones below it taken."""
+    null = os.open(os.devnull, os.O_RDWR)
+    return null if null > 2 else _occupied()
+
+
+def _flushed(status: int) -> int:
+    """The status, once all of standard output is out; Python would fail with 120 at exit."""
+    if sys.stdout is None:
+        return status
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = Status.CLOSED_PIPE
+    except OSError as error:
+        console.logger.error("%s", _unwritable(error))
+        status = Status.USAGE
+    else:
+        return status
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status
+
+
+def _unwritable(error: OSError) -> str:
+    said = (error.strerror or str(error)).lower()
+    return f"cannot write standard output: {said}; is the disk full?"
 
 
 def _run(arguments: list[str]) -> int:
@@ -67,13 +102,11 @@ def _run(arguments: list[str]) -> int:
         )
     except typer.TyperException as error:
         return _usage(error)
-    except (UserError, MemoryError) as error:
-        if console.debug:
-            import traceback
-
-            traceback.print_exc()
-        console.logger.error("%s", error or "out of memory; use a smaller batch or model")
-        return Status.USAGE
+    except UserError as error:
+        return _refused(str(error))
+    except SystemExit as ended:
+        # The parser ends so where the reader of its help has gone; 1 would be a failed gate.
+        return Status.CLOSED_PIPE if ended.code == 1 else int(ended.code or 0)
     except OutputClosed:
         return Status.CLOSED_PIPE
     except KeyboardInterrupt:
@@ -81,6 +114,10 @@ def _run(arguments: list[str]) -> int:
     except typer.Abort:
         return Status.INTERRUPTED
     except Exception as error:
+        if _is_out_of_memory(error):
+            return _refused(f"out of memory{_said(error)}; {SMALLER}")
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _refused(_unwritable(error))
         if missing := _missing_package(command, error):
             console.logger.error("%s", missing)
             return Status.USAGE
@@ -89,6 +126,28 @@ def _run(arguments: list[str]) -> int:
         traceback.print_exc()
         console.logger.error("this is a bug in pbias; please report it with the lines above")
         return Status.BUG
+
+
+def _refused(message: str) -> int:
+    if console.debug:
+        import traceback
+
+        traceback.print_exc()
+    console.logger.error("%s", message)
+    return Status.USAGE
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also torch's errors, which are of no class of their own on a CPU."""
+    torch_says = isinstance(error, RuntimeError) and any(
+        words in str(error) for words in OUT_OF_MEMORY
+    )
+    return isinstance(error, MemoryError) or torch_says
+
+
+def _said(error: Exception) -> str:
+    first = str(error).partition("\n")[0].rstrip(".")
+    return f" ({first[:200]})" if first else ""
 
 
 def _missing_package(command: str, error: Exception) -> str:

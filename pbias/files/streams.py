@@ -167,6 +167,7 @@ def reason(error: OSError) -> str:
 
 
 def _write_stdout(data: bytes) -> None:
+    _check_stdout(binary=False)
     try:
         sys.stdout.flush()
         left = memoryview(data)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pbias.errors import UserError
+from pbias.errors import Status, UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +42,8 @@ def use_factory(name: str) -> None:
         sys.path.insert(0, here)
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        _let_terminate(error)
         raise UserError(
             f"--model {name}: {module} cannot be imported ({_said(error)}); it is searched for in "
             "the working folder and where Python searches"
@@ -76,7 +77,8 @@ def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module
         ) from error
     try:
         model = factory(num_outputs, **args)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        _let_terminate(error)
         raise UserError(
             f"{name} failed with {_said(error)}; mend it (--debug shows its traceback)"
         ) from error
@@ -118,5 +120,11 @@ def _value(text: str) -> Any:
         return text
 
 
-def _said(error: Exception) -> str:
+def _let_terminate(error: BaseException) -> None:
+    """Code that calls `sys.exit` has failed; SIGTERM meanwhile ends the command as always."""
+    if isinstance(error, SystemExit) and error.code == Status.TERMINATED:
+        raise error
+
+
+def _said(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -302,10 +302,10 @@ def _reduce(
 ) -> Audit:
     """Open each file once; read it whole, or all in blocks if one of them is large."""
     from pbias.files.logits import load_logits
-    from pbias.files.logits.npz import Npz
+    from pbias.files.logits.npz import KNOWN, Npz
 
     with ExitStack() as stack:
-        opened = [[stack.enter_context(Npz(path)) for path in side] for side in sides]
+        opened = [[stack.enter_context(Npz(path, KNOWN)) for path in side] for side in sides]
         large = _too_large([file for side in opened for file in side], options.in_memory_mib)
         if large is not None:
             _refuse_manifest(large, hows[0].manifest, options.in_memory_mib)

@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 
 from pbias.errors import UserError
-from pbias.files.logits.npz import Npz
+from pbias.files.logits import read_logits
+from pbias.files.logits.npz import KNOWN, Npz
 
 ROWS = np.arange(21, dtype=np.float32).reshape(7, 3)
 HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': (7, 3), }"
@@ -249,3 +250,16 @@ def test_damaged_bytes_give_arrays_or_a_user_error(
     for place in rng.integers(0, len(data), rng.integers(1, 6)):
         data[place] = rng.integers(256)
     arrays_or_user_error(file, bytes(data))
+
+
+def test_arrays_of_other_names_are_not_read(tmp_path: Path) -> None:
+    """Neither their headers nor their data: a damaged one does no harm."""
+    path = tmp_path / "x.npz"
+    np.savez(path, logits=np.zeros((2, 1), np.float32), labels=np.zeros((2, 1), np.int8))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other.npy", b"no array")
+    with pytest.raises(UserError, match="not a usable NPZ"):
+        Npz(str(path))
+    with Npz(str(path), KNOWN) as npz:
+        assert set(npz.members) == {"logits", "labels"}
+    assert len(read_logits(str(path))) == 2

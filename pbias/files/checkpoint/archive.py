@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import torch
 
 from pbias.errors import UserError
+from pbias.files.checkpoint.expansion import check_expansion
 from pbias.files.signatures import check_is_network
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
@@ -31,11 +32,13 @@ def read_archive(data: bytes, path: str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch would say to the file's author
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            content: object = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # the reader has no common class for what a broken file does to it
         raise UserError(_diagnose(data, path, str(error))) from error
+    check_expansion(content, len(data), path)
+    return content
 
 
 def _check_zip(data: bytes, path: str) -> None:
@@ -44,6 +47,9 @@ def _check_zip(data: bytes, path: str) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             # Torch stores as it is: what is compressed may be a thousand times as large.
             compressed = [info for info in archive.infolist() if info.compress_type]
+            # Entries that overlap would be read once each.
+            if sum(info.file_size for info in archive.infolist()) > len(data) and not compressed:
+                raise zipfile.BadZipFile("entries overlap")
             damaged = None if compressed else archive.testzip()
             names = {PurePosixPath(name).name for name in archive.namelist()}
     except Exception as error:  # zipfile has no common class either

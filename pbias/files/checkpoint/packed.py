@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -41,11 +42,22 @@ def unpack_all(state_dict: object, path: str) -> object:
     """
     if not isinstance(state_dict, dict):
         return state_dict
+    masks = [
+        value["mask"].untyped_storage().data_ptr()
+        for value in state_dict.values()
+        if _is_packed(value) and _fits(value)
+    ]
+    if len(set(masks)) < len(masks):
+        raise UserError(f"{path}: packed tensors share a mask; write the file again")
     return {name: _unpack(name, value, path) for name, value in state_dict.items()}
 
 
+def _is_packed(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict) and value.keys() == {"shape", "mask", "values"}
+
+
 def _unpack(name: object, value: object, path: str) -> object:
-    if not isinstance(value, dict) or value.keys() != {"shape", "mask", "values"}:
+    if not _is_packed(value):
         return value
     if not _fits(value):
         raise UserError(f"{path}: the parts of packed {name} do not fit; write the file again")
@@ -73,5 +85,8 @@ def _fits(value: Mapping[str, object]) -> bool:
         and mask.layout == values.layout == torch.strided
         and not (mask.is_meta or values.is_meta)
         and (mask.ndim, values.ndim) == (1, 1)
+        and mask.is_contiguous()  # a stride of 0 makes one byte any number of bits
+        and values.is_contiguous()
+        and mask.numel() > 0
         and mask.numel() == (math.prod(shape) + 7) // 8
     )

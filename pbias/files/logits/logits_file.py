@@ -26,7 +26,7 @@ from pbias.files.logits.checks import (
     check_present,
     parse_meta,
 )
-from pbias.files.logits.npz import Npz
+from pbias.files.logits.npz import KNOWN, Npz
 from pbias.files.streams import write_bytes
 
 _OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
@@ -166,7 +166,7 @@ def read_logits(path: str) -> Logits:
     shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1 (or
     -1 and 1 alone), duplicate ids.
     """
-    with Npz(path) as npz:
+    with Npz(path, KNOWN) as npz:
         return load_logits(npz)
 
 

@@ -8,7 +8,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
@@ -24,6 +24,11 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedE
 # What numpy lets through when the text of a header is no Python literal, or a very deep one.
 SENSELESS = (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# The arrays of a logits file; others in it are neither read nor checked.
+KNOWN = (
+    "logits", "labels", "ids", "targets", "groups", "group_names", "group_values", "clusters",
+    "train_counts", "activation", "thresholds", "split", "meta",
+)  # fmt: skip
 ENCRYPTED = 1
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100
@@ -39,8 +44,11 @@ class Member(NamedTuple):
 class Npz:
     """An open archive; `-` and pipes are buffered, for archives need seeking."""
 
-    def __init__(self, path: str) -> None:
-        """Open the archive and read every header; raises UserError naming what is wrong."""
+    def __init__(self, path: str, names: Collection[str] | None = None) -> None:
+        """Open the archive and read every header, or those of `names` alone.
+
+        Raises UserError naming what is wrong.
+        """
         self.path = input_name(path)
         check_inputs([path])
         try:
@@ -53,6 +61,7 @@ class Npz:
                 info.filename.removesuffix(".npy"): self._header(info)
                 for info in self._zip.infolist()
                 if info.filename.endswith(".npy")
+                and (names is None or info.filename.removesuffix(".npy") in names)
             }
         except DAMAGED as error:
             raise self._damaged(error) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
@@ -16,7 +15,7 @@ from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest
 from pbias.files.manifest.row_filter import keep_where
-from pbias.files.streams import STDIO, input_name
+from pbias.files.streams import STDIO, input_name, is_regular
 from pbias.models.preprocess import Preprocess
 from pbias.training.processes import image_memory
 from pbias.workflows.progress import Watch
@@ -94,14 +93,22 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
         manifest = read_manifest(str(options.data), image_root=root, allow_outside=outside)
         return keep_where(manifest, where)
     named = parent.data.get("path")
-    if named is None or named in (STDIO, input_name(STDIO)) or not Path(named).exists():
+    if named is None or named in (STDIO, input_name(STDIO)) or not is_regular(named):
         fate = (
             f"was trained on {input_name(named)}, which is not here" if named else "names no data"
         )
         raise UserError(
             f"{input_name(path)} {fate}; name the data with --data LABELS.csv, or {way_out}"
         )
-    manifest = read_manifest(named, image_root=root, allow_outside=outside)
+    logger.info("%s names the data: %s", input_name(path), named)
+    try:
+        manifest = read_manifest(named, image_root=root, allow_outside=outside)
+    except UserError:
+        # What is wrong may quote the file, and somebody else chose which file that is.
+        raise UserError(
+            f"{named}, which {input_name(path)} names, is no usable manifest; name the data with "
+            "--data LABELS.csv, which says what is wrong"
+        ) from None
     if manifest.sha256 != parent.data.get("sha256"):
         logger.warning("%s has changed since %s was trained on it", named, input_name(path))
     return keep_where(manifest, where)
