@@ -80,7 +80,7 @@ def restore(
     # Counts batches; nothing here reads it, and files from before torch 0.4.1 lack it.
     counters = {key: torch.tensor(0) for key in wanted if key.endswith("num_batches_tracked")}
     given = {**counters, **state_dict}
-    _check_fit(name, wanted, given)
+    _check_fit(name, wanted, given, num_outputs)
     model.load_state_dict(given, assign=True)
     return model if is_own(name) else model.requires_grad_()
 
@@ -102,21 +102,29 @@ def num_outputs_of(state_dict: Mapping[str, Tensor], arch: str) -> int:
     return int(state_dict[key].shape[0])
 
 
-def classifier_weight(arch: str, model: nn.Module | None = None) -> str:
+def classifier_weight(
+    arch: str, model: nn.Module | None = None, num_outputs: int | None = None
+) -> str:
     """The state-dict key of the classifier's weight [num_outputs, features].
 
     That of a user's own network is the weight of its last linear layer (or convolution, where it
-    has none); UserError for a network without either.
+    has none) with this number of outputs, else of its last one at all; UserError for a network
+    without either.
     """
     if not is_own(arch):
         return architecture(arch).classifier + ".weight"
     assert model is not None, "the classifier of an own network is found in the network"
     from torch import nn
 
-    for kind in (nn.Linear, nn.Conv2d):
-        found = [name for name, module in model.named_modules() if isinstance(module, kind)]
-        if found:
-            return f"{found[-1]}.weight".removeprefix(".")
+    weights = {
+        kind: [(n, m.weight) for n, m in model.named_modules() if isinstance(m, kind)]
+        for kind in (nn.Linear, nn.Conv2d)
+    }
+    for wanted in (num_outputs, None):
+        for found in weights.values():
+            names = [name for name, weight in found if wanted in (None, weight.shape[0])]
+            if names:
+                return f"{names[-1]}.weight".removeprefix(".")
     raise UserError(f"{arch} makes a network without linear layers or convolutions; add one")
 
 
@@ -126,7 +134,9 @@ def _factory(where: str) -> Callable[..., nn.Module]:
     return factory
 
 
-def _check_fit(name: str, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+def _check_fit(
+    name: str, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], num_outputs: int
+) -> None:
     odd = [key for key in wanted if key not in given] + [key for key in given if key not in wanted]
     if odd:
         where = "lack" if odd[0] in wanted else "hold an unknown"
@@ -136,6 +146,12 @@ def _check_fit(name: str, wanted: Mapping[str, Tensor], given: Mapping[str, Tens
         )
     for key, tensor in wanted.items():
         if tensor.shape != given[key].shape:
+            num = len(given[key]) if given[key].ndim else 0
+            if is_own(name) and tensor.shape == (num_outputs, *given[key].shape[1:]):
+                raise UserError(
+                    f"the weights have {num} outputs but --targets names {num_outputs} ({key}); "
+                    "name each output"
+                )
             raise UserError(
                 f"{key} has shape {list(given[key].shape)} but {name} needs {list(tensor.shape)};"
                 " check the architecture and its arguments"

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, parse_network
+from pbias.files.checkpoint.foreign import fit_names
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
-from pbias.models import num_outputs_of, restore
+from pbias.models import build, num_outputs_of, restore
 from pbias.models.exported_program import Program, load_program
 from pbias.models.preprocess import Preprocess
 from pbias.models.user_factory import is_own
@@ -92,9 +93,19 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     """
     assert named.name is not None
     state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
-    num_outputs = num_outputs_of(state_dict, named.name)
+    state_dict = fit_names(state_dict, _names_of(named), path)
+    # What the user says wins: the head of an own network cannot be told from its shapes.
+    own = is_own(named.name) and named.targets
+    num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name)
     model = {"name": named.name, "args": named.args}
     return _foreign(model, state_dict, num_outputs, digest, path, named)
+
+
+def _names_of(named: Named) -> list[str]:
+    """Return how the tensors of the network are called, whatever its number of outputs."""
+    assert named.name is not None
+    with torch.device("cpu" if is_own(named.name) else "meta"):
+        return list(build(named.name, len(named.targets or "12"), **named.args).state_dict())
 
 
 def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import is_parametrized
 
 from pbias.errors import UserError
 from pbias.pruning.name_pattern import compile_pattern
@@ -24,7 +25,13 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
     Never biases, normalisations, embeddings. A weight that two layers share counts once.
     """
     chosen = set()
-    for module in model.modules():
+    for path, module in model.named_modules():
+        if is_parametrized(module) or hasattr(module, "weight_g"):
+            raise UserError(
+                f"layer {path or 'of the network'} keeps its weight behind a parametrization (such "
+                "as weight_norm), so its zeros cannot be set or counted; remove it in the factory "
+                "with torch.nn.utils.parametrize.remove_parametrizations"
+            )
         if isinstance(module, LAYERS):
             chosen.add(id(module.weight))
         elif isinstance(module, nn.MultiheadAttention):

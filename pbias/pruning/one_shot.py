@@ -110,12 +110,16 @@ def pruned_checkpoint(
 
 
 def _chooser(method: Method, checkpoint: Checkpoint, model: nn.Module) -> Chooser:
-    return Chooser(method, prunable(model), classifier_weight(checkpoint.model["name"], model))
+    return Chooser(method, prunable(model), _classifier(checkpoint, model))
+
+
+def _classifier(checkpoint: Checkpoint, model: nn.Module) -> str:
+    return classifier_weight(checkpoint.model["name"], model, len(checkpoint.targets))
 
 
 def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:
     """The counts of a checkpoint's network."""
-    return account(model, classifier_weight(checkpoint.model["name"], model))
+    return account(model, _classifier(checkpoint, model))
 
 
 def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:

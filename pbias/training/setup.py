@@ -12,6 +12,7 @@ from torch import nn
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import parse_state_dict
+from pbias.files.checkpoint.foreign import fit_names
 from pbias.files.provenance import sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build, classifier_weight
@@ -109,6 +110,7 @@ def start_from(model: nn.Module, arch: str, path: str) -> str:
     data, path = read_bytes(path), input_name(path)
     given = parse_state_dict(data, path)
     own = model.state_dict()
+    given = fit_names(given, own, path)
     weight = classifier_weight(arch, model)
     if weight in given and given[weight].shape != own[weight].shape:
         logger.info(

@@ -80,6 +80,7 @@ def unpack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = Fal
 
 def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
     from pbias.files.checkpoint import Checkpoint, load_network_file
+    from pbias.files.checkpoint.foreign import fold_parametrizations
     from pbias.models.network_files import network, read_network
     from pbias.models.preprocess import Preprocess
     from pbias.pruning.accounting import (
@@ -103,7 +104,7 @@ def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
     logger.warning(
         "%s does not say what network it is of; --arch or --model counts exactly", input_name(path)
     )
-    counts = account_bare(found)
+    counts = account_bare(fold_parametrizations(found, input_name(path)))
     return Content(inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}), counts
 
 

@@ -27,6 +27,8 @@ def read_archive(data: bytes, path: str) -> object:
     if not data:
         raise UserError(f"{path} is empty; did the command that wrote it fail?")
     check_is_network(data, path)
+    if _is_safetensors(data):
+        return _read_safetensors(data, path)
     if data.startswith(ZIP):
         _check_zip(data, path)
     try:
@@ -39,6 +41,25 @@ def read_archive(data: bytes, path: str) -> object:
         raise UserError(_diagnose(data, path, str(error))) from error
     check_expansion(content, len(data), path)
     return content
+
+
+def _is_safetensors(data: bytes) -> bool:
+    """Whether a file begins like one of safetensors: a length, then a JSON object."""
+    return data[8:10] in (b'{"', b"{}") and int.from_bytes(data[:8], "little") < 100_000_000
+
+
+def _read_safetensors(data: bytes, path: str) -> object:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+    except ImportError as error:
+        raise UserError(
+            f"{path} is a safetensors file; read it with: pip install 'pbias[safetensors]'"
+        ) from error
+    try:
+        return load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); copy or write it again") from error
 
 
 def _check_zip(data: bytes, path: str) -> None:

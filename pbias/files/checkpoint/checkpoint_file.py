@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.files.checkpoint.archive import read_archive
+from pbias.files.checkpoint.foreign import as_float32, without_wrappers
 from pbias.files.checkpoint.packed import pack, unpack_all
 from pbias.files.checkpoint.weights import check_weights, fold_masks, is_state_dict, plain
 from pbias.files.provenance import sha256
@@ -25,8 +26,7 @@ from pbias.files.streams import input_name, read_bytes, write_bytes
 
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel, torch.compile
+WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "model_ema", "ema", "params")
 
 
 @dataclasses.dataclass
@@ -162,12 +162,9 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
             f"{path} holds no state dict{_held(content)}; save one with "
             "torch.save(model.state_dict(), FILE)"
         )
-    state_dict = content
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in state_dict):
-            state_dict = {name.removeprefix(prefix): state_dict[name] for name in state_dict}
+    state_dict = without_wrappers(content, path)
     check_weights(state_dict, path)
-    return fold_masks(state_dict, path)
+    return fold_masks(as_float32(state_dict, path), path)
 
 
 def _held(content: object) -> str:
@@ -196,8 +193,7 @@ def _unwrap(content: object) -> object:
     if isinstance(content, dict):
         for wrapper in WRAPPERS:
             if isinstance(content.get(wrapper), dict):
-                inner: object = content[wrapper]
-                return inner
+                return _unwrap(content[wrapper])
     return content
 
 

@@ -53,7 +53,8 @@ def own_storage(tensor: Tensor) -> Tensor:
 def _num_nan(tensor: Tensor) -> int:
     if not tensor.is_floating_point():
         return 0
-    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # numpy has no bfloat16
+    native = tensor.dtype in (torch.float16, torch.float32, torch.float64)
+    tensor = tensor if native else tensor.float()  # numpy has neither bfloat16 nor float8
     values = tensor.detach().numpy()
     # A sum is NaN when a term is (or for inf - inf): one pass, and no mask in memory. By numpy:
     # on a busy machine the threads of torch wait longer for each other than this takes.

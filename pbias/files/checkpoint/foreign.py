@@ -1,0 +1,158 @@
+"""State dicts as other programs save them: wrapper prefixes, number formats, parametrizations."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from pbias.errors import UserError
+
+PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel, AveragedModel, torch.compile
+COUNTERS = ("n_averaged",)  # of AveragedModel
+NATIVE = (torch.float16, torch.float32, torch.float64)
+PARAMETRIZED = re.compile(r"(.*?)parametrizations\.(\w+)\.(.+)")
+
+logger = logging.getLogger(__name__)
+
+
+def without_wrappers(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
+    """Take off the prefixes that torch's own wrappers add to every name, in any nesting."""
+    extra = [name for name in state_dict if name in COUNTERS]
+    found = {name: tensor for name, tensor in state_dict.items() if name not in COUNTERS}
+    taken = ""
+    while found:
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in found)), None)
+        if prefix is None:
+            break
+        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+        taken += prefix
+    _say(path, taken, extra)
+    return found or dict(state_dict)
+
+
+def fit_names(
+    state_dict: Mapping[str, Tensor], wanted: Collection[str], path: str
+) -> dict[str, Tensor]:
+    """Return the weights of a network whose tensors are called as in `wanted`.
+
+    They may have a prefix, beside which other things are saved: a loss, a second network. Weights
+    behind parametrizations are folded unless the network has those. Without a fit, everything is
+    returned as it is.
+    """
+    found = dict(state_dict)
+    if not any(PARAMETRIZED.fullmatch(name) for name in wanted):
+        found = fold_parametrizations(found, path)
+    needed = [name for name in wanted if not name.endswith("num_batches_tracked")]
+    if not needed or all(name in found for name in needed):
+        return found
+    ends = [name for name in found if name.endswith("." + needed[0])]
+    for prefix in sorted((name.removesuffix(needed[0]) for name in ends), key=len):
+        if all(prefix + name in found for name in needed):
+            rest = [name for name in found if not name.startswith(prefix)]
+            _say(path, prefix, rest)
+            return {
+                name.removeprefix(prefix): tensor
+                for name, tensor in found.items()
+                if name.startswith(prefix)
+            }
+    return found
+
+
+def _say(path: str, prefix: str, rest: Collection[str]) -> None:
+    if not prefix and not rest:
+        return
+    said = [f"the prefix '{prefix}' of the names is taken off"] if prefix else []
+    if rest:
+        first = next(iter(rest))
+        said.append(f"{len(rest)} tensors that are not of the network are left out ({first}, ...)")
+    logger.info("%s: %s", path, "; ".join(said))
+
+
+def as_float32(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
+    """Return floating-point tensors of types that numpy lacks (bfloat16, float8) as float32."""
+    types = Counter(
+        str(tensor.dtype).removeprefix("torch.")
+        for tensor in state_dict.values()
+        if _is_foreign(tensor)
+    )
+    if not types:
+        return dict(state_dict)
+    listed = ", ".join(f"{num} of {name}" for name, num in types.items())
+    logger.info("%s: tensors read as float32: %s", path, listed)
+    converted: dict[tuple[int, torch.Size], Tensor] = {}
+    found = {}
+    for name, tensor in state_dict.items():
+        if _is_foreign(tensor):
+            key = (tensor.data_ptr(), tensor.shape)  # shared weights stay shared
+            tensor = converted.setdefault(key, tensor.to(torch.float32))
+        found[name] = tensor
+    return found
+
+
+def _is_foreign(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.dtype not in NATIVE
+
+
+def fold_parametrizations(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
+    """Return the state dict with plain weights instead of those behind parametrizations.
+
+    Known are masks of 0 and 1 that are multiplied, and weight normalization, also in its old form
+    (`weight_g`, `weight_v`). Raises UserError for others, which cannot be computed from the file.
+    """
+    parts: dict[str, dict[str, Tensor]] = {}
+    found = {}
+    for name, tensor in state_dict.items():
+        match = PARAMETRIZED.fullmatch(name)
+        old = name.removesuffix("_g").removesuffix("_v")
+        if match:
+            weight = match[1] + match[2]
+            parts.setdefault(weight, {})[match[3]] = tensor
+        elif name != old and {old + "_g", old + "_v"} <= state_dict.keys():
+            weight = old
+            key = "original0" if name.endswith("_g") else "original1"
+            parts.setdefault(weight, {})[key] = tensor
+        else:
+            found[name] = tensor
+            continue
+        found.setdefault(weight, tensor)  # keeps the order
+    for weight, of_weight in parts.items():
+        found[weight] = _folded(weight, of_weight, path)
+    if parts:
+        logger.info("%s: %d weights behind parametrizations are folded", path, len(parts))
+    return found
+
+
+def _folded(name: str, parts: Mapping[str, Tensor], path: str) -> Tensor:
+    rest = dict(parts)
+    original = rest.pop("original", None)
+    g, v = rest.pop("original0", None), rest.pop("original1", None)
+    if g is not None and v is not None and original is None and not rest:
+        dims = [axis for axis in range(v.ndim) if g.ndim != v.ndim or g.shape[axis] == 1]
+        norm: Tensor = torch.linalg.vector_norm(v.float(), dim=dims, keepdim=True)
+        weight: Tensor = v * (g / norm)
+        return weight.to(v.dtype)
+    masks = list(rest.values())
+    if original is not None and masks and all(_is_mask(mask, original) for mask in masks):
+        for mask in masks:
+            original = torch.where(mask != 0, original, torch.zeros_like(original))
+        return original
+    raise UserError(
+        f"{path}: {name} is behind a parametrization that its file does not explain "
+        f"({', '.join(parts)}); call torch.nn.utils.parametrize.remove_parametrizations(layer, "
+        "'weight') and save again"
+    )
+
+
+def _is_mask(mask: Tensor, weight: Tensor) -> bool:
+    if mask.ndim != weight.ndim or mask.shape[1:] != weight.shape[1:] or len(mask) != len(weight):
+        broadcast = mask.ndim == weight.ndim and all(
+            a in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)
+        )
+        if not broadcast:
+            return False
+    return bool(((mask == 0) | (mask == 1)).all())
