@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict info pack unpack metrics compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export info pack unpack metrics compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -50,7 +50,8 @@ _pbias() {
             "backdoor") COMPREPLY=($(compgen -W "--attribute --kind --train-fractions --test-fractions -s --seed --image-root --allow-outside -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "train") COMPREPLY=($(compgen -W "-o --output --arch --model --model-args --targets --groups --cluster --where --image-root --image-size --resize --mean --std --recipe --loss --epochs --batch-size --optimizer --lr --lr-schedule --warmup-epochs --lr-per-epoch --momentum --reset-momentum --weight-decay --augment --init --sparsity --steps --pruning-steps --pruning-epochs --pruning-schedule --initial-sparsity --score --scope --pattern --only --exclude --min-keep --min-keep-row --pack --print-config -s --seed --device --precision --compile --resume --dry-run --workers --cache --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --model --model-args --targets --image-size --resize --mean --std --data --recipe --epochs --steps --pruning-steps --pruning-epochs --initial-sparsity --pruning-schedule --score --scope --pattern --only --exclude --min-keep --min-keep-row --bn-batches --batch-size --optimizer --lr --lr-schedule --warmup-epochs --lr-per-epoch --momentum --reset-momentum --weight-decay --augment --print-config --pack --image-root --cache -s --seed --device --precision --compile --resume --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "predict") COMPREPLY=($(compgen -W "-o --output --split --arch --model --model-args --trust-program --targets --groups --cluster --image-size --resize --mean --std --image-root --thresholds --batch-size --device --precision --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "predict") COMPREPLY=($(compgen -W "-o --output --split --arch --model --model-args --trust-program --output-name --targets --groups --cluster --image-size --resize --mean --std --image-root --thresholds --batch-size --device --precision --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "export") COMPREPLY=($(compgen -W "-o --output --arch --model --model-args --targets --image-size --resize --mean --std -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch --model --model-args -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
