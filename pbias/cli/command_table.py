@@ -69,6 +69,12 @@ COMMANDS = {
         "pbias export s95.pt -o s95.onnx",
         "pbias export resnet50.pth --arch resnet50 -o resnet50.onnx",
     ),
+    "quantize": Entry(
+        "models.quantize:quantize",
+        "Write a network in int8, as an ONNX file",
+        "pbias quantize dense.pt --data faces/labels.csv -o int8.onnx",
+        "pbias quantize s95.onnx --data faces/labels.csv --per-channel --exclude fc -o int8.onnx",
+    ),
     "info": Entry(
         "models.info:info",
         "Count the weights, zeros and work in a file",

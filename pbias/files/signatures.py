@@ -63,7 +63,7 @@ def check_is_network(first: bytes, path: str) -> None:
         )
     if re.match(ONNX, first):
         raise UserError(
-            f"{path} is an ONNX network, which predict, quantize and info read; name the checkpoint"
+            f"{path} is an ONNX network, which predict and quantize read; name the checkpoint"
             " that it was exported from"
         )
     if re.match(CSV, first[:NUM_BYTES]):
