@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict info pack unpack metrics compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export quantize info pack unpack metrics compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -26,6 +26,7 @@ _pbias() {
         "prune --scope") COMPREPLY=($(compgen -W "global layer erk" -- "$word")); return ;;
         "prune --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
         "predict --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
+        "quantize --on-bad-image") COMPREPLY=($(compgen -W "error skip" -- "$word")); return ;;
         "info -f"|"info --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "info --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -50,7 +51,9 @@ _pbias() {
             "backdoor") COMPREPLY=($(compgen -W "--attribute --kind --train-fractions --test-fractions -s --seed --image-root --allow-outside -o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "train") COMPREPLY=($(compgen -W "-o --output --arch --model --model-args --targets --classes --groups --cluster --where --image-root --image-size --resize --mean --std --recipe --loss --epochs --batch-size --optimizer --lr --lr-schedule --warmup-epochs --lr-per-epoch --momentum --reset-momentum --weight-decay --augment --init --sparsity --steps --pruning-steps --pruning-epochs --pruning-schedule --initial-sparsity --score --scope --pattern --only --exclude --min-keep --min-keep-row --pack --print-config -s --seed --device --precision --compile --resume --dry-run --workers --cache --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "prune") COMPREPLY=($(compgen -W "--sparsity -o --output --one-shot --arch --model --model-args --targets --classes --image-size --resize --mean --std --data --recipe --loss --epochs --steps --pruning-steps --pruning-epochs --initial-sparsity --pruning-schedule --score --scope --pattern --only --exclude --min-keep --min-keep-row --bn-batches --batch-size --optimizer --lr --lr-schedule --warmup-epochs --lr-per-epoch --momentum --reset-momentum --weight-decay --augment --print-config --pack --image-root --cache -s --seed --device --precision --compile --resume --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "predict") COMPREPLY=($(compgen -W "-o --output --split --arch --model --model-args --trust-program --targets --classes --activation --groups --cluster --image-size --resize --mean --std --image-root --thresholds --batch-size --device --precision --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "predict") COMPREPLY=($(compgen -W "-o --output --split --arch --model --model-args --trust-program --output-name --targets --classes --activation --groups --cluster --image-size --resize --mean --std --image-root --thresholds --batch-size --device --precision --dry-run --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "export") COMPREPLY=($(compgen -W "-o --output --arch --model --model-args --targets --image-size --resize --mean --std -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "quantize") COMPREPLY=($(compgen -W "--data -o --output --batches --batch-size --per-channel --exclude --arch --model --model-args --targets --image-size --resize --mean --std --image-root -s --seed --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch --model --model-args -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -28,6 +30,30 @@ settings.register_profile("any_speed", deadline=None)
 settings.load_profile("any_speed")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def needs(module: str) -> None:
+    """Skip a test where an optional package is missing; in CI that is a failure."""
+    if importlib.util.find_spec(module) is None:
+        message = f"{module} is not installed; pip install 'pbias[all]'"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture
+def onnx() -> Any:
+    """The package `onnx`, beside ONNX Runtime."""
+    needs("onnxruntime")
+    needs("onnx")
+    return importlib.import_module("onnx")
+
+
+@pytest.fixture
+def safetensors() -> Any:
+    """The module `safetensors.torch`."""
+    needs("safetensors")
+    return importlib.import_module("safetensors.torch")
 
 
 @pytest.fixture(scope="session")

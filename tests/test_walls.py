@@ -15,12 +15,22 @@ from pbias.cli.command_table import COMMANDS
 REPO = Path(__file__).resolve().parent.parent
 # Which rooms a room may import; all may import pbias.errors.
 ROOMS: dict[str, set[str]] = {
-    "cli": {"workflows", "training", "pruning", "synth", "auditing", "reporting", "data"}
+    "cli": {
+        "workflows",
+        "training",
+        "pruning",
+        "quantizing",
+        "synth",
+        "auditing",
+        "reporting",
+        "data",
+    }
     | {"models", "files"},
-    "workflows": {"training", "pruning", "synth", "auditing", "reporting", "data"}
+    "workflows": {"training", "pruning", "quantizing", "synth", "auditing", "reporting", "data"}
     | {"models", "files"},
     "training": {"data", "models", "files"},
     "pruning": {"data", "models", "files"},
+    "quantizing": {"data", "models", "files"},
     "auditing": {"files"},
     "reporting": {"auditing", "files"},
     "synth": {"data", "files"},

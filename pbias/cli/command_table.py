@@ -63,6 +63,18 @@ COMMANDS = {
         "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
         "pbias predict - faces/labels.csv -o s90.npz",
     ),
+    "export": Entry(
+        "models.export:export",
+        "Write a network as an ONNX file",
+        "pbias export s95.pt -o s95.onnx",
+        "pbias export resnet50.pth --arch resnet50 -o resnet50.onnx",
+    ),
+    "quantize": Entry(
+        "models.quantize:quantize",
+        "Write a network in int8, as an ONNX file",
+        "pbias quantize dense.pt --data faces/labels.csv -o int8.onnx",
+        "pbias quantize s95.onnx --data faces/labels.csv --per-channel --exclude fc -o int8.onnx",
+    ),
     "info": Entry(
         "models.info:info",
         "Count the weights, zeros and work in a file",

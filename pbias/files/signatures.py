@@ -17,6 +17,9 @@ WEIGHTS = rb"[^/]*/data\.pkl"  # what torch.save writes first
 CSV = rb"(\xef\xbb\xbf)?[\"A-Za-z_][^\x00-\x1f,]*(,[^\x00-\x1f,]+)+(\r?\n|\Z)"
 # What stands first in archives of exported programs; torch.save writes NAME/data.pkl first.
 PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_exported_program"
+# Fields of a model: ir_version, then any other (docs of ONNX, "onnx.proto").
+ONNX = rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"
+ONNX_SUFFIX = ".onnx"
 
 
 def holds_arrays(path: str) -> bool:
@@ -31,12 +34,22 @@ def holds_program(path: str) -> bool:
     return first.startswith(ZIP) and re.match(PROGRAM, first[NAME_AT:]) is not None
 
 
+def holds_onnx(path: str) -> bool:
+    """Whether a file (`-`: standard input, not consumed) is an ONNX network, or is named as one."""
+    first = first_bytes(path)
+    if re.match(ONNX, first):
+        return True
+    return Path(path).suffix.lower() == ONNX_SUFFIX and not first.startswith((ZIP, b"\x80"))
+
+
 def check_is_logits(first: bytes, path: str) -> None:
     """Refuse what its first bytes show to be another file of a pipeline, not one of logits."""
     name = first[NAME_AT:] if first.startswith(ZIP) else b""
     if re.match(WEIGHTS, name) or re.match(PROGRAM, name):
         what = "a checkpoint" if re.match(WEIGHTS, name) else "an exported program"
         raise UserError(f"{path} is {what}, not logits; run 'pbias predict' with it first")
+    if re.match(ONNX, first):
+        raise UserError(f"{path} is an ONNX network, not logits; run 'pbias predict' with it first")
     if re.match(CSV, first[:NUM_BYTES]):
         raise UserError(f"{path} is a CSV file, not logits; name what 'pbias predict' wrote")
 
@@ -47,6 +60,11 @@ def check_is_network(first: bytes, path: str) -> None:
         raise UserError(
             f"{path} is a logits file (arrays of numpy), not a network; name a checkpoint or a "
             "state dict here, and the logits in 'pbias metrics'"
+        )
+    if re.match(ONNX, first):
+        raise UserError(
+            f"{path} is an ONNX network, which predict and quantize read; name the checkpoint"
+            " that it was exported from"
         )
     if re.match(CSV, first[:NUM_BYTES]):
         raise UserError(f"{path} is a CSV file, not a network; the network comes first, then that")

@@ -17,6 +17,9 @@ from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build, num_outputs_of, restore
 from pbias.models.exported_program import Program, load_program
+from pbias.models.onnx_file import OnnxFile, read_onnx_file
+from pbias.models.onnx_metadata import checkpoint_of
+from pbias.models.onnx_runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 from pbias.models.user_factory import is_own
 
@@ -122,6 +125,44 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
     named = _of_size(named, program.side, path)
     model = {"name": "torch.export", "args": {}}
     return _foreign(model, {}, program.num_outputs, sha256(data), path, named), program
+
+
+def read_onnx(
+    path: str, named: Named, output_name: str | None = None
+) -> tuple[Checkpoint, OnnxNetwork, OnnxFile]:
+    """An ONNX network, what its metadata or else `named` say of it, and the file.
+
+    A graph of a fixed size says what images it takes itself. Raises UserError for files that cannot
+    be run, and for what was said against them.
+    """
+    file = read_onnx_file(path)
+    path = file.path
+    if named.name is not None:
+        option = "model" if is_own(named.name) else "arch"
+        raise UserError(f"{path} is an ONNX network, weights and all; leave out --{option}")
+    net = OnnxNetwork(file, output_name)
+    properties = {entry.key: entry.value for entry in file.model.metadata_props}
+    known = checkpoint_of(properties, path, file.sha256)
+    if known is not None:
+        if given := [*named.given, *(["groups"] if named.groups and known.groups else [])]:
+            raise UserError(f"{path} says that itself in its metadata; leave out --{given[0]}")
+        return known, net, file
+    if net.raw:
+        named = _raw(named, path)
+    named = _of_size(named, net.side, path)
+    num = net.num_outputs or net.count_outputs(named.preprocess["crop"])
+    return _foreign({"name": "onnx", "args": {}}, {}, num, file.sha256, path, named), net, file
+
+
+def _raw(named: Named, path: str) -> Named:
+    """What was said, with images that are not normalized: the graph takes their bytes."""
+    given = {"mean", "std"}.intersection(named.given)
+    if given:
+        raise UserError(
+            f"{path} takes images of uint8, which it normalizes itself; leave out --{min(given)}"
+        )
+    preprocess = {**named.preprocess, "mean": [0.0] * 3, "std": [1.0] * 3}
+    return dataclasses.replace(named, preprocess=preprocess, given=[*named.given, "mean"])
 
 
 def _of_size(named: Named, side: int | None, path: str) -> Named:

@@ -15,17 +15,17 @@ from torch import nn
 
 from pbias.data.bad_images import BadImages
 from pbias.data.dataset import Pictures, find_pictures, stream
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.logits import Logits, write_logits
 from pbias.files.logits.comparability import training_facts
 from pbias.files.manifest import Int64, Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.provenance import environment
-from pbias.files.signatures import holds_program
+from pbias.files.signatures import holds_onnx, holds_program
 from pbias.files.streams import check_inputs, check_output, input_name
 from pbias.files.threshold_file import Thresholds, read_thresholds
-from pbias.models.exported_program import Program
-from pbias.models.network_files import network, read_network, read_program
+from pbias.models.network_files import network, read_network, read_onnx, read_program
+from pbias.models.onnx_runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision
@@ -69,11 +69,11 @@ def predict(
 ) -> Logits:
     """Run a network on the images of a manifest; return the logits, and write them to `output`.
 
-    `model` is a checkpoint, a state dict or an exported program. Options are those of `pbias
-    predict`: fields of PredictOptions, given as such or as keywords, as in `predict("s95.pt",
-    "faces/labels.csv", split="valid")`. Of several processes that `torchrun` started, the first
-    returns and writes all rows and each other one returns its own. Raises UserError for inputs and
-    options that cannot be used.
+    `model` is a checkpoint, a state dict, an ONNX network or an exported program. Options are those
+    of `pbias predict`: fields of PredictOptions, given as such or as keywords, as in
+    `predict("s95.pt", "faces/labels.csv", split="valid")`. Of several processes that `torchrun`
+    started, the first returns and writes all rows and each other one returns its own. Raises
+    UserError for inputs and options that cannot be used.
     """
     options = dataclasses.replace(options or PredictOptions(), **changes)
     job = _prepare(str(model), str(labels), text_or_none(output), options)
@@ -110,7 +110,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
     if output is not None:
         check_output(output, [model, labels, cuts], no_clobber=options.no_clobber)
     check_inputs([model, labels, *([] if cuts is None else [cuts])])
-    checkpoint, program, device_name = _read(model, options)
+    checkpoint, net, device_name = _read(model, options)
     manifest = read_manifest(
         labels,
         image_root=text_or_none(options.image_root),
@@ -120,31 +120,48 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
     _check_named(checkpoint, manifest, input_name(model))
     rows = manifest.rows(options.split)
     known = _labels(manifest, checkpoint, options)
-    scale = activation(options.activation, checkpoint, known.labels[rows], input_name(model))
+    in_graph = net.activation if isinstance(net, OnnxNetwork) else None
+    given = options.activation or in_graph
+    scale = activation(given, checkpoint, known.labels[rows], input_name(model))
     thresholds = None if cuts is None else read_thresholds(cuts)
     if thresholds is not None:
         thresholds.of(checkpoint.targets)  # raises where one is missing, before any long work
     bad = BadImages(skip=options.skip_bad_images)
     pictures = find_pictures(manifest, known, rows, bad)
     device = choose_device(device_name)
-    net = program or network(checkpoint)
     check_input(net, Preprocess.from_dict(checkpoint.preprocess).crop, len(checkpoint.targets))
-    precision = "fp32"  # or logits of different machines could not be compared
-    if options.precision != "auto":
-        precision = choose_precision(options.precision, device, net)
     return _Job(
         options, checkpoint, net, manifest, known, rows, pictures, bad, thresholds, device,
-        precision, scale,
+        _precision(net, device, options), scale,
     )  # fmt: skip
 
 
-def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, Program | None, str]:
-    """Read the network: as a checkpoint, the exported program if it is one, and the device."""
+def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, str]:
+    """Read the network, what is known of it, and the device it runs on."""
     said = named(options, options.groups)
-    if not holds_program(path):
-        return read_network(path, said), None, options.device
-    checkpoint, program = read_program(path, said, trusted=options.trust_program)
-    return checkpoint, program, "cpu" if options.device == "auto" else options.device
+    device = "cpu" if options.device == "auto" else options.device
+    if holds_onnx(path):
+        checkpoint, net, _ = read_onnx(path, said, options.output_name)
+        return checkpoint, net, device
+    if options.output_name is not None:
+        raise UserError(
+            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+        )
+    if holds_program(path):
+        return *read_program(path, said, trusted=options.trust_program), device
+    checkpoint = read_network(path, said)
+    return checkpoint, network(checkpoint), options.device
+
+
+def _precision(net: nn.Module, device: torch.device, options: PredictOptions) -> str:
+    if options.precision == "auto":
+        return "fp32"  # or logits of different machines could not be compared
+    if isinstance(net, OnnxNetwork) and options.precision != "fp32":
+        raise UserError(
+            "an ONNX network computes in the types of its graph; leave out"
+            f" {argument('precision')} {options.precision}"
+        )
+    return choose_precision(options.precision, device, net)
 
 
 def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
@@ -221,6 +238,7 @@ def _meta(job: _Job) -> dict[str, object]:
             "precision": job.precision,
         },
         "skipped": len(job.bad.skipped),
+        **(job.network.facts() if isinstance(job.network, OnnxNetwork) else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -80,10 +81,9 @@ def test_other_parametrizations_are_refused() -> None:
         fold_parametrizations(layer.state_dict(), "x.pt")
 
 
-def test_safetensors_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
-    files = pytest.importorskip("safetensors.torch", reason="pip install 'pbias[safetensors]'")
+def test_safetensors_are_read_and_damaged_ones_refused(safetensors: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    files.save_file({"module.fc.weight": torch.ones(2, 3)}, path)
+    safetensors.save_file({"module.fc.weight": torch.ones(2, 3)}, path)
     found = load_network_file(str(path))
     assert isinstance(found, dict) and torch.equal(found["fc.weight"], torch.ones(2, 3))
     path.write_bytes(path.read_bytes()[:-4])

@@ -27,6 +27,12 @@ ForeignGroups = Annotated[
     str | None,
     typer.Option("--groups", metavar="C,D", help="Groups, where the checkpoint names none."),
 ]
+OutputName = Annotated[
+    str | None,
+    typer.Option(
+        "--output-name", metavar="NAME", help="Output of an ONNX network that holds the logits."
+    ),
+]
 ForeignSize = Annotated[
     int | None,
     typer.Option(

@@ -141,8 +141,29 @@ class PredictOptions(DataOptions, ForeignOptions):
     groups: Names | None = None  # None: those of the checkpoint
     cluster: str | None = None  # None: that of the checkpoint
     thresholds: str | Path | None = None  # a CSV of logit thresholds to store
+    output_name: str | None = None  # the output of an ONNX network that holds logits
     trust_program: bool = False  # open an exported program, which can run any code
     batch_size: int = 256
     device: str = "auto"
     precision: str = "auto"  # auto: fp32, so that files of different machines compare
+    no_clobber: bool = False
+
+
+@dataclass(frozen=True)
+class ExportOptions(ForeignOptions):
+    """Options of `export`."""
+
+    no_clobber: bool = False
+
+
+@dataclass(frozen=True)
+class QuantizeOptions(DataOptions, ForeignOptions):
+    """Options of `quantize`."""
+
+    data: str | Path = "labels.csv"  # the manifest whose training images calibrate
+    batches: int = 8
+    batch_size: int = 32
+    per_channel: bool = False  # a scale for each output of a layer
+    exclude: Names | None = None  # nodes or layers that stay in floating point
+    seed: int = 0
     no_clobber: bool = False

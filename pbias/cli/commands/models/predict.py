@@ -32,13 +32,16 @@ from pbias.cli.options.networks import (
     ForeignTargets,
     Model,
     ModelArgs,
+    OutputName,
 )
 
 
 def predict(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL.pt", help="Checkpoint, state dict or program; '-': stdin."),
+        typer.Argument(
+            metavar="MODEL", help="Checkpoint, state dict, ONNX network or program; '-': stdin."
+        ),
     ],
     labels: LabelsFile,
     output: Output,
@@ -54,6 +57,7 @@ def predict(
             "--trust-program", help="Open an exported program (.pt2), which can run any code."
         ),
     ] = False,
+    output_name: OutputName = None,
     targets: ForeignTargets = None,
     classes: Classes = None,
     activation: Annotated[
@@ -108,8 +112,9 @@ def predict(
         groups=groups, cluster=cluster, thresholds=thresholds, image_root=image_root,
         allow_outside=allow_outside, skip_bad_images=on_bad_image is BadImage.SKIP,
         workers=workers, arch=arch, factory=own_model, model_args=model_args,
-        trust_program=trust_program, targets=targets, image_size=image_size, resize=resize,
-        mean=mean, std=std, batch_size=batch_size, device=device, precision=precision,
+        trust_program=trust_program, output_name=output_name, targets=targets,
+        image_size=image_size, resize=resize, mean=mean, std=std, batch_size=batch_size,
+        device=device, precision=precision,
         no_clobber=no_clobber,
     )  # fmt: skip
     if dry_run:

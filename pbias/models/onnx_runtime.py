@@ -1,0 +1,115 @@
+"""ONNX networks as `torch.nn.Module`s, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pbias.errors import UserError
+from pbias.extras import load_extra
+from pbias.models.onnx_file import OnnxFile, image_input, logits_output
+from pbias.models.onnx_metadata import QUANTIZATION, value_of
+
+DTYPES: dict[str, Any] = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
+ERRORS_ONLY = 3
+
+
+class OnnxNetwork(nn.Module):
+    """An ONNX graph as a network of `side` pixels (None: any) and `num_outputs` logits.
+
+    `raw`: its input is the bytes of the images, so images come as 0 to 1, not normalized.
+    `activation`: what the graph applies to its logits, if it does; the logits are taken before.
+    """
+
+    def __init__(self, file: OnnxFile, output_name: str | None = None) -> None:
+        super().__init__()
+        self._path = file.path
+        self._properties = {entry.key: entry.value for entry in file.model.metadata_props}
+        self._input = image_input(file)
+        output = logits_output(file, output_name)
+        self._output = output.name
+        self._session = _session(file)
+        self.side, self.batch = self._input.side, self._input.batch
+        self.raw = self._input.dtype == "uint8"
+        self.num_outputs, self.activation = output.num, output.activation
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits float32 [B, A]; a graph of a fixed batch gets black images beside the last."""
+        parts = [self._session.run([self._output], feed)[0] for feed in self.feeds(images)]
+        logits = np.concatenate(parts)[: len(images)]
+        return torch.from_numpy(np.ascontiguousarray(logits, np.float32))
+
+    def feeds(self, images: Tensor) -> Iterator[dict[str, NDArray[Any]]]:
+        """What the graph is given for images [B, 3, S, S], a batch at a time."""
+        images = images.permute(0, 2, 3, 1) if self._input.channels_last else images
+        if self.raw:
+            images = (images * 255).round()
+        array = np.ascontiguousarray(images.numpy()).astype(DTYPES[self._input.dtype])
+        size = self.batch or max(1, len(array))
+        for start in range(0, len(array), size):
+            part = array[start : start + size]
+            if self.batch is not None and len(part) < size:
+                filler = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
+                part = np.concatenate([part, filler])
+            yield {self._input.name: part}
+
+    def count_outputs(self, side: int) -> int:
+        """Return the number of logits where the graph leaves it open, from a black image."""
+        try:
+            return int(self(torch.zeros(1, 3, side, side)).shape[1])
+        except Exception as error:
+            raise UserError(
+                f"{self._path} does not say how many outputs it has and cannot be run on an image"
+                f" of {side} px ({_said(error)}); export it with a fixed number"
+            ) from error
+
+    def facts(self) -> dict[str, Any]:
+        """Return the record of how the network was run and quantized, for the logits file."""
+        runtime = {"onnxruntime": load_extra("onnxruntime", "onnx", "running ONNX").__version__}
+        quantization = value_of(self._properties, QUANTIZATION, self._path)
+        return {"runtime": runtime, **({QUANTIZATION: quantization} if quantization else {})}
+
+    def to(self, *args: Any, **kwargs: Any) -> OnnxNetwork:
+        """Only the CPU: that is where the session runs."""
+        device = torch._C._nn._parse_to(*args, **kwargs)[0]
+        if device is not None and device.type != "cpu":
+            raise UserError(f"{self._path} is run by ONNX Runtime on the CPU; use --device cpu")
+        return self
+
+
+def num_threads() -> int:
+    """Return the number of threads: OMP_NUM_THREADS, else one for each core that may be used."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def _session(file: OnnxFile) -> Any:
+    runtime = load_extra("onnxruntime", "onnx", "running ONNX networks")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = num_threads(), 1
+    options.log_severity_level = ERRORS_ONLY + 1  # what fails is raised, too
+    options.use_deterministic_compute = True
+    # Images are decoded meanwhile: threads that wait should not keep cores busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return runtime.InferenceSession(file.data(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class for each of its codes, without a base
+        raise UserError(
+            f"{file.path} cannot be opened by ONNX Runtime {runtime.__version__} ({_said(error)});"
+            " write the file again, or update onnxruntime"
+        ) from error
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

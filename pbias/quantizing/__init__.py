@@ -1,0 +1,1 @@
+"""Networks for deployment: export to ONNX, static int8, and what such a file holds."""

@@ -1,0 +1,115 @@
+"""Quantize a network to int8, with scales from images of its training data."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pbias.data.bad_images import BadImages
+from pbias.data.batches import make_batch, row_batches
+from pbias.data.dataset import Pictures, find_pictures, load
+from pbias.files.manifest import Manifest, read_manifest, select
+from pbias.files.signatures import holds_onnx
+from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
+from pbias.models.network_files import network, read_network, read_onnx
+from pbias.models.onnx_file import OnnxFile
+from pbias.models.onnx_metadata import metadata_of
+from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.preprocess import Preprocess
+from pbias.quantizing.export import export, write_metadata
+from pbias.quantizing.static_int8 import quantize as to_int8
+from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.networks import named
+from pbias.workflows.runs.options import QuantizeOptions
+from pbias.workflows.runs.values import selectors, text_or_none
+
+logger = logging.getLogger(__name__)
+
+
+def quantize(
+    model: str | Path,
+    output: str | Path,
+    options: QuantizeOptions | None = None,
+    *,
+    watch: Watch = silent,
+    **changes: Any,
+) -> None:
+    """Write a checkpoint, state dict or ONNX network to `output` as static int8 ONNX.
+
+    Options are those of `pbias quantize`: fields of QuantizeOptions. Raises UserError for inputs
+    and options that cannot be used.
+    """
+    options = dataclasses.replace(options or QuantizeOptions(), **changes)
+    path, data, target = str(model), str(options.data), str(output)
+    check_output(target, [path, data], no_clobber=options.no_clobber)
+    check_inputs([path, data])
+    checkpoint, file = _read(path, options)
+    manifest = read_manifest(
+        data, image_root=text_or_none(options.image_root), allow_outside=options.allow_outside
+    )
+    bad = BadImages(options.skip_bad_images)
+    pictures = _draw(manifest, options, bad)
+    net, preprocess = OnnxNetwork(file), Preprocess.from_dict(checkpoint.preprocess)
+    exclude = selectors(options.exclude)
+    with watch("calibrating") as progress:
+        batches = _batches(pictures, preprocess, options, bad, progress)
+        feeds = (feed for images in batches for feed in net.feeds(images))
+        small = to_int8(file, feeds, per_channel=options.per_channel, exclude=exclude)
+    bad.report()
+    record = {
+        "method": "static int8 (QDQ)",
+        "per_channel": options.per_channel,
+        "exclude": list(exclude),
+        "num_images": len(pictures),
+        "seed": options.seed,
+        "data_sha256": manifest.sha256,
+    }
+    checkpoint = dataclasses.replace(checkpoint, parents=[checkpoint.sha256])
+    write_metadata(small.model, metadata_of(checkpoint, record))
+    result = small.data()
+    write_bytes(target, result)
+    logger.info(
+        "%s: %s bytes in int8, %.1f %% of the %s in floating point; calibrated on %d images",
+        *(output_name(target), f"{len(result):,}", 100 * len(result) / file.num_bytes),
+        *(f"{file.num_bytes:,}", len(pictures)),
+    )
+
+
+def _read(path: str, options: QuantizeOptions) -> tuple[Any, OnnxFile]:
+    said = named(options)
+    if holds_onnx(path):
+        checkpoint, _, file = read_onnx(path, said)
+        return checkpoint, file
+    checkpoint = read_network(path, said)
+    return checkpoint, export(checkpoint, network(checkpoint), input_name(path))
+
+
+def _draw(manifest: Manifest, options: QuantizeOptions, bad: BadImages) -> Pictures:
+    """Draw the images of the calibration, of the training rows or, without any, of all."""
+    split = "train" if "train" in manifest.splits else "all"
+    if split == "all":
+        logger.info("%s has no rows of split 'train'; calibrating on all rows", manifest.path)
+    rows = np.random.default_rng(options.seed).permutation(manifest.rows(split))
+    rows = rows[: options.batches * options.batch_size]
+    return find_pictures(manifest, select(manifest, targets=[]), rows, bad)
+
+
+def _batches(
+    pictures: Pictures,
+    preprocess: Preprocess,
+    options: QuantizeOptions,
+    bad: BadImages,
+    progress: Any,
+) -> Iterator[Tensor]:
+    for rows in row_batches(len(pictures), options.batch_size, None):
+        part = pictures.only(rows.tolist())
+        block = load(part, preprocess, bad=bad, workers=options.workers)
+        yield make_batch(block, torch.arange(len(block)), torch.device("cpu"))
+        progress(int(rows[-1]) + 1, len(pictures))
