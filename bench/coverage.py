@@ -71,6 +71,29 @@ RUNS = {
         ("which differ much", 0.3, (0.0, 0.3)),
     )
 }
+# Where folds show hardly any error: few people, few flips, few errors, few positives.
+RARE = {
+    "N = 300; group of 5 %": World(num=300, shares=(0.95, 0.05), prevalence=(0.3, 0.3)),
+    "N = 3,000; hardly a flip": World(num=3000, noise=0.0015, loss=(0.0, 0.0)),
+    "N = 1,500; 99.9 % right": World(num=1500, separation=3.1, noise=0.1, loss=(0.0, 0.0)),
+    "N = 2,000; 1 % positive": World(prevalence=(0.01, 0.01)),
+}
+RARE_ROWS = [
+    Row("did_tpr", "1-0"),
+    Row("did_accuracy", "1-0"),
+    Row("excess_ba"),
+    *(Row("directional_ba", "", change) for change in (False, True)),
+    *(Row("bias_amplification", "", change) for change in (False, True)),
+    *(Row("tcb", "1", change) for change in (False, True)),
+    *(Row(name, "1") for name in ("ceag", "tpr", "churn")),
+    *(Row(name, "1", change=True) for name in ("tpr", "uncertainty", "auc")),
+]
+CROSSED = {
+    f"{runs} by {others} runs which differ": World(
+        runs=runs, reference_runs=others, run_noise=0.3, run_shift=0.1, attributes=25
+    )
+    for runs, others in ((2, 2), (5, 1), (5, 2), (3, 5))
+}
 # The last attributes are hardly ever predicted by the pruned model, as at high sparsity.
 MEANS = {
     "N = 2,000, 60 % of samples in common": World(attributes=10, shared=0.6),
@@ -163,6 +186,18 @@ def runs(asked: Asked) -> Iterator[str]:
     yield from coverage(RUNS, rows, asked)
 
 
+def rare(asked: Asked) -> Iterator[str]:
+    """Few people, flips, errors or positives."""
+    yield from coverage(RARE, RARE_ROWS, asked)
+
+
+def crossed(asked: Asked) -> Iterator[str]:
+    """Flips of all pairs of runs, and changes, with unequal numbers of runs a side."""
+    names = ("churn", "nfr", "lost_positives")
+    rows = [*(Row(name, "1") for name in names), Row("accuracy", "1", change=True)]
+    yield from coverage(CROSSED, [*rows, Row("churn", "1-0"), Row("accuracy", "1")], asked)
+
+
 def means(asked: Asked) -> Iterator[str]:
     """Means over ten attributes; a quarter of the draws."""
     rows = [row._replace(mean=True) for row in ROWS]
@@ -223,7 +258,7 @@ def _share(count: int, total: int) -> str:
     return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / total):.1f}"
 
 
-SECTIONS = {f.__name__: f for f in (rates, groups, runs, means, p_values, gates)}
+SECTIONS = {f.__name__: f for f in (rates, groups, rare, runs, crossed, means, p_values, gates)}
 
 
 def main() -> None:

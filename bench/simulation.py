@@ -48,7 +48,8 @@ class World:
 
     By group: `shares` of the samples, `prevalence`, and the `loss` that pruning takes off logits
     (in standard deviations); `noise` is what it adds to them, and `fade` what it takes off the last
-    attribute, off those before in proportion. `runs` of each side differ by `run_noise` on every
+    attribute, off those before in proportion. `runs` of each side
+    (`reference_runs` of the reference, unless 0) differ by `run_noise` on every
     logit and by `run_shift` on all of a group. A file has so many `attributes`, which have `shared`
     of the samples in common.
     """
@@ -62,6 +63,7 @@ class World:
     separation: float = 1.5
     cluster: int = 1
     runs: int = 1
+    reference_runs: int = 0
     run_noise: float = 0.0
     run_shift: float = 0.0
     attributes: int = 50
@@ -136,7 +138,7 @@ class Population:
 
     def _everyone(self) -> Iterator[Files]:
         """All attributes, if these differ, else one; or many runs, an attribute each."""
-        once = replace(self, world=replace(self.world, runs=1))
+        once = replace(self, world=replace(self.world, runs=1, reference_runs=1))
         rng, at_once = np.random.default_rng(2), 20 if self.world.differs else 1
         columns = self.world.attributes if self.world.fade else at_once
 
@@ -180,7 +182,8 @@ class Population:
             return replace(whole, logits=(base + SCALE * (shift[codes] + noise)).astype("f4"))
 
         faded = take(self.pruned) - SCALE * np.linspace(0.0, w.fade, num_columns)
-        return [run(faded) for _ in range(w.runs)], [run(take(self.dense)) for _ in range(w.runs)]
+        references = range(w.reference_runs or w.runs)
+        return [run(faded) for _ in range(w.runs)], [run(take(self.dense)) for _ in references]
 
     def _train_counts(self) -> Array:
         """Rates of training that rise from group value to group value, all below a half."""

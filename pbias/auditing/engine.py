@@ -6,7 +6,7 @@ Shape suffixes as in counts/sums.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -84,7 +84,8 @@ class Audit:
         self.same_model = _are_the_same(audited, references, self.sides)
         self._joint, self._estimates = joint, Estimates()
         self._models = [
-            Model.of(side, joint if side is self.sides[0] else None) for side in self.sides
+            Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
+            for place, side in enumerate(self.sides)
         ]
 
     def _reduce(
@@ -110,6 +111,7 @@ class Audit:
             clustered=self.design.clustered,
             single_runs=all(len(side.totals) == 1 for side in self.sides),
             intervals=self.options.num_folds > 1,
+            compared=self._joint is not None,
             estimates=self._estimates,
         )
         num_runs = ":".join(str(len(side.totals)) for side in self.sides)
@@ -174,7 +176,8 @@ class Audit:
             return []
         if metric.compares is Compares.PREDICTIONS:
             measure: Measure = metric.compute(self._joint)
-            return [measure.as_metric(metric)]
+            runs = (len(self.sides[0].totals), len(self.sides[1].totals))
+            return [replace(measure.as_metric(metric), runs=runs)]
         found = [model.measure(metric) for model in self._models]
         return [measure for measure in found if measure is not None]
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from pbias.auditing.inference.distributions import Floats, floats
 from pbias.auditing.inference.estimates import Estimates
 from pbias.auditing.inference.intervals import Interval
-from pbias.auditing.inference.jackknife import Estimate, quantile
+from pbias.auditing.inference.jackknife import Estimate, Level, student
 from pbias.auditing.metrics.measures import Measure
 
 MIN_OF_CLASS = 2
@@ -85,7 +85,7 @@ def _median_of_rows(effect: Floats) -> Floats:
     return floats((parts[0] + parts[1]) / 2)
 
 
-def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: float) -> Interval:
+def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: Level) -> Interval:
     """Score interval [S, A] of an AUC from its estimate and its counts by class.
 
     Where a class has few samples the folds show little error, least when luck was good: what the
@@ -96,7 +96,7 @@ def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: f
     implied = hanley_mcneil_variance(found.value, positives, negatives)
     shown = np.where(implied > 0, found.se**2 / np.where(implied > 0, implied, 1.0), 1.0)
     share = (fewer * np.nan_to_num(shown, nan=1.0) + WEIGHT) / (fewer + WEIGHT)
-    reach = quantile((1.0 + level) / 2.0, np.nan_to_num(found.df, nan=np.inf))
+    reach = student(level, np.nan_to_num(found.df, nan=np.inf))
     return auc_score(found.value, positives, negatives, reach * np.sqrt(share))
 
 

@@ -22,6 +22,7 @@ _CONVERGED = 1e-15
 _TINY = 1e-300  # Lentz's stand-in for a zero denominator
 _MAX_ITERATIONS = 20_000
 _HILL_DF = 4_000.0
+_FEW_EVENTS = 3.0
 
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
@@ -50,6 +51,11 @@ def floats(x: object) -> Floats:
 def normal_cdf(x: ArrayLike) -> Floats:
     """Standard normal distribution function."""
     return 0.5 * floats(_erfc(-floats(x) / math.sqrt(2.0)))
+
+
+def two_sided(z: ArrayLike) -> Floats:
+    """P(|Z| > |z|) of a standard normal."""
+    return floats(_erfc(np.abs(floats(z)) / math.sqrt(2.0)))
 
 
 def normal_ppf(q: ArrayLike) -> Floats:
@@ -91,6 +97,28 @@ def log_binomial(k: Floats, n: Floats, p: Floats, q: Floats) -> Floats:
     rest = log_factorial_rest(n) - log_factorial_rest(k) - log_factorial_rest(n - k)
     deviance_k = _x_log_ratio(k, n * p) - (k - n * p)
     return rest - deviance_k - (_x_log_ratio(n - k, n * q) - (n - k - n * q))
+
+
+def gamma_low(count: Floats, q: Floats) -> Floats:
+    """Expectation under which a Poisson count of 1 to 3 or more has probability q; NaN for others.
+
+    Counts need not be whole: of the gamma distribution. Newton's method on the log of its series.
+    """
+    k, q = np.broadcast_arrays(floats(count), floats(q))
+    inside = (k >= 0.5) & (k <= _FEW_EVENTS)
+    found = np.full(k.shape, np.nan)
+    k, log_q = k[inside], np.log(q[inside])
+    log_x = (log_q + floats(_lgamma(k + 1.0))) / k
+    for _ in range(30):
+        x = np.exp(np.minimum(log_x, 2.0))
+        term, series = np.ones_like(x), np.ones_like(x)
+        for step in range(1, 40):
+            term = term * x / (k + step)
+            series = series + term
+        log_p = k * np.log(x) - x + np.log(series) - floats(_lgamma(k + 1.0))
+        log_x = np.log(x) + (log_q - log_p) * series / k
+    found[inside] = np.exp(log_x)
+    return found
 
 
 def beta_cdf(a: Floats, b: Floats, x: Floats, y: Floats) -> Floats:

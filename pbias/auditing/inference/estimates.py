@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.inference.jackknife import Estimate, estimate
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.jackknife import Estimate, Level, estimate, estimate_of_pairs
 from pbias.auditing.metrics.measures import Measure, mean_over_targets
 
 
@@ -58,6 +59,8 @@ class Estimates:
 
 
 def _jackknife(audited: Measure, reference: Measure | None) -> Estimate:
+    if audited.runs is not None:
+        return estimate_of_pairs(audited.value, audited.runs)
     return estimate(audited.value, None if reference is None else reference.value)
 
 
@@ -65,14 +68,23 @@ def _jackknife(audited: Measure, reference: Measure | None) -> Estimate:
 class Setting:
     """The level of intervals; whether samples come in clusters; whether each side is one run.
 
-    Without `intervals` only values are computed, and nothing about how sure they are.
+    Without `intervals` only values are computed, and nothing about how sure they are. With two
+    models `compared`, p-values are those of changes alone.
     """
 
     level: float = 0.95
     clustered: bool = False
     single_runs: bool = True
     intervals: bool = True
+    compared: bool = False
+    z: Floats | None = None
+    alone: bool = False
     estimates: Estimates = field(default_factory=Estimates)
+
+    @property
+    def reach(self) -> Level:
+        """The level, or `z`: standard errors of the normal distribution, cell by cell."""
+        return self.level if self.z is None else self.z
 
     @property
     def independent(self) -> bool:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbias.auditing.inference.distributions import Floats, critical, floats, range_ppf
-from pbias.auditing.inference.jackknife import Estimate, quantile
+from pbias.auditing.inference.distributions import Floats, floats, gamma_low, range_ppf, two_sided
+from pbias.auditing.inference.jackknife import Estimate, Level, student
 from pbias.auditing.metrics.entry import Scale
 
 
@@ -29,16 +29,30 @@ class Interval(NamedTuple):
 
 
 def wilson(
-    successes: ArrayLike, total: ArrayLike, level: float = 0.95, df: ArrayLike = np.inf
+    successes: ArrayLike, total: ArrayLike, level: Level = 0.95, df: ArrayLike = np.inf
 ) -> Interval:
     """Score interval of a rate. Source: Wilson (1927), JASA 22:209."""
     k, n = np.broadcast_arrays(floats(successes), np.where(floats(total) > 0, total, np.nan))
-    square = critical(level, df) ** 2
+    square = student(level, df) ** 2
     centre = (k + square / 2) / (n + square)
     margin = np.sqrt(square * (k * (n - k) / n + square / 4)) / (n + square)
     # Rounding must not leave a rate of 0 or 1 outside of its own interval.
     low = np.where(k == 0, 0.0 * n, centre - margin)
     return Interval(low, np.where(k == n, 1.0, centre + margin))
+
+
+def rare_wilson(successes: ArrayLike, total: ArrayLike, level: Level = 0.95) -> Interval:
+    """The same, but for 1 to 3 successes or failures, where that covers 84 % of rates near 0 or 1.
+
+    There an end is the rate under which so many or more are as rare as what the interval leaves
+    out. Source: Brown, Cai and DasGupta (2001), Statistical Science 16:101, section 4.1.1.
+    """
+    low, high = wilson(successes, total, level)
+    k, n = np.broadcast_arrays(floats(successes), np.where(floats(total) > 0, total, np.nan))
+    beyond = floats(two_sided(student(level)))
+    return Interval(
+        np.fmin(low, gamma_low(k, beyond) / n), np.fmax(high, 1 - gamma_low(n - k, beyond) / n)
+    )
 
 
 def mover_difference(
@@ -88,33 +102,7 @@ def mover_ratio(
         return Interval(np.where(none, 0.0, low), np.where(none, high_1 / low_2, high))
 
 
-def newcombe_paired(
-    both: ArrayLike,
-    first_only: ArrayLike,
-    second_only: ArrayLike,
-    neither: ArrayLike,
-    level: float = 0.95,
-    df: ArrayLike = np.inf,
-) -> Interval:
-    """Score interval of the rate of the first less that of the second, on the same rows.
-
-    The parts as in MOVER, less what the correlation of the two (corrected for continuity) takes.
-    Source: Newcombe (1998), Statistics in Medicine 17:2635, method 10.
-    """
-    a, b, c, d = np.broadcast_arrays(*(floats(v) for v in (both, first_only, second_only, neither)))
-    n = np.where(a + b + c + d > 0, a + b + c + d, np.nan)
-    first, second = ((k / n, *wilson(k, n, level, df)) for k in (a + b, a + c))
-    return mover_difference(*first, *second, _corrected_phi(a, b, c, d))
-
-
-def _corrected_phi(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
-    product = (a + b) * (c + d) * (a + c) * (b + d)
-    excess = a * d - b * c
-    corrected = np.where(excess > 0, np.maximum(excess - (a + b + c + d) / 2, 0.0), excess)
-    return corrected / np.sqrt(np.where(product > 0, product, np.inf))
-
-
-def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: float = 0.95) -> Interval:
+def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: Level = 0.95) -> Interval:
     """Interval of the ratio of two expectations from score intervals of both counts.
 
     MOVER on the log scale, as if the counts were independent; those that overlap vary less.
@@ -129,8 +117,8 @@ def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: float = 0.95) -> 
     return Interval(np.where(k > 0, low, 0.0 * n), np.where(k > 0, high, high_k / low_n))
 
 
-def _poisson_score(count: Floats, level: float) -> Interval:
-    square = critical(level) ** 2
+def _poisson_score(count: Floats, level: Level) -> Interval:
+    square = student(level) ** 2
     middle, margin = count + square / 2, np.sqrt(square * (count + square / 4))
     return Interval(middle - margin, middle + margin)
 
@@ -183,13 +171,13 @@ def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:
     return floats(total) / np.maximum(floats(effect), 1.0)
 
 
-def scaled_interval(scale: Scale, found: Estimate, level: float) -> Interval:
+def scaled_interval(scale: Scale, found: Estimate, level: Level) -> Interval:
     """Student's t interval on a scale (delta method).
 
     NaN at the ends of a scale, where there is no such error.
     Source: Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2, for the AUC.
     """
-    value, reach = found.value, quantile((1.0 + level) / 2.0, found.df) * found.se
+    value, reach = found.value, student(level, found.df) * found.se
     if scale is Scale.LOGIT:
         inside = np.where((value > 0) & (value < 1), value, np.nan)
         logit, step = np.log(inside / (1 - inside)), reach / (inside * (1 - inside))

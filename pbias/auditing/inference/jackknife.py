@@ -11,11 +11,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from pbias.auditing.inference.distributions import Floats, t_ppf, t_two_sided
+from pbias.auditing.inference.distributions import Floats, critical, floats, t_ppf, t_two_sided
+
+# A level such as 0.95; an array: standard errors of the normal distribution, cell by cell.
+Level = float | Floats
 
 # Metrics are of order 1: a smaller standard error is the rounding of values that are all equal.
-_NOISE = 1e-12
+NOISE = 1e-12
 _TAIL = 0.975  # where two ways of the error of several runs are compared
 
 
@@ -43,6 +47,24 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     means = audited.mean(axis=0)
     if reference is not None:
         means = means - reference.mean(axis=0)
+    return _estimate(means, sides)
+
+
+def estimate_of_pairs(values: Floats, runs: tuple[int, int]) -> Estimate:
+    """Mean over all pairs of runs of two sides, [R1 * R2, 1+J, ...], the first slowest.
+
+    Pairs are no runs of their own: they share a run with others. So a side varies as the means over
+    the other side's runs do: two crossed factors, and the samples as in `estimate`. A side of runs
+    that are all the same adds nothing, and makes nothing surer.
+    Sources: Obuchowski and Rockette (1995), Communications in Statistics 24; Hillis (2007),
+    Statistics in Medicine 26:596.
+    """
+    by_pair = values.reshape(*runs, *values.shape[1:])
+    return _estimate(values.mean(axis=0), [by_pair.mean(axis=1), by_pair.mean(axis=0)])
+
+
+def _estimate(means: Floats, sides: Sequence[Floats]) -> Estimate:
+    """From means over runs [1+J, ...] and the runs of each side [R, 1+J, ...]."""
     within = _spread(means[1:])
     several = [side for side in sides if len(side) > 1]
     variance, df = _sum([within, *map(_excess, several)])
@@ -127,9 +149,11 @@ def p_value(found: Estimate, null: float = 0.0) -> Floats:
     Where nothing varies: 1 if the value is `null`, else NaN, for there is no error to compare with.
     """
     away = found.value - null
-    varies = found.se > _NOISE
-    p = t_two_sided(away / np.where(varies, found.se, 1.0), found.df)
-    still = np.where(np.abs(away) <= _NOISE, 1.0, np.nan)
+    varies = found.se > NOISE
+    # The degrees of freedom of the interval, which are rounded, so that both agree.
+    df = np.where(np.isnan(found.df), np.nan, _GRID[_place(found.df)])
+    p = t_two_sided(away / np.where(varies, found.se, 1.0), df)
+    still = np.where(np.abs(away) <= NOISE, 1.0, np.nan)
     return np.where(varies, p, np.where(np.isnan(found.se), np.nan, still))
 
 
@@ -140,7 +164,7 @@ def detectable(found: Estimate, level: float = 0.95, power: float = 0.8) -> Floa
     Review 19(5).
     """
     reach = quantile((1.0 + level) / 2.0, found.df) + quantile(power, found.df)
-    return np.where(found.se > _NOISE, reach * found.se, np.nan)
+    return np.where(found.se > NOISE, reach * found.se, np.nan)
 
 
 def detectable_by_interval(found: Estimate, low: Floats, high: Floats, level: float) -> Floats:
@@ -162,9 +186,36 @@ def quantile(q: float, df: Floats) -> Floats:
     Every table asks for thousands with as many df: looking them up costs a hundredth, and errs on
     the side of wider intervals, by less than 0.3 % from 2 df.
     """
+    return np.where(np.isnan(df), np.nan, _quantiles(q)[_place(df)])
+
+
+def _place(df: Floats) -> NDArray[np.intp]:
     known = np.nan_to_num(df, nan=1.0, posinf=_GRID[-1])
     place = np.searchsorted(_GRID, known * (1 + 1e-12), side="right") - 1
-    return np.where(np.isnan(df), np.nan, _quantiles(q)[np.maximum(place, 0)])
+    return np.maximum(place, 0)
+
+
+def student(level: Level, df: ArrayLike = np.inf) -> Floats:
+    """How many standard errors an interval of this level reaches to either side.
+
+    An array is one of standard errors of the normal distribution instead, cell by cell: t with the
+    same tail, after Wallace (1959), Annals of Mathematical Statistics 30, made exact at 95 %.
+    """
+    if not isinstance(level, np.ndarray):
+        if np.ndim(df) == 0 and np.isinf(df):
+            return critical(level)
+        return quantile((1.0 + level) / 2.0, floats(df))
+    df = floats(df)
+    if df.ndim == 0 and np.isinf(df):
+        return level
+    known = np.where(np.isfinite(df), df, 1e9)
+    exact = quantile(_TAIL, known) / _wallace(critical(0.95), known)
+    return np.where(np.isnan(df), np.nan, _wallace(level, known) * exact)
+
+
+def _wallace(z: Floats, df: Floats) -> Floats:
+    scaled = (z * (8 * df + 3) / (8 * df + 1)) ** 2 / df
+    return np.sqrt(df * np.expm1(np.minimum(scaled, 600.0)))
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.inference.distributions import Floats, critical, floats
-from pbias.auditing.inference.jackknife import Estimate, detectable, detectable_by_interval, p_value
+from pbias.auditing.inference.jackknife import (
+    Estimate,
+    as_wide,
+    detectable,
+    detectable_by_interval,
+    p_value,
+)
 from pbias.auditing.inference.numbers import Numbers
 
 _LARGEST_VARIANCE = 0.25  # of what lies between 0 and 1
@@ -38,13 +44,13 @@ def widen(
     below, above = (_unseen(each, end, thin, z) for end in (each.low, each.high))
     variance = mean.se**2 + (below + above) / 2 / num**2
     found = Estimate(mean.value, np.sqrt(variance), mean.df)
-    return replace(
+    wider = replace(
         mean,
         low=mean.value - np.hypot(mean.value - mean.low, z * np.sqrt(below) / num),
         high=mean.value + np.hypot(mean.high - mean.value, z * np.sqrt(above) / num),
-        p=np.where(np.isnan(mean.p), np.nan, p_value(found)),
         detectable=detectable(found, level),
     )
+    return _tested(wider, np.ones_like(mean.few), level)
 
 
 def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> Floats:
@@ -57,16 +63,37 @@ def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> F
 def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: float) -> Numbers:
     """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
 
-    That is as wide as if all erred alike; the folds have nothing to say there.
+    That is as wide as if all erred alike; the folds have nothing to say there. The mean over a
+    single target is that target's number.
     """
     count = defined.sum(axis=1, keepdims=True)
-    count = np.where(count > 0, count, np.nan)
+    num = np.where(count > 0, count, np.nan)
     ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
     low, high = (
-        np.where(mean.few, end / count, own)
+        np.where(mean.few, end / num, own)
         for end, own in zip(ends, (mean.low, mean.high), strict=True)
     )
     found = Estimate(mean.value, mean.se, mean.df)
     by_ends = detectable_by_interval(found, low, high, level)
     found_at = np.where(mean.few, by_ends, mean.detectable)
-    return replace(mean, low=low, high=high, detectable=found_at)
+    wider = replace(mean, low=low, high=high, detectable=found_at)
+    return _only(_tested(wider, mean.few, level), each, defined)
+
+
+def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
+    """With the p of an error as large as the interval reaches towards 0, where there is a p."""
+    df = np.where(np.isnan(mean.df), np.inf, mean.df)
+    found = as_wide(Estimate(mean.value, mean.se, df), mean.low, mean.high, level)
+    p = np.where(np.isnan(mean.low), np.nan, p_value(found))
+    return replace(mean, p=np.where(where & ~np.isnan(mean.p), p, mean.p))
+
+
+def _only(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
+    """The mean over one target as that target; its reason is its own."""
+    alone = defined.sum(axis=1, keepdims=True) == 1
+    if not alone.any():
+        return mean
+    place = defined.argmax(axis=1)[:, None]
+    names = ("se", "df", "low", "high", "p", "detectable", "few")
+    same = {name: np.take_along_axis(getattr(each, name), place, axis=1) for name in names}
+    return replace(mean, **{n: np.where(alone, v, getattr(mean, n)) for n, v in same.items()})

@@ -17,15 +17,16 @@ from pbias.auditing.inference.auc_interval import auc_estimate
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.estimates import Setting
 from pbias.auditing.inference.intervals import Interval, mover_difference, scaled_interval
+from pbias.auditing.inference.inversion import p_of_reach
 from pbias.auditing.inference.jackknife import (
+    NOISE,
     Estimate,
     as_wide,
     detectable,
     detectable_by_interval,
-    interval,
     p_value,
 )
-from pbias.auditing.metrics.entry import Behavior, Counted, Noise
+from pbias.auditing.metrics.entry import Behavior, Counted, Noise, Scale
 from pbias.auditing.metrics.measures import FEW, Measure
 
 IN_REFERENCE = " in the reference"
@@ -53,15 +54,15 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     found = _estimate(measure, None, setting)
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
-    low, high = _value_ends(measure, found, setting)
-    behavior = measure.behavior
-    signed = measure.sides is not None or behavior.signed
-    p = p_value(found) if signed else np.full_like(low, np.nan)
-    if behavior.counted is Counted.CLASSES and measure.sides is not None:
-        p = p_value(as_wide(found, low, high, setting.level))
-    if small.has_counts(measure) and measure.few.any():
-        tested = setting.independent and _is_plain_proportion(behavior)
-        p = np.where(measure.few, small.exact_p(measure, measure.few & tested, change=False), p)
+    silent, behavior = _silent(found, measure), measure.behavior
+    few = measure.few | silent
+    if measure.errors is not None:
+        few = few | measure.errors.few
+    alone = replace(setting, alone=measure.sides is None and measure.raw is None)
+    low, high = _value_ends(measure, found, alone)
+    p = np.full_like(low, np.nan)
+    if measure.runs is not None or not setting.compared:
+        p = _value_p(measure, found, Interval(low, high), setting)
     if measure.spread is not None:
         low, high = small.spread_interval(measure, setting)
         p = np.full_like(p, np.nan)
@@ -70,7 +71,54 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
     elif behavior.fact or behavior.noise is not Noise.NONE or measure.of_extremes:
         low = high = np.full_like(low, np.nan)
     high = np.minimum(high, behavior.highest)
-    return _numbers(found, (low, high, p), measure.few, _reason_of_runs(measure), setting)
+    low, high, p = _without_certainty(silent, low, high, p)
+    return _numbers(found, (low, high, p), few, _reason_of_runs(measure), setting)
+
+
+def _silent(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
+    """Where no fold shows any error, of what is no fact: not that there is none."""
+    if measure.behavior.fact or measure.behavior.of_labels or measure.quotient is not None:
+        return np.zeros(found.value.shape, bool)
+    return np.asarray((found.se <= NOISE) & ~np.isnan(found.value))
+
+
+def _without_certainty(
+    silent: NDArray[np.bool_], low: Floats, high: Floats, p: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """No interval rather than one of no width, and no p of it, where no fold shows an error."""
+    none = silent & ~(high - low > NOISE)
+    low, high, p = (np.where(none, np.nan, part) for part in (low, high, p))
+    return low, high, p
+
+
+def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting) -> Floats:
+    """p that a difference, or what has a sign, is 0: of the level whose interval ends there."""
+    behavior, level = measure.behavior, setting.level
+    if behavior.signed:
+        p = p_value(found)
+        if measure.errors is not None:
+            where = _by_errors(measure)
+            of_errors = small.flip_interval(measure.errors, found, setting)
+            p = np.where(where, of_errors.p(found.value, where, level), p)
+        elif small.has_counts(measure):
+            p = np.where(measure.few, p_value(as_wide(found, *ends, level)), p)
+        return p
+    if measure.sides is None:
+        return np.full_like(found.value, np.nan)
+    if behavior.counted is Counted.CLASSES or not small.has_counts(measure):
+        return p_value(as_wide(found, *ends, level))
+
+    def facing(z: Floats) -> Floats:
+        low, high = _value_ends(measure, found, replace(setting, z=z))
+        return np.where(found.value > 0, found.value - low, high - found.value)
+
+    return p_of_reach(found.value, facing, level)
+
+
+def _by_errors(measure: Measure) -> NDArray[np.bool_]:
+    """Where few errors make the interval of a value."""
+    assert measure.errors is not None
+    return measure.errors.few & measure.errors.steady
 
 
 def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> Estimate:
@@ -95,7 +143,18 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
     if measure.raw is not None and measure.mapped is not None:
         ends = _value_ends(measure.raw, _estimate(measure.raw, None, setting), setting)
         return Interval(*map(measure.mapped, ends))
-    ends = scaled_interval(behavior.scale, found, setting.level)
+    ends = _by_folds_or_counts(measure, found, setting)
+    if measure.errors is None:
+        return ends
+    by_errors = small.flip_interval(measure.errors, found, setting)
+    low, high = by_errors.interval(found.value, setting.reach)
+    low = low if behavior.signed else np.maximum(low, 0.0)
+    return Interval(*_where(_by_errors(measure), (low, high), ends))
+
+
+def _by_folds_or_counts(measure: Measure, found: Estimate, setting: Setting) -> Interval:
+    behavior = measure.behavior
+    ends = scaled_interval(behavior.scale, found, setting.reach)
     if not small.has_counts(measure):
         return ends
     whole = setting.independent and _is_plain_proportion(behavior)
@@ -147,24 +206,33 @@ def of_change(
     `num_discordant` [S, A]: samples on which the two predict differently.
     """
     found = _estimate(audited, reference, setting)
-    few = audited.few | reference.few
-    behavior = audited.behavior
+    few, behavior, flips = audited.few | reference.few, audited.behavior, audited.flips
     if num_discordant is not None and not behavior.of_scores:
         few = few | (num_discordant < FEW)
-    paired = small.has_pairs(audited)
-    if paired:
-        few = few | small.few_discordant(audited)
+    if flips is not None:
+        few = few | flips.few
     if not setting.intervals:
         return _values_alone(found, few, _reason_of_both(audited, reference))
+    silent, level = _silent(found, audited), setting.level
+    few = few | silent
     (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
-    if small.has_counts(audited) and few.any():
-        score = small.change_interval(audited, reference, setting)
-        proportion = behavior.counted is Counted.PROPORTION
-        tested = paired and setting.independent and proportion
-        p_small = small.exact_p(audited, few & tested, change=True)
-        low, high, p = _where(few, (*score, p_small), (low, high, p))
+    if behavior.counted is Counted.CLASSES:
+        p = p_value(as_wide(found, low, high, level))
+    by_flips = few & flips.steady if flips is not None else np.zeros_like(few)
+    by_counts = few & ~by_flips
+    if small.has_counts(audited) and by_counts.any():
+        ends = small.change_interval(audited, reference, setting)
+        p_of_ends = p_value(as_wide(found._replace(df=np.full_like(low, np.inf)), *ends, level))
+        low, high, p = _where(by_counts, (*ends, p_of_ends), (low, high, p))
+    if flips is not None and by_flips.any():
+        rows = small.flip_interval(flips, found, setting)
+        ends = rows.interval(found.value, level)
+        low, high, p = _where(
+            by_flips, (*ends, rows.p(found.value, by_flips, level)), (low, high, p)
+        )
     if behavior.fact or behavior.noise is Noise.LARGEST or audited.of_extremes:
         low = high = p = np.full_like(low, np.nan)
+    low, high, p = _without_certainty(silent, low, high, p)
     return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
 
 
@@ -172,7 +240,7 @@ def _change_ends(
     audited: Measure, reference: Measure, found: Estimate, setting: Setting
 ) -> Interval:
     """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
-    plain = Interval(*interval(found, setting.level))
+    plain = scaled_interval(Scale.IDENTITY, found, setting.level)
     if audited.behavior.counted is not Counted.CLASSES:
         return plain
     if audited.sides is not None and reference.sides is not None:
@@ -200,9 +268,10 @@ def _numbers(
 ) -> Numbers:
     undefined = np.isnan(found.value)
     low, high, p = (np.where(undefined, np.nan, numbers) for numbers in low_high_p)
-    found_at = detectable(found, setting.level)
+    level = setting.level
+    found_at = detectable(found, level)
     by_ends = few | np.isnan(found_at)
-    found_at = np.where(by_ends, detectable_by_interval(found, low, high, setting.level), found_at)
+    found_at = np.where(by_ends, detectable_by_interval(found, low, high, level), found_at)
     return Numbers(*found, low, high, p, found_at, few, reason)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,16 @@ from pbias.auditing.counts.trained import (
     why_undefined,
 )
 from pbias.auditing.metrics.entry import Curve, Metric
-from pbias.auditing.metrics.measures import FEW, Measure
+from pbias.auditing.metrics.flips import FEW, Flips, of_share, stacked
+from pbias.auditing.metrics.measures import Measure
 from pbias.auditing.metrics.models import Model
-from pbias.auditing.metrics.rates import NEVER_PREDICTED, PAPER
+from pbias.auditing.metrics.rates import (
+    NEVER_PREDICTED,
+    PAPER,
+    known_flips,
+    label_errors,
+    predicted_flips,
+)
 from pbias.files.manifest import Labels, train_counts
 
 MIN_POSITIVES = 10
@@ -114,6 +122,65 @@ def _share(counts: NDArray[np.int64], largest: NDArray[np.intp]) -> NDArray[np.f
         return np.where(total > 0, chosen / total, np.nan)
 
 
+def _split(counts: NDArray[Any], group: Trained) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts [S, A] of the value a* of a group and of all its others, [1, A] each."""
+    mine = counts[group.members]
+    chosen = np.take_along_axis(mine, group.largest[None], axis=0)
+    return chosen, mine.sum(axis=0, keepdims=True) - chosen
+
+
+def _share_flips(
+    model: Model, before: NDArray[Any], after: NDArray[Any], table: Sequence[NDArray[Any]]
+) -> Flips | None:
+    """Of the share of a*: counts before and after, and gained, lost and all rows, [S, A] each."""
+    if not model.trained:
+        return None
+    parts = []
+    for group in model.trained:
+        (top_0, rest_0), (top_1, rest_1) = _split(before, group), _split(after, group)
+        tables = list(zip(*(_split(counts, group) for counts in table), strict=True))
+        parts.append(of_share((top_0, top_1), (rest_0, rest_1), tables))
+    return stacked(parts)
+
+
+def flips_of_share(model: Model) -> Flips | None:
+    """Over all rows, known or not."""
+    c = model.flipped.sum(-3)
+    return _share_flips(model, c[..., 1, :].sum(-1), c[..., 1].sum(-1), predicted_flips(model))
+
+
+def _flips_of_bias_amplification(model: Model) -> Flips | None:
+    c = model.flipped[..., :2, :, :].sum(-3)
+    return _share_flips(model, c[..., 1, :].sum(-1), c[..., 1].sum(-1), known_flips(model))
+
+
+def _errors_of_bias_amplification(model: Model) -> Flips | None:
+    c = model.predicted[..., :2, :]
+    return _share_flips(model, c[..., 1, :].sum(-1), c[..., 1].sum(-1), label_errors(model))
+
+
+def _directional(model: Model, table: Sequence[NDArray[Any]]) -> Flips | None:
+    """Of the mean over values of +- the rate of known rows: a table for each value."""
+    if not model.trained:
+        return None
+    parts = []
+    for group in model.trained:
+        gained, lost, known = (counts[group.members][:, None] for counts in table)
+        sign = np.where(group.over, 1.0, -1.0).T[:, None] / len(group.members)
+        weight = sign / np.where(known > 0, known, np.nan)
+        steady = np.ones(known.shape[1:], bool)
+        parts.append(Flips(weight, gained, lost, known, steady))
+    return stacked(parts)
+
+
+def _flips_of_directional_ba(model: Model) -> Flips | None:
+    return _directional(model, known_flips(model))
+
+
+def _errors_of_directional_ba(model: Model) -> Flips | None:
+    return _directional(model, label_errors(model))
+
+
 def unassessable(
     labels: Labels, train: NDArray[np.int64], audited: NDArray[np.int64]
 ) -> dict[tuple[str, str], str]:
@@ -143,7 +210,8 @@ BIAS_AMPLIFICATION = Metric(
     undefined="no training counts; a group value empty in training; training rates within 10 % of "
     "each other or both 0; fewer than 10 positives in a group; never predicted",
     source=f"{PAPER}; Zhao et al. 2017", short="BA",
-    compute=bias_amplification, signed=True, of_groups=True, headline=True, watched=True,
+    compute=bias_amplification, flips=_flips_of_bias_amplification,
+    errors=_errors_of_bias_amplification, signed=True, of_groups=True, headline=True, watched=True,
     spotlight="bias amplification", curve=Curve.GROUPS,
 )  # fmt: skip
 DIRECTIONAL_BA = Metric(
@@ -152,5 +220,6 @@ DIRECTIONAL_BA = Metric(
     "training over-represents the pair",
     range="-1 to 1", better="0", undefined="no training counts; no known labels in a group",
     source="Wang and Russakovsky: Directional Bias Amplification, ICML 2021",
-    compute=directional_ba, signed=True, of_groups=True,
+    compute=directional_ba, flips=_flips_of_directional_ba, errors=_errors_of_directional_ba,
+    signed=True, of_groups=True,
 )  # fmt: skip

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 
 from pbias.auditing.counts.sums import JointSums
-from pbias.auditing.metrics.amplification import share_of_predicted
+from pbias.auditing.metrics.amplification import flips_of_share, share_of_predicted
 from pbias.auditing.metrics.entry import Compares, Curve, Metric, Scale
-from pbias.auditing.metrics.measures import FEW, Measure, ratio
+from pbias.auditing.metrics.flips import FEW, Flips, stacked
+from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import (
     ACCURACY,
@@ -26,6 +27,7 @@ from pbias.auditing.metrics.rates import (
     PPV,
     PREDICTED_POSITIVE_RATE,
     TPR,
+    right_flips,
 )
 
 
@@ -88,6 +90,24 @@ def accuracy_gap(model: Model) -> Measure | None:
         np.where(empty, f"{NO_LABELS} in group", "").astype(object),
         np.asarray((known[:, 0][:, members] < FEW).any(axis=0)),
     )
+
+
+def _flips_of_accuracy_gap(model: Model) -> Flips | None:
+    """A table for each value of the group: all of them count for everyone, one for itself."""
+    groups = [model.strata.values_of(p.name) for p in model.strata.partitions[1:]]
+    if not groups:
+        return None
+    table, parts = right_flips(model), []
+    for members in groups:
+        gained, lost, known = (counts[members] for counts in table)
+        for place in range(len(members)):
+            of_all = 1.0 / np.where(known.sum(axis=0) > 0, known.sum(axis=0), np.nan)
+            own = (np.arange(len(members)) == place)[:, None] / np.where(known > 0, known, np.nan)
+            steady = np.ones((1, known.shape[1]), bool)
+            tables = (array[:, None] for array in (of_all - own, gained, lost, known))
+            weight, *counts = tables
+            parts.append(Flips(weight, counts[0], counts[1], counts[2], steady))
+    return stacked(parts)
 
 
 def _differences(part: Metric) -> Callable[[Model], Measure | None]:
@@ -166,7 +186,7 @@ EXCESS_BA = Metric(
     better="0; above 0 compression added",
     undefined="as bias_amplification, without the rules on labels; never predicted by either model",
     source=PAPER, labels=False,
-    compute=share_of_predicted, compares=Compares.MODELS, of_groups=True,
+    compute=share_of_predicted, flips=flips_of_share, compares=Compares.MODELS, of_groups=True,
 )  # fmt: skip
 CEAG = Metric(
     name="ceag", title="compression's effect on the accuracy gap",
@@ -174,5 +194,6 @@ CEAG = Metric(
     range="-2 to 2", better="0; above 0 this group lost more than all",
     undefined="no known labels in a group",
     source="Hashemizadeh et al.: Balancing Act, ICLR 2024",
-    compute=accuracy_gap, compares=Compares.MODELS, of_groups=True, largest=True,
+    compute=accuracy_gap, flips=_flips_of_accuracy_gap, compares=Compares.MODELS, of_groups=True,
+    largest=True,
 )  # fmt: skip

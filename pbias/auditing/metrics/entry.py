@@ -13,9 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 class Scale(enum.Enum):
     """The scale on which the error of a metric is nearly symmetric, for its intervals."""
@@ -69,6 +66,7 @@ class Behavior:
     highest: float = math.inf  # by definition: intervals of values end there
     signed: bool = False  # compared with 0 also without a reference
     of_scores: bool = False  # from probabilities or their order: changes where no prediction does
+    of_labels: bool = False  # of labels alone: the same in both models
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
 
 
@@ -94,9 +92,10 @@ class Metric(Behavior):
     compares: Compares = Compares.NOTHING
     labels: bool = True  # needs labels
     ranked: bool = False  # needs the order of logits
-    # JointSums -> trials by success of the reference and of the audited model [S, A, 2, 2], means
-    # over pairs of runs; where both models have the same trials.
-    pairs: Callable[[Any], NDArray[np.float64]] | None = None
+    # Model -> Flips: the rows whose flips are the change, and those whose errors are what the value
+    # differs by from that of perfect predictions.
+    flips: Callable[[Any], Any] | None = None
+    errors: Callable[[Any], Any] | None = None
     part: Metric | None = None  # the metric that this one is the change of differences of
     # Where it is shown.
     contrasted: bool = False  # by group value, with contrasts and spreads

@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.metrics.entry import Metric, Noise, Scale
+from pbias.auditing.metrics.flips import FEW, Flips, stacked
 from pbias.auditing.metrics.measures import SPREAD, Measure, first_reason
 from pbias.auditing.metrics.models import Model
-from pbias.auditing.metrics.rates import FPR, NEVER_PREDICTED, PREDICTED_POSITIVE_RATE, TPR
+from pbias.auditing.metrics.rates import (
+    FPR,
+    NEVER_PREDICTED,
+    PREDICTED_POSITIVE_RATE,
+    TPR,
+    predicted_flips,
+)
 
 
 def eod(model: Model) -> Measure | None:
@@ -80,7 +87,7 @@ def _against_largest(rates: Measure) -> tuple[Measure, Measure]:
         few=of_largest(rates.few),
         successes=of_largest(rates.successes),
         trials=of_largest(rates.trials),
-        paired=None,
+        flips=None,
         origin=None,
     )
     return rates, largest
@@ -100,6 +107,32 @@ def _stacked(parts: Sequence[Measure]) -> Measure:
     )
 
 
+def _flips_of_impact_ratio(model: Model) -> Flips | None:
+    """To first order, against the largest share of the model: `dp / q - p / q dq / q`."""
+    groups = [model.strata.values_of(p.name) for p in model.strata.partitions[1:]]
+    if not groups:
+        return None
+    table, cells, parts = predicted_flips(model), model.predicted, []
+    for members in groups:
+        trials = cells[members].sum((-1, -2))
+        rate = cells[members][..., 1].sum(-1) / np.where(trials > 0, trials, np.nan)
+        place = np.nan_to_num(rate, nan=-1.0).argmax(axis=0)[None]
+
+        def of_largest(array: NDArray[Any], place: NDArray[np.intp] = place) -> NDArray[Any]:
+            return np.broadcast_to(np.take_along_axis(array, place, axis=0), array.shape)
+
+        largest = np.where(of_largest(rate) > 0, of_largest(rate), np.nan)
+        mine = [counts[members] for counts in table]
+        theirs = [of_largest(counts) for counts in mine]
+        own = 1 / largest / np.where(trials > 0, trials, np.nan)
+        other = -rate / largest**2 / of_largest(np.where(trials > 0, trials, np.nan))
+        gained, lost, all_rows = (np.stack(pair) for pair in zip(mine, theirs, strict=True))
+        is_other = np.arange(len(members))[:, None] != place
+        steady = is_other & (of_largest(cells[members][..., 1].sum(-1)) >= FEW)
+        parts.append(Flips(np.stack([own, other]), gained, lost, all_rows, steady))
+    return stacked(parts)
+
+
 EOD = Metric(
     name="eod", title="equalized-odds difference",
     formula="max(abs(difference of TPR), abs(difference of FPR)), over values of a group",
@@ -113,5 +146,6 @@ IMPACT_RATIO = Metric(
     "the smallest of these", range="0 to 1", better="1; often asked to be 0.8 or more",
     undefined="never predicted; no samples in group",
     source="Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4 D", labels=False,
-    compute=impact_ratio, scale=Scale.LOG, highest=1.0, of_groups=True, smallest=True,
+    compute=impact_ratio, flips=_flips_of_impact_ratio, scale=Scale.LOG, highest=1.0,
+    of_groups=True, smallest=True,
 )  # fmt: skip

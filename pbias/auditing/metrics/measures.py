@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.metrics.entry import Behavior, Counted
+from pbias.auditing.metrics.flips import FEW as FEW
+from pbias.auditing.metrics.flips import Flips
 
-FEW = 10
 MAX = "max"
 MIN = "min"
 SPREAD = "max-min"
@@ -29,14 +30,16 @@ class Measure:
 
     `few` bool [S, A] marks counts under 10, where a normal approximation does not hold: intervals
     come from the counts then. A proportion has these, [S, A], means over runs: `successes`,
-    `trials`, and with a reference `paired` [S, A, 2, 2], trials by success of the reference and of
-    the audited model. `behavior.counted` says what else the counts may be. A difference has its two
+    `trials`; `behavior.counted` says what else they may be. `flips` are the rows that its change
+    from the reference is made of, `errors` those by which its value differs from that of perfect
+    predictions. A difference has its two
     `sides` instead, a quotient of two rates its `quotient`, and an increasing function `mapped` of
     another measure that one as `raw`: their intervals are made from these. A largest difference has
     `spread`, for each row the measures whose largest difference between rows it is, and a smallest
     value has `least`, for each row the measure of which it is the smallest. A measure whose rows
     are taken from another has that one as its
-    `origin`, and the `places` of its rows there.
+    `origin`, and the `places` of its rows there. `runs` are those of each side where R is every
+    pair of them, the audited ones slowest.
     """
 
     rows: tuple[Row, ...]
@@ -45,7 +48,9 @@ class Measure:
     few: NDArray[np.bool_]
     successes: NDArray[np.float64] | None = None
     trials: NDArray[np.float64] | None = None
-    paired: NDArray[np.float64] | None = None
+    flips: Flips | None = None
+    errors: Flips | None = None
+    runs: tuple[int, int] | None = None
     sides: tuple[Measure, Measure] | None = None
     quotient: tuple[Measure, Measure] | None = None
     raw: Measure | None = None
@@ -72,14 +77,19 @@ class Measure:
             least=self.least and tuple(self.least[i] for i in index),
             successes=None if self.successes is None else self.successes[index],
             trials=None if self.trials is None else self.trials[index],
-            paired=None if self.paired is None else self.paired[index],
+            flips=self.flips and self.flips.take(index),
+            errors=self.errors and self.errors.take(index),
             origin=self.origin or self,
             places=tuple(self.places[i] for i in index) if self.origin else tuple(index),
         )
 
-    def as_metric(self, behavior: Behavior, paired: NDArray[np.float64] | None = None) -> Measure:
+    def as_metric(
+        self, behavior: Behavior, flips: Flips | None = None, errors: Flips | None = None
+    ) -> Measure:
         """The same numbers, behaving as the metric does."""
-        return replace(self, behavior=behavior, paired=paired)
+        return replace(
+            self, behavior=behavior, flips=flips or self.flips, errors=errors or self.errors
+        )
 
     @property
     def of_extremes(self) -> bool:
@@ -145,6 +155,9 @@ def contrasts(measure: Measure, strata: Strata) -> Measure:
         plus.few | minus.few,
         sides=(plus, minus),
         behavior=measure.behavior,
+        flips=plus.flips and minus.flips and plus.flips.minus(minus.flips),
+        errors=plus.errors and minus.errors and plus.errors.minus(minus.errors),
+        runs=measure.runs,
     )
 
 
@@ -217,6 +230,7 @@ def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
         (np.where(defined, fewest(measure), 0.0).sum(axis=1) < FEW)[:, None],
         sides=sides,
         behavior=measure.behavior,
+        runs=measure.runs,
     )
 
 
@@ -226,6 +240,9 @@ def _without_gaps(value: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fewest(measure: Measure) -> NDArray[np.float64]:
     """The smallest count that decides, such as successes or failures, [S, A]; infinite without."""
+    if measure.errors is not None:
+        without = replace(measure, errors=None)
+        return np.asarray(np.minimum(fewest(without), measure.errors.num.sum(axis=0)))
     if measure.raw is not None:
         return fewest(measure.raw)
     if pair := measure.sides or measure.quotient:

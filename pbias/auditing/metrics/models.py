@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from pbias.auditing.counts.sums import JointSums, Sums
 from pbias.auditing.counts.totals import Totals
 from pbias.auditing.counts.trained import Trained
 from pbias.auditing.metrics.entry import Metric
+from pbias.auditing.metrics.flips import Flips
 from pbias.auditing.metrics.measures import Measure, contrasts
 from pbias.files.logits import Logits
 
@@ -32,13 +34,16 @@ class Model:
     sums: Sums
     runs: RunCounts | None = None
     joint: JointSums | None = None  # with the reference, for the audited model
+    reference: Sums | None = None  # of the reference, for the audited model
     _measures: dict[str, Measure | None] = field(default_factory=dict)
     _contrasts: dict[str, Measure] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, runs: RunCounts, joint: JointSums | None = None) -> Model:
+    def of(
+        cls, runs: RunCounts, joint: JointSums | None = None, reference: Sums | None = None
+    ) -> Model:
         """The model that these runs are of."""
-        return cls(runs.design, runs.sums, runs, joint)
+        return cls(runs.design, runs.sums, runs, joint, reference)
 
     @property
     def strata(self) -> Strata:
@@ -75,7 +80,7 @@ class Model:
         if metric.name not in self._measures:
             found: Measure | None = metric.compute(self)
             if found is not None:
-                found = found.as_metric(metric, self._pairs(metric))
+                found = found.as_metric(metric, *self._flips(metric))
                 found = without_scores(found, self.runs.heads if self.runs else ())
             self._measures[metric.name] = found
         return self._measures[metric.name]
@@ -89,10 +94,24 @@ class Model:
             self._contrasts[metric.name] = contrasts(measure, self.strata)
         return self._contrasts[metric.name]
 
-    def _pairs(self, metric: Metric) -> NDArray[np.float64] | None:
-        if self.joint is None or metric.pairs is None:
-            return None
-        return metric.pairs(self.joint)
+    def _flips(self, metric: Metric) -> tuple[Flips | None, Flips | None]:
+        """The rows that a change is made of, where there is a reference, and those of errors."""
+        changed = metric.flips if self.joint is not None else None
+        return changed and changed(self), metric.errors and metric.errors(self)
+
+    @cached_property
+    def flipped(self) -> NDArray[np.float64]:
+        """Rows by label, prediction of the reference and own prediction, [S, A, 3, 2, 2].
+
+        Means over pairs of runs.
+        """
+        assert self.joint is not None
+        return np.asarray(self.joint.cells[:, 0].mean(axis=0))
+
+    @cached_property
+    def predicted(self) -> NDArray[np.float64]:
+        """Rows by label and prediction, means over runs, [S, A, 3, 2]."""
+        return np.asarray(self.sums.cells[:, 0].mean(axis=0))
 
 
 def no_scores(run: Logits) -> dict[str, str]:

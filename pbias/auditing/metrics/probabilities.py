@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from pbias.auditing.metrics.entry import Counted, Metric, Noise, Scale
-from pbias.auditing.metrics.measures import FEW, Measure, ratio
+from pbias.auditing.metrics.flips import FEW, Flips, of_rate
+from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import NO_LABELS, NO_NEGATIVES, NO_POSITIVES, NO_ROWS, PAPER
 
@@ -64,6 +65,20 @@ def calibration_error_debiased(model: Model) -> Measure:
     return Measure(model.sums.rows, value, reason, num_known < FEW)
 
 
+def _flips_of_uncertainty(model: Model) -> Flips | None:
+    """By fold, for no row is known by both models: what a fold gains or loses on balance.
+
+    Where few rows flip, hardly any two share a fold.
+    """
+    if model.reference is None:
+        return None
+    ours, theirs = (sums.uncertain.mean(axis=0) for sums in (model.sums, model.reference))
+    whole = ours[0] - theirs[0]
+    net = whole - (ours[1:] - theirs[1:]) if len(ours) > 1 else whole[None]
+    gained, lost = np.maximum(net, 0).sum(axis=0), np.maximum(-net, 0).sum(axis=0)
+    return of_rate(gained, lost, model.sums.num_rows[0, 0].astype(np.float64))
+
+
 AUC = Metric(
     name="auc", title="area under the ROC curve",
     formula="P(z of a positive > z of a negative) + P(equal) / 2, on logits", range="0 to 1",
@@ -76,7 +91,8 @@ UNCERTAINTY = Metric(
     name="uncertainty", title="share of unsure predictions",
     formula="P(abs(p - 0.5) < 0.4), over all samples", range="0 to 1", better="lower",
     undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
-    compute=uncertainty, of_scores=True, scale=Scale.LOGIT, contrasted=True, headline=True,
+    compute=uncertainty, flips=_flips_of_uncertainty, of_scores=True, scale=Scale.LOGIT,
+    contrasted=True, headline=True,
 )  # fmt: skip
 ECE = Metric(
     name="ece", title="expected calibration error",

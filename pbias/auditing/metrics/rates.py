@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.counts.trained import NO_TRAIN_COUNTS, rare_is_one
 from pbias.auditing.metrics.entry import Behavior, Counted, Curve, Metric, Scale
+from pbias.auditing.metrics.flips import FEW, Flips, Scaled, of_rate, of_share
 from pbias.auditing.metrics.measures import (
     Measure,
     increasing,
@@ -141,40 +141,138 @@ def never_predicted(model: Model) -> Measure:
     return Measure(found.rows, found.value, found.reason, np.zeros_like(found.few))
 
 
-def _of_label(joint: JointSums, label: int) -> Counts:
-    """Rows of a label by prediction of both models, means over pairs of runs, [S, A, 2, 2]."""
-    return np.asarray(joint.cells[:, 0, ..., label, :, :].mean(axis=0))
+def _tables(model: Model) -> list[tuple[Counts, Counts, Counts]]:
+    """Rows gained, lost and all of them, of labels 0, 1 and unknown, [S, A] each."""
+    rows = model.flipped
+    return [(c[..., 0, 1], c[..., 1, 0], c.sum((-1, -2))) for c in np.moveaxis(rows, -3, 0)]
 
 
-def _pairs_of_positives(joint: JointSums) -> Counts:
-    return _of_label(joint, 1)
+def _sum(*tables: tuple[Counts, Counts, Counts]) -> tuple[Counts, Counts, Counts]:
+    gained, lost, trials = (np.sum(column, axis=0) for column in zip(*tables, strict=True))
+    return gained, lost, trials
 
 
-def _pairs_of_negatives(joint: JointSums) -> Counts:
-    return _of_label(joint, 0)
+def right_flips(model: Model) -> tuple[Counts, Counts, Counts]:
+    """Known rows that are right now, that no longer are, and all of them."""
+    (gained_0, lost_0, trials_0), positive, _ = _tables(model)
+    return _sum((lost_0, gained_0, trials_0), positive)
 
 
-def _pairs_of_misses(joint: JointSums) -> Counts:
-    """A success is a missed positive."""
-    return _of_label(joint, 1)[..., ::-1, ::-1]
+def predicted_flips(model: Model) -> tuple[Counts, Counts, Counts]:
+    """Rows that are predicted positive now, that no longer are, and all of them."""
+    return _sum(*_tables(model))
 
 
-def _pairs_of_right(joint: JointSums) -> Counts:
-    return _of_label(joint, 1) + _of_label(joint, 0)[..., ::-1, ::-1]
+def known_flips(model: Model) -> tuple[Counts, Counts, Counts]:
+    """The same of rows with a known label."""
+    return _sum(*_tables(model)[:2])
 
 
-def _pairs_of_predictions(joint: JointSums) -> Counts:
-    """Over all rows."""
-    return np.asarray(joint.cells[:, 0].mean(axis=0).sum(axis=-3))
+def label_errors(model: Model) -> tuple[Counts, Counts, Counts]:
+    """Known rows that are predicted positive and are not, the opposite, and all of them."""
+    cells = model.predicted
+    return cells[..., 0, 1], cells[..., 1, 0], cells[..., :2, :].sum((-1, -2))
 
 
-def _pairs_of_classes(joint: JointSums) -> Counts:
-    return np.asarray(joint.classes[:, 0].mean(axis=0)[:, None])
+def _flips_of_right(model: Model) -> Flips:
+    return of_rate(*right_flips(model))
 
 
-def _pairs_of_known(joint: JointSums) -> Counts:
-    """Predictions over rows with a known label."""
-    return _of_label(joint, 0) + _of_label(joint, 1)
+def _flips_of_predictions(model: Model) -> Flips:
+    return of_rate(*predicted_flips(model))
+
+
+def _flips_of_positives(model: Model) -> Flips:
+    return of_rate(*_tables(model)[1])
+
+
+def _flips_of_negatives(model: Model) -> Flips:
+    return of_rate(*_tables(model)[0])
+
+
+def _flips_of_misses(model: Model) -> Flips:
+    return of_rate(*_tables(model)[1], sign=-1.0)
+
+
+def _flips_of_classes(model: Model) -> Flips:
+    assert model.joint is not None
+    c = model.joint.classes[:, 0].mean(axis=0)[:, None]
+    return of_rate(c[..., 0, 1], c[..., 1, 0], c.sum((-1, -2)))
+
+
+def _before_and_after(model: Model, label: int) -> tuple[Counts, Counts]:
+    """Rows of a label that are predicted positive, by the reference and by the model."""
+    rows = model.flipped[..., label, :, :]
+    return rows[..., 1, :].sum(-1), rows[..., :, 1].sum(-1)
+
+
+def _flips_of_ppv(model: Model) -> Flips:
+    right, wrong = _before_and_after(model, 1), _before_and_after(model, 0)
+    return of_share(right, wrong, _tables(model)[1::-1])
+
+
+def _flips_of_f1(model: Model) -> Flips:
+    """`2 T / (T + F + Y)` of true and false positives and Y positive labels; as in `of_share`."""
+    (t_0, t_1), (f_0, f_1) = _before_and_after(model, 1), _before_and_after(model, 0)
+    tables = _tables(model)[1::-1]
+    num_positive = tables[0][2]
+    totals = t_0 + f_0 + num_positive, t_1 + f_1 + num_positive
+    below = np.where(totals[0] * totals[1] > 0, totals[0] * totals[1], np.nan)
+    weight = np.stack([(f_0 + f_1 + 2 * num_positive) / below, -(t_0 + t_1) / below])
+    gained, lost, trials = (np.stack(column) for column in zip(*tables, strict=True))
+    return Flips(weight, gained, lost, trials, np.minimum(*totals) >= FEW)
+
+
+def _flips_of_balanced_accuracy(model: Model) -> Flips:
+    both = _flips_of_positives(model).minus(_flips_of_negatives(model))
+    return replace(both, weight=both.weight / 2)
+
+
+def _rare(model: Model) -> NDArray[np.bool_]:
+    counts = model.train_counts
+    return np.ones(model.predicted.shape[1], bool) if counts is None else rare_is_one(counts)
+
+
+def _ratio_flips(table: tuple[Counts, Counts, Counts], part: Counts, rare: Counts) -> Flips:
+    """Of the number of predictions of the `rare` value over its labels [S, A].
+
+    `part`: what flips among the others, whose number the ratio is not relative to.
+    """
+    some = np.where(rare > 0, rare, np.nan)
+    found = of_rate(*table)
+    scaled = Scaled((part / some)[None], rare[None], table[2][None])
+    return replace(found, weight=(1 / some)[None], scaled=scaled)
+
+
+def _flips_of_ratio(model: Model, is_one: NDArray[np.bool_]) -> Flips:
+    negative, positive, _ = _tables(model)
+    gained, lost, known = _sum(negative, positive)
+    table = np.where(is_one, gained, lost), np.where(is_one, lost, gained), known
+    part = np.where(is_one, negative[0] - negative[1], positive[1] - positive[0])
+    return _ratio_flips(table, part, np.where(is_one, positive[2], negative[2]))
+
+
+def _errors_of_ratio(model: Model, is_one: NDArray[np.bool_]) -> Flips:
+    over, under, known = label_errors(model)
+    positive = model.predicted[..., 1, :].sum(-1)
+    table = np.where(is_one, over, under), np.where(is_one, under, over), known
+    return _ratio_flips(table, table[0], np.where(is_one, positive, known - positive))
+
+
+def _flips_of_tcb(model: Model) -> Flips:
+    return _flips_of_ratio(model, _rare(model))
+
+
+def _errors_of_tcb(model: Model) -> Flips:
+    return _errors_of_ratio(model, _rare(model))
+
+
+def _flips_of_underprediction(model: Model) -> Flips:
+    return _flips_of_ratio(model, np.ones_like(_rare(model)))
+
+
+def _errors_of_underprediction(model: Model) -> Flips:
+    return _errors_of_ratio(model, np.ones_like(_rare(model)))
 
 
 TOP1_ACCURACY = Metric(
@@ -183,71 +281,74 @@ TOP1_ACCURACY = Metric(
     "one known class",
     range="0 to 1", better="higher", undefined="no sample of one known class; attributes instead "
     "of classes: no such row", source="standard", short="top-1",
-    compute=top1_accuracy, pairs=_pairs_of_classes, scale=Scale.LOGIT, pooled=True,
+    compute=top1_accuracy, flips=_flips_of_classes, scale=Scale.LOGIT, pooled=True,
     contrasted=True, headline=True, watched=True,
 )  # fmt: skip
 ACCURACY = Metric(
     name="accuracy", title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="standard",
-    compute=accuracy, pairs=_pairs_of_right, scale=Scale.LOGIT,
+    compute=accuracy, flips=_flips_of_right, scale=Scale.LOGIT,
     contrasted=True, headline=True, watched=True, curve=Curve.OVERALL,
 )  # fmt: skip
 PREVALENCE = Metric(
     name="prevalence", title="share of positive labels", formula="P(y = 1)", range="0 to 1",
     better="a property of the data", undefined=NO_LABELS, source="standard",
-    compute=prevalence, scale=Scale.LOGIT, contrasted=True,
+    compute=prevalence, scale=Scale.LOGIT, of_labels=True, contrasted=True,
 )  # fmt: skip
 PREDICTED_POSITIVE_RATE = Metric(
     name="predicted_positive_rate", title="share of positive predictions",
     formula="P(s = 1), over all samples", range="0 to 1", better="near the prevalence",
     undefined=NO_ROWS, source="standard", labels=False,
-    compute=predicted_positive_rate, pairs=_pairs_of_predictions, scale=Scale.LOGIT,
+    compute=predicted_positive_rate, flips=_flips_of_predictions, scale=Scale.LOGIT,
     contrasted=True,
 )  # fmt: skip
 TPR = Metric(
     name="tpr", title="true-positive rate", formula="P(s = 1 given y = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
-    short="TPR", compute=tpr, pairs=_pairs_of_positives, scale=Scale.LOGIT, contrasted=True,
+    short="TPR", compute=tpr, flips=_flips_of_positives, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.CONTRASTS,
 )  # fmt: skip
 FPR = Metric(
     name="fpr", title="false-positive rate", formula="P(s = 1 given y = 0)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_NEGATIVES, source="Hardt et al. 2016",
-    short="FPR", compute=fpr, pairs=_pairs_of_negatives, scale=Scale.LOGIT, contrasted=True,
+    short="FPR", compute=fpr, flips=_flips_of_negatives, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 FNR = Metric(
     name="fnr", title="false-negative rate", formula="P(s = 0 given y = 1)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
-    short="FNR", compute=fnr, pairs=_pairs_of_misses, scale=Scale.LOGIT, contrasted=True,
+    short="FNR", compute=fnr, flips=_flips_of_misses, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 PPV = Metric(
     name="ppv", title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NEVER_PREDICTED, source="standard",
-    short="PPV", compute=ppv, scale=Scale.LOGIT, contrasted=True,
+    short="PPV", compute=ppv, flips=_flips_of_ppv, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 F1 = Metric(
     name="f1", title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",
     undefined="no positive labels or predictions", source="van Rijsbergen 1979; interval: Hand et "
-    "al. 2021", short="F1", compute=f1, scale=Scale.LOGIT, contrasted=True,
+    "al. 2021", short="F1", compute=f1, flips=_flips_of_f1, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 BALANCED_ACCURACY = Metric(
     name="balanced_accuracy", title="balanced accuracy", formula="(TPR + TNR) / 2", range="0 to 1",
     better="higher; 0.5 says nothing of the label", undefined="no positive or no negative labels",
-    source="Brodersen et al. 2010", compute=balanced_accuracy, scale=Scale.LOGIT, contrasted=True,
+    source="Brodersen et al. 2010", compute=balanced_accuracy,
+    flips=_flips_of_balanced_accuracy, scale=Scale.LOGIT, contrasted=True,
 )  # fmt: skip
 TCB = Metric(
     name="tcb", title="threshold calibration bias",
     formula="predicted share of the value that is rarer in training / its true share",
     range="0 and up", better="1; below 1 the rare value is under-predicted",
     undefined="no training counts; no labels of the value rarer in training", source=PAPER,
-    short="TCB", compute=tcb, pairs=_pairs_of_known, scale=Scale.LOG, counted=Counted.RATIO,
+    short="TCB", compute=tcb, flips=_flips_of_tcb, errors=_errors_of_tcb, scale=Scale.LOG,
+    counted=Counted.RATIO,
     contrasted=True, headline=True, curve=Curve.OVERALL,
 )  # fmt: skip
 UNDERPREDICTION = Metric(
     name="underprediction", title="predicted against true positives",
     formula="P(s = 1 given g) / P(y = 1 given g)", range="0 and up", better="1",
     undefined=NO_POSITIVES, source=PAPER,
-    compute=underprediction, pairs=_pairs_of_known, scale=Scale.LOG, counted=Counted.RATIO,
+    compute=underprediction, flips=_flips_of_underprediction,
+    errors=_errors_of_underprediction, scale=Scale.LOG, counted=Counted.RATIO,
     contrasted=True,
 )  # fmt: skip
 NEVER = Metric(

@@ -16,8 +16,8 @@ from pbias.auditing.inference.intervals import (
     effective_total,
     largest_difference,
     mover_difference,
-    newcombe_paired,
     pairwise_differences,
+    rare_wilson,
     ratio_of_counts,
     wilson,
 )
@@ -53,6 +53,15 @@ def test_few_degrees_of_freedom_widen() -> None:
     assert (np.diff(found) < 0).all()
 
 
+@pytest.mark.parametrize(("count", "expected"), [(1, 0.051293), (2, 0.355362), (3, 0.817691)])
+def test_few_successes_have_the_lower_end_of_a_poisson_count(count: int, expected: float) -> None:
+    """Brown, Cai and DasGupta (2001): P(X >= count) is 5 % at this expectation."""
+    low, high = rare_wilson([count, 400 - count], 400)
+    np.testing.assert_allclose(low[0] * 400, expected, rtol=1e-5)
+    np.testing.assert_allclose((1 - high[1]) * 400, expected, rtol=1e-5)
+    np.testing.assert_array_equal(rare_wilson([0, 4, 200], 400), wilson([0, 4, 200], 400))
+
+
 # Newcombe (1998), Statistics in Medicine 17:873, table II, method 10.
 UNPAIRED = [
     (56, 70, 48, 80, 0.0524, 0.3339),
@@ -68,47 +77,6 @@ def test_unpaired_difference_is_that_of_newcombe(example: tuple[float, ...]) -> 
     a, m, b, n, low, high = example
     found = mover_difference(np.array(a / m), *wilson(a, m), np.array(b / n), *wilson(b, n))
     np.testing.assert_allclose(found, (low, high), atol=5e-5)
-
-
-# Newcombe (1998), Statistics in Medicine 17:2635, table II, method 10.
-PAIRED = [
-    (36, 12, 2, 0, 0.0569, 0.3404),
-    (0, 0, 0, 10, -0.2775, 0.2775),
-]
-
-
-def paired_by_hand(a: float, b: float, c: float, d: float) -> tuple[float, float]:
-    """Newcombe's method 10 term by term, with his continuity-corrected phi."""
-    n = a + b + c + d
-    (l1, u1), (l2, u2) = (
-        stats.binomtest(k, n).proportion_ci(method="wilson") for k in (a + b, a + c)
-    )
-    excess = a * d - b * c
-    top = max(excess - n / 2, 0) if excess > 0 else excess
-    margins = (a + b) * (c + d) * (a + c) * (b + d)
-    phi = top / margins**0.5 if margins else 0.0
-    dl1, du1, dl2, du2 = (a + b) / n - l1, u1 - (a + b) / n, (a + c) / n - l2, u2 - (a + c) / n
-    delta = (dl1**2 - 2 * phi * dl1 * du2 + du2**2) ** 0.5
-    epsilon = (du1**2 - 2 * phi * du1 * dl2 + dl2**2) ** 0.5
-    return (b - c) / n - delta, (b - c) / n + epsilon
-
-
-@pytest.mark.parametrize("example", PAIRED)
-def test_paired_difference_is_that_of_newcombe(example: tuple[float, ...]) -> None:
-    *counts, low, high = example
-    np.testing.assert_allclose(newcombe_paired(*counts), (low, high), atol=5e-5)
-
-
-@given(COUNT, COUNT, COUNT, st.integers(1, 50))
-def test_paired_difference_by_hand(a: int, b: int, c: int, d: int) -> None:
-    expected = paired_by_hand(a, b, c, d)
-    np.testing.assert_allclose(newcombe_paired(a, b, c, d), expected, atol=1e-9)
-
-
-@given(COUNT, COUNT, COUNT, COUNT)
-def test_swapping_the_models_turns_the_interval_around(a: int, b: int, c: int, d: int) -> None:
-    low, high = newcombe_paired(a, b, c, d)
-    np.testing.assert_allclose(newcombe_paired(a, c, b, d), (-high, -low), atol=1e-12)
 
 
 def test_normal_errors_combine_as_they_should() -> None:
@@ -198,16 +166,6 @@ def test_effective_counts_reproduce_the_clustered_standard_error() -> None:
     n = effective_total(256, 0.05**2 * 256 / 0.16)
     np.testing.assert_allclose(np.sqrt(0.16 / n), 0.05)
     assert effective_total(100, 0.5) == 100
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("rates", [(0.02, 0.02), (0.01, 0.04), (0.1, 0.05)])
-@pytest.mark.parametrize("num", [100, 300, 2000])
-def test_paired_interval_covers(num: int, rates: tuple[float, float]) -> None:
-    """Discordant rates of rows that are mostly right under both models."""
-    cells = (0.8 - sum(rates), *rates, 0.2)
-    a, b, c, d = np.random.default_rng(num).multinomial(num, cells, 20_000).T
-    assert np.mean(holds(newcombe_paired(a, b, c, d), rates[0] - rates[1])) >= 0.935
 
 
 @pytest.mark.slow

@@ -68,14 +68,16 @@ def test_by_group_and_contrast(table: Table) -> None:
     assert row["value"] == pytest.approx(values[1] - values[0]) and row["p"] == row["p"]
 
 
-def test_the_change_has_the_exact_test_of_discordant_samples_where_they_are_few() -> None:
+def test_the_p_of_a_change_is_that_of_its_interval_where_few_samples_are_discordant() -> None:
+    """Six lost of six: between the mid-p (0.016) and the exact p (0.031) of McNemar's test."""
     s = classifier()
     logits = s.logits.copy()
     wrong = np.flatnonzero(right(s) & KNOWN)[:6]
     logits[wrong] = np.roll(logits[wrong], 1, axis=1)
     found = audit([replace(s, logits=logits)], [s], Options(metrics=["top1_accuracy"]))
     (row,) = found.where(group="", contrast="")
-    assert row["change_status"] == "low_power" and row["p"] == pytest.approx(2 * 0.5**6)
+    assert row["change_status"] == "low_power" and 0.5**6 < row["p"] < 2 * 0.5**6
+    assert row["change_high"] < 0
 
 
 def test_gates_need_no_attribute() -> None:

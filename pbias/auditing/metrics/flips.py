@@ -1,0 +1,136 @@
+"""What a change is made of: rows that flip, each with its weight. Shapes as in counts/sums.py.
+
+A change of a rate is a sum over tables of rows: `weight * (gained - lost)`. So is what a number of
+one model differs by from that of the labels: its errors are flips from the label. From such counts
+come the intervals where few rows flip (inference/flip_intervals.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 10
+# A table whose rows weigh less than this share of those of the weightiest does not decide.
+_MATTERS = 0.1
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A `part` of a change that is proportional to the odds of `total - count` to `count`.
+
+    As a sum over some rows divided by the number of others, which is no more certain. All
+    [U, S, A]: U such parts.
+    """
+
+    part: Floats
+    count: Floats
+    total: Floats
+
+    def take(self, index: Sequence[int]) -> Scaled:
+        """Some of the rows."""
+        rows = list(index)
+        return Scaled(self.part[:, rows], self.count[:, rows], self.total[:, rows])
+
+
+@dataclass(frozen=True)
+class Flips:
+    """T tables, all [T, S, A]: the weight of a row, rows gained and lost, and all rows.
+
+    `steady` [S, A]: whether what the weights are divided by are 10 rows or more.
+    """
+
+    weight: Floats
+    gained: Floats
+    lost: Floats
+    trials: Floats
+    steady: NDArray[np.bool_]
+    scaled: Scaled | None = None
+
+    @property
+    def num(self) -> Floats:
+        """Flips in each table, [T, S, A]."""
+        return self.gained + self.lost
+
+    @property
+    def few(self) -> NDArray[np.bool_]:
+        """Whether fewer than 10 rows flip in some table that matters, [S, A]."""
+        size = np.nan_to_num(np.abs(self.weight))
+        matters = (size > _MATTERS * size.max(axis=0, keepdims=True)) & (self.trials > 0)
+        return np.asarray((matters & (self.num < FEW)).any(axis=0))
+
+    def take(self, index: Sequence[int]) -> Flips:
+        """Some of the rows."""
+        rows = list(index)
+        return Flips(
+            self.weight[:, rows],
+            self.gained[:, rows],
+            self.lost[:, rows],
+            self.trials[:, rows],
+            self.steady[rows],
+            self.scaled and self.scaled.take(rows),
+        )
+
+    def minus(self, other: Flips) -> Flips:
+        """Of the difference of two changes, made of other rows."""
+
+        def both(name: str) -> Floats:
+            return np.concatenate([getattr(self, name), getattr(other, name)])
+
+        scaled = None
+        if self.scaled is not None and other.scaled is not None:
+            ours, theirs = self.scaled, other.scaled
+            scaled = Scaled(
+                np.concatenate([ours.part, -theirs.part]),
+                np.concatenate([ours.count, theirs.count]),
+                np.concatenate([ours.total, theirs.total]),
+            )
+        return Flips(
+            np.concatenate([self.weight, -other.weight]),
+            both("gained"),
+            both("lost"),
+            both("trials"),
+            self.steady & other.steady,
+            scaled,
+        )
+
+
+def of_rate(gained: Floats, lost: Floats, trials: Floats, sign: float = 1.0) -> Flips:
+    """The change of a rate of `trials` rows, [S, A]; `sign` -1 where a flip lowers it."""
+    weight = np.divide(sign, trials, out=np.full_like(trials, np.nan), where=trials > 0)
+    steady = np.ones(trials.shape, bool)
+    return Flips(weight[None], gained[None], lost[None], trials[None], steady)
+
+
+def of_share(
+    top: tuple[Floats, Floats], rest: tuple[Floats, Floats], tables: Sequence[Sequence[Floats]]
+) -> Flips:
+    """The change of `top / (top + rest)`, both before and after, [S, A].
+
+    `tables`: gained, lost and all rows of `top`, then of `rest`. Exact: `T' R - T R' = (T' - T) r -
+    t (R' - R)` with means t and r of before and after.
+    """
+    (top_0, top_1), (rest_0, rest_1) = top, rest
+    totals = top_0 + rest_0, top_1 + rest_1
+    below = np.where(totals[0] * totals[1] > 0, totals[0] * totals[1], np.nan)
+    weight = np.stack([(rest_0 + rest_1) / 2 / below, -(top_0 + top_1) / 2 / below])
+    gained, lost, trials = (np.stack(column) for column in zip(*tables, strict=True))
+    return Flips(weight, gained, lost, trials, np.minimum(*totals) >= FEW)
+
+
+def stacked(parts: Sequence[Flips]) -> Flips:
+    """The rows of several, below each other; those of fewer tables get empty ones."""
+    most = max(len(part.weight) for part in parts)
+
+    def column(name: str) -> Floats:
+        arrays = [getattr(part, name) for part in parts]
+        padding = [((0, most - len(array)), (0, 0), (0, 0)) for array in arrays]
+        return np.concatenate([np.pad(*pair) for pair in zip(arrays, padding, strict=True)], axis=1)
+
+    steady = np.concatenate([part.steady for part in parts])
+    return Flips(column("weight"), column("gained"), column("lost"), column("trials"), steady)
