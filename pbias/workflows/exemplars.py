@@ -27,7 +27,7 @@ class ExemplarOptions:
     attributes: Sequence[str] | None = None
     labels: str | None = None
     level: float = 0.95
-    probabilities: bool = False
+    probabilities: bool | None = None
 
 
 def find_exemplars(
@@ -40,7 +40,7 @@ def find_exemplars(
     from pbias.auditing.remedies import identified_exemplars
     from pbias.auditing.remedies.over_representation import over_representation
     from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
-    from pbias.reporting import exemplar_table
+    from pbias.reporting import exemplar_report
 
     o = options
     check_sides(sparse, dense, [o.labels])
@@ -55,6 +55,6 @@ def find_exemplars(
     )
     if o.summary:
         table = over_representation(exemplars, o.groups, o.level)
-        return TableResult(table, exemplar_table.over_representation_sections)
+        return TableResult(table, exemplar_report.over_representation_sections)
     table = identified_exemplars.exemplar_table(exemplars)
-    return TableResult(table, exemplar_table.exemplar_sections)
+    return TableResult(table, exemplar_report.exemplar_sections)
