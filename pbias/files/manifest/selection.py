@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError
-from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, columns_there
+from pbias.files.cells import BINARY, UNKNOWN, canonical, is_unknown_text
+from pbias.files.manifest.parsing import Int64, Manifest, columns_there
 
 Int8 = npt.NDArray[np.int8]
 Int16 = npt.NDArray[np.int16]
@@ -80,7 +81,7 @@ def select(
     if cluster in table:
         # A picture of nobody known belongs with no other.
         pairs = zip(table[cluster], manifest.ids, strict=True)
-        clusters = [cell or name for cell, name in pairs]
+        clusters = [name if is_unknown_text(cell) else cell for cell, name in pairs]
     return Labels(targets, labels, groups, codes, group_values, clusters)
 
 
@@ -118,12 +119,6 @@ def _label_codes(manifest: Manifest, name: str) -> Int8:
         ) from error
 
 
-def canonical(cell: str) -> str:
-    """Whole numbers without the `.0` that pandas gives them beside empty cells."""
-    whole = cell.removesuffix(".0")
-    return whole if whole.isdecimal() else cell
-
-
 def _group_values(manifest: Manifest, name: str, cells: list[str] | None) -> list[str]:
     if cells is None or name in manifest.attributes:
         return ["0", "1"]
@@ -143,7 +138,7 @@ def _group_codes(manifest: Manifest, name: str, values: list[str]) -> Int16:
     cells = manifest.columns[name]
     index = {value: code for code, value in enumerate(values)}
     codes = {cell: index.get(canonical(cell), UNKNOWN) for cell in set(cells)}
-    strange = sorted(cell for cell, code in codes.items() if code == UNKNOWN and cell)
+    strange = sorted(c for c, code in codes.items() if code == UNKNOWN and canonical(c))
     if strange:
         listed = ", ".join(strange[:5])
         logger.warning(

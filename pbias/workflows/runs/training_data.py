@@ -89,9 +89,11 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
     checkpoint's manifest has changed since; raises UserError with `way_out` where it is not here.
     """
     root, outside = image_root(parent, options), options.allow_outside
-    where = parent.data.get("where", [])
+    where, cluster = parent.data.get("where", []), parent.data.get("cluster")
     if options.data:
-        manifest = read_manifest(str(options.data), image_root=root, allow_outside=outside)
+        manifest = read_manifest(
+            str(options.data), image_root=root, allow_outside=outside, cluster=cluster
+        )
         return keep_where(manifest, where)
     named = parent.data.get("path")
     if named is None or named in (STDIO, input_name(STDIO)) or not Path(named).exists():
@@ -101,7 +103,7 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
         raise UserError(
             f"{input_name(path)} {fate}; name the data with --data LABELS.csv, or {way_out}"
         )
-    manifest = read_manifest(named, image_root=root, allow_outside=outside)
+    manifest = read_manifest(named, image_root=root, allow_outside=outside, cluster=cluster)
     if manifest.sha256 != parent.data.get("sha256"):
         logger.warning("%s has changed since %s was trained on it", named, input_name(path))
     return keep_where(manifest, where)
