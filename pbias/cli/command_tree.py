@@ -69,7 +69,7 @@ def _parameter(param: Any) -> Parameter:
     kind = param.type.name.removesuffix(" range").upper()
     metavar = "" if flag else param.metavar or "|".join(choices) or kind
     return Parameter(
-        names=(metavar,) if argument else tuple(sorted(param.opts, key=len)),
+        names=(metavar,) if argument else (*sorted(param.opts, key=len), *param.secondary_opts),
         metavar=metavar,
         help=param.help or "",
         choices=choices,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,18 @@ from pbias.errors import UserError
 Int64 = npt.NDArray[np.int64]
 
 logger = logging.getLogger(__name__)
+
+
+def spelling_hint(root: Path, name: str) -> str:
+    """What to do about an image that is there under another spelling of its path, or ""."""
+    if (root / name).is_file():
+        return ""
+    if "\\" in name and (root / name.replace("\\", "/")).is_file():
+        return "it is there with '/' for each backslash; write paths with '/' in the manifest"
+    for form in ("NFC", "NFD"):
+        if (root / unicodedata.normalize(form, name)).is_file():
+            return f"it is there in another Unicode form; normalize the manifest's paths to {form}"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pbias.data.bad_images import BadImages, Int64
+from pbias.data.bad_images import BadImages, Int64, spelling_hint
 from pbias.data.batches import ImageData
 from pbias.data.image_memory import ImageMemory
 from pbias.data.images import Size, UInt8, read_image, read_size, resized
@@ -24,6 +24,9 @@ from pbias.models.preprocess import Preprocess
 
 BLOCK = 1024  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
+OTHERWISE = (
+    "name the folder they are relative to by --image-root, or leave them out by --on-bad-image skip"
+)
 REFUSE = BadImages()
 OWN_MEMORY = ImageMemory()
 
@@ -58,8 +61,7 @@ def find_pictures(
         ids,
         missing,
         f"{len(missing)} of {len(ids)} images of {manifest.path} are not there (first: {first}); "
-        "name the folder they are relative to by --image-root, or leave them out by "
-        "--on-bad-image skip",
+        f"{spelling_hint(manifest.root, ids[next(iter(missing), 0)]) or OTHERWISE}",
     )
     bad.check_left(len(kept))
     transforms = [manifest.transforms[row] for row in rows]

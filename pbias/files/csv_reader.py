@@ -11,12 +11,15 @@ from pbias.errors import UserError
 from pbias.files.provenance import sha256
 from pbias.files.streams import input_name, read_bytes
 
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file as text: its header, and its rows with the line on which each ends.
 
-    `path` is what messages call it. Empty lines are left out. Rows may have any number of cells
+    `path` is what messages call it. Lines without any content, also those of commas alone that
+    spreadsheets write below a table, are left out. Rows may have any number of cells
     until `check_widths` or `columns`.
     """
 
@@ -51,18 +54,14 @@ def read_csv(path: str) -> CsvFile:
     Raises UserError for text that is not UTF-8 and for quotes that RFC 4180 does not allow.
     """
     data, path = read_bytes(path), input_name(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
-        ) from error
+    text = decode(path, data)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, lines = [], []
     try:
         header = next(reader, [])
+        _check_separator(path, header)
         for row in reader:
-            if row:
+            if any(row) or len(row) == 1:
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
@@ -70,3 +69,32 @@ def read_csv(path: str) -> CsvFile:
             f"{path}, line {reader.line_num}: {error}; mend the quoting of that line"
         ) from error
     return CsvFile(path, header, rows, lines, sha256(data))
+
+
+def decode(path: str, data: bytes) -> str:
+    """Decode UTF-8; raises UserError naming the encoding that it seems to be, and the remedy."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            seems = "UTF-16"
+        else:
+            seems = "Windows-1252 or Latin-1 as spreadsheets write it"
+        raise UserError(
+            f"{path} is not UTF-8 text (byte {error.start}) but perhaps {seems}; save it as CSV in "
+            "UTF-8"
+        ) from error
+
+
+def _check_separator(path: str, header: list[str]) -> None:
+    """Refuse what spreadsheets write instead of commas, or above the header."""
+    if header and header[0].strip().lower().startswith("sep="):
+        raise UserError(
+            f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove that line"
+        )
+    if len(header) == 1:
+        for sign, name in SEPARATORS.items():
+            if sign in header[0]:
+                raise UserError(
+                    f"{path}, line 1: the cells are separated by {name}; save it as CSV with commas"
+                )

@@ -58,7 +58,7 @@ class AuditOptions:
     cluster: str | None = None
     thresholds: str | None = None
     reference_thresholds: str | None = None
-    probabilities: bool = False
+    probabilities: bool | None = None
     in_memory_mib: float = IN_MEMORY_MIB
 
     def measured(self) -> Options:
@@ -143,7 +143,7 @@ def audit(
     thresholds: Any = None,
     reference_thresholds: Any = None,
     activation: str | None = None,
-    probabilities: bool = False,
+    probabilities: bool | None = None,
     attributes: str | Sequence[str] | None = None,
     metrics: str | Sequence[str] | None = None,
     level: float = 0.95,
@@ -165,7 +165,8 @@ def audit(
     * Bias amplification needs `train_labels` and `train_groups`, the same of the training rows, or
       `train_counts`.
     * `thresholds`, `reference_thresholds`: logits, one for all, a list, or by name.
-    * `activation`: "sigmoid" (unless said) or "softmax"; `probabilities`: the logits are those.
+    * `activation`: "sigmoid" (unless said) or "softmax"; `probabilities`: the logits are those
+      (True) or are not (False), which must be said where all lie in [0, 1].
     * `attributes`, `metrics`: names of those to measure, None for all; `level` of the intervals
       from `folds` folds. Files with more logits than `in_memory` MiB are read in blocks.
 

@@ -12,7 +12,7 @@ def calibrate_file(
     objective: str = "positive-rate",
     allow_test: bool = False,
     labels: str | None = None,
-    probabilities: bool = False,
+    probabilities: bool | None = None,
 ) -> TableResult:
     """Fit thresholds to the logits file of a validation split; `labels` is a manifest's path.
 

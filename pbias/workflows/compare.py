@@ -26,7 +26,7 @@ def compare(
     train_labels: Any = None,
     train_groups: Any = None,
     activation: str | None = None,
-    probabilities: bool = False,
+    probabilities: bool | None = None,
     attributes: str | Sequence[str] | None = None,
 ) -> TableResult:
     """Compare runs of the same samples, a row a run, over attributes that are defined in all.
@@ -58,6 +58,7 @@ def compare_files(
     groups: Sequence[str] | None = None,
     attributes: Sequence[str] | None = None,
     labels: str | None = None,
+    probabilities: bool | None = None,
 ) -> TableResult:
     """Compare logits files, one row a file; `labels` is the path of a manifest.
 
@@ -66,7 +67,7 @@ def compare_files(
     from pbias.auditing.engine import Options
 
     check_sides(paths, [], [labels])
-    runs = read_side(paths, Supplements(read_labels(labels), groups))
+    runs = read_side(paths, Supplements(read_labels(labels), groups, probabilities=probabilities))
     return compare_runs(runs, Options(groups, attributes))
 
 

@@ -27,7 +27,7 @@ class ExemplarOptions:
     attributes: Sequence[str] | None = None
     labels: str | None = None
     level: float = 0.95
-    probabilities: bool = False
+    probabilities: bool | None = None
 
 
 def find_exemplars(

@@ -37,7 +37,7 @@ class FlagOptions:
     cluster: str | None = None
     thresholds: str | None = None
     evaluate_thresholds: str | None = None
-    probabilities: bool = False
+    probabilities: bool | None = None
 
 
 def flag(
@@ -55,7 +55,7 @@ def flag(
     thresholds: Any = None,
     evaluate_thresholds: Any = None,
     activation: str | None = None,
-    probabilities: bool = False,
+    probabilities: bool | None = None,
     margin: float = MARGIN,
     budget: int | str | None = None,
     summary: bool = False,

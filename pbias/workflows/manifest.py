@@ -9,6 +9,7 @@ from typing import Any
 
 from pbias.auditing.metrics.amplification import unassessable
 from pbias.data.backdoor import Fractions, draw_backdoor, marked_text
+from pbias.data.bad_images import spelling_hint
 from pbias.data.layouts.awa2 import list_awa2
 from pbias.data.layouts.celeba import list_celeba
 from pbias.data.layouts.folders import list_folders
@@ -22,6 +23,8 @@ from pbias.files.table import Table
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.options import DataOptions, Names
 from pbias.workflows.runs.values import names, text_or_none
+
+OTHERWISE = "name their folder with --image-root, replace them, or take their rows out"
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ def check_manifest(
     """Count what a manifest holds, and find its faults. Without `decode`, images are not opened."""
     source, options = str(labels), options or DataOptions()
     check_inputs([source])
-    manifest = _read(source, options)
+    manifest = _read(source, options, cluster)
     wanted = names(targets) or None
     if classes:
         manifest, wanted = expand_classes(manifest, classes, wanted)
@@ -125,15 +128,16 @@ def check_manifest(
         table,
         UserError(
             f"{len(bad)} of {len(manifest.ids)} images of {manifest.path} cannot be used (first: "
-            f"{manifest.root / name}: {why}); name their folder with --image-root, replace them, "
-            "or take their rows out"
+            f"{manifest.root / name}: {why}); "
+            f"{spelling_hint(manifest.root, name) or OTHERWISE}"
         ),
     )
 
 
-def _read(path: str, options: DataOptions) -> Manifest:
+def _read(path: str, options: DataOptions, cluster: str | None = None) -> Manifest:
     root = text_or_none(options.image_root)
-    return read_manifest(path, image_root=root, allow_outside=options.allow_outside)
+    outside = options.allow_outside
+    return read_manifest(path, image_root=root, allow_outside=outside, cluster=cluster)
 
 
 def _check(output: str, no_clobber: bool) -> None:

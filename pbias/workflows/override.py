@@ -37,7 +37,7 @@ class OverrideInputs:
     source: str
     reference: str | None = None
     labels: str | None = None
-    probabilities: bool = False
+    probabilities: bool | None = None
 
     @property
     def models(self) -> list[str]:

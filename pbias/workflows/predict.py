@@ -115,6 +115,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
         labels,
         image_root=text_or_none(options.image_root),
         allow_outside=options.allow_outside,
+        cluster=options.cluster or checkpoint.data.get("cluster"),
     )
     checkpoint, manifest = with_classes(checkpoint, manifest, options.classes)
     _check_named(checkpoint, manifest, input_name(model))

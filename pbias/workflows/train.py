@@ -198,6 +198,7 @@ def _find(task: _Task) -> _Found:
         task.labels,
         image_root=text_or_none(options.image_root),
         allow_outside=options.allow_outside,
+        cluster=options.cluster,
     )
     manifest = keep_where(manifest, each(options.where))
     targets = names(options.targets) or None

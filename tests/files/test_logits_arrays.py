@@ -67,7 +67,7 @@ def test_arrays_get_their_types() -> None:
         ids=np.array([3, 1, 2]), groups=np.array([[1], [0], [-1]]), group_names=["Male"],  # type: ignore[arg-type]
         thresholds=np.array([0, 1]),
     )  # fmt: skip
-    assert (made.logits.dtype, made.labels.dtype, made.groups.dtype) == ("f4", "i1", "i2")
+    assert (made.logits.dtype, made.labels.dtype, made.groups.dtype) == (Z.dtype, "i1", "i2")
     assert made.targets == AB and made.group_values == (("0", "1"),)
     assert made.ids is not None and made.ids.tolist() == ["3", "1", "2"]
     assert made.thresholds is not None and made.thresholds.dtype == np.float64

@@ -84,7 +84,7 @@ def test_any_csv_text_is_carried_along_untouched(
         ("image,a\n,1\n", "row 1: no image is named"),
         ("image,a\nx.png,1,2\n", "line 2: 3 cells where the header has 2; quote"),
         ('image,a\n"x.png,1\n', "mend the quoting"),
-        (b"image,a\nx.png,\xff\n", "is not UTF-8 text (byte 14); save it as CSV in UTF-8"),
+        (b"image,a\nx.png,\xff\n", "is not UTF-8 text (byte 14) but perhaps Windows-1252"),
     ],
 )
 def test_what_is_refused_says_where_and_what_to_do(

@@ -97,7 +97,10 @@ def test_blocks_are_the_rows_in_order(file: Path, save: Callable[..., None], siz
 def test_shapes_are_known_before_any_data(file: Path) -> None:
     file.write_bytes(npz_bytes(rows=ROWS, word=np.array("sigmoid")))
     with Npz(str(file)) as npz:
-        assert npz.members == {"rows": ((7, 3), np.float32), "word": ((), np.dtype("<U7"))}
+        assert npz.members == {
+            "rows": ((7, 3), np.float32, False),
+            "word": ((), np.dtype("<U7"), False),
+        }
 
 
 @pytest.mark.parametrize("cut", [1, 30, 100, 200, -1, -22])
@@ -136,9 +139,13 @@ def test_objects_within_a_structured_type_are_never_loaded(file: Path) -> None:
     assert "pickled Python objects" in refusal(file, npz_bytes(rows=array))
 
 
-def test_fortran_order_is_refused_with_the_remedy(file: Path) -> None:
-    message = refusal(file, npz_bytes(rows=np.asfortranarray(ROWS)))
-    assert "Fortran order" in message and "np.ascontiguousarray" in message
+@pytest.mark.parametrize("rows", [1, 2, 7, 100])
+def test_fortran_order_is_read_in_blocks_like_any_other(file: Path, rows: int) -> None:
+    file.write_bytes(npz_bytes(rows=np.asfortranarray(ROWS)))
+    with Npz(str(file)) as npz:
+        blocks = list(npz.blocks("rows", rows))
+    np.testing.assert_array_equal(np.concatenate(blocks), ROWS)
+    assert max(map(len, blocks)) == min(rows, 7)
 
 
 def test_fortran_order_of_a_single_column_is_no_matter(file: Path) -> None:

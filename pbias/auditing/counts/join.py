@@ -61,6 +61,7 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
         logits,
         targets=tuple(targets),
         logits=logits.logits[:, columns],
+        probabilities=None if logits.probabilities is None else logits.probabilities[:, columns],
         labels=logits.labels[:, columns],
         train_counts=None if logits.train_counts is None else logits.train_counts[columns],
         thresholds=None if logits.thresholds is None else logits.thresholds[columns],

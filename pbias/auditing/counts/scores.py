@@ -44,7 +44,7 @@ def score_rows(
     totals = np.empty((num_folds, len(members), len(labels_an), NUM_BINS, 3))
     for a, y_n in enumerate(labels_an):
         p_n = predicted.p_of(a)
-        by_logit = _Ascending.of(predicted.logits[a], y_n, p_n - y_n, fold_n, members)
+        by_logit = _Ascending.of(predicted.ranked(a), y_n, p_n - y_n, fold_n, members)
         for s in range(len(members)):
             found = by_logit.take(s)
             aucs[:, s, a] = auc_left_out(found.y_n, found.run_n, found.fold_n, num_folds)

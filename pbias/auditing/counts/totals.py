@@ -27,24 +27,32 @@ _CHUNK_ROWS = 1 << 12
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model says of n rows, by target: logits float32 [A, n], s bool [A, n].
+    """What one model says of n rows, by target: logits [A, n], s bool [A, n].
 
     The logit of a class is its log-odds against all others, so that the sigmoid is its probability
     and nothing depends on what the outputs of a row have in common.
+
+    `given`: probabilities [A, n] that the logits were made of, whose own digits count.
     """
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.floating]
     s: NDArray[np.bool_]
     multiclass: bool = False
+    given: NDArray[np.float64] | None = None
 
     @cached_property
     def p(self) -> NDArray[np.float64]:
         """Probabilities, [A, n]."""
-        return sigmoid(self.logits)
+        return sigmoid(self.logits) if self.given is None else self.given
 
     def p_of(self, target: int) -> NDArray[np.float64]:
         """Probabilities for one target, [n], without those for all where these are separate."""
-        return sigmoid(self.logits[target])
+        return sigmoid(self.logits[target]) if self.given is None else self.given[target]
+
+    def ranked(self, target: int) -> NDArray[np.floating]:
+        """What orders the rows for one target, [n]."""
+        values: NDArray[np.floating] = self.logits if self.given is None else self.given
+        return np.asarray(values[target])
 
 
 @dataclass(frozen=True)
@@ -117,13 +125,13 @@ def transposed(array_na: NDArray[Any]) -> NDArray[Any]:
 def predictions(logits: Logits) -> Predictions:
     """Probabilities and predictions of a file; `s = z > threshold`, or the arg-max class."""
     z_an = transposed(logits.logits)
+    given = None if logits.probabilities is None else transposed(logits.probabilities)
     if logits.activation == "softmax":
-        best = logits.logits.argmax(axis=1)
-        s = best == np.arange(len(z_an))[:, None]
-        return Predictions(log_odds(z_an), s, multiclass=True)
-    if logits.thresholds is None:
-        return Predictions(z_an, z_an > 0)
-    return Predictions(z_an, z_an > logits.thresholds[:, None])
+        best = (z_an if given is None else given).argmax(axis=0)
+        s_an = best == np.arange(len(z_an))[:, None]
+        return Predictions(log_odds(z_an), s_an, multiclass=True, given=given)
+    cuts = 0.0 if logits.thresholds is None else logits.thresholds[:, None]
+    return Predictions(z_an, z_an > cuts, given=given)
 
 
 def reduce_rows(

@@ -38,7 +38,7 @@ class Better:
 
     def decisions(self, sparse: Logits) -> Mask:
         """Its predictions, those of `sparse` where it knows none, bool [A, N]."""
-        own = replace(sparse, logits=self.logits, thresholds=self.thresholds)
+        own = replace(sparse, logits=self.logits, thresholds=self.thresholds, probabilities=None)
         return np.where(self.known.T, predictions(own).s, predictions(sparse).s)
 
 
@@ -130,6 +130,7 @@ def override(sparse: Logits, better: Better, mask: Mask) -> Logits:
     return replace(
         sparse,
         logits=_merged(sparse, better, mask, mixed, (own, other)),
+        probabilities=None,
         thresholds=better.thresholds if mask.all() or none else thresholds,
         meta=meta,
     )

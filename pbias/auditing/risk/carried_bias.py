@@ -68,7 +68,7 @@ def carried(
     share may be off by all of the change.
     """
     masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
-    mended = [bias(sample, Predictions(pruned.logits, s)) for s in masks]
+    mended = [bias(sample, replace(pruned, s=s)) for s in masks]
     before, after = bias(sample, dense), bias(sample, pruned)
     found = []
     for name, group in _names(before):

@@ -24,7 +24,12 @@ Level = Annotated[
     ),
 ]
 Probabilities = Annotated[
-    bool, typer.Option("--probabilities", help="The files hold probabilities, not logits.")
+    bool | None,
+    typer.Option(
+        "--probabilities/--logits",
+        show_default=False,
+        help="What the files hold; asked for where all values lie in [0, 1].",
+    ),
 ]
 LabelsOfIds = Annotated[
     str | None,

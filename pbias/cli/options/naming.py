@@ -11,6 +11,8 @@ OPTIONS = {
     "strict": "--gate-strict",
     "train_labels": "--labels",
 }
+# Options of two names, that for False.
+OPPOSITES = {"probabilities": "--logits"}
 
 
 def option(name: str, value: object = None) -> str:
@@ -18,6 +20,10 @@ def option(name: str, value: object = None) -> str:
 
     >>> option("in_memory"), option("probabilities", True), option("reference", "dense.npz")
     ('--in-memory', '--probabilities', '--ref dense.npz')
+    >>> option("probabilities", False)
+    '--logits'
     """
+    if value is False and name in OPPOSITES:
+        return OPPOSITES[name]
     found = OPTIONS.get(name, f"--{name.replace('_', '-')}")
     return found if value is None or isinstance(value, bool) else f"{found} {value}"

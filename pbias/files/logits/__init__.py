@@ -1,6 +1,6 @@
 """Logits files: what a model said of each sample, and what is known of the sample."""
 
-from pbias.files.logits.checks import UNKNOWN
+from pbias.files.cells import UNKNOWN
 from pbias.files.logits.logits_file import (
     Logits,
     assemble,
@@ -10,7 +10,13 @@ from pbias.files.logits.logits_file import (
     select_rows,
     write_logits,
 )
-from pbias.files.logits.probabilities import LARGEST_LOGIT, as_logits, check_scale
+from pbias.files.logits.probabilities import (
+    LARGEST_LOGIT,
+    as_logits,
+    check_scale,
+    logits_of,
+    threshold_logits,
+)
 
 __all__ = [
     "LARGEST_LOGIT",
@@ -20,8 +26,10 @@ __all__ = [
     "assemble",
     "check_scale",
     "load_logits",
+    "logits_of",
     "pack_logits",
     "read_logits",
     "select_rows",
+    "threshold_logits",
     "write_logits",
 ]

@@ -12,12 +12,19 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.logits import Logits, as_logits, assemble, check_scale
-from pbias.files.logits.checks import LabelSigns, check_header, check_present
+from pbias.files.logits.checks import (
+    LabelSigns,
+    as_text,
+    check_header,
+    check_present,
+    own_names,
+)
+from pbias.files.logits.logits_file import ARRAYS
 from pbias.files.logits.npz import Npz
 
 BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
 MIB = 1 << 20
-BY_ROW = ("logits", "labels", "ids", "groups", "clusters")
+BY_ROW = ("logits", "probabilities", "labels", "ids", "groups", "clusters")
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class LogitsBlocks:
     npz: Npz
     head: Logits
     block_rows: int
-    probabilities: bool = False
+    probabilities: bool | None = None
     thresholds: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
@@ -74,13 +81,17 @@ class LogitsBlocks:
             if self.probabilities:
                 block = as_logits(block, probabilities=True)
             yield block if self.thresholds is None else replace(block, thresholds=self.thresholds)
-        check_scale(self.path, low, high, probabilities=self.probabilities)
+        check_scale(self.head, low, high, probabilities=self.probabilities)
         signs.check(self.path, self.targets, self.head.meta)
 
     def column(self, name: str) -> Iterator[NDArray[np.str_]]:
         """Ids or clusters in blocks of rows, as text."""
-        for block in self.npz.blocks(name, self.block_rows):
-            yield block.astype(np.str_, copy=False)
+        names = [name, *(["ids"] if name != "ids" and "ids" in self.npz.members else [])]
+        row = 0
+        for arrays in zip(*(self.npz.blocks(n, self.block_rows) for n in names), strict=True):
+            found, *ids = map(as_text, arrays)
+            yield own_names(found, ids[0] if ids else None, row) if name == "clusters" else found
+            row += len(found)
 
 
 def num_mib(npz: Npz) -> float:
@@ -90,7 +101,7 @@ def num_mib(npz: Npz) -> float:
 
 
 def open_blocks(
-    npz: Npz, *, probabilities: bool = False, block_rows: int | None = None
+    npz: Npz, *, probabilities: bool | None = None, block_rows: int | None = None
 ) -> LogitsBlocks:
     """The blocks of an open file; raises UserError where what its headers say does not fit."""
     head = next(_blocks(npz, 1))
@@ -108,7 +119,8 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
     names = [name for name in BY_ROW if name in npz.members]
     check_present(npz.path, npz.members)
     _check_rows(npz, names)
-    whole = {name: npz.read(name) for name in npz.members if name not in names}
+    rest = (npz.members.keys() & ARRAYS) - set(names)
+    whole = {name: npz.read(name) for name in rest}
     row = 0
     for arrays in zip(*(npz.blocks(name, block_rows) for name in names), strict=True):
         rows: dict[str, NDArray[Any]] = dict(zip(names, arrays, strict=True))
@@ -119,7 +131,7 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
 def _check_rows(npz: Npz, names: list[str]) -> None:
     """Arrays with an entry for each sample must have as many as there are logits."""
     logits = npz.members["logits"]
-    check_header(npz.path, *logits)
+    check_header(npz.path, logits.shape, logits.dtype)
     for name in names:
         shape = npz.members[name].shape
         if shape[:1] != logits.shape[:1]:

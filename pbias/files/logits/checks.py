@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.errors import UserError, first_repeated
+from pbias.files.cells import UNKNOWN, canonical, is_unknown_text
 
 SCHEMA = 1
 ACTIVATIONS = ("sigmoid", "softmax")
-UNKNOWN = -1
-TEXT, TEXT_OR_INTEGERS, INTEGERS, NUMBERS = "U", "Uiu", "iu", "fiu"  # kinds of numpy dtypes
+# Kinds of numpy dtypes.
+TEXT, TEXT_OR_NUMBERS, INTEGERS, NUMBERS, CODES = "U", "Uiuf", "iu", "fiu", "iubf"
 KINDS = {
-    TEXT: "text", TEXT_OR_INTEGERS: "text or integers", INTEGERS: "integers", NUMBERS: "numbers",
+    TEXT: "text", TEXT_OR_NUMBERS: "text or integers", INTEGERS: "integers", NUMBERS: "numbers",
+    CODES: "integers",
 }  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -67,13 +69,14 @@ def check_header(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Non
         )
 
 
-def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.float32]:
-    """Floating point [N, A], no NaN and nothing infinite; as float32."""
+def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.floating]:
+    """Floating point [N, A], no NaN and nothing infinite; float32, or float64 if it was wider."""
     if _has_passed("logits", array):
         return array
     check_header(path, array.shape, array.dtype)
+    wide = np.float64 if array.dtype.itemsize > np.dtype(np.float32).itemsize else np.float32
     with np.errstate(over="ignore"):
-        logits = array.astype(np.float32, copy=False)
+        logits: NDArray[np.floating] = array.astype(wide, copy=False)
     finite = np.isfinite(logits)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -85,13 +88,8 @@ def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[
     return _pass("logits", logits)
 
 
-def check_labels(
-    path: str, array: NDArray[Any] | None, shape: tuple[int, ...], *, integers: bool = False
-) -> NDArray[np.int8]:
-    """0, 1 and -1 in the shape of the logits; as int8, all unknown for None.
-
-    `integers`: refuse floating point, even of these values.
-    """
+def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
+    """0, 1, and -1 or NaN for unknown in the shape of the logits; as int8, all unknown for None."""
     if array is None:
         return np.full(shape, UNKNOWN, np.int8)
     if array.shape != shape:
@@ -101,12 +99,10 @@ def check_labels(
         )
     if _has_passed("labels", array):
         return array
-    if array.dtype.kind not in ("iub" if integers else "iubf"):
-        what = "save" if integers else "use"
-        raise UserError(
-            f"{at(path)}'labels' is {array.dtype}; {what} integers: 0, 1, and -1 unknown"
-        )
+    if array.dtype.kind not in CODES:
+        raise UserError(f"{at(path)}'labels' is {array.dtype}; use integers: 0, 1, and -1 unknown")
     if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), UNKNOWN, array)
         odd = array[~np.isin(array, (UNKNOWN, 0, 1))]
         if odd.size:
             raise UserError(f"{at(path)}'labels' holds {odd[0]}; use 0, 1, and -1 unknown")
@@ -117,6 +113,46 @@ def check_labels(
                 f"{at(path)}'labels' runs from {low} to {high}; use 0, 1, and -1 unknown"
             )
     return _pass("labels", array.astype(np.int8, copy=False))
+
+
+def check_probabilities(
+    path: str, array: NDArray[Any] | None, shape: tuple[int, ...]
+) -> NDArray[np.float64] | None:
+    """Numbers from 0 to 1 in the shape of the logits, as float64, or None."""
+    if array is None or _has_passed("probabilities", array):
+        return array
+    array = np.asarray(array)
+    if array.shape != shape or array.dtype.kind != "f":
+        raise UserError(
+            f"{at(path)}'probabilities' is {array.dtype} {list(array.shape)}; it must be floating "
+            f"point {list(shape)}, as the logits"
+        )
+    if not ((array >= 0) & (array <= 1)).all():
+        raise UserError(
+            f"{at(path)}'probabilities' holds values that are not from 0 to 1; leave it out"
+        )
+    return _pass("probabilities", array.astype(np.float64, copy=False))
+
+
+def as_text(array: NDArray[Any]) -> NDArray[np.str_]:
+    """Text, of numbers too; whole ones without the `.0` that pandas adds."""
+    if array.dtype.kind == "f":
+        return np.array([canonical(str(cell)) for cell in array.tolist()], np.str_)
+    return array.astype(np.str_, copy=False)
+
+
+def own_names(
+    names: NDArray[np.str_], ids: NDArray[np.str_] | None, first_row: int = 0
+) -> NDArray[np.str_]:
+    """Names of clusters; a row whose cluster is unknown gets its id, or its row, as its own."""
+    if _has_passed("clusters", names):
+        return names
+    unknown = [name for name in set(names.tolist()) if is_unknown_text(name)]
+    if unknown:
+        rows = range(first_row, first_row + len(names))
+        own = np.array([f"row {row}" for row in rows]) if ids is None else ids
+        names = np.where(np.isin(names, unknown), own, names)
+    return _pass("clusters", names)
 
 
 def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
@@ -214,9 +250,16 @@ class Reader:
         return self.distinct(f"'{name}'", [str(item) for item in array])
 
     def text(self, name: str, length: int) -> NDArray[np.str_] | None:
-        """Text [N] (numbers as text), or None."""
-        array = self._get(name, TEXT_OR_INTEGERS, (length,))
-        return None if array is None else array.astype(np.str_, copy=False)
+        """Text [N], or None; numbers as text, whole ones without the `.0` that pandas adds."""
+        array = self._get(name, TEXT_OR_NUMBERS, (length,))
+        return None if array is None else as_text(array)
+
+    def clusters(
+        self, length: int, ids: NDArray[np.str_] | None, first_row: int = 0
+    ) -> NDArray[np.str_] | None:
+        """Names of clusters [N]; a row of an unknown one is a cluster of its own. Or None."""
+        names = self.text("clusters", length)
+        return None if names is None else own_names(names, ids, first_row)
 
     def values(self, group_names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         """The values of each group, without the padding; "0" and "1" unless said."""
@@ -257,8 +300,12 @@ class Reader:
                 f"{self.at}'groups' has {given.shape[1]} columns but 'group_names' names "
                 f"{len(names)}; save a name for each"
             )
-        array = self._get("groups", INTEGERS, (num_rows, len(names)))
+        array = self._get("groups", CODES, (num_rows, len(names)))
         assert array is not None, "looked up above"
+        if array.dtype.kind == "b":
+            array = array.astype(np.int8)
+        if array.dtype.kind == "f":
+            array = self._whole(array)
         for column, name, allowed in zip(array.T, names, values, strict=True):
             if column.min() < UNKNOWN or column.max() >= len(allowed):
                 raise UserError(
@@ -266,6 +313,14 @@ class Reader:
                     f"but has {len(allowed)} values; use their codes from 0, and -1 unknown"
                 )
         return array.astype(np.int16, copy=False)
+
+    def _whole(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """Codes that pandas made numbers with a point, NaN for unknown."""
+        codes = np.where(np.isnan(codes), UNKNOWN, codes)
+        odd = codes[~np.isfinite(codes) | (codes != np.round(codes))]
+        if odd.size:
+            raise UserError(f"{self.at}'groups' holds {odd[0]}; use codes from 0, and -1 unknown")
+        return np.asarray(codes, np.int64)
 
     def counts(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
         """int64 of this shape, none below 0, or None."""

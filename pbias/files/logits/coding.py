@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbias.errors import UserError
-from pbias.files.logits.checks import UNKNOWN, LabelSigns, at, check_labels
-from pbias.files.manifest import MAX_GROUP_VALUES, canonical, in_order
+from pbias.files.cells import UNKNOWN, canonical, in_order, is_unknown_text
+from pbias.files.logits.checks import LabelSigns, at, check_labels
+from pbias.files.manifest import MAX_GROUP_VALUES
 
 BINARY = ("0", "1")
 
@@ -99,11 +100,11 @@ def cluster_names(
 
 
 def is_unknown(cell: Any) -> bool:
-    """Whether a cell is None, NaN, empty text, or missing in the way of pandas."""
+    """Whether a cell is None, NaN, -1, empty text, or missing in the way of pandas."""
     if cell is None or isinstance(cell, str):
-        return not cell
+        return cell is None or is_unknown_text(cell)
     try:
-        return bool(cell != cell)
+        return bool(cell != cell or cell == UNKNOWN)
     except TypeError:  # pandas.NA is neither equal nor unequal to itself
         return True
 

@@ -24,11 +24,18 @@ from pbias.files.logits.checks import (
     check_labels,
     check_logits,
     check_present,
+    check_probabilities,
     parse_meta,
 )
 from pbias.files.logits.npz import KNOWN, Npz
 from pbias.files.streams import write_bytes
 
+ARRAYS = frozenset(
+    (
+        "logits", "probabilities", "labels", "ids", "targets", "groups", "group_names",
+        "group_values", "clusters", "train_counts", "activation", "thresholds", "split", "meta",
+    )
+)  # fmt: skip
 _OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
 
 
@@ -41,12 +48,16 @@ class Logits:
     logits, labels other than 0, 1 and -1, duplicate ids, codes outside of `group_values`, counts
     below 0. Arrays are not copied where they have the right type; changing them later is not seen.
 
-    Shapes: logits float32 [N, A]; labels int8 [N, A], -1 unknown; ids str [N]; groups int16 [N, G]
-    codes into `group_values`, -1 unknown; clusters str [N]; train_counts int64 [A, G+1, V+1, 2];
+    `probabilities` stand beside logits that were made of them: bins, ranks and margins are those of
+    the probabilities, which logits do not give back to the last digit.
+
+    Shapes: logits float32 or float64 [N, A]; probabilities float64 [N, A]; labels int8 [N, A], -1
+    unknown; ids str [N]; groups int16 [N, G] codes into `group_values`, -1 unknown; clusters str
+    [N]; train_counts int64 [A, G+1, V+1, 2];
     thresholds float64 [A] (logits; predicted positive means above).
     """
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.floating]
     labels: NDArray[np.int8]
     targets: tuple[str, ...]
     ids: NDArray[np.str_] | None = None
@@ -60,6 +71,7 @@ class Logits:
     split: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
     path: str = ""
+    probabilities: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check every array against the others, and give it its type."""
@@ -78,15 +90,17 @@ class Logits:
         check = Reader(self.path, arrays)
         names = check.names("group_names", None) or ()
         values = check.values_of(names, self.group_values)
+        ids = check_ids(self.path, check.text("ids", num_rows))
         checked = {
             "logits": logits,
+            "probabilities": check_probabilities(self.path, self.probabilities, logits.shape),
             "labels": check_labels(self.path, np.asarray(self.labels), logits.shape),
             "targets": check.names("targets", num_targets),
-            "ids": check_ids(self.path, check.text("ids", num_rows)),
+            "ids": ids,
             "groups": check.groups(num_rows, names, values),
             "group_names": names,
             "group_values": values,
-            "clusters": check.text("clusters", num_rows),
+            "clusters": check.clusters(num_rows, ids),
             "train_counts": check.counts("train_counts", counts_shape(num_targets, values)),
             "activation": check.word("activation", self.activation, ACTIVATIONS),
             "thresholds": check.floats("thresholds", (num_targets,)),
@@ -163,7 +177,7 @@ def read_logits(path: str) -> Logits:
     """Read and check a logits file; `-` is standard input.
 
     Raises UserError naming the file and the array for whatever does not fit: missing arrays, wrong
-    shapes or kinds, NaN or infinite logits, labels that are not 0, 1 or -1 (or
+    shapes or kinds, NaN or infinite logits, labels that are not 0, 1, -1 or NaN (or
     -1 and 1 alone), duplicate ids.
     """
     with Npz(path, KNOWN) as npz:
@@ -172,7 +186,7 @@ def read_logits(path: str) -> Logits:
 
 def load_logits(npz: Npz) -> Logits:
     """Read and check the logits of an open archive, as `read_logits` does."""
-    logits = assemble(npz.path, {name: npz.read(name) for name in npz.members})
+    logits = assemble(npz.path, {name: npz.read(name) for name in npz.members if name in ARRAYS})
     signs = LabelSigns(len(logits.targets))
     signs.add(logits.labels)
     signs.check(logits.path, logits.targets, logits.meta)
@@ -195,13 +209,14 @@ def _arrays(logits: Logits) -> dict[str, Any]:
     widest = max((len(values) for values in logits.group_values), default=0)
     padded = [[*values, *[""] * (widest - len(values))] for values in logits.group_values]
     optional = {
+        "probabilities": logits.probabilities,
         "ids": logits.ids,
         "clusters": logits.clusters,
         "train_counts": logits.train_counts,
         "thresholds": logits.thresholds,
     }
     return {
-        "logits": np.ascontiguousarray(logits.logits, np.float32),
+        "logits": np.ascontiguousarray(logits.logits),
         "labels": np.ascontiguousarray(logits.labels, np.int8),
         "targets": _strings(logits.targets),
         "groups": np.ascontiguousarray(logits.groups, np.int16).reshape(len(logits), -1),
@@ -227,21 +242,23 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
     targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
     group_names = read.names("group_names", None) or ()
     values = read.values(group_names)
+    ids = check_ids(path, read.text("ids", num_rows))
     return Logits(
         logits=logits,
-        labels=check_labels(path, arrays.get("labels"), logits.shape, integers=True),
+        labels=check_labels(path, arrays.get("labels"), logits.shape),
         targets=targets,
-        ids=check_ids(path, read.text("ids", num_rows)),
+        ids=ids,
         groups=read.groups(num_rows, group_names, values),
         group_names=group_names,
         group_values=values,
-        clusters=read.text("clusters", num_rows),
+        clusters=read.clusters(num_rows, ids, first_row),
         train_counts=read.counts("train_counts", counts_shape(num_targets, values)),
         activation=read.one_of("activation", ACTIVATIONS),
         thresholds=read.floats("thresholds", (num_targets,)),
         split=read.scalar("split") or "",
         meta=parse_meta(path, read.scalar("meta")),
         path=path,
+        probabilities=arrays.get("probabilities"),
     )
 
 
@@ -250,6 +267,7 @@ def select_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
     return replace(
         logits,
         logits=logits.logits[rows],
+        probabilities=None if logits.probabilities is None else logits.probabilities[rows],
         labels=logits.labels[rows],
         ids=None if logits.ids is None else logits.ids[rows],
         groups=logits.groups[rows],

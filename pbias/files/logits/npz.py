@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -32,6 +32,11 @@ KNOWN = (
 ENCRYPTED = 1
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100
+# What arrays of objects, as pandas gives them, should be saved as; the others as text.
+OBJECT_KINDS = {
+    "logits": "float", "probabilities": "float", "labels": "float", "thresholds": "float",
+    "groups": "int", "train_counts": "int",
+}  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -39,6 +44,7 @@ class Member(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fortran: bool = False
 
 
 class Npz:
@@ -91,9 +97,19 @@ class Npz:
         return info.CRC, info.file_size
 
     def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
-        """The array in blocks of `rows` rows (first axis), stored or deflated, in C order."""
+        """The array in blocks of `rows` rows (first axis), stored or deflated.
+
+        An array in Fortran order, whose rows are not together, is read whole. Raises UserError for
+        one of Python objects.
+        """
         member = self.members[name]
+        if member.dtype.hasobject:
+            raise self._of_objects(name)
         length = member.shape[0] if member.shape else 1
+        if member.fortran and length > rows:
+            whole = next(self.blocks(name, length))
+            yield from (whole[start : start + rows] for start in range(0, length, rows))
+            return
         row_bytes = member.dtype.itemsize * math.prod(member.shape[1:])
         try:
             with self._zip.open(f"{name}.npy") as file:
@@ -102,7 +118,8 @@ class Npz:
                     count = min(rows, length - start)
                     data = _read_exactly(file, count * row_bytes)
                     shape = (count, *member.shape[1:]) if member.shape else ()
-                    yield _array(data, member.dtype).reshape(shape)
+                    order: Literal["F", "C"] = "F" if member.fortran else "C"
+                    yield _array(data, member.dtype).reshape(shape, order=order)
                 file.read(1)  # reaching the end makes zipfile check the CRC
         except DAMAGED as error:
             raise self._damaged(error) from error
@@ -114,12 +131,21 @@ class Npz:
             raise ValueError(f"{info.filename} is compressed in a way that numpy never does")
         with self._zip.open(info) as file:
             member = _read_header(file)
+        if member.dtype.hasobject:
+            return member
         claimed = member.dtype.itemsize * math.prod(member.shape)
         if claimed > info.file_size or info.file_size > MAX_EXPANSION * (info.compress_size + 1):
             raise ValueError(
                 f"{info.filename} claims {claimed} bytes but the archive holds {info.file_size}"
             )
         return member
+
+    def _of_objects(self, name: str) -> UserError:
+        kind = OBJECT_KINDS.get(name, "str")
+        return UserError(
+            f"{self.path}: '{name}' holds pickled Python objects, which are never loaded; save "
+            f"{name}.astype({kind}) instead"
+        )
 
     def _damaged(self, error: Exception) -> UserError:
         what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
@@ -137,13 +163,9 @@ def _read_header(file: IO[bytes]) -> Member:
             shape, fortran, dtype = read(file)
     except SENSELESS as error:
         raise ValueError("the header of an array makes no sense") from error
-    if dtype.hasobject:
-        raise ValueError("it holds pickled Python objects, which are never loaded")
-    if fortran and len(shape) > 1:
-        raise ValueError("an array is in Fortran order (save np.ascontiguousarray of it)")
     if min(shape, default=0) < 0:
         raise ValueError(f"an array claims the shape {shape}")
-    return Member(shape, dtype)
+    return Member(shape, dtype, fortran and len(shape) > 1)
 
 
 def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -1,8 +1,13 @@
-"""Logits files that hold probabilities: recognized, refused or turned into logits."""
+"""The scale of logits files: logits, or probabilities that become logits when that is said.
+
+What pbias wrote is logits, for its `meta` says so. Files of other programs are taken as logits
+unless all their values lie in [0, 1]: then it must be said what they are.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,54 +16,73 @@ from pbias.errors import UserError, argument
 from pbias.files.logits.logits_file import Logits
 
 LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
+CERTAIN_LOGIT = 745.0  # of the probabilities 0 and 1: further out than that of any other float64
+TOLERANCE = 1e-6  # how far rounding carries probabilities out of [0, 1]
 
 
-def as_logits(logits: Logits, *, probabilities: bool) -> Logits:
+def as_logits(logits: Logits, *, probabilities: bool | None = None) -> Logits:
     """The file as logits: probabilities, when it is said that they are, become their logits.
 
-    Raises UserError for values all in [0, 1] that are not said to be probabilities, and for others
-    that are. Thresholds in the file are taken as probabilities too.
+    Their own values are kept beside the logits, for bins and ranks. `probabilities` False says that
+    values are logits, None says nothing. Raises UserError for values all in [0, 1] of which nothing
+    is said, for others that are said to be probabilities, and for logits of pbias that are.
+    Thresholds in the file are taken as probabilities too.
     """
     low, high = float(logits.logits.min()), float(logits.logits.max())
-    check_scale(logits.path, low, high, probabilities=probabilities)
+    check_scale(logits, low, high, probabilities=probabilities)
     if not probabilities:
         return logits
-    inverse = _log if logits.activation == "softmax" else _logit
+    p = np.clip(np.asarray(logits.logits, np.float64), 0.0, 1.0)
     thresholds = logits.thresholds
     return replace(
         logits,
-        logits=inverse(np.asarray(logits.logits, np.float64)).astype(np.float32),
-        thresholds=None if thresholds is None else _logit_of_threshold(thresholds),
+        logits=logits_of(p, logits.activation),
+        probabilities=p,
+        thresholds=None if thresholds is None else threshold_logits(thresholds),
     )
 
 
-def check_scale(path: str, low: float, high: float, *, probabilities: bool) -> None:
-    """Refuse values from `low` to `high` that are not what it is said that they are."""
-    inside = low >= 0 and high <= 1
-    if not probabilities and inside and low < high:
+def check_scale(
+    logits: Logits, low: float, high: float, *, probabilities: bool | None = None
+) -> None:
+    """Refuse values from `low` to `high` that are not what is said, or that could be either."""
+    path, inside = logits.path, low >= 0 and 0 < high <= 1  # all 0 is the same either way
+    if says_logits(logits.meta) or logits.probabilities is not None:
+        if probabilities:
+            raise UserError(
+                f"{path} holds logits, as its metadata says; leave out "
+                f"{argument('probabilities', True)}"
+            )
+        return
+    if probabilities is None and inside:
         raise UserError(
-            f"{path}: all logits lie in [0, 1] ({low:g} to {high:g}) and look like "
-            f"probabilities; if they are, add {argument('probabilities', True)}, "
-            "else save raw model outputs"
+            f"{path}: all values lie in [0, 1] ({low:g} to {high:g}) and could be probabilities; "
+            f"if they are, add {argument('probabilities', True)}, if they are logits "
+            f"{argument('probabilities', False)}"
         )
-    if probabilities and not inside:
+    if probabilities and not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
         raise UserError(
-            f"{path}: values run from {low:g} to {high:g}, so they are no probabilities; "
+            f"{path}: values run from {low:.9g} to {high:.9g}, so they are no probabilities; "
             f"leave out {argument('probabilities', True)}"
         )
 
 
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def says_logits(meta: dict[str, Any]) -> bool:
+    """Whether a file says that it holds logits: pbias wrote it, as the digests in `meta` show."""
+    return "sha256" in meta
+
+
+def logits_of(p: NDArray[np.float64], activation: str = "sigmoid") -> NDArray[np.float64]:
+    """Logits whose sigmoid (or softmax) the probabilities are; finite, and none below another's.
+
+    `log(p / (1 - p))` rises with p after rounding too, unlike a difference of logarithms.
+    """
     with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(np.log(p) - np.log1p(-p), -LARGEST_LOGIT, LARGEST_LOGIT))
+        odds = p if activation == "softmax" else p / (1.0 - p)
+        return np.asarray(np.clip(np.log(odds), -CERTAIN_LOGIT, CERTAIN_LOGIT))
 
 
-def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.maximum(np.log(p), -2 * LARGEST_LOGIT))
-
-
-def _logit_of_threshold(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Below 0 everything is above it, beyond 1 nothing."""
-    inside = _logit(np.clip(p, 0.0, 1.0))
+def threshold_logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logits of thresholds: below 0 everything is above it, beyond 1 nothing."""
+    inside = logits_of(np.clip(p, 0.0, 1.0))
     return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))

@@ -1,13 +1,12 @@
 """Manifests: one row an image, with its split, labels, groups and whatever else."""
 
-from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, read_manifest
+from pbias.files.cells import BINARY, UNKNOWN
+from pbias.files.manifest.parsing import Int64, Manifest, read_manifest
 from pbias.files.manifest.selection import (
     MAX_GROUP_VALUES,
     Int8,
     Int16,
     Labels,
-    canonical,
-    in_order,
     select,
     train_counts,
 )
@@ -21,8 +20,6 @@ __all__ = [
     "Int64",
     "Labels",
     "Manifest",
-    "canonical",
-    "in_order",
     "read_manifest",
     "select",
     "train_counts",

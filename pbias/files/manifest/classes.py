@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from pbias.errors import UserError
+from pbias.files.cells import canonical, in_order
 from pbias.files.manifest.parsing import Manifest, columns_there
-from pbias.files.manifest.selection import canonical, in_order
 
 LISTED = 5
 UNKNOWN_CLASS = ("", "-1")

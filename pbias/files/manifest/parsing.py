@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError, argument, did_you_mean, first_repeated
+from pbias.files.cells import BINARY, UNKNOWN, is_unknown_text
 from pbias.files.csv_reader import CsvFile, read_csv
 from pbias.files.streams import STDIO
 
@@ -23,9 +24,6 @@ TRANSFORMS = ("grayscale", "yellow_square")
 RESERVED = ("image", "split", "transform")
 SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 LISTED = 60
-UNKNOWN = -1
-# pandas writes 0.0 and 1.0 in a column of whole numbers as soon as one cell is empty.
-BINARY = {"0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1}
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +62,15 @@ def read_manifest(
     image_root: str | None = None,
     seed: int = 0,
     allow_outside: bool = False,
+    cluster: str | None = None,
     labels_only: bool = False,
 ) -> Manifest:
     """Read a manifest from a file, or from standard input for `-`.
 
     UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
-    column each row goes to train, valid or test (70/10/20) by a hash of its id and `seed`; the
-    commands leave `seed` at 0, so that every run of a manifest has the same test rows. Raises
+    column each row goes to train, valid or test (70/10/20) by a hash of its id, or of the name in
+    the column `cluster`, and `seed`; the commands leave `seed` at 0, so that every run of a
+    manifest has the same test rows. Raises
     UserError for whatever could not be used, naming row, column and what to do: among that, unless
     `allow_outside`, images whose path could lead out of their folder.
 
@@ -87,7 +87,8 @@ def read_manifest(
     transforms = table.pop("transform", None)
     drawn = splits is None
     if splits is None:
-        splits = draw_splits(path, ids, seed, quiet=labels_only)
+        owners = ids if cluster is None else _owners(path, table, cluster, ids)
+        splits = draw_splits(path, owners, seed, cluster or "", quiet=labels_only)
     check_values(path, "split", splits, ids, SPLITS)
     if transforms is None:
         transforms = [""] * len(ids)
@@ -103,12 +104,20 @@ def _root(path: str, image_root: str | None) -> Path:
 
 
 def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
+    """Whether a column holds 0, 1 and unknown cells; says how many are -1."""
     values = set(cells)
-    if "-1" in values and values <= {"-1", "1", "+1", ""}:
+    known = {cell for cell in values if BINARY.get(cell) != UNKNOWN}
+    signs = values & {"-1", "-1.0"}
+    if signs and known and known <= {"1", "1.0", "+1"}:
         raise UserError(
             f"{path}, column '{name}' holds -1 and 1; replace -1 by 0 (unknown labels are empty)"
         )
-    return bool(name) and values <= BINARY.keys() and values != {""}
+    if not (name and known and known <= BINARY.keys()):
+        return False
+    if signs:
+        num = sum(cell in signs for cell in cells)
+        logger.warning("%s, column '%s': %d cells of -1 are read as unknown", path, name, num)
+    return True
 
 
 def _columns(file: CsvFile, *, labels_only: bool) -> dict[str, list[str]]:
@@ -126,11 +135,18 @@ def _columns(file: CsvFile, *, labels_only: bool) -> dict[str, list[str]]:
 def _check_header(path: str, header: list[str], wanted: str) -> None:
     if not any(header):
         raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
-    if "image" not in header:
+    if "image" not in header and not any(n.strip().casefold() == "image" for n in header):
         raise UserError(
             f"{path} has no {wanted} column{columns_there('image', header)}; "
             f"name the column of image paths {wanted}"
         )
+    for name in header:
+        meant = name.strip().casefold()
+        if meant in RESERVED and meant not in header:
+            raise UserError(
+                f"{path} has a column '{name}' but no '{meant}'; rename it to '{meant}', or to "
+                "something else if it means something else"
+            )
     twice = first_repeated(header)
     if twice is not None:
         raise UserError(f"{path} has two columns named '{twice}'; rename one of them")
@@ -175,12 +191,28 @@ def check_values(
         )
 
 
-def draw_splits(path: str, ids: list[str], seed: int, *, quiet: bool = False) -> list[str]:
-    """Split 70/10/20 by a hash of seed and id: the same whatever the order or the other rows."""
-    splits = [hashed_split(name, seed) for name in ids]
+def _owners(path: str, table: Mapping[str, list[str]], cluster: str, ids: list[str]) -> list[str]:
+    """The cluster of each row, its id where that is unknown; a column that is not there: ids."""
+    if cluster not in table:
+        return ids
+    return [
+        name if is_unknown_text(cell) else cell
+        for cell, name in zip(table[cluster], ids, strict=True)
+    ]
+
+
+def draw_splits(
+    path: str, owners: list[str], seed: int, cluster: str = "", *, quiet: bool = False
+) -> list[str]:
+    """Split 70/10/20 by a hash of seed and owner: the same whatever the order or the other rows.
+
+    Owners are ids, or the clusters of a column of that name, whose rows then stay together.
+    """
+    splits = [hashed_split(name, seed) for name in owners]
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
+    by = f"column '{cluster}'" if cluster else "image name"
     if not quiet:
-        logger.info("%s has no 'split' column; split 70/10/20 by image name: %s", path, counts)
+        logger.info("%s has no 'split' column; split 70/10/20 by %s: %s", path, by, counts)
     return splits
 
 

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from pbias.errors import UserError
-from pbias.files.manifest import Manifest, canonical
+from pbias.files.cells import canonical
+from pbias.files.manifest import Manifest
 from pbias.files.manifest.parsing import columns_there
 
 LISTED = 10

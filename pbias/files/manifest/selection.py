@@ -8,7 +8,6 @@ so columns that were meant as labels, but are misspelt or not quite 0 and 1, are
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError, argument
-from pbias.files.manifest.parsing import BINARY, UNKNOWN, Int64, Manifest, columns_there
+from pbias.files.cells import BINARY, UNKNOWN, canonical, in_order, is_unknown_text
+from pbias.files.manifest.parsing import Int64, Manifest, columns_there
 
 Int8 = npt.NDArray[np.int8]
 Int16 = npt.NDArray[np.int16]
 
 MAX_GROUP_VALUES = 100
-NOT_A_NUMBER = ("nan", "NaN")  # an empty cell that went through str()
 ALIKE = 0.85  # more would miss "Smilling", less takes "Brown_Hair" for "Blond_Hair"
 MAX_OTHER = 0.05  # share of the rows
 
@@ -82,7 +81,7 @@ def select(
     if cluster in table:
         # A picture of nobody known belongs with no other.
         pairs = zip(table[cluster], manifest.ids, strict=True)
-        clusters = [cell if canonical(cell) else name for cell, name in pairs]
+        clusters = [name if is_unknown_text(cell) else cell for cell, name in pairs]
     return Labels(targets, labels, groups, codes, group_values, clusters)
 
 
@@ -121,34 +120,6 @@ def _label_codes(manifest: Manifest, name: str) -> Int8:
         ) from error
 
 
-def canonical(cell: str) -> str:
-    """Return the value of a cell as pandas would have written it without empty cells beside it.
-
-    Whole numbers lose their `.0`, and `nan`, the text of an empty cell, becomes empty again.
-    """
-    whole = cell.removesuffix(".0")
-    if cell in NOT_A_NUMBER:
-        return ""
-    return whole if whole.isdecimal() else cell
-
-
-def in_order(values: Collection[str]) -> list[str]:
-    """Sort values: by number if all of them are finite numbers, else as text.
-
-    The order depends on nothing else, so that every run of a command gives the same one.
-
-    >>> in_order({"10", "9", "9.0"}), in_order({"10", "9", "inf"})
-    (['9', '9.0', '10'], ['10', '9', 'inf'])
-    """
-    try:
-        numbers = {value: float(value) for value in values}
-    except ValueError:
-        return sorted(values)
-    if not all(map(math.isfinite, numbers.values())):
-        return sorted(values)
-    return sorted(values, key=lambda value: (numbers[value], value))
-
-
 def _group_values(manifest: Manifest, name: str, cells: list[str] | None) -> list[str]:
     if cells is None or name in manifest.attributes:
         return ["0", "1"]
@@ -166,7 +137,7 @@ def _group_codes(manifest: Manifest, name: str, values: list[str]) -> Int16:
     cells = manifest.columns[name]
     index = {value: code for code, value in enumerate(values)}
     codes = {cell: index.get(canonical(cell), UNKNOWN) for cell in set(cells)}
-    strange = sorted(cell for cell, code in codes.items() if code == UNKNOWN and canonical(cell))
+    strange = sorted(c for c, code in codes.items() if code == UNKNOWN and canonical(c))
     if strange:
         listed = ", ".join(strange[:5])
         logger.warning(

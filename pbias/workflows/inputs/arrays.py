@@ -41,7 +41,7 @@ class Known:
     train_labels: Any = None
     train_groups: Any = None
     thresholds: Any = None
-    probabilities: bool = False
+    probabilities: bool | None = None
     activation: str | None = None
 
     @property

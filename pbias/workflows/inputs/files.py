@@ -31,7 +31,7 @@ class Supplements:
     cluster: str | None = None
     thresholds: str | None = None
     attributes: Sequence[str] | None = None
-    probabilities: bool = False
+    probabilities: bool | None = None
 
 
 def expand(paths: Sequence[str]) -> list[str]:

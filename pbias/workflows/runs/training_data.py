@@ -88,9 +88,11 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
     checkpoint's manifest has changed since; raises UserError with `way_out` where it is not here.
     """
     root, outside = image_root(parent, options), options.allow_outside
-    where = parent.data.get("where", [])
+    where, cluster = parent.data.get("where", []), parent.data.get("cluster")
     if options.data:
-        manifest = read_manifest(str(options.data), image_root=root, allow_outside=outside)
+        manifest = read_manifest(
+            str(options.data), image_root=root, allow_outside=outside, cluster=cluster
+        )
         return keep_where(manifest, where)
     named = parent.data.get("path")
     if named is None or named in (STDIO, input_name(STDIO)) or not is_regular(named):
@@ -102,7 +104,7 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
         )
     logger.info("%s names the data: %s", input_name(path), named)
     try:
-        manifest = read_manifest(named, image_root=root, allow_outside=outside)
+        manifest = read_manifest(named, image_root=root, allow_outside=outside, cluster=cluster)
     except UserError:
         # What is wrong may quote the file, and somebody else chose which file that is.
         raise UserError(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options.auditing import LabelsOfIds
+from pbias.cli.options.auditing import LabelsOfIds, Probabilities
 from pbias.cli.options.common import (
     Color,
     ColorWhen,
@@ -40,9 +40,7 @@ def calibrate(
         bool, typer.Option("--allow-test", help="Take a file of the test split, too.")
     ] = False,
     labels: LabelsOfIds = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The file holds probabilities, not logits.")
-    ] = False,
+    probabilities: Probabilities = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options.auditing import Attributes, LabelsOfIds
+from pbias.cli.options.auditing import Attributes, LabelsOfIds, Probabilities
 from pbias.cli.options.common import (
     Color,
     ColorWhen,
@@ -30,6 +30,7 @@ def compare(
     ] = None,
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
+    probabilities: Probabilities = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -44,5 +45,11 @@ def compare(
 
     paths = expand(runs)
     check_table_output(output, form, [*paths, labels], no_clobber=no_clobber)
-    result = compare_files(paths, groups=names(groups), attributes=names(attributes), labels=labels)
+    result = compare_files(
+        paths,
+        groups=names(groups),
+        attributes=names(attributes),
+        labels=labels,
+        probabilities=probabilities,
+    )
     write_table(result.rows, result.sections, output, form, color, command="compare")

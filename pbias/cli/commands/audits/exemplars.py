@@ -45,7 +45,7 @@ def exemplars(
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
     level: Level = 0.95,
-    probabilities: Probabilities = False,
+    probabilities: Probabilities = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

@@ -74,7 +74,7 @@ def flag(
         str | None,
         typer.Option("--evaluate-thresholds", metavar="CSV", help="Those of the pruned models."),
     ] = None,
-    probabilities: Probabilities = False,
+    probabilities: Probabilities = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,

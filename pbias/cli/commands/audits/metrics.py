@@ -56,7 +56,7 @@ def metrics(
         str | None,
         typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
     ] = None,
-    probabilities: Probabilities = False,
+    probabilities: Probabilities = None,
     cluster: ClusterOfLabels = None,
     level: Level = 0.95,
     folds: Annotated[

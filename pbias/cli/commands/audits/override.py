@@ -45,7 +45,7 @@ def override(
         ),
     ] = None,
     labels: LabelsOfIds = None,
-    probabilities: Probabilities = False,
+    probabilities: Probabilities = None,
     seed: Seed = 0,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
