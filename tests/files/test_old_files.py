@@ -88,6 +88,9 @@ def test_the_numbers_of_an_audit_are_those_of_then(
         for name, cell in before.items():
             if name in ("value", "reference", "change") and cell:
                 assert float(now[name]) == pytest.approx(float(cell), rel=1e-9, abs=1e-12), before
+            elif name == "status" and cell == "ok":
+                # What is uncertain, newer versions may know better; values stay.
+                assert now[name] in ("ok", "low_power"), before
             else:
                 assert now[name] == cell, before
 
