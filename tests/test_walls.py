@@ -19,18 +19,16 @@ ROOMS: dict[str, set[str]] = {
         "workflows",
         "training",
         "pruning",
-        "quantizing",
         "synth",
         "auditing",
         "reporting",
         "data",
     }
     | {"models", "files"},
-    "workflows": {"training", "pruning", "quantizing", "synth", "auditing", "reporting", "data"}
+    "workflows": {"training", "pruning", "synth", "auditing", "reporting", "data"}
     | {"models", "files"},
     "training": {"data", "models", "files"},
     "pruning": {"data", "models", "files"},
-    "quantizing": {"data", "models", "files"},
     "auditing": {"files"},
     "reporting": {"auditing", "files"},
     "synth": {"data", "files"},

@@ -17,9 +17,9 @@ from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build, num_outputs_of, restore
 from pbias.models.exported_program import Program, load_program
-from pbias.models.onnx_file import OnnxFile, read_onnx_file
-from pbias.models.onnx_metadata import checkpoint_of
-from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
+from pbias.models.onnx.metadata import checkpoint_of
+from pbias.models.onnx.runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 from pbias.models.user_factory import is_own
 

@@ -25,7 +25,7 @@ from pbias.files.signatures import holds_onnx, holds_program
 from pbias.files.streams import check_inputs, check_output, input_name
 from pbias.files.threshold_file import Thresholds, read_thresholds
 from pbias.models.network_files import network, read_network, read_onnx, read_program
-from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.onnx.runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision

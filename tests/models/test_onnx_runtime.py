@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pbias.errors import UserError
-from pbias.models.onnx_file import parse_onnx, read_onnx_file
-from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.onnx.graph_file import parse_onnx, read_onnx_file
+from pbias.models.onnx.runtime import OnnxNetwork
 
 
 def model(

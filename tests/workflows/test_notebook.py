@@ -12,7 +12,7 @@ import pytest
 from pbias.errors import UserError
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.logits import read_logits
-from pbias.workflows.checkpoints import info
+from pbias.workflows.conversion.checkpoints import info
 from pbias.workflows.manifest import check_manifest
 from pbias.workflows.predict import predict
 from pbias.workflows.prune import prune

@@ -10,7 +10,7 @@ import torch
 
 from pbias.errors import UserError
 from pbias.models import build
-from pbias.workflows.checkpoints import pack, unpack
+from pbias.workflows.conversion.checkpoints import pack, unpack
 from pbias.workflows.prune import prune
 
 

@@ -51,7 +51,7 @@ def info(
     from pbias.cli.console import VERDICT
     from pbias.cli.tables import check_table_output, write_table
     from pbias.reporting.file_report import info_sections
-    from pbias.workflows.checkpoints import info as count
+    from pbias.workflows.conversion.checkpoints import info as count
     from pbias.workflows.runs.options import NetworkOptions
 
     check_table_output(output, form, [file], no_clobber=no_clobber)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
 from pbias.models.network_files import network, read_network
-from pbias.quantizing.export import export as to_onnx
+from pbias.models.onnx.export import export as to_onnx
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import ExportOptions
 

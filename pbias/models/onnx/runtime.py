@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from pbias.errors import UserError
 from pbias.extras import load_extra
-from pbias.models.onnx_file import OnnxFile, image_input, logits_output
-from pbias.models.onnx_metadata import QUANTIZATION, value_of
+from pbias.models.onnx.graph_file import OnnxFile, image_input, logits_output
+from pbias.models.onnx.metadata import QUANTIZATION, value_of
 
 DTYPES: dict[str, Any] = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
 ERRORS_ONLY = 3

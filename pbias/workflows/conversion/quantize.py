@@ -19,12 +19,12 @@ from pbias.files.manifest import Manifest, read_manifest, select
 from pbias.files.signatures import holds_onnx
 from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
 from pbias.models.network_files import network, read_network, read_onnx
-from pbias.models.onnx_file import OnnxFile
-from pbias.models.onnx_metadata import metadata_of
-from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.onnx.export import export, write_metadata
+from pbias.models.onnx.graph_file import OnnxFile
+from pbias.models.onnx.metadata import metadata_of
+from pbias.models.onnx.runtime import OnnxNetwork
+from pbias.models.onnx.static_int8 import quantize as to_int8
 from pbias.models.preprocess import Preprocess
-from pbias.quantizing.export import export, write_metadata
-from pbias.quantizing.static_int8 import quantize as to_int8
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import QuantizeOptions

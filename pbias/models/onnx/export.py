@@ -18,9 +18,9 @@ from pbias import __version__
 from pbias.errors import UserError
 from pbias.extras import load_extra
 from pbias.files.checkpoint import Checkpoint
-from pbias.models.onnx_file import OnnxFile, parse_onnx, serialize
-from pbias.models.onnx_metadata import metadata_of
-from pbias.models.onnx_runtime import OnnxNetwork
+from pbias.models.onnx.graph_file import OnnxFile, parse_onnx, serialize
+from pbias.models.onnx.metadata import metadata_of
+from pbias.models.onnx.runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 
 OPSET = 17

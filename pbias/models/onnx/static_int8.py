@@ -14,7 +14,7 @@ from typing import Any
 
 from pbias.errors import UserError, did_you_mean
 from pbias.extras import load_extra
-from pbias.models.onnx_file import Model, OnnxFile, parse_onnx, serialize
+from pbias.models.onnx.graph_file import Model, OnnxFile, parse_onnx, serialize
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 QUANTIZED = "DequantizeLinear"

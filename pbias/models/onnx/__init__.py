@@ -1,0 +1,1 @@
+"""ONNX networks: read, run, exported and quantized."""

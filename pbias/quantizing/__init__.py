@@ -1,1 +1,0 @@
-"""Networks for deployment: export to ONNX, static int8, and what such a file holds."""

@@ -1,0 +1,1 @@
+"""What is made of a network without training it: counts, packed files, ONNX, int8."""
