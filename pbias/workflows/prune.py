@@ -204,14 +204,14 @@ def _prune_gradually(
     watch: Watch,
 ) -> None:
     """Prune to each sparsity on its own while training; write the files."""
+    ramp = settings("pt", options, Recipe.from_dict(parent.recipe)).ramp(method)
+    for sparsity, _ in jobs:
+        ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any file is read
     manifest = _training_manifest(parent, path, jobs, options)
     parent, manifest = with_classes(parent, manifest, options.classes)
     _check_columns(parent, manifest, path)
     options = dataclasses.replace(options, loss=default_loss(options.loss, parent))
-    asked = settings("pt", options, Recipe.from_dict(parent.recipe))
-    recipe, ramp = asked.recipe, asked.ramp(method)
-    for sparsity, _ in jobs:
-        ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any image is read
+    recipe = settings("pt", options, Recipe.from_dict(parent.recipe)).recipe
     labels = select(
         manifest, targets=parent.targets, groups=parent.groups, group_values=parent.group_values
     )

@@ -343,7 +343,7 @@ def test_gates_stand_in_the_report_and_in_json_and_never_in_csv(pbias: Run) -> N
     args = ("metrics", "s90.npz", *GATED, "-q")
     report = pbias(*args, *TWO_GATES, "-f", "md").stdout
     assert report.index("### Gates") < report.index("### Means over attributes")
-    assert "| accuracy >= 0.999 | fail | 3 outside | outside: " in report
+    assert r"| accuracy \>= 0.999 | fail | 3 outside | outside: " in report
     found = json.loads(pbias(*args, *TWO_GATES, "-f", "json").stdout)["gates"]
     assert [(gate["verdict"], len(gate["rows_outside"])) for gate in found] == [
         ("pass", 0), ("fail", 3)

@@ -110,7 +110,8 @@ def log_odds(outputs_an: NDArray[np.floating]) -> NDArray[np.float32]:
     e[best, rows] = 0.0
     found = z - largest - np.log1p(np.maximum(e.sum(axis=0) - e, 0.0))
     found[best, rows] = largest - others
-    return np.asarray(found, np.float32)
+    limit = np.finfo(np.float32).max
+    return np.asarray(found.clip(-limit, limit), np.float32)
 
 
 def transposed(array_na: NDArray[Any]) -> NDArray[Any]:

@@ -42,7 +42,7 @@ def export(
     Pruned weights stay exactly zero. The file says what the network predicts and how its images
     are prepared, so that 'pbias predict' needs no options. Needs pip install 'pbias[onnx]'.
     """
-    from pbias.workflows import export as workflow
+    from pbias.workflows.conversion import export as workflow
     from pbias.workflows.runs.options import ExportOptions
 
     options = ExportOptions(

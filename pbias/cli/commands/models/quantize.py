@@ -74,7 +74,7 @@ def quantize(
     says what the network predicts, so that 'pbias predict' needs no options.
     """
     from pbias.cli.progress import bar
-    from pbias.workflows import quantize as workflow
+    from pbias.workflows.conversion import quantize as workflow
     from pbias.workflows.runs.options import QuantizeOptions
 
     options = QuantizeOptions(
