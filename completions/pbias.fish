@@ -322,6 +322,7 @@ complete -c pbias -n '__fish_seen_subcommand_from metrics' -l no-intervals -d 'V
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate -x -d 'METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate-file -r -d 'Gates, one a line.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate-strict -d 'Rows that the data cannot decide keep gates open.'
+complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate-joint -d 'Hold --level for all gates together (Bonferroni).'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l report -r -d 'Write the report as Markdown, too.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l in-memory -x -d 'Read files with more logits than this in blocks.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -s o -l output -r -d 'Write the table to FILE.'

@@ -21,10 +21,12 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
     if not outcomes:
         return
-    from pbias.auditing.gates.verdicts import Verdict, overall
+    from pbias.auditing.gates.verdicts import Verdict, overall, summary
 
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())
+    if said := summary(outcomes):
+        log.log(VERDICT, "%s", said)
     statuses = {Verdict.FAIL: Status.GATE_FAILED, Verdict.INCONCLUSIVE: Status.INCONCLUSIVE}
     verdict = overall(outcomes)
     if verdict in statuses:

@@ -54,6 +54,7 @@ class AuditOptions:
     gates: Sequence[str] = ()
     gate_file: str | None = None
     strict: bool = False
+    joint: bool = False
     labels: str | None = None
     cluster: str | None = None
     thresholds: str | None = None
@@ -72,7 +73,9 @@ class AuditOptions:
 class AuditResult(Result):
     """What an audit measured: `table`, reports, and the verdict of any gate."""
 
-    def __init__(self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False) -> None:
+    def __init__(
+        self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False, joint: bool = False
+    ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
         if audit.same_model:
@@ -81,7 +84,7 @@ class AuditResult(Result):
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
         self._audit = audit
-        self.outcomes = self._judge(gates, strict=strict)
+        self.outcomes = self._judge(gates, strict=strict, joint=joint)
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -116,16 +119,25 @@ class AuditResult(Result):
     def _paired(self) -> bool:
         return len(self._audit.sides) > 1
 
-    def _judge(self, gates: Sequence[Gate], *, strict: bool) -> list[Outcome]:
+    def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
         if not gates:
             return []
         from pbias.auditing.gates.matching import covered
         from pbias.auditing.gates.verdicts import judge
 
-        level = self._audit.options.level
-        nums = [len(covered(gate, self.rows)) for gate in gates]
-        wide = [self._audit.table(1.0 - (1.0 - level) / num) for num in nums]
-        return [judge(g, self.rows, w, strict=strict) for g, w in zip(gates, wide, strict=True)]
+        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
+        found = []
+        for gate in gates:
+            num = len(covered(gate, self.rows))
+            ordinary, wide = (
+                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
+            )
+            samples = self._audit.samples_behind
+            outcome = judge(
+                gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
+            )
+            found.append(outcome)
+        return found
 
 
 def audit(
@@ -232,7 +244,7 @@ def audit_files(
         for thresholds in (o.thresholds, o.reference_thresholds)
     ]
     audit = _reduce((audited, references), hows, o, watch)
-    return AuditResult(audit, gates, strict=o.strict)
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
 
 
 def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:

@@ -258,7 +258,7 @@ def test_a_gate_decides_the_exit_status(pbias: Run, gate: str, status: int, verd
     done, plain = pbias(*args, "--gate", gate, "-q"), pbias(*args, "-q")
     assert done.returncode == status
     assert done.stdout == plain.stdout
-    assert done.stderr.startswith(f"pbias: gate '{gate}': {verdict}; of ")
+    assert done.stderr.startswith(f"pbias: gate '{gate}': {verdict}; covers ")
     assert done.stderr.count("\n") == 1
 
 
@@ -266,7 +266,8 @@ def test_the_worst_of_several_gates_decides(pbias: Run) -> None:
     Path("gates.txt").write_text("# bounds\n\naccuracy >= 0.1  # easy\naccuracy >= 0.999\n")
     args = ("metrics", "s90.npz", "--ref", "dense.npz", "--gate-file", "gates.txt", "-q", *GATED)
     done = pbias(*args, "--gate", "abs(did_tpr)@Male <= 0.05")
-    verdicts = [line.split("': ")[1].split(";")[0] for line in done.stderr.splitlines()]
+    verdicts = [line.split("': ")[1].split(";")[0] for line in done.stderr.splitlines()[:-1]]
+    assert "3 gates: " in done.stderr.splitlines()[-1]
     assert (done.returncode, verdicts) == (1, ["inconclusive", "pass", "fail"])
 
 

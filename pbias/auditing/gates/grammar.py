@@ -1,7 +1,7 @@
 """Gates: a bound on a metric that an audit passes, fails, or cannot decide, and its grammar.
 
-`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE] <= NUMBER`, or `>=`. Read from left to
-right, once: time is linear in the text.
+`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or
+`>=`. Read from left to right, once: time is linear in the text.
 """
 
 from __future__ import annotations

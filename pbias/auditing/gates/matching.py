@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pbias.auditing.gates.grammar import MEAN, Gate, numbers_of
+from pbias.auditing.gates.grammar import MEAN, WORST, Gate, needs_reference, numbers_of
 from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
+from pbias.auditing.table_rows import SAME_MODEL
 from pbias.errors import UserError, argument, did_you_mean
 from pbias.files.table import Table
 
@@ -26,7 +27,7 @@ def covered(gate: Gate, table: Table) -> list[int]:
     So it does where none of them has an interval: no bound could ever be held or broken.
     Without a group: those of everyone, or of all groups for a metric that has no others. Without a
     contrast: the group values, or whatever else the metric has. Without an attribute: all, but not
-    their mean, which `/mean` names.
+    their mean, which `/mean` names; `/worst` covers the same.
     """
     columns = table.columns
     keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
@@ -36,7 +37,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
         raise _no_row(gate, f"the table has no {gate.metric.name}; see {where}")
     rows = _of_contrast(gate, _of_group(gate, _of_attribute(gate, rows)))
     found = [row.place for row in rows]
-    if not gate.metric.fact and not any(_has_ends(gate, table, index) for index in found):
+    same = SAME_MODEL in columns["change_status"] and needs_reference(gate)
+    if not (gate.metric.fact or same) and not any(_has_ends(gate, table, index) for index in found):
         raise UserError(
             f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
             "interval; gate their change, the values of the group, or an unbiased metric"
@@ -45,7 +47,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
 
 
 def _of_attribute(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
-    attribute = MEAN if gate.attribute is None and gate.metric.pooled else gate.attribute
+    named = None if gate.attribute == WORST else gate.attribute
+    attribute = MEAN if named is None and gate.metric.pooled else named
     wanted = "" if attribute == MEAN else attribute
     found = [r for r in rows if (r.attribute != "" if wanted is None else r.attribute == wanted)]
     if found:

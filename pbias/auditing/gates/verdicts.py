@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple
 
-from pbias.auditing.gates.grammar import MEAN, Gate, Record, numbers_of
+from pbias.auditing.gates.deciding import Samples, would_decide
+from pbias.auditing.gates.grammar import MEAN, WORST, Gate, Record, needs_reference, numbers_of
 from pbias.auditing.gates.matching import covered
+from pbias.auditing.gates.survivors import LeftOut, left_out
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
+from pbias.auditing.notes import is_lost
+from pbias.auditing.table_rows import SAME_MODEL
 from pbias.errors import argument
 from pbias.files.table import Table
 
@@ -28,7 +32,10 @@ class Verdict(enum.StrEnum):
 
 
 class Judged(NamedTuple):
-    """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval."""
+    """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval.
+
+    `left`: what a mean leaves out; `certain`: the value is no estimate.
+    """
 
     place: str
     attribute: str
@@ -40,27 +47,67 @@ class Judged(NamedTuple):
     high: float
     far_low: float
     far_high: float
+    left: LeftOut = LeftOut()
+    certain: bool = False
 
     def words(self) -> str:
         """Which row, with its number or why there is none."""
         name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
         if self.value != self.value:
-            return f"{name} ({self.reason or 'undefined in the reference'})"
+            return f"{name} ({self.reason or 'undefined in the reference'}){self._lost()}"
         ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{name} {self.value:.4g}{ends}"
+        return f"{name} {self.value:.4g}{ends}{self._lost()}"
+
+    def _lost(self) -> str:
+        lost = self.left.lost
+        return f" without {len(lost)} lost ({_listed(lost)})" if lost else ""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """A verdict with its rows, those farthest beyond the bound first.
 
-    `strict`: rows that are not assessable keep it open.
+    `strict`: rows that are not assessable keep it open. `error`: how often at most it fails or
+    passes wrongly; `joint`: that is so for all gates together. `samples`: the group behind a row.
     """
 
     gate: Gate
     verdict: Verdict
     rows: tuple[Judged, ...]
     strict: bool = False
+    error: float = 0.05
+    joint: bool = False
+    samples: Samples | None = None
+
+    def covers(self) -> str:
+        """What the gate is about: attributes, group and contrasts, and how they count."""
+        names = list(dict.fromkeys(row.attribute for row in self.rows))
+        if self.gate.attribute == WORST:
+            what = f"the worst of {_counted(len(names), 'attribute')}"
+        elif names == [""]:
+            what = "everything as one" if self.gate.metric.pooled else "the mean over attributes"
+        else:
+            what = names[0] if len(names) == 1 else f"each of {len(names)} attributes"
+        contrasts: dict[str, list[str]] = {}
+        for row in self.rows:
+            contrasts.setdefault(row.group, []).append(row.contrast)
+        groups = [_of_group(g, list(dict.fromkeys(c))) for g, c in contrasts.items()]
+        return f"{what}, {_listed(groups)}"
+
+    def largest(self) -> str:
+        """The largest harm over the covered rows, with an interval that holds for the largest.
+
+        The upper end is that of the rows' own intervals, for the largest is one of them; the lower
+        one needs all simultaneous intervals to hold.
+        """
+        known = [row for row in self.rows if row.low == row.low]
+        if not known:
+            return ""
+        if self.gate.at_most:
+            ends = max(r.far_low for r in known), max(r.high for r in known)
+        else:
+            ends = min(r.low for r in known), min(r.far_high for r in known)
+        return known[0]._replace(low=ends[0], high=ends[1]).words()
 
     def at(self, place: str) -> list[Judged]:
         """The rows that lie `inside`, `outside`, or are `undecided` or `not_assessable`."""
@@ -79,10 +126,19 @@ class Outcome:
             effect = "keep the gate open" if self.strict else effect
             parts.append(f"{_named('not assessable', missing)} ({effect})")
         measured = self.at("undecided") or self.at("inside")
-        if measured and not self.at("outside"):
+        if self.gate.attribute == WORST and self.largest():
+            parts.insert(0, f"largest harm: {self.largest()}")
+        elif measured and not self.at("outside"):
             parts.insert(0, f"worst: {measured[0].words()}")
-            if self.at("undecided") and not (self.strict and missing):
-                parts.append(_decided_at(self.gate, self.rows))
+        open_rows = self.at("undecided")
+        if open_rows and not self.at("outside"):
+            left = [row.left for row in open_rows if _stays_open(row, strict=self.strict)]
+            if left:
+                names = left[0].open or left[0].unknown
+                parts.append(f"open, for the mean leaves out {len(names)} ({_listed(names)})")
+            elif not (self.strict and missing):
+                parts += [_decided_at(self.gate, self.rows)]
+                parts += filter(None, [would_decide(self.gate, open_rows, self.samples)])
         return "; ".join(parts)
 
     def line(self) -> str:
@@ -93,7 +149,7 @@ class Outcome:
         said += f", {missing} not assessable" if missing else ""
         note = self.note()
         rows = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
-        text = f"gate '{self.gate.text}': {self.verdict}; of {rows} {said}"
+        text = f"gate '{self.gate.text}': {self.verdict}; covers {self.covers()}; of {rows} {said}"
         return f"{text}; {note}" if note else text
 
     def record(self) -> dict[str, Any]:
@@ -102,6 +158,7 @@ class Outcome:
         return {
             "gate": self.gate.text,
             "verdict": self.verdict.value,
+            "covers": self.covers(),
             **self.counts(),
             "rows_outside": [{k: getattr(r, k) for k in keys} for r in self.at("outside")],
             "rows_not_assessable": [
@@ -111,15 +168,27 @@ class Outcome:
         }
 
 
-def judge(gate: Gate, ordinary: Table, simultaneous: Table, *, strict: bool = False) -> Outcome:
+def judge(
+    gate: Gate,
+    ordinary: Table,
+    simultaneous: Table,
+    *,
+    strict: bool = False,
+    error: float = 0.05,
+    joint: bool = False,
+    samples: Samples | None = None,
+) -> Outcome:
     """The verdict from the same audit at the ordinary level and at that level over all its rows.
 
     Fail: some row lies outside with its simultaneous interval, or is undefined because of the
     audited model. Pass: every row's ordinary interval is inside. `strict`: rows that the data
-    cannot decide keep a gate from passing; where there are no others, they always do.
+    cannot decide keep a gate from passing; where there are no others, they always do. A mean fails,
+    too, where the audited model lost attributes that the reference has. The other arguments are
+    those of an Outcome.
     """
+    left = left_out(gate, ordinary)
     found = [
-        _judged(gate, _record(ordinary, index), _record(simultaneous, index))
+        _judged(gate, _record(ordinary, index), _record(simultaneous, index), left, strict=strict)
         for index in covered(gate, ordinary)
     ]
     rows = tuple(sorted(found, key=lambda row: -_beyond(gate, row)))
@@ -131,7 +200,7 @@ def judge(gate: Gate, ordinary: Table, simultaneous: Table, *, strict: bool = Fa
     else:
         open_ = strict and "not_assessable" in places
         verdict = Verdict.INCONCLUSIVE if open_ else Verdict.PASS
-    return Outcome(gate, verdict, rows, strict)
+    return Outcome(gate, verdict, rows, strict, error, joint, samples)
 
 
 def overall(outcomes: Sequence[Outcome]) -> Verdict:
@@ -147,14 +216,70 @@ def _record(table: Table, index: int) -> Record:
     return {name: column[index] for name, column in table.columns.items()}
 
 
-def _judged(gate: Gate, record: Record, wide: Record) -> Judged:
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """The verdict of several gates together, and how often they err; "" for one or none."""
+    if len(outcomes) < 2:
+        return ""
+    verdicts = [outcome.verdict for outcome in outcomes]
+    said = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
+    num, error = len(outcomes), outcomes[0].error
+    together = f"{num} gates: {overall(outcomes)} ({said})"
+    if outcomes[0].joint:
+        return f"{together}; any of them fails or passes wrongly in at most {_percent(error * num)}"
+    return (
+        f"{together}; each fails or passes wrongly in at most {_percent(error)} of samples, any of "
+        f"them in at most {_percent(min(error * num, 1.0))} ({argument('joint', True)}: "
+        f"{_percent(error)})"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _counted(num: int, what: str) -> str:
+    return f"{num} {what}" + "s" * (num != 1)
+
+
+def _of_group(group: str, contrasts: Sequence[str]) -> str:
+    if not group:
+        return "everyone"
+    known = [contrast for contrast in contrasts if contrast]
+    return f"{group} {_listed(known)}" if known else group
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
+
+
+def _stays_open(row: Judged, *, strict: bool) -> bool:
+    return bool(row.left.open or (strict and row.left.unknown))
+
+
+def _judged(
+    gate: Gate,
+    record: Record,
+    wide: Record,
+    left: Mapping[tuple[str, str], LeftOut],
+    *,
+    strict: bool,
+) -> Judged:
     numbers, (_, *far) = numbers_of(gate, record), numbers_of(gate, wide)
     where = (record["attribute"], record["group"], record["contrast"], _reason(gate, record))
-    row = Judged("", *where, *numbers, *far)
-    if numbers[0] != numbers[0]:
+    gone = left.get((record["group"], record["contrast"]), LeftOut())
+    certain = gate.metric.fact != "" or (
+        needs_reference(gate) and record["change_status"] == SAME_MODEL
+    )
+    row = Judged("", *where, *numbers, far[0], far[1])._replace(left=gone, certain=certain)
+    if gone.lost:
+        place = "outside"
+    elif numbers[0] != numbers[0]:
         place = "outside" if _of_model(row.reason) else "not_assessable"
     else:
         place = _place(gate, row)
+        if place == "inside" and _stays_open(row, strict=strict):
+            place = "undecided"
     return row._replace(place=place)
 
 
@@ -167,11 +292,11 @@ def _reason(gate: Gate, record: Record) -> str:
 
 def _of_model(reason: str) -> bool:
     """Whether a row is undefined because of the audited model, and not of the reference as well."""
-    return reason.startswith(MODEL_REASONS) and not reason.endswith(IN_REFERENCE)
+    return is_lost(reason)
 
 
 def _place(gate: Gate, row: Judged) -> str:
-    if gate.metric.fact:
+    if row.certain:
         return "inside" if _within(gate, row.value, row.value) else "outside"
     if row.far_low > gate.bound if gate.at_most else row.far_high < gate.bound:
         return "outside"

@@ -6,6 +6,7 @@ from __future__ import annotations
 OPTIONS = {
     "clusters": "--cluster",
     "intervals": "--no-intervals",
+    "joint": "--gate-joint",
     "reference": "--ref",
     "reference_thresholds": "--ref-thresholds",
     "strict": "--gate-strict",

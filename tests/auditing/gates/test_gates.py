@@ -236,7 +236,8 @@ def test_the_line_names_the_worst_row() -> None:
     rows = [row(0.2, 0.4, attribute="Hat", group="Male", contrast="1"), row(0.0, 0.2)]
     line = verdict("tpr@Male <= 0.25", table(*(r | {"group": "Male"} for r in rows))).line()
     assert line == (
-        "gate 'tpr@Male <= 0.25': inconclusive; of 2 rows 1 inside, 0 outside, 1 undecided; "
+        "gate 'tpr@Male <= 0.25': inconclusive; covers each of 2 attributes, Male 1; "
+        "of 2 rows 1 inside, 0 outside, 1 undecided; "
         "worst: Hat Male 1 0.3 [0.2, 0.4]; would pass at <= 0.4, fail at <= 0.199"
     )
 

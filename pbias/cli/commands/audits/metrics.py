@@ -77,6 +77,9 @@ def metrics(
         bool,
         typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
     ] = False,
+    gate_joint: Annotated[
+        bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
+    ] = False,
     report: Annotated[
         str | None,
         typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
@@ -119,6 +122,7 @@ def metrics(
         gates=gate or [],
         gate_file=gate_file,
         strict=gate_strict,
+        joint=gate_joint,
         labels=labels,
         cluster=cluster,
         thresholds=thresholds,
