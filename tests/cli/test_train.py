@@ -170,7 +170,7 @@ def change(photos: Path, old: str, new: str) -> None:
     [
         (",train,", ",test,", "has no rows of split 'train'"),
         ("image,", "file,", "has no 'image' column"),
-        (",train,0,", ",train,-1,", "row "),
+        (",train,0,", ",train,2,", "row "),
     ],
 )
 def test_a_manifest_that_cannot_be_learned_from_is_refused(

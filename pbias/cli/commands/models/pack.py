@@ -19,7 +19,7 @@ def pack(
     verbose: Verbose = 0,
 ) -> None:
     """Write a pruned checkpoint as a bitmask and the weights left; every command reads it."""
-    from pbias.workflows import checkpoints
+    from pbias.workflows.conversion import checkpoints
 
     checkpoints.pack(checkpoint, output, no_clobber=no_clobber)
 
@@ -32,6 +32,6 @@ def unpack(
     verbose: Verbose = 0,
 ) -> None:
     """Write a packed checkpoint with plain tensors, as torch.load and load_state_dict want them."""
-    from pbias.workflows import checkpoints
+    from pbias.workflows.conversion import checkpoints
 
     checkpoints.unpack(checkpoint, output, no_clobber=no_clobber)
