@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, parse_network
 from pbias.files.checkpoint.foreign import fit_names
+from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build, num_outputs_of, restore
@@ -193,7 +194,7 @@ def _foreign(
             f"--resize {size} is less than the {crop} px of the network's input; raise it, or "
             "lower --image-size"
         )
-    targets = named.targets or [f"output_{index}" for index in range(num_outputs)]
+    targets = named.targets or list(default_targets(num_outputs))
     if len(targets) != num_outputs:
         raise UserError(
             f"{path} has {num_outputs} outputs but --targets names {len(targets)}; name each output"

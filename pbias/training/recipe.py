@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pbias.errors import UserError
+from pbias.files.checkpoint import CROSS_ENTROPY
 
 OPTIMIZERS = ("sgd", "adam")
 LR_SCHEDULES = ("constant", "linear", "cosine")
 # Attributes that are each there or not; or classes of which each picture has one.
-LOSSES = ("binary-cross-entropy", "cross-entropy")
+LOSSES = ("binary-cross-entropy", CROSS_ENTROPY)
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 

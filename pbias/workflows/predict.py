@@ -32,7 +32,7 @@ from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
 from pbias.workflows.progress import Watch, silent
-from pbias.workflows.runs.classes import activation, invented, with_classes
+from pbias.workflows.runs.classes import activation, are_unnamed, with_classes
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.options import PredictOptions
 from pbias.workflows.runs.values import names, text_or_none
@@ -168,7 +168,7 @@ def _precision(net: nn.Module, device: torch.device, options: PredictOptions) ->
 def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
     """Raise UserError for a foreign network whose outputs nobody has named."""
     targets = checkpoint.targets
-    if targets == invented(len(targets)) and not set(targets) & manifest.columns.keys():
+    if are_unnamed(targets) and not set(targets) & manifest.columns.keys():
         what = f"{path} does not say what its {len(targets)} outputs are"
         raise UserError(
             f"{what}; name them with --targets, or those of a checkpoint when it is pruned"

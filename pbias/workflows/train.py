@@ -15,7 +15,7 @@ from torch import nn
 from pbias.data.bad_images import BadImages
 from pbias.data.training_images import TrainingPictures
 from pbias.errors import UserError
-from pbias.files.checkpoint import Checkpoint
+from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.manifest.classes import expand_classes
 from pbias.files.manifest.row_filter import keep_where
@@ -36,7 +36,6 @@ from pbias.training.setup import (
     start_from,
 )
 from pbias.workflows.progress import Watch, silent
-from pbias.workflows.runs.classes import CROSS_ENTROPY
 from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import Look, architecture, arguments
 from pbias.workflows.runs.options import TrainOptions

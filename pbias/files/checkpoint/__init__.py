@@ -1,6 +1,7 @@
 """Checkpoints: a network, what it predicts, and where it comes from."""
 
 from pbias.files.checkpoint.checkpoint_file import (
+    CROSS_ENTROPY,
     FORMAT,
     SCHEMA,
     Checkpoint,
@@ -13,6 +14,7 @@ from pbias.files.checkpoint.checkpoint_file import (
 )
 
 __all__ = [
+    "CROSS_ENTROPY",
     "FORMAT",
     "SCHEMA",
     "Checkpoint",

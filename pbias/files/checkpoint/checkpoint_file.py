@@ -26,6 +26,7 @@ from pbias.files.streams import input_name, read_bytes, write_bytes
 
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
+CROSS_ENTROPY = "cross-entropy"  # the loss of a network that chooses one of its outputs
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "model_ema", "ema", "params")
 
 
@@ -53,6 +54,12 @@ class Checkpoint:
     parents: list[str]
     environment: dict[str, str]
     sha256: str = ""
+
+    @property
+    def activation(self) -> str | None:
+        """What its loss makes probabilities of outputs with; None where no loss is known."""
+        loss = self.recipe.get("loss")
+        return loss and ("softmax" if loss == CROSS_ENTROPY else "sigmoid")
 
 
 # The types in a file, in the order in which they are written.

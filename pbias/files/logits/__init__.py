@@ -4,6 +4,7 @@ from pbias.files.cells import UNKNOWN
 from pbias.files.logits.logits_file import (
     Logits,
     assemble,
+    default_targets,
     load_logits,
     pack_logits,
     read_logits,
@@ -25,6 +26,7 @@ __all__ = [
     "as_logits",
     "assemble",
     "check_scale",
+    "default_targets",
     "load_logits",
     "logits_of",
     "pack_logits",

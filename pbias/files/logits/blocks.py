@@ -19,8 +19,7 @@ from pbias.files.logits.checks import (
     check_present,
     own_names,
 )
-from pbias.files.logits.logits_file import ARRAYS
-from pbias.files.logits.npz import Npz
+from pbias.files.logits.npz import KNOWN, Npz
 
 BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
 MIB = 1 << 20
@@ -119,7 +118,7 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
     names = [name for name in BY_ROW if name in npz.members]
     check_present(npz.path, npz.members)
     _check_rows(npz, names)
-    rest = (npz.members.keys() & ARRAYS) - set(names)
+    rest = (npz.members.keys() & KNOWN) - set(names)
     whole = {name: npz.read(name) for name in rest}
     row = 0
     for arrays in zip(*(npz.blocks(name, block_rows) for name in names), strict=True):

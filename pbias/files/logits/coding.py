@@ -86,17 +86,10 @@ def _values(path: str, name: str, found: set[str]) -> tuple[str, ...]:
     return tuple(in_order(found))
 
 
-def cluster_names(
-    clusters: ArrayLike, ids: Sequence[str] | NDArray[np.str_] | None
-) -> NDArray[Any]:
-    """Return clusters as text; a sample of an unknown one gets its id, or its row, as a name."""
+def cluster_names(clusters: ArrayLike) -> NDArray[np.str_]:
+    """Return clusters as text; "" for unknown ones, which `Logits` gives a name of their own."""
     cells = np.asarray(clusters).tolist()
-    own = [f"row {row}" for row in range(len(cells))] if ids is None else ids
-    names = [
-        str(name) if is_unknown(cell) else _text(cell) or str(name)
-        for cell, name in zip(cells, own, strict=True)
-    ]
-    return np.array(names, np.str_)
+    return np.array(["" if is_unknown(cell) else _text(cell) for cell in cells], np.str_)
 
 
 def is_unknown(cell: Any) -> bool:

@@ -30,12 +30,6 @@ from pbias.files.logits.checks import (
 from pbias.files.logits.npz import KNOWN, Npz
 from pbias.files.streams import write_bytes
 
-ARRAYS = frozenset(
-    (
-        "logits", "probabilities", "labels", "ids", "targets", "groups", "group_names",
-        "group_values", "clusters", "train_counts", "activation", "thresholds", "split", "meta",
-    )
-)  # fmt: skip
 _OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
 
 
@@ -139,7 +133,7 @@ class Logits:
         array = array[:, None] if array.ndim == 1 else array
         check_header(path, array.shape, array.dtype)
         num_rows, num_targets = array.shape
-        names = [f"output_{i}" for i in range(num_targets)] if targets is None else targets
+        names = default_targets(num_targets) if targets is None else targets
         codes, values = group_codes(path, groups or {}, num_rows)
         ids = None if ids is None else np.asarray([str(item) for item in np.asarray(ids)])
         return cls(
@@ -150,7 +144,7 @@ class Logits:
             groups=codes,
             group_names=tuple(groups or ()),
             group_values=values,
-            clusters=None if clusters is None else cluster_names(clusters, ids),
+            clusters=None if clusters is None else cluster_names(clusters),
             train_counts=None if train_counts is None else np.asarray(train_counts),
             activation=activation,
             thresholds=None if thresholds is None else np.asarray(thresholds),
@@ -173,6 +167,11 @@ def counts_shape(num_targets: int, values: Sequence[Sequence[str]]) -> tuple[int
     return num_targets, len(values) + 1, max(map(len, values), default=0) + 1, 2
 
 
+def default_targets(num: int) -> tuple[str, ...]:
+    """What outputs are called that nobody has named: `output_0`, `output_1`, ..."""
+    return tuple(f"output_{index}" for index in range(num))
+
+
 def read_logits(path: str) -> Logits:
     """Read and check a logits file; `-` is standard input.
 
@@ -186,7 +185,7 @@ def read_logits(path: str) -> Logits:
 
 def load_logits(npz: Npz) -> Logits:
     """Read and check the logits of an open archive, as `read_logits` does."""
-    logits = assemble(npz.path, {name: npz.read(name) for name in npz.members if name in ARRAYS})
+    logits = assemble(npz.path, {name: npz.read(name) for name in npz.members if name in KNOWN})
     signs = LabelSigns(len(logits.targets))
     signs.add(logits.labels)
     signs.check(logits.path, logits.targets, logits.meta)
@@ -239,7 +238,7 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
     logits = check_logits(path, arrays["logits"], first_row)
     num_rows, num_targets = logits.shape
     read = Reader(path, arrays)
-    targets = read.names("targets", num_targets) or tuple(f"output_{i}" for i in range(num_targets))
+    targets = read.names("targets", num_targets) or default_targets(num_targets)
     group_names = read.names("group_names", None) or ()
     values = read.values(group_names)
     ids = check_ids(path, read.text("ids", num_rows))

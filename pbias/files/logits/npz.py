@@ -25,10 +25,10 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedE
 SENSELESS = (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # The arrays of a logits file; others in it are neither read nor checked.
-KNOWN = (
-    "logits", "labels", "ids", "targets", "groups", "group_names", "group_values", "clusters",
-    "train_counts", "activation", "thresholds", "split", "meta", "probabilities",
-)  # fmt: skip
+KNOWN = frozenset((
+    "logits", "probabilities", "labels", "ids", "targets", "groups", "group_names", "group_values",
+    "clusters", "train_counts", "activation", "thresholds", "split", "meta",
+))  # fmt: skip
 ENCRYPTED = 1
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100

@@ -11,7 +11,6 @@ from pbias.files.cells import canonical, in_order
 from pbias.files.manifest.parsing import Manifest, columns_there
 
 LISTED = 5
-UNKNOWN_CLASS = ("", "-1")
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def expand_classes(
         hint = columns_there(column, list(manifest.columns))
         raise UserError(f"{manifest.path} has no column '{column}'{hint}; fix --classes")
     cells = [canonical(cell) for cell in manifest.columns[column]]
-    found = in_order({cell for cell in cells if cell not in UNKNOWN_CLASS})
+    found = in_order(set(cells) - {""})
     names = _names(manifest.path, column, found, outputs, num_outputs)
     classes = list(dict.fromkeys(names.values())) if outputs is None else list(outputs)
     _check(manifest, column, classes)

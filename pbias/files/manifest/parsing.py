@@ -87,7 +87,7 @@ def read_manifest(
     transforms = table.pop("transform", None)
     drawn = splits is None
     if splits is None:
-        owners = ids if cluster is None else _owners(path, table, cluster, ids)
+        owners = owners_of(table[cluster], ids) if cluster in table else ids
         splits = draw_splits(path, owners, seed, cluster or "", quiet=labels_only)
     check_values(path, "split", splits, ids, SPLITS)
     if transforms is None:
@@ -191,13 +191,10 @@ def check_values(
         )
 
 
-def _owners(path: str, table: Mapping[str, list[str]], cluster: str, ids: list[str]) -> list[str]:
-    """The cluster of each row, its id where that is unknown; a column that is not there: ids."""
-    if cluster not in table:
-        return ids
+def owners_of(clusters: list[str], ids: list[str]) -> list[str]:
+    """The cluster of each row; its id where that is unknown: it belongs with no other."""
     return [
-        name if is_unknown_text(cell) else cell
-        for cell, name in zip(table[cluster], ids, strict=True)
+        name if is_unknown_text(cell) else cell for cell, name in zip(clusters, ids, strict=True)
     ]
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pbias.errors import UserError, argument
-from pbias.files.cells import BINARY, UNKNOWN, canonical, in_order, is_unknown_text
-from pbias.files.manifest.parsing import Int64, Manifest, columns_there
+from pbias.files.cells import BINARY, UNKNOWN, canonical, in_order
+from pbias.files.manifest.parsing import Int64, Manifest, columns_there, owners_of
 
 Int8 = npt.NDArray[np.int8]
 Int16 = npt.NDArray[np.int16]
@@ -79,9 +79,7 @@ def select(
             codes[:, index] = _group_codes(manifest, name, values)
     clusters = None
     if cluster in table:
-        # A picture of nobody known belongs with no other.
-        pairs = zip(table[cluster], manifest.ids, strict=True)
-        clusters = [name if is_unknown_text(cell) else cell for cell, name in pairs]
+        clusters = owners_of(table[cluster], manifest.ids)
     return Labels(targets, labels, groups, codes, group_values, clusters)
 
 

@@ -43,16 +43,11 @@ def metadata_of(
     values["data"] = {key: v for key, v in checkpoint.data.items() if key not in PATHS}
     counts = checkpoint.train_counts
     values["train_counts"] = None if counts is None else counts.tolist()
-    values["activation"] = activation_of(checkpoint)
+    values["activation"] = checkpoint.activation or "sigmoid"
     values["schema"] = SCHEMA
     if quantization:
         values[QUANTIZATION] = dict(quantization)
     return {PREFIX + name: json.dumps(values[name], sort_keys=True) for name in sorted(values)}
-
-
-def activation_of(checkpoint: Checkpoint) -> str:
-    """Return `softmax` for a network that was trained to choose one class, else `sigmoid`."""
-    return "softmax" if checkpoint.recipe.get("loss") == "cross-entropy" else "sigmoid"
 
 
 def checkpoint_of(properties: Mapping[str, str], path: str, digest: str) -> Checkpoint | None:

@@ -245,7 +245,7 @@ def _with_known(run: Logits, known: Known, samples: Samples) -> Logits:
         run = _with_groups(run, known, samples)
     if known.clusters is not None and not isinstance(known.clusters, str):
         owners = aligned(columns(known.clusters, "clusters"), samples)[:, 0]
-        run = replace(run, clusters=cluster_names(owners, run.ids))
+        run = replace(run, clusters=cluster_names(owners))
     if known.train_counts is not None:
         return replace(run, train_counts=np.asarray(known.train_counts))
     return _with_train_counts(run, known)

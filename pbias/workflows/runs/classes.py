@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 
 from pbias.errors import UserError
-from pbias.files.checkpoint import Checkpoint
+from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
+from pbias.files.logits import default_targets
 from pbias.files.manifest import Int8, Manifest
 from pbias.files.manifest.classes import expand_classes
 
-CROSS_ENTROPY = "cross-entropy"
 ACTIVATIONS = ("softmax", "sigmoid")
 
 logger = logging.getLogger(__name__)
@@ -29,15 +30,15 @@ def with_classes(
     if column is None:
         return checkpoint, manifest
     targets = checkpoint.targets
-    named = None if targets == invented(len(targets)) else targets
+    named = None if are_unnamed(targets) else targets
     manifest, classes = expand_classes(manifest, column, named, len(targets))
     data = {**checkpoint.data, "classes": column}
     return dataclasses.replace(checkpoint, targets=classes, data=data), manifest
 
 
-def invented(num_outputs: int) -> list[str]:
-    """Return how outputs are called that nobody has named."""
-    return [f"output_{index}" for index in range(num_outputs)]
+def are_unnamed(targets: Sequence[str]) -> bool:
+    """Whether nobody has named the outputs of a network."""
+    return tuple(targets) == default_targets(len(targets))
 
 
 def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> str:
@@ -50,9 +51,8 @@ def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: st
         raise UserError(f"no activation '{given}'; use one of {', '.join(ACTIVATIONS)}")
     if given is not None:
         return given
-    loss = checkpoint.recipe.get("loss")
-    if loss is not None:
-        return "softmax" if loss == CROSS_ENTROPY else "sigmoid"
+    if checkpoint.activation is not None:
+        return checkpoint.activation
     if "classes" in checkpoint.data:
         return "softmax"
     if look_like_classes(labels):

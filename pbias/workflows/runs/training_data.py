@@ -12,7 +12,7 @@ from pbias.data.training_images import (
     load_training_pictures,
 )
 from pbias.errors import UserError
-from pbias.files.checkpoint import Checkpoint
+from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.streams import STDIO, input_name, is_regular
@@ -40,7 +40,7 @@ def find(
         return find_training_pictures(
             manifest,
             labels,
-            one_class=loss == "cross-entropy",
+            one_class=loss == CROSS_ENTROPY,
             bad=bad,
             workers=options.workers,
             progress=progress,
