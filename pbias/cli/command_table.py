@@ -5,7 +5,10 @@ from __future__ import annotations
 from pbias.cli.build import Entry
 
 # Commands of two words stand below the first of them.
-GROUPS = {"manifest": "Make a labels.csv of a data set, or check one"}
+GROUPS = {
+    "manifest": "Make a labels.csv of a data set, or check one",
+    "import": "Make logits files of what other programs predicted",
+}
 COMMANDS = {
     "synth": Entry(
         "data.synth:synth",
@@ -62,6 +65,12 @@ COMMANDS = {
         "pbias predict s95.pt faces/labels.csv --split test -o s95.npz",
         "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
         "pbias predict - faces/labels.csv -o s90.npz",
+    ),
+    "import table": Entry(
+        "data.importing:table",
+        "Make a logits file of a table of predictions, CSV or Parquet",
+        "pbias import table v1.csv --id id --label smiling --probability p --groups sex -o v1.npz",
+        "pbias import table v1.parquet --label species --probability 'p_{class}' -o v1.npz",
     ),
     "export": Entry(
         "models.export:export",

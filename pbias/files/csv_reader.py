@@ -53,13 +53,23 @@ def read_csv(path: str) -> CsvFile:
 
     Raises UserError for text that is not UTF-8 and for quotes that RFC 4180 does not allow.
     """
-    data, path = read_bytes(path), input_name(path)
+    return parse_csv(input_name(path), read_bytes(path))
+
+
+def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
+    """Parse the bytes of a CSV file; `path` is what messages call it.
+
+    Without a `separator`, which is one character, cells stand between commas, and a header with
+    another one is refused. Raises UserError as `read_csv` does.
+    """
     text = decode(path, data)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    source = io.StringIO(text, newline="")
+    reader = csv.reader(source, delimiter=separator or ",", strict=True)
     rows, lines = [], []
     try:
         header = next(reader, [])
-        _check_separator(path, header)
+        if separator is None:
+            _check_separator(path, header)
         for row in reader:
             if any(row) or len(row) == 1:
                 rows.append(row)

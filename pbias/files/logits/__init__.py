@@ -13,6 +13,7 @@ from pbias.files.logits.logits_file import (
 )
 from pbias.files.logits.probabilities import (
     LARGEST_LOGIT,
+    TOLERANCE,
     as_logits,
     check_scale,
     logits_of,
@@ -21,6 +22,7 @@ from pbias.files.logits.probabilities import (
 
 __all__ = [
     "LARGEST_LOGIT",
+    "TOLERANCE",
     "UNKNOWN",
     "Logits",
     "as_logits",
