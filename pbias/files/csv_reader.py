@@ -68,8 +68,7 @@ def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
     rows, lines = [], []
     try:
         header = next(reader, [])
-        if separator is None:
-            _check_separator(path, header)
+        _check_header(path, header, commas=separator is None)
         for row in reader:
             if any(row) or len(row) == 1:
                 rows.append(row)
@@ -96,13 +95,13 @@ def decode(path: str, data: bytes) -> str:
         ) from error
 
 
-def _check_separator(path: str, header: list[str]) -> None:
-    """Refuse what spreadsheets write instead of commas, or above the header."""
+def _check_header(path: str, header: list[str], *, commas: bool) -> None:
+    """Refuse what spreadsheets write above the header, or instead of `commas`."""
     if header and header[0].strip().lower().startswith("sep="):
         raise UserError(
             f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove that line"
         )
-    if len(header) == 1:
+    if commas and len(header) == 1:
         for sign, name in SEPARATORS.items():
             if sign in header[0]:
                 raise UserError(

@@ -87,9 +87,9 @@ def _several(columns: Columns) -> Found | None:
             either = "|".join(words)
             front = re.fullmatch(rf"((?:{either})[_. -])(.+)", name, re.IGNORECASE)
             back = re.fullmatch(rf"(.+)([_. -](?:{either}))", name, re.IGNORECASE)
-            if front:
+            if front and front[2].casefold() not in LABELS:
                 patterns.setdefault((kind, front[1] + "{}"), []).append(front[2])
-            elif back:
+            elif back and back[1].casefold() not in LABELS:
                 patterns.setdefault((kind, "{}" + back[2]), []).append(back[1])
     for (kind, score), parts in sorted(patterns.items(), key=lambda item: -len(item[1])):
         scores = {score.format(part) for part in parts}
@@ -99,7 +99,7 @@ def _several(columns: Columns) -> Found | None:
                 used = scores | labels
                 kind = _by_values(kind, [columns[name] for name in scores])
                 return kind, score.format("{target}"), label.format("{target}"), used
-        classes = _label(columns, scores)
+        classes = _of_classes(columns, scores, parts) or _label(columns, scores)
         if len(parts) > 1 and classes and kind != "prediction":
             kind = _by_values(kind, [columns[name] for name in scores])
             return kind, score.format("{class}"), classes, scores | {classes}
@@ -124,6 +124,15 @@ def _label(columns: Columns, used: set[str]) -> str | None:
     named = [name for name in free if _words(name) & set(LABELS)]
     binary = [name for name in free if _is_binary(columns[name])]
     return named[0] if named else binary[0] if len(binary) == 1 else None
+
+
+def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str | None:
+    """The column that holds names of classes, and nothing else."""
+    for name, cells in columns.items():
+        known = {cell for cell in cells if not is_unknown_text(cell)}
+        if name not in used and known and known <= set(classes):
+            return name
+    return None
 
 
 def _by_values(kind: str, columns: Iterable[Sequence[str]]) -> str:
