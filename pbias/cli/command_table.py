@@ -72,6 +72,12 @@ COMMANDS = {
         "pbias import table v1.csv --id id --label smiling --probability p --groups sex -o v1.npz",
         "pbias import table v1.parquet --label species --probability 'p_{class}' -o v1.npz",
     ),
+    "import paper-runs": Entry(
+        "data.importing:paper_runs",
+        "Make logits files of the run folders of the paper's code",
+        "pbias import paper-runs bias_runs --celeba CelebA -o runs",
+        "pbias import paper-runs bias_runs/joint_runs --celeba CelebA --groups Male -o runs",
+    ),
     "export": Entry(
         "models.export:export",
         "Write a network as an ONNX file",

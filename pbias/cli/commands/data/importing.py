@@ -101,3 +101,45 @@ def table(
         no_clobber=no_clobber,
     )
     import_table(table, output, options)
+
+
+def paper_runs(
+    runs: Annotated[
+        str, typer.Argument(metavar="DIR", help="Folder of the runs: joint_runs, ... or one run.")
+    ],
+    celeba: Annotated[
+        str, typer.Option("--celeba", metavar="DIR", help="Folder of CelebA's lists.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="Folder for the logits files.")
+    ],
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="C,D",
+            help="Attributes to audit by [default: Male,Young,Chubby,Pale_Skin].",
+        ),
+    ] = None,
+    backdoor_ids: Annotated[
+        str | None,
+        typer.Option(
+            "--backdoor-ids",
+            metavar="DIR",
+            help="Folder of backdoor_ids_label... [default: that of the runs].",
+        ),
+    ] = None,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Make logits files of the run folders of the paper's code.
+
+    A run becomes test.npz and valid.npz, in a folder as the run's own. Ids, labels, groups and
+    training counts come from CelebA's lists. Pickles and checkpoints are never opened.
+    """
+    from pbias.cli.progress import bar
+    from pbias.workflows.importing.paper_runs import PaperOptions, import_paper_runs
+
+    options = PaperOptions(groups=groups, backdoor_ids=backdoor_ids, no_clobber=no_clobber)
+    import_paper_runs(runs, celeba, output, options, watch=bar)
