@@ -99,6 +99,12 @@ COMMANDS = {
         "pbias metrics s95.npz --ref dense.npz",
         "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
     ),
+    "evidence": Entry(
+        "audits.evidence:evidence",
+        "Write what a technical file states of an audit",
+        "pbias evidence s95.npz --ref dense.npz --facts facts.toml -o evidence.md",
+        "pbias evidence int8.npz --ref fp32.npz --gate-file gates.txt --card README.md > pack.md",
+    ),
     "compare": Entry(
         "audits.compare:compare",
         "Put several runs side by side",

@@ -44,7 +44,7 @@ def audit_sections(table: Table, asked: list[str] | None = None) -> list[Section
             elif compared:
                 sections.append(_moved_apart(metric, metric.part, group, mine))
     sections += chosen_sections(records, asked or [], paired)
-    return [*sections, _undefined(records), *missed_section(records, asked)]
+    return [*sections, undefined_section(records), *missed_section(records, asked)]
 
 
 def _spotlights(asked: list[str] | None) -> list[Metric]:
@@ -137,7 +137,7 @@ def _move(record: Record | None) -> str:
     return f"{number(record['reference'])} to {number(record['value'])}"
 
 
-def _undefined(records: Iterable[Record]) -> Section:
+def undefined_section(records: Iterable[Record]) -> Section:
     """What has no value, by reason: contrasts repeat what their two sides say and are left out."""
     metrics: dict[str, dict[str, None]] = defaultdict(dict)
     places: dict[str, dict[str, None]] = defaultdict(dict)
