@@ -17,7 +17,7 @@ CALIBRATE = (
 
 def verdict_section(findings: Findings) -> Section:
     """The verdict as the first lines of a report, and what its intervals are."""
-    notes = [verdict(findings)]
+    notes = _parts(findings)
     if findings.worse:
         notes.append(_explained(findings))
     return Section("Verdict", [], [], notes)
@@ -25,9 +25,14 @@ def verdict_section(findings: Findings) -> Section:
 
 def verdict(findings: Findings) -> str:
     """Everything that a reader must hear, in one paragraph; `Worst:` first where it is bad."""
+    return " ".join(_parts(findings))
+
+
+def _parts(findings: Findings) -> list[str]:
+    """What is worse, better, not known, and next; what there is nothing to say of is left out."""
     parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
     parts += [_undefined(findings), _next(findings)]
-    return " ".join(filter(None, parts))
+    return [part for part in parts if part]
 
 
 def sentence(finding: Finding) -> str:
@@ -115,8 +120,8 @@ def _never(findings: Findings) -> str:
 
 def _undefined(findings: Findings) -> str:
     reasons: dict[str, int] = {}
-    for number_ in findings.undefined:
-        reasons[number_.reason] = reasons.get(number_.reason, 0) + 1
+    for missing in findings.undefined:
+        reasons[missing.reason] = reasons.get(missing.reason, 0) + 1
     if not reasons:
         return ""
     said = [f"{num} ({why})" for why, num in sorted(reasons.items(), key=lambda item: -item[1])]
