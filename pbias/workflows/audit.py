@@ -83,7 +83,7 @@ class AuditResult(Result):
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
-        self._audit = audit
+        self.audit = audit
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
 
     @property
@@ -97,7 +97,7 @@ class AuditResult(Result):
         `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
         a text that is no gate, and where no row matches.
         """
-        o = self._audit.options
+        o = self.audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
         return self._judge(gates, strict=strict)[0]
 
@@ -106,9 +106,9 @@ class AuditResult(Result):
         from pbias.reporting.audit_header import gate_sections, header_section
         from pbias.reporting.audit_report import audit_sections
 
-        metrics = self._audit.options.metrics
+        metrics = self.audit.options.metrics
         asked = None if metrics is None else list(metrics)
-        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
+        first = [header_section(header_of(self.audit)), *gate_sections(self.verdicts)]
         return [*first, *audit_sections(self.rows, asked)]
 
     def headline(self) -> list[Section]:
@@ -117,7 +117,7 @@ class AuditResult(Result):
 
     @property
     def _paired(self) -> bool:
-        return len(self._audit.sides) > 1
+        return len(self.audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
         if not gates:
@@ -125,14 +125,14 @@ class AuditResult(Result):
         from pbias.auditing.gates.matching import covered
         from pbias.auditing.gates.verdicts import judge
 
-        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
+        error = (1.0 - self.audit.options.level) / (len(gates) if joint else 1)
         found = []
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
-                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
+                self.audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
-            samples = self._audit.samples_behind
+            samples = self.audit.samples_behind
             outcome = judge(
                 gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
             )
