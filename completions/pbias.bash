@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export quantize info pack unpack metrics compare flag exemplars calibrate override plot explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export quantize info pack unpack metrics compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -70,6 +70,7 @@ _pbias() {
             "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --labels --level --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --labels --probabilities --logits -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "report") COMPREPLY=($(compgen -W "-o --output --ref --curves --groups --attributes --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --gate --gate-file --images --examples -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "plot curves") COMPREPLY=($(compgen -W "-o --output --x --metrics --groups --attributes --labels --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "plot heatmap") COMPREPLY=($(compgen -W "-o --output --ref --metric --groups --attributes --labels --level --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "plot forest") COMPREPLY=($(compgen -W "-o --output --ref --metric --top --groups --attributes --labels --level --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

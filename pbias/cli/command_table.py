@@ -132,6 +132,13 @@ COMMANDS = {
         "pbias override s95.npz --flags flags.csv --with dense.npz --budget 5% -o mended.npz",
         "pbias override s95.npz --flags flags.csv --with labels --ref dense.npz --curve curve.csv",
     ),
+    "report": Entry(
+        "audits.report:report",
+        "Write an audit as one HTML page with charts",
+        "pbias report s95.npz --ref dense.npz -o audit.html",
+        "pbias report 's95-*.npz' --ref 'dense-*.npz' --curves '*.npz' --images faces "
+        "-o audit.html",
+    ),
     "plot curves": Entry(
         "audits.plot:curves",
         "Draw headline numbers against sparsity",

@@ -83,8 +83,13 @@ class AuditResult(Result):
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
-        self.audit = audit
+        self._audit = audit
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
+
+    @property
+    def audit(self) -> Audit:
+        """The sides of the audit, counted, from which the table was made."""
+        return self._audit
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -97,7 +102,7 @@ class AuditResult(Result):
         `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
         a text that is no gate, and where no row matches.
         """
-        o = self.audit.options
+        o = self._audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
         return self._judge(gates, strict=strict)[0]
 
@@ -106,18 +111,45 @@ class AuditResult(Result):
         from pbias.reporting.audit_header import gate_sections, header_section
         from pbias.reporting.audit_report import audit_sections
 
-        metrics = self.audit.options.metrics
+        metrics = self._audit.options.metrics
         asked = None if metrics is None else list(metrics)
-        first = [header_section(header_of(self.audit)), *gate_sections(self.verdicts)]
+        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
         return [*first, *audit_sections(self.rows, asked)]
 
     def headline(self) -> list[Section]:
         """What was audited, the gates, and the means over attributes."""
         return self.sections()[: 3 if self.outcomes else 2]
 
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        curves: Any = (),
+        images: str | os.PathLike[str] | None = None,
+        examples: int = 24,
+    ) -> None:
+        """Write the report as an HTML page in one file, with charts; `-` is standard output.
+
+        `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
+        that the ids are paths in; so many `examples` of an attribute are then embedded as
+        thumbnails. Needs the extra `report`; raises UserError without it.
+        """
+        from pbias.files.streams import write_text
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.page.document import render_page
+        from pbias.workflows.inputs.arrays import split_runs
+        from pbias.workflows.reports.report import ReportOptions, page_of
+
+        folder = None if images is None else os.fspath(images)
+        options = ReportOptions(list(map(os.fspath, split_runs(curves))), folder, examples)
+        write_text(
+            os.fspath(path),
+            render_page(page_of(self, header_section(header_of(self._audit)), options)),
+        )
+
     @property
     def _paired(self) -> bool:
-        return len(self.audit.sides) > 1
+        return len(self._audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
         if not gates:
@@ -125,14 +157,14 @@ class AuditResult(Result):
         from pbias.auditing.gates.matching import covered
         from pbias.auditing.gates.verdicts import judge
 
-        error = (1.0 - self.audit.options.level) / (len(gates) if joint else 1)
+        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
         found = []
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
-                self.audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
+                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
-            samples = self.audit.samples_behind
+            samples = self._audit.samples_behind
             outcome = judge(
                 gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
             )

@@ -52,9 +52,11 @@ def _points(model: str, bins: ScoreBins) -> list[Spec]:
             share = float(bins.n[v, 1, b]) / n
             low, high = _wilson(share, n)
             mean = float(bins.p[v, :2, b].sum()) / n
+            name = printable(value) or "everyone"
             points.append({
-                "model": model, "series": printable(value) or "everyone", "x": mean, "y": share,
-                "low": low, "high": high, "n": n,
+                "model": model, "series": name, "x": mean, "y": share, "low": low, "high": high,
+                "n": n, "text": f"{model}, {name}: of {n} predictions with mean p {mean:.3f}, "
+                f"{share:.3f} [{low:.3f}, {high:.3f}] are positive",
             })  # fmt: skip
     return points
 
@@ -84,7 +86,7 @@ def _spec(values: list[Spec], names: list[str], group: str) -> Spec:
          "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **bars}},
         {"mark": {"type": "line", "aria": False}, "encoding": {"x": x, "y": y, **bars}},
         {"mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
-         "encoding": {"x": x, "y": y, **shown}},
+         "encoding": {"x": x, "y": y, **shown, "description": {"field": "text"}}},
     ]  # fmt: skip
     models = list(dict.fromkeys(v["model"] for v in values))
     panel = {"layer": layer, "width": 240, "height": 240}

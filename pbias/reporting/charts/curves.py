@@ -73,6 +73,9 @@ def _points(name: str, records: Sequence[Record], places: Sequence[Sequence[Plac
             found.setdefault(place, []).append(float(value))
     return [
         {
+            "text": f"{column_title(name)}, {place.series} {place.at}: "
+            f"{number(sum(values) / len(values))} "
+            f"({number(min(values))} to {number(max(values))})",
             "column": name, "title": column_title(name), "series": place.series, "at": place.at,
             "mean": sum(values) / len(values), "low": min(values), "high": max(values),
             "runs": len(values),
@@ -106,7 +109,7 @@ def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) ->
     layer: list[Spec] = [
         {"mark": {"type": "line", "aria": False}, "encoding": {"x": x, "y": y, **color, **dash}},
         {"mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
-         "encoding": {"x": x, "y": y, **shown}},
+         "encoding": {"x": x, "y": y, **shown, "description": {"field": "text"}}},
     ]  # fmt: skip
     if any(v["runs"] > 1 for v in values):
         band = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}

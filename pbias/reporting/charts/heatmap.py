@@ -10,6 +10,7 @@ from pbias.reporting.charts.figure import INK, Figure, Spec, whole
 from pbias.reporting.sections import Record, Section
 
 STEP = 18
+GAP = 0.06  # between cells, of a step
 SMALLEST = 0.05  # of the scale of colors: noise alone is pale
 MARKS = {
     "rose, beyond chance": "triangle-up",
@@ -70,8 +71,10 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "x": {
             "field": "place", "type": "nominal", "sort": places, "title": "group value",
             "axis": {"orient": "top", "labelAngle": -45, "grid": False},
+            "scale": {"paddingInner": GAP},
         },
-        "y": {"field": "attribute", "type": "nominal", "sort": attributes, "title": "attribute"},
+        "y": {"field": "attribute", "type": "nominal", "sort": attributes, "title": "attribute",
+              "scale": {"paddingInner": GAP}},
         "description": {"field": "text"},
     }  # fmt: skip
     color = {
@@ -85,7 +88,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "scale": {"domain": known, "range": [MARKS[name] for name in known]},
         "legend": {"title": "mark", "symbolStrokeColor": INK},
     }  # fmt: skip
-    block = {"mark": {"type": "rect", "stroke": "white", "strokeWidth": 1}}
+    block = {"mark": {"type": "rect"}}
     sign = {
         "mark": {"type": "point", "size": 40, "color": INK, "filled": False, "strokeWidth": 1.2,
                  "aria": False},

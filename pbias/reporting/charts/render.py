@@ -14,6 +14,10 @@ VERSION = "5.20"  # of Vega-Lite, so that a newer vl-convert draws the same
 SCALE = 2.0  # pixels a unit, for screens of high resolution
 _OPENING = re.compile(r"<svg [^>]*?(viewBox=\"[\d. ]+\")[^>]*>")
 _ID = re.compile(r'(\bid="|url\(#|href="#)([\w-]+)')
+_ROLE = re.compile(r' aria-roledescription="(?:rect|point|symbol|path|line|rule) mark"')
+_GEOMETRY = re.compile(r' (?:d|transform|x|y|x1|x2|y1|y2)="[^"]*"')
+_DIGITS = re.compile(r"(\.\d\d)\d+")
+_RGB = re.compile(r"rgb\((\d+), (\d+), (\d+)\)")
 _WHITE = re.compile(r'<rect width="[\d.]+" height="[\d.]+" fill="white"\s*/>')
 
 
@@ -50,7 +54,9 @@ def inline_svg(figure: Figure) -> str:
     """
     text = svg(figure)
     text = _ID.sub(lambda found: f"{found[1]}{figure.key}-{found[2]}", text)
-    text = _WHITE.sub("", text, count=1)
+    text = _ROLE.sub("", _WHITE.sub("", text, count=1))
+    text = _GEOMETRY.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text)
+    text = _RGB.sub(lambda found: "#" + "".join(f"{int(c):02x}" for c in found.groups()), text)
     name = html_text(figure.title)
     found = _OPENING.match(text)
     assert found is not None, "vl-convert begins with an <svg> that has a viewBox"

@@ -70,7 +70,7 @@ def _spec(values: list[Spec], names: list[str], group: str) -> Spec:
         "row": {"field": "label", "type": "nominal", "sort": list(LABELS.values()), "title": None},
         **shown,
     }  # fmt: skip
-    mark = {"type": "line", "interpolate": "step-after", "strokeWidth": 2}
+    mark = {"type": "line", "interpolate": "step-after", "strokeWidth": 2, "aria": False}
     ends = [{**v, "low": v["high"]} for v in values if v["high"] == 1.0]  # of the last steps
     return {
         "data": {"values": [*values, *ends]}, "width": 240, "height": 110, "mark": mark,

@@ -17,6 +17,7 @@ from pbias.files.escaping import printable
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
+from pbias.reporting.sections import Section
 
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
@@ -63,10 +64,16 @@ def _render(name: str, **values: Any) -> str:
     }
     environment.filters |= {
         "minus": minus,
+        "columns": _numeric,
         "svg": lambda figure: safe(inline_svg(figure)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
     }
     return str(environment.get_template(name).render(**values))
+
+
+def _numeric(section: Section) -> str:
+    """The classes of a table, one for each column of numbers, which the style aligns right."""
+    return " ".join(f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i))
 
 
 def _templates() -> dict[str, str]:

@@ -52,10 +52,13 @@ def bins_of(
     }
 
 
-def of_predictions(audit: Audit, kind: str, attribute: str | None, group: str) -> Figure | None:
+def of_predictions(
+    audit: Audit, kind: str, attribute: str | None, group: str, suffix: str = ""
+) -> Figure | None:
     """Draw calibration curves or score distributions of one attribute (None: all) by a group.
 
-    Raises UserError for a group that the audit does not have.
+    The key of the figure is its kind, with a suffix where a page has several. Raises UserError for
+    a group that the audit does not have.
     """
     from pbias.reporting.charts.calibration import calibration
     from pbias.reporting.charts.scores import scores
@@ -63,7 +66,7 @@ def of_predictions(audit: Audit, kind: str, attribute: str | None, group: str) -
     partition = _partition(audit, group)
     draw, num_bins = {"calibration": (calibration, 10), "scores": (scores, 20)}[kind]
     bins = bins_of(audit, partition, attribute, num_bins)
-    return draw(bins, group, attribute or POOLED, f"{kind}-{attribute is not None:d}")
+    return draw(bins, group, attribute or POOLED, f"{kind}{suffix}")
 
 
 def _partition(audit: Audit, group: str) -> Partition:
