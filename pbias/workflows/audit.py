@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
@@ -22,12 +23,14 @@ from pbias.workflows.results import Result
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
+    from pbias.auditing.findings.finding import Findings
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
     from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
+    from pbias.files.table import Table
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
@@ -78,6 +81,7 @@ class AuditResult(Result):
     ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
+        self._at_level: dict[tuple[float, str], Table] = {}
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -106,19 +110,35 @@ class AuditResult(Result):
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
         return self._judge(gates, strict=strict)[0]
 
+    @cached_property
+    def findings(self) -> Findings:
+        """What got worse or better and holds after correction, and what is not known."""
+        from pbias.auditing.findings.finding import find
+
+        return find(self.rows, self._audit.options.level, self._table_at)
+
+    @property
+    def verdict(self) -> str:
+        """The findings in words; begins with `Worst:` where something got worse."""
+        from pbias.reporting.verdict import verdict
+
+        return verdict(self.findings)
+
     def sections(self) -> list[Section]:
-        """Everything for people: what was audited, the gates, headline and groups."""
+        """Everything for people: the verdict, what was audited, the gates, headline and groups."""
         from pbias.reporting.audit_header import gate_sections, header_section
         from pbias.reporting.audit_report import audit_sections
+        from pbias.reporting.verdict import verdict_section
 
         metrics = self._audit.options.metrics
         asked = None if metrics is None else list(metrics)
-        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
+        first = [verdict_section(self.findings), header_section(header_of(self._audit))]
+        first += gate_sections(self.verdicts)
         return [*first, *audit_sections(self.rows, asked)]
 
     def headline(self) -> list[Section]:
-        """What was audited, the gates, and the means over attributes."""
-        return self.sections()[: 3 if self.outcomes else 2]
+        """The verdict, what was audited, the gates, and the means over attributes."""
+        return self.sections()[: 4 if self.outcomes else 3]
 
     def report(
         self,
@@ -162,7 +182,7 @@ class AuditResult(Result):
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
-                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
+                self._table_at(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
             samples = self._audit.samples_behind
             outcome = judge(
@@ -170,6 +190,12 @@ class AuditResult(Result):
             )
             found.append(outcome)
         return found
+
+    def _table_at(self, level: float, metric: str) -> Table:
+        """The rows of one metric at a level, made once."""
+        if (level, metric) not in self._at_level:
+            self._at_level[level, metric] = self._audit.table(level, metric)
+        return self._at_level[level, metric]
 
 
 def audit(
