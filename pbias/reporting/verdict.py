@@ -25,9 +25,14 @@ def verdict_section(findings: Findings) -> Section:
 
 def verdict(findings: Findings) -> str:
     """Everything that a reader must hear, in one paragraph; `Worst:` first where it is bad."""
+    return " ".join(verdict_parts(findings))
+
+
+def verdict_parts(findings: Findings) -> list[str]:
+    """The parts of the verdict, each of one or more sentences, the most important first."""
     parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
     parts += [_undefined(findings), _next(findings)]
-    return " ".join(filter(None, parts))
+    return list(filter(None, parts))
 
 
 def sentence(finding: Finding) -> str:

@@ -43,7 +43,7 @@ ROWS = [
     row("", "f", -0.1),
     row("smiling", "f", -0.2, p_adjusted=0.01),
     row("smiling", "m", 0.01, change_status="low_power"),
-    row("smiling", "1-0", 0.3),
+    row("smiling", "f-rest", 0.3),
     row("hat", "f", -0.3),
     row("hat", "m", NAN, p_adjusted=NAN),
     row("young", "m", 0.25, p_adjusted=0.04, value=0.85),

@@ -40,7 +40,7 @@ def calibration(
         [v["model"], v["series"], *(number(v[k]) for k in ("x", "y", "low", "high")), str(v["n"])]
         for v in values
     ]
-    return Figure(key, title, caption, spec, Section(title, header, rows))
+    return Figure(key, title, caption, spec, Section(title, header, rows), title)
 
 
 def _points(model: str, bins: ScoreBins) -> list[Spec]:

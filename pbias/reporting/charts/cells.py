@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.escaping import printable
 from pbias.reporting.sections import Record, interval, number, signed
@@ -82,23 +83,19 @@ def is_change(records: Iterable[Record], metric: str) -> bool:
 def cells(records: Iterable[Record], metric: str) -> list[Cell]:
     """The cells of a metric: its group values, or where there are none its contrasts."""
     mine = [r for r in records if r["metric"] == metric and r["attribute"] and r["group"]]
-    mine = [r for r in mine if r["contrast"] not in SPREADS]
-    values = [r for r in mine if not _is_contrast(r["contrast"])]
-    chosen = values or mine
+    known = group_values(mine)
+    values = [r for r in mine if r["contrast"] in known.get(r["group"], ())]
+    chosen = values or [r for r in mine if r["contrast"] not in SPREADS]
     changed = is_change(chosen, metric) and not METRICS[metric].is_change
-    return [_cell(r, changed=changed) for r in chosen]
+    return [_cell(r, changed=changed, of_values=bool(values)) for r in chosen]
 
 
-def _is_contrast(contrast: str) -> bool:
-    return contrast == "1-0" or contrast.endswith("-rest")
-
-
-def _cell(r: Record, *, changed: bool) -> Cell:
+def _cell(r: Record, *, changed: bool, of_values: bool) -> Cell:
     nan = float("nan")
     status = r["change_status" if changed else "status"]
     keys = ("change", "change_low", "change_high") if changed else ("value", "low", "high")
     value, low, high = (r[key] for key in keys)
-    sign = " " if _is_contrast(r["contrast"]) else "="
+    sign = "=" if of_values else " "
     place = f"{r['group']}{sign}{r['contrast']}" if r["contrast"] else r["group"]
     return Cell(
         attribute=printable(r["attribute"]),

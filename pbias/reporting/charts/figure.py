@@ -20,18 +20,24 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross"
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 3])
 # Pages replace these three where they are dark.
 INK, QUIET, LINE = "#333333", "#767676", "#DDDDDD"
+ON_COLOR = "#222222"  # marks on colored cells, which are as dark on any page
+PADDING = {"left": 28, "right": 28, "top": 5, "bottom": 5}  # other fonts may be wider
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart: `key` is unique on a page, `caption` says how to read it, `data` are its numbers."""
+    """A chart: `key` is unique on a page, `caption` says how to read it, `data` are its numbers.
+
+    `short` names it among alternatives.
+    """
 
     key: str
     title: str
     caption: str
     spec: Spec
     data: Section
+    short: str = ""
 
 
 def whole(spec: Spec, title: str, subtitle: str = "") -> Spec:
@@ -56,7 +62,14 @@ def whole(spec: Spec, title: str, subtitle: str = "") -> Spec:
         "axis": axis, "legend": legend, "title": titles, "header": header,
         "view": {"stroke": LINE}, "font": FONT,
     }  # fmt: skip
-    return {"$schema": SCHEMA, "background": "white", "title": text, "config": config, **spec}
+    return {
+        "$schema": SCHEMA,
+        "background": "white",
+        "padding": PADDING,
+        "title": text,
+        "config": config,
+        **spec,
+    }
 
 
 def scale_of(names: list[str], what: str) -> Spec:

@@ -37,7 +37,7 @@ def forest(records: Sequence[Record], metric: str = "tpr", top: int = TOP) -> Fi
     )
     spec = whole(_spec(order, METRICS[metric].label, what, changed=changed), title)
     data = Section(title, HEADER, [cell.row() for cell in order])
-    return Figure(f"forest-{metric}", title, caption, spec, data)
+    return Figure(f"forest-{metric}", title, caption, spec, data, METRICS[metric].title)
 
 
 def _kind(cell: Cell) -> str:

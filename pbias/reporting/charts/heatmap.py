@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.charts.cells import HEADER, Cell, cells, is_change
-from pbias.reporting.charts.figure import INK, Figure, Spec, whole
+from pbias.reporting.charts.figure import INK, ON_COLOR, Figure, Spec, whole
 from pbias.reporting.sections import Record, Section
 
 STEP = 18
@@ -43,7 +43,7 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
         "carry, and a cross one that is undefined."
     )
     data = Section(title, HEADER, [cell.row() for cell in found])
-    return Figure(f"heatmap-{metric}", title, caption, spec, data)
+    return Figure(f"heatmap-{metric}", title, caption, spec, data, METRICS[metric].title)
 
 
 def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spec:
@@ -78,9 +78,11 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "description": {"field": "text"},
     }  # fmt: skip
     color = {
+        "condition": {"test": "datum.number === null", "value": "white"},
         "field": "number", "type": "quantitative",
         "scale": {**(diverging if changed else rising), "interpolate": "lab", "clamp": True},
-        "legend": {"title": what, "gradientLength": 140, "format": "+.2f" if changed else ".2f"},
+        "legend": {"title": f"change of {label}" if changed else label, "gradientLength": 140,
+                   "format": "+.2f" if changed else ".2f"},
     }  # fmt: skip
     known = [name for name in MARKS if any(cell.mark == name for cell in found)]
     shape = {
@@ -88,10 +90,10 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "scale": {"domain": known, "range": [MARKS[name] for name in known]},
         "legend": {"title": "mark", "symbolStrokeColor": INK},
     }  # fmt: skip
-    block = {"mark": {"type": "rect"}}
+    block = {"mark": {"type": "rect", "invalid": None}}
     sign = {
-        "mark": {"type": "point", "size": 40, "color": INK, "filled": False, "strokeWidth": 1.2,
-                 "aria": False},
+        "mark": {"type": "point", "size": 40, "color": ON_COLOR, "filled": False,
+                 "strokeWidth": 1.2, "aria": False},
         "transform": [{"filter": "datum.mark !== ''"}],
         "encoding": {**{k: at[k] for k in ("x", "y")}, "shape": shape},
     }  # fmt: skip

@@ -38,7 +38,7 @@ def scores(
          number(v["share"]), str(v["n"])]
         for v in values
     ]  # fmt: skip
-    return Figure(key, title, caption, spec, Section(title, header, rows))
+    return Figure(key, title, caption, spec, Section(title, header, rows), title)
 
 
 def _shares(model: str, bins: ScoreBins) -> list[Spec]:

@@ -48,14 +48,14 @@ class Part:
 class Page:
     """A whole page: what it is about, the verdict in words, gates, parts, and terms explained.
 
-    `next_steps` are commands that help with what the verdict says.
+    `notes` say what its intervals are.
     """
 
     title: str
     facts: Sequence[str]
     verdict: Sequence[str]
+    notes: Sequence[str] = ()
     gates: Sequence[Gate] = ()
-    next_steps: Sequence[str] = ()
     parts: Sequence[Part] = ()
     terms: Sequence[Term] = field(default_factory=tuple)
 

@@ -19,6 +19,7 @@ from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
 from pbias.reporting.sections import Section
 
+_CODE = re.compile(r"`([^`]+)`")
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
@@ -64,6 +65,7 @@ def _render(name: str, **values: Any) -> str:
     }
     environment.filters |= {
         "minus": minus,
+        "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", str(safe.escape(text)))),
         "columns": _numeric,
         "svg": lambda figure: safe(inline_svg(figure)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),

@@ -6,12 +6,14 @@ import datetime
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import Gate, Page, Part, Term
+from pbias.reporting.verdict import verdict_parts, verdict_section
 
 if TYPE_CHECKING:
     from pbias.reporting.charts.figure import Figure
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 METRICS = ("tpr", "fpr", "accuracy")
 SHOWN_GROUPS = 4
-APART = ("Verdict", "Audit", "Gates")  # sections that stand elsewhere on the page
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
     return Page(
         title=_title(result),
         facts=[_today(), *header.notes],
-        verdict=_verdict(result),
+        verdict=verdict_parts(result.findings),
+        notes=verdict_section(result.findings).notes[1:],
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=_terms(result),
@@ -81,19 +83,19 @@ def _today() -> str:
     return datetime.datetime.now(zone).date().isoformat()
 
 
-def _verdict(result: AuditResult) -> list[str]:
-    return [section.title for section in result.headline()]
-
-
 def _worst(result: AuditResult) -> list[tuple[str, str]]:
     """Attributes with the group in which they moved most, the worst first, each once."""
     from pbias.reporting.charts.cells import cells
 
     known = [cell for cell in cells(result.rows.records(), "tpr") if cell.defined]
     ranked = sorted(known, key=lambda cell: (not cell.holds, cell.few, -abs(cell.number)))
-    found = {cell.attribute: cell.group for cell in reversed(ranked)}
-    rest = {name: "" for name in result.audit.design.targets if name not in found}
-    return [*reversed(found.items()), *rest.items()]
+    pairs = [(finding.attribute, finding.group) for finding in result.findings.worse]
+    pairs += [(cell.attribute, cell.group) for cell in ranked]
+    pairs += [(name, "") for name in result.audit.design.targets]
+    found: dict[str, str] = {}
+    for attribute, group in filter(itemgetter(0), pairs):
+        found.setdefault(attribute, group)
+    return list(found.items())
 
 
 def _moved(result: AuditResult) -> Part | None:
@@ -166,7 +168,7 @@ def _examples(
 
 
 def _tables(result: AuditResult) -> list[Part | None]:
-    sections = [section for section in result.sections() if section.title not in APART]
+    sections = result.sections()[3 if result.outcomes else 2 :]  # verdict, audit, gates: above
     return [Part("tables", "Tables", sections=sections)]
 
 

@@ -104,7 +104,7 @@
     const figures = all("figure.chart", section);
     if (figures.length < 2) continue;
     const buttons = figures.map((figure) => {
-      const name = figure.querySelector("svg title").textContent;
+      const name = figure.dataset.short;
       const button = make("button", { type: "button", textContent: name });
       button.addEventListener("click", () => {
         figures.forEach((other, i) => {
