@@ -144,7 +144,7 @@ class AuditResult(Result):
         self,
         path: str | os.PathLike[str],
         *,
-        curves: Any = (),
+        curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         images: str | os.PathLike[str] | None = None,
         examples: int = 24,
     ) -> None:
@@ -157,15 +157,13 @@ class AuditResult(Result):
         from pbias.files.streams import write_text
         from pbias.reporting.audit_header import header_section
         from pbias.reporting.page.document import render_page
-        from pbias.workflows.inputs.arrays import split_runs
         from pbias.workflows.reports.report import ReportOptions, page_of
 
+        files = [curves] if isinstance(curves, str | os.PathLike) else curves
         folder = None if images is None else os.fspath(images)
-        options = ReportOptions(list(map(os.fspath, split_runs(curves))), folder, examples)
-        write_text(
-            os.fspath(path),
-            render_page(page_of(self, header_section(header_of(self._audit)), options)),
-        )
+        options = ReportOptions([os.fspath(file) for file in files], folder, examples)
+        page = page_of(self, header_section(header_of(self._audit)), options)
+        write_text(os.fspath(path), render_page(page))
 
     @property
     def _paired(self) -> bool:

@@ -75,7 +75,7 @@ def _spec(order: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         }
     text = {"description": {"field": "text"}}
     bars = {key: part for key, part in shown.items() if key == "color"}
-    zero = {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {"datum": 0}}}
+    zero = {"mark": {"type": "rule", "color": INK, "aria": False}, "encoding": {"x": {"datum": 0}}}
     layers: list[Spec] = [
         {"mark": {"type": "rule", "strokeWidth": 2, "aria": False},
          "encoding": {"x": x, "x2": {"field": "high"}, "y": y, **bars}},

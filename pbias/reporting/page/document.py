@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from pbias.extras import load_extra
-from pbias.files.escaping import printable
+from pbias.files.escaping import html_text, printable
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
@@ -65,7 +65,7 @@ def _render(name: str, **values: Any) -> str:
     }
     environment.filters |= {
         "minus": minus,
-        "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", str(safe.escape(text)))),
+        "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
         "columns": _numeric,
         "svg": lambda figure: safe(inline_svg(figure)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbias.errors import UserError, argument, did_you_mean
+from pbias.files.escaping import printable
 
 if TYPE_CHECKING:
     from pbias.auditing.counts.strata import Partition
@@ -24,7 +25,7 @@ AXES = ("sparsity", "file")
 
 def side_names(audit: Audit) -> list[str]:
     """What to call the models of an audit, the reference first."""
-    names = [Path(side.heads[0].path).stem for side in audit.sides]
+    names = [printable(Path(side.heads[0].path).stem) for side in audit.sides]
     if len(names) == 1:
         return [names[0] or "model"]
     ours, theirs = names
@@ -118,11 +119,11 @@ def _places(runs: Sequence[Logits], axis: str) -> tuple[list[list[Place]], str]:
         raise UserError(f"{argument('x', axis)} is no axis; choose {' or '.join(AXES)}")
     known = [s for run in runs if (s := sparsity_of(run)) is not None]
     if axis == "file" or len(known) < len(runs):
-        names = [Path(run.path).stem for run in runs]
+        names = [printable(Path(run.path).stem) for run in runs]
         return [[Place("", name, rank)] for rank, name in enumerate(names)], "file, in order"
     lines = line_names([run.meta for run in runs], known)
     found = [
-        [Place(line, f"{100 * s:.4g} %", s) for line in of_run]
+        [Place(printable(line), f"{100 * s:.4g} %", s) for line in of_run]
         for of_run, s in zip(lines, known, strict=True)
     ]
     return found, "sparsity"
