@@ -4,12 +4,19 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export quantize info pack unpack metrics evidence compare flag exemplars calibrate override explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict export quantize info pack unpack metrics evidence compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
         if [[ $COMP_CWORD -eq 2 ]]; then
             COMPREPLY=($(compgen -W "celeba awa2 folder check -h --help" -- "$word"))
+            return
+        fi
+        command+=" ${COMP_WORDS[2]}"
+    fi
+    if [[ $command == plot ]]; then
+        if [[ $COMP_CWORD -eq 2 ]]; then
+            COMPREPLY=($(compgen -W "curves heatmap forest calibration scores -h --help" -- "$word"))
             return
         fi
         command+=" ${COMP_WORDS[2]}"
@@ -64,6 +71,12 @@ _pbias() {
             "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --labels --level --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "calibrate") COMPREPLY=($(compgen -W "--objective --allow-test --labels --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "override") COMPREPLY=($(compgen -W "--flags --with -o --output --budget --curve --ref --labels --probabilities --logits -s --seed -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "report") COMPREPLY=($(compgen -W "-o --output --ref --curves --groups --attributes --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --gate --gate-file --images --examples -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "plot curves") COMPREPLY=($(compgen -W "-o --output --x --metrics --groups --attributes --labels --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "plot heatmap") COMPREPLY=($(compgen -W "-o --output --ref --metric --groups --attributes --labels --level --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "plot forest") COMPREPLY=($(compgen -W "-o --output --ref --metric --top --groups --attributes --labels --level --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "plot calibration") COMPREPLY=($(compgen -W "-o --output --ref --attribute --group --labels --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "plot scores") COMPREPLY=($(compgen -W "-o --output --ref --attribute --group --labels --probabilities --logits -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "explain") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "env") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "completion") COMPREPLY=($(compgen -W "-q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;

@@ -91,6 +91,11 @@ class AuditResult(Result):
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
 
     @property
+    def audit(self) -> Audit:
+        """The sides of the audit, counted, from which the table was made."""
+        return self._audit
+
+    @property
     def verdicts(self) -> list[dict[str, Any]]:
         """The outcomes of the gates as plain data."""
         return [outcome.record() for outcome in self.outcomes]
@@ -151,6 +156,31 @@ class AuditResult(Result):
         options = self.measured.options
         asked = None if options.metrics is None else list(options.metrics)
         return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        images: str | os.PathLike[str] | None = None,
+        examples: int = 24,
+    ) -> None:
+        """Write the report as an HTML page in one file, with charts; `-` is standard output.
+
+        `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
+        that the ids are paths in; so many `examples` of an attribute are then embedded as
+        thumbnails. Needs the extra `report`; raises UserError without it.
+        """
+        from pbias.files.streams import write_text
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.page.document import render_page
+        from pbias.workflows.reports.report import ReportOptions, page_of
+
+        files = [curves] if isinstance(curves, str | os.PathLike) else curves
+        folder = None if images is None else os.fspath(images)
+        options = ReportOptions([os.fspath(file) for file in files], folder, examples)
+        page = page_of(self, header_section(header_of(self._audit)), options)
+        write_text(os.fspath(path), render_page(page))
 
     @property
     def _paired(self) -> bool:
