@@ -267,7 +267,10 @@ def test_a_bare_state_dict_says_how_to_make_a_checkpoint(wrapper: str, path: str
         ({"group_values": [["0", 1]]}, "'group_values' is not"),
         ({"group_values": []}, "'group_values' is not"),
         ({"model": {"name": "resnet18"}}, "'model' is not"),
-        ({"model": {"name": 3, "args": {}}}, "'model' is not"),
+        (
+            {"model": {"name": 3, "args": {}}},
+            "'model.name' is not what it should be: 3 instead of text",
+        ),
         ({"state_dict": {}}, "'state_dict' is not"),
         ({"state_dict": {"w": 1}}, "'state_dict' is not"),
         ({"train_counts": [1]}, "'train_counts' is not"),

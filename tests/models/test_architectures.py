@@ -134,8 +134,11 @@ def test_weights_from_before_batches_were_counted_still_fit() -> None:
         ("resnet19", {}, r"unknown architecture 'resnet19'; did you mean 'resnet18'\?"),
         ("xyz", {}, "unknown architecture 'xyz'; choose one of resnet_small, .*--model package"),
         ("resnet18", {"width": 8}, "resnet18 cannot be built: got an unexpected keyword"),
-        ("resnet_small", {"width": 0}, "width = 0; it must be 1 or more"),
-        ("resnet_small", {"depth": "2"}, "depth = '2'; it must be 1 or more"),
+        ("resnet_small", {"width": 0}, "width = 0; it must be a whole number from 1 to"),
+        ("resnet_small", {"width": True}, "width = True; it must be a whole number"),
+        ("resnet_small", {"width": 10**30}, "it must be a whole number from 1 to 2,048"),
+        ("resnet_small", {"depth": 257}, "depth = 257; it must be a whole number from 1 to 256"),
+        ("resnet_small", {"depth": "2"}, "depth = '2'; it must be a whole number"),
     ],
 )
 def test_what_cannot_be_built_is_a_user_error(
