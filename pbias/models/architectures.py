@@ -46,7 +46,7 @@ def architecture(name: str) -> Architecture:
     )
 
 
-def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:
+def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
     """A freshly initialised network with `num_outputs` logits; `name` may be of a factory in use.
 
     Raises UserError for an unknown name, arguments the architecture does not take, or sizes that

@@ -169,3 +169,10 @@ def test_restoring_is_as_quick_to_start_as_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_weights_of_another_kind_of_number_are_refused() -> None:
+    state_dict = build("resnet_small", 2, width=8).state_dict()
+    state_dict["fc.weight"] = state_dict["fc.weight"].to(torch.int64)
+    with pytest.raises(UserError, match=r"fc\.weight holds int64 numbers .* needs float32; save"):
+        restore("resnet_small", 2, {"width": 8}, state_dict)

@@ -147,9 +147,10 @@ def _checkpoint(content: dict[str, Any], path: str, digest: str) -> Checkpoint:
     _check_fields(content, path)
     fields = {name: content[name] for name in _FIELDS}
     fields["train_counts"] = _train_counts(content, path)
-    checkpoint = Checkpoint(**fields, sha256=digest)
-    check_weights(checkpoint.state_dict, path)
-    return checkpoint
+    check_weights(fields["state_dict"], path)
+    # Networks compute in float32.
+    fields["state_dict"] = as_float32(fields["state_dict"], path, keep=[torch.float32])
+    return Checkpoint(**fields, sha256=digest)
 
 
 def _bare(content: object, path: str) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ MAX_WHOLE = 2**53  # beyond, a float no longer tells whole numbers apart
 MAX_SEED = 2**63 - 1
 MAX_SIDE = 4096  # pixels of a network's input
 MAX_SHOWN = 60
+PLAIN = "None, a number, text, or a list or dict of them"
 
 
 class Rule(NamedTuple):
@@ -73,7 +74,7 @@ def _not_plain(value: object, name: str, depth: int) -> Fault | None:
         return None if abs(value) <= MAX_SEED else Fault(name, value, "a number below 2^63")
     if isinstance(value, float):
         return None if math.isfinite(value) else Fault(name, value, "a finite number")
-    return None if value is None or type(value) in (str, bool) else Fault(name, value, "plain")
+    return None if value is None or type(value) in (str, bool) else Fault(name, value, PLAIN)
 
 
 def _broken(value: object, name: str) -> Fault | None:

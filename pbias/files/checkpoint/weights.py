@@ -7,6 +7,7 @@ when a file is read, and equal content is made to pickle to equal bytes when one
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from pbias.errors import UserError
 
 ORIGINAL, MASK = "_orig", "_mask"
+FLOATING = re.compile(r"b?float(16|32|64)|float8_\w+")  # smaller ones torch cannot convert
 WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -34,8 +36,8 @@ def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
     for name, tensor in state_dict.items():
         if not is_plain(tensor):
             raise UserError(f"{path}: {name} is not a plain tensor; save it dense and on the CPU")
-        if not tensor.is_floating_point() and tensor.dtype not in WHOLE:
-            kind = str(tensor.dtype).removeprefix("torch.")
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if tensor.dtype not in WHOLE and not FLOATING.fullmatch(kind):
             raise UserError(f"{path}: {name} holds {kind} numbers; save it as float32")
         num_nan = _num_nan(tensor)
         if num_nan:
@@ -48,6 +50,8 @@ def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
 def is_plain(tensor: Tensor) -> bool:
     """Whether a tensor is dense, on the CPU, and has a place in memory for each of its numbers."""
     if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        return False
+    if tensor.is_neg() or tensor.is_conj():  # its numbers are computed when they are read
         return False
     # A stride of 0 makes a few bytes look like any number of weights.
     return tensor.nbytes <= tensor.untyped_storage().nbytes()
