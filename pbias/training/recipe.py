@@ -14,6 +14,7 @@ from typing import Any
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import CROSS_ENTROPY
+from pbias.files.checkpoint.metadata import MAX_SEED
 
 OPTIMIZERS = ("sgd", "adam")
 LR_SCHEDULES = ("constant", "linear", "cosine")
@@ -64,6 +65,8 @@ class Recipe:
             raise UserError(
                 f"{self.epochs} epochs of batches of {self.batch_size}; both must be at least 1"
             )
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UserError(f"seed {self.seed} is out of range; use 0 to {MAX_SEED}")
         if not (self.lr > 0 and self.weight_decay >= 0):
             raise UserError(
                 f"learning rate {self.lr} and weight decay {self.weight_decay}; "
