@@ -41,7 +41,7 @@ class Preprocess:
                 tuple(map(float, values["mean"])),
                 tuple(map(float, values["std"])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
                 f"the checkpoint's 'preprocess' cannot be used ({error!r}); it needs size, crop, "
                 "mean and std"

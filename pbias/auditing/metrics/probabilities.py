@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pbias.auditing.metrics.entry import Counted, Metric, Noise, Scale
+from pbias.auditing.metrics.entry import Counted, Good, Metric, Noise, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, of_rate
 from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
@@ -86,6 +86,7 @@ AUC = Metric(
     source="Mann and Whitney 1947", short="AUC",
     compute=auc, ranked=True, of_scores=True, scale=Scale.LOGIT, counted=Counted.CLASSES,
     contrasted=True, headline=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 UNCERTAINTY = Metric(
     name="uncertainty", title="share of unsure predictions",
@@ -93,6 +94,7 @@ UNCERTAINTY = Metric(
     undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
     compute=uncertainty, flips=_flips_of_uncertainty, of_scores=True, scale=Scale.LOGIT,
     contrasted=True, headline=True,
+    good=Good.LOWER,
 )  # fmt: skip
 ECE = Metric(
     name="ece", title="expected calibration error",
@@ -101,11 +103,13 @@ ECE = Metric(
     better="lower; grows as groups shrink: compare calibration_error_debiased across groups",
     undefined=NO_LABELS, source="Guo et al. 2017",
     compute=ece, of_scores=True, noise=Noise.ALIKE,
+    good=Good.LOWER,
 )  # fmt: skip
 BRIER = Metric(
     name="brier", title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Brier 1950",
     compute=brier, of_scores=True, scale=Scale.LOGIT, contrasted=True,
+    good=Good.LOWER,
 )  # fmt: skip
 CALIBRATION_GAP = Metric(
     name="calibration_gap", title="confidence against frequency", formula="mean(p) - mean(y)",
@@ -118,6 +122,6 @@ CALIBRATION_ERROR_DEBIASED = Metric(
     "under 2 rows join their neighbour; not clipped at 0",
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
     source="Brocker 2012; Kumar et al. 2019",
-    compute=calibration_error_debiased, ranked=True, of_scores=True, scale=Scale.SQUARES,
-    contrasted=True,
+    compute=calibration_error_debiased, ranked=True, of_scores=True, good=Good.LOWER,
+    scale=Scale.SQUARES, contrasted=True,
 )  # fmt: skip
