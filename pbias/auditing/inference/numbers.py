@@ -109,10 +109,14 @@ def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting
         return p_value(as_wide(found, *ends, level))
 
     def facing(z: Floats) -> Floats:
-        low, high = _value_ends(measure, found, replace(setting, z=z))
-        return np.where(found.value > 0, found.value - low, high - found.value)
+        return _facing(found, _value_ends(measure, found, replace(setting, z=z)))
 
-    return p_of_reach(found.value, facing, level)
+    return p_of_reach(found.value, facing, _facing(found, ends), level)
+
+
+def _facing(found: Estimate, ends: Interval) -> Floats:
+    """How far an interval reaches towards 0."""
+    return np.where(found.value > 0, found.value - ends.low, ends.high - found.value)
 
 
 def _by_errors(measure: Measure) -> NDArray[np.bool_]:
