@@ -17,7 +17,7 @@ CALIBRATE = (
 
 def verdict_section(findings: Findings) -> Section:
     """The verdict as the first lines of a report, and what its intervals are."""
-    notes = _parts(findings)
+    notes = verdict_parts(findings)
     if findings.worse:
         notes.append(_explained(findings))
     return Section("Verdict", [], [], notes)

@@ -87,7 +87,7 @@ class AuditResult(Result):
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
-        self.measured = audit
+        self._audit = audit
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
 
     @property
@@ -106,7 +106,7 @@ class AuditResult(Result):
         `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
         a text that is no gate, and where no row matches.
         """
-        o = self.measured.options
+        o = self._audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
         return self._judge(gates, strict=strict)[0]
 
@@ -115,7 +115,7 @@ class AuditResult(Result):
         """What got worse or better and holds after correction, and what is not known."""
         from pbias.auditing.findings.finding import find
 
-        return find(self.rows, self.measured.options.level, self._table_at)
+        return find(self.rows, self._audit.options.level, self._table_at)
 
     @property
     def verdict(self) -> str:
@@ -141,7 +141,7 @@ class AuditResult(Result):
         from pbias.reporting.audit_header import header_section
         from pbias.reporting.verdict import verdict_section
 
-        return [verdict_section(self.findings), header_section(header_of(self.measured))]
+        return [verdict_section(self.findings), header_section(header_of(self._audit))]
 
     def _gates(self) -> list[Section]:
         from pbias.auditing.gates.verdicts import summary
@@ -153,7 +153,7 @@ class AuditResult(Result):
         from pbias.auditing.findings.selection import Widened
         from pbias.reporting.audit_report import audit_sections
 
-        options = self.measured.options
+        options = self._audit.options
         asked = None if options.metrics is None else list(options.metrics)
         return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
 
@@ -184,7 +184,7 @@ class AuditResult(Result):
 
     @property
     def _paired(self) -> bool:
-        return len(self.measured.sides) > 1
+        return len(self._audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
         if not gates:
@@ -192,14 +192,14 @@ class AuditResult(Result):
         from pbias.auditing.gates.matching import covered
         from pbias.auditing.gates.verdicts import judge
 
-        error = (1.0 - self.measured.options.level) / (len(gates) if joint else 1)
+        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
         found = []
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
                 self._table_at(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
-            samples = self.measured.samples_behind
+            samples = self._audit.samples_behind
             outcome = judge(
                 gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
             )
@@ -209,7 +209,7 @@ class AuditResult(Result):
     def _table_at(self, level: float, metric: str) -> Table:
         """The rows of one metric at a level, made once."""
         if (level, metric) not in self._at_level:
-            self._at_level[level, metric] = self.measured.table(level, metric)
+            self._at_level[level, metric] = self._audit.table(level, metric)
         return self._at_level[level, metric]
 
 

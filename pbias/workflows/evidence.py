@@ -59,11 +59,11 @@ def evidence_files(
     if options.groups is None:
         options = replace(options, groups=_groups(audited[0]))
     result = audit_files(audited, references, options, watch)
-    header = header_of(result.measured)
+    header = header_of(result.audit)
     versions = environment("")
     del versions["device"]
     roles = ("audited", "reference")
-    sides = zip(roles, result.measured.sides, strict=False)
+    sides = zip(roles, result.audit.sides, strict=False)
     evidence = Evidence(
         date=_today(),
         environment=versions,
