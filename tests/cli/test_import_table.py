@@ -237,6 +237,7 @@ BAD: list[tuple[str, str, str]] = [
     ("id,label,p\na,1,.5\n", "--decimal ,", "--decimal is ','; give one character"),
     ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; give one of"),
     ("id,label,p\na,1,.5\n", "--threshold nan", "nan is no number"),
+    ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is no probability; give one"),
     ("id,label,p\na,1,.5\n", "--targets a,b", "names 2 targets but --probability p is one column"),
 ]
 
@@ -422,8 +423,11 @@ def test_damaged_and_nested_parquet_is_one_line(pbias: Run, tmp_path: Path) -> N
     needs("pyarrow")
     import pandas as pd
 
-    table = pd.DataFrame({"label": [1, 0], "p": [[0.5], [0.2]]})
+    table = pd.DataFrame({"label": [1, 0], "p": [[0.5], [0.2]], "q": [0.5, 0.2]})
+    table["jpeg"] = [b"\xff\xd8", b"\xff"]  # no text, and not asked for
     table.to_parquet(tmp_path / "nested.parquet")
+    named = ("--label", "label", "--probability", "q", "-o", "x.npz")
+    assert pbias("import", "table", "nested.parquet", *named).returncode == 0
     done = pbias("import", "table", "nested.parquet", *ONE, "-o", "x.npz")
     assert done.returncode == 2 and "row 1, column 'p' holds '(list<" in done.stderr
     whole = (tmp_path / "nested.parquet").read_bytes()
