@@ -367,6 +367,15 @@ def test_audits_of_a_table_name_the_command_that_imports_it(
     assert pbias("metrics", "v1.npz", "--no-intervals").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["p_{x}", "{}_p", "p_{", "p_{0}_prob", "p_\u202e", "p_'"])
+def test_odd_names_of_columns_are_no_bug(
+    pbias: Run, write: Callable[[str, str], str], name: str
+) -> None:
+    write("v1.csv", f"id,y,{name},z_{name}\na,1,.5,1\nb,0,.7,2\n")
+    done = pbias("metrics", "v1.csv")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
 def test_of_a_pipe_too(shell: Run, write: Callable[[str, str], str]) -> None:
     write("v1.csv", BINARY)
     said = "standard input is a CSV file, not logits; import it first: pbias import table - --id id"
