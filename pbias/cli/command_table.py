@@ -99,6 +99,12 @@ COMMANDS = {
         "pbias metrics s95.npz --ref dense.npz",
         "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
     ),
+    "power": Entry(
+        "audits.power:power",
+        "Say which gates can be decided, before compressing",
+        "pbias power gates.txt --ref dense.npz",
+        "pbias power --gate 'abs(did_tpr)@Male <= 0.05' --ref dense.npz --discordance 0.1",
+    ),
     "compare": Entry(
         "audits.compare:compare",
         "Put several runs side by side",

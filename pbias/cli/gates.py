@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -31,3 +31,11 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     verdict = overall(outcomes)
     if verdict in statuses:
         raise typer.Exit(statuses[verdict])
+
+
+def say_power(records: Sequence[Mapping[str, Any]]) -> None:
+    """Say on standard error how often each gate would be decided."""
+    from pbias.auditing.gates.power import line_of
+
+    for record in records:
+        log.log(VERDICT, "%s", line_of(record))
