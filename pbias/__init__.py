@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pbias.workflows.audit import audit
     from pbias.workflows.compare import compare
     from pbias.workflows.flag import flag
+    from pbias.workflows.gates.power import power
     from pbias.workflows.predict import predict
     from pbias.workflows.prune import prune
     from pbias.workflows.train import train
@@ -24,6 +25,7 @@ __all__ = [
     "audit",
     "compare",
     "flag",
+    "power",
     "predict",
     "prune",
     "read_logits",
@@ -40,6 +42,7 @@ _MODULES = {
     "audit": "workflows.audit",
     "compare": "workflows.compare",
     "flag": "workflows.flag",
+    "power": "workflows.gates.power",
     "predict": "workflows.predict",
     "prune": "workflows.prune",
     "read_logits": "files.logits",
