@@ -7,6 +7,7 @@ from pbias.cli.build import Entry
 # Commands of two words stand below the first of them.
 GROUPS = {
     "manifest": "Make a labels.csv of a data set, or check one",
+    "import": "Make logits files of what other programs predicted",
     "plot": "Draw one chart: curves, heat map, forest, calibration, scores",
 }
 COMMANDS = {
@@ -65,6 +66,18 @@ COMMANDS = {
         "pbias predict s95.pt faces/labels.csv --split test -o s95.npz",
         "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
         "pbias predict - faces/labels.csv -o s90.npz",
+    ),
+    "import table": Entry(
+        "data.importing:table",
+        "Make a logits file of a table of predictions, CSV or Parquet",
+        "pbias import table v1.csv --id id --label smiling --probability p --groups sex -o v1.npz",
+        "pbias import table v1.parquet --label species --probability 'p_{class}' -o v1.npz",
+    ),
+    "import paper-runs": Entry(
+        "data.importing:paper_runs",
+        "Make logits files of the run folders of the paper's code",
+        "pbias import paper-runs bias_runs --celeba CelebA -o runs",
+        "pbias import paper-runs bias_runs/joint_runs --celeba CelebA --groups Male -o runs",
     ),
     "export": Entry(
         "models.export:export",
