@@ -16,8 +16,9 @@ from pbias.files.checkpoint.foreign import fit_names
 from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
-from pbias.models import build, num_outputs_of, restore
+from pbias.models import build_for_weights, num_outputs_of, restore, shared_names
 from pbias.models.exported_program import Program, load_program
+from pbias.models.library_networks import is_library, sized_args
 from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
 from pbias.models.onnx.metadata import checkpoint_of
 from pbias.models.onnx.runtime import OnnxNetwork
@@ -97,19 +98,19 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     """
     assert named.name is not None
     state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
-    state_dict = fit_names(state_dict, _names_of(named), path)
-    # What the user says wins: the head of an own network cannot be told from its shapes.
+    args = named.args
+    if is_library(named.name):
+        args = sized_args(named.name, args, named.preprocess["crop"])
+    # Its tensors are called the same whatever the number of outputs.
+    usual = build_for_weights(named.name, len(named.targets or "12"), **args)
+    further = [name for group in shared_names(usual) for name in group[1:]]
+    state_dict = fit_names(state_dict, usual.state_dict(), path, further)
+    # What the user says wins: factories need not make what they are asked for.
     own = is_own(named.name) and named.targets
-    num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name)
-    model = {"name": named.name, "args": named.args}
-    return _foreign(model, state_dict, num_outputs, digest, path, named)
-
-
-def _names_of(named: Named) -> list[str]:
-    """Return how the tensors of the network are called, whatever its number of outputs."""
-    assert named.name is not None
-    with torch.device("cpu" if is_own(named.name) else "meta"):
-        return list(build(named.name, len(named.targets or "12"), **named.args).state_dict())
+    num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)
+    return _foreign(
+        {"name": named.name, "args": args}, state_dict, num_outputs, digest, path, named
+    )
 
 
 def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:

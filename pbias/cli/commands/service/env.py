@@ -62,7 +62,7 @@ def _cuda() -> str:
 
 
 def _operators() -> str:
-    from pbias.models.torchvision_models import load_torchvision
+    from pbias.models.torchvision_import import load_torchvision
 
     loaded = load_torchvision().extension._has_ops()
     return "its operators load" if loaded else "its operators do not load (not needed here)"
