@@ -260,6 +260,7 @@ complete -c pbias -n '__fish_seen_subcommand_from quantize' -l batches -x -d 'Ba
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l batch-size -x -d 'Images a batch.'
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l per-channel -d 'One scale for each output of a layer.'
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l exclude -x -d 'Leave this layer or node as it is; repeatable.'
+complete -c pbias -n '__fish_seen_subcommand_from quantize' -l output-name -x -d 'Output of an ONNX network that holds the logits.'
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l arch -x -d 'Network of a state dict; torchvision:NAME, timm:NAME.'
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l model -x -d 'Own network: package.module:function(num, ...).'
 complete -c pbias -n '__fish_seen_subcommand_from quantize' -l model-args -x -d 'Its arguments: key=value,... or JSON.'

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pbias.files.table import Table
     from pbias.workflows.audit import audit
     from pbias.workflows.compare import compare
+    from pbias.workflows.conversion.export import export
+    from pbias.workflows.conversion.quantize import quantize
     from pbias.workflows.flag import flag
     from pbias.workflows.predict import predict
     from pbias.workflows.prune import prune
@@ -23,9 +25,11 @@ __all__ = [
     "UserError",
     "audit",
     "compare",
+    "export",
     "flag",
     "predict",
     "prune",
+    "quantize",
     "read_logits",
     "read_manifest",
     "train",
@@ -39,9 +43,11 @@ _MODULES = {
     "UserError": "errors",
     "audit": "workflows.audit",
     "compare": "workflows.compare",
+    "export": "workflows.conversion.export",
     "flag": "workflows.flag",
     "predict": "workflows.predict",
     "prune": "workflows.prune",
+    "quantize": "workflows.conversion.quantize",
     "read_logits": "files.logits",
     "read_manifest": "files.manifest",
     "train": "workflows.train",

@@ -59,7 +59,13 @@ def read_network(path: str, named: Named) -> Checkpoint:
     for what was said against a checkpoint, or not said of a state dict.
     """
     data, path = read_bytes(path), input_name(path)
-    content = parse_network(data, path)
+    return recognize(parse_network(data, path), sha256(data), path, named)
+
+
+def recognize(
+    content: Checkpoint | Mapping[str, Tensor], digest: str, path: str, named: Named
+) -> Checkpoint:
+    """`read_network` for what a file with this SHA-256 holds; `path` is for messages."""
     if isinstance(content, Checkpoint):
         return _renamed(content, path, named)
     if named.name is None:
@@ -67,7 +73,7 @@ def read_network(path: str, named: Named) -> Checkpoint:
             f"{path} is a bare state dict, which does not say what network it is of; name that by "
             "--arch NAME, or --model package.module:factory"
         )
-    return adopt(content, sha256(data), path, named)
+    return adopt(content, digest, path, named)
 
 
 def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
@@ -143,8 +149,7 @@ def read_onnx(
         option = "model" if is_own(named.name) else "arch"
         raise UserError(f"{path} is an ONNX network, weights and all; leave out --{option}")
     net = OnnxNetwork(file, output_name)
-    properties = {entry.key: entry.value for entry in file.model.metadata_props}
-    known = checkpoint_of(properties, path, file.sha256)
+    known = checkpoint_of(file.properties, path, file.sha256)
     if known is not None:
         if given := [*named.given, *(["groups"] if named.groups and known.groups else [])]:
             raise UserError(f"{path} says that itself in its metadata; leave out --{given[0]}")

@@ -102,6 +102,15 @@ def _account(
     return Account(layers, num_parameters, dense_bytes, dense_bytes - saved_bytes, empty_outputs)
 
 
+def stored(counts: Account, state_dict: Mapping[str, Tensor]) -> Account:
+    """Return the counts with the bytes that the tensors take as their file holds them.
+
+    Counting may have made larger numbers of them, as of bfloat16. Packed files hold float32.
+    """
+    num_bytes = sum(tensor.nbytes for tensor in _once(state_dict).values())
+    return replace(counts, dense_bytes=num_bytes)
+
+
 def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors without further names of the same memory, as of shared weights."""
     first: dict[tuple[int, torch.Size], str] = {}

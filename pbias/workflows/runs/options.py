@@ -160,10 +160,11 @@ class ExportOptions(ForeignOptions):
 class QuantizeOptions(DataOptions, ForeignOptions):
     """Options of `quantize`."""
 
-    data: str | Path = "labels.csv"  # the manifest whose training images calibrate
+    data: str | Path | None = None  # the manifest whose training images calibrate
     batches: int = 8
     batch_size: int = 32
     per_channel: bool = False  # a scale for each output of a layer
     exclude: Names | None = None  # nodes or layers that stay in floating point
+    output_name: str | None = None  # the output of an ONNX network that holds logits
     seed: int = 0
     no_clobber: bool = False
