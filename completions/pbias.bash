@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics evidence compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics evidence power compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -45,6 +45,8 @@ _pbias() {
         "info --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "metrics --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "power -f"|"power --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "power --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "compare -f"|"compare --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "compare --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "flag -f"|"flag --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -69,12 +71,13 @@ _pbias() {
             "import table") COMPREPLY=($(compgen -W "-o --output --id --label --probability --logit --prediction --targets --groups --cluster --threshold --sep --decimal -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "import paper-runs") COMPREPLY=($(compgen -W "--celeba -o --output --groups --backdoor-ids -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "export") COMPREPLY=($(compgen -W "-o --output --arch --model --model-args --targets --image-size --resize --mean --std -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "quantize") COMPREPLY=($(compgen -W "--data -o --output --batches --batch-size --per-channel --exclude --arch --model --model-args --targets --image-size --resize --mean --std --image-root -s --seed --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "quantize") COMPREPLY=($(compgen -W "--data -o --output --batches --batch-size --per-channel --exclude --output-name --arch --model --model-args --targets --image-size --resize --mean --std --image-root -s --seed --workers --on-bad-image --allow-outside -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch --model --model-args -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --gate-joint --report --junit --in-memory -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "evidence") COMPREPLY=($(compgen -W "--ref --facts --groups --attributes --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --gate --gate-file --gate-strict --gate-joint -o --output --card -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "power") COMPREPLY=($(compgen -W "--ref --gate --discordance --draws --groups --attributes --labels --thresholds --probabilities --logits --cluster --level --gate-strict --gate-joint --report -s --seed -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "compare") COMPREPLY=($(compgen -W "--groups --attributes --labels --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "flag") COMPREPLY=($(compgen -W "--margin --budget --summary --evaluate --groups --labels --cluster --thresholds --evaluate-thresholds --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --labels --level --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;

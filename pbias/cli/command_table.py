@@ -121,6 +121,12 @@ COMMANDS = {
         "pbias evidence s95.npz --ref dense.npz --facts facts.toml -o evidence.md",
         "pbias evidence int8.npz --ref fp32.npz --gate-file gates.txt --card README.md > pack.md",
     ),
+    "power": Entry(
+        "audits.power:power",
+        "Say which gates can be decided, before compressing",
+        "pbias power gates.txt --ref dense.npz",
+        "pbias power --gate 'abs(did_tpr)@Male <= 0.05' --ref dense.npz --discordance 0.1",
+    ),
     "compare": Entry(
         "audits.compare:compare",
         "Put several runs side by side",

@@ -55,3 +55,11 @@ def write_junit(path: str | None, records: Sequence[Mapping[str, Any]]) -> None:
     from pbias.reporting.evidence.junit import render_junit
 
     write_text(path, render_junit(records))
+
+
+def say_power(records: Sequence[Mapping[str, Any]]) -> None:
+    """Say on standard error how often each gate would be decided."""
+    from pbias.auditing.gates.power import line_of
+
+    for record in records:
+        log.log(VERDICT, "%s", line_of(record))

@@ -37,7 +37,13 @@ from pbias.training.setup import (
 )
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.gradual import planned, train_and_prune
-from pbias.workflows.runs.networks import Look, architecture, arguments
+from pbias.workflows.runs.networks import (
+    Look,
+    architecture,
+    arguments,
+    look_of_library,
+    with_size,
+)
 from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
@@ -152,7 +158,9 @@ def _settings(options: TrainOptions) -> tuple[bool, Method, Settings, Look]:
     prunes = options.sparsity is not None or method.implied_sparsity is not None
     asked = settings("ri" if prunes else "dense", options)
     image_size = options.image_size or asked.image_size
-    return prunes, method, asked, Look.of(image_size, options.resize, options.mean, options.std)
+    usual = look_of_library(architecture(options), arguments(options))
+    look = Look.of(image_size, options.resize, options.mean, options.std, usual)
+    return prunes, method, asked, look
 
 
 def _task(labels: str, output: str, options: TrainOptions, watch: Watch) -> _Task:
@@ -229,15 +237,16 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
     options, manifest, labels = task.options, found.manifest, found.labels
     preprocess = task.look.for_pictures(found.pictures)
     arch = task.arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    network = new_network(arch, len(labels.targets), task.recipe.seed, task.args)
+    args = with_size(arch, task.args, preprocess.crop)
+    network = new_network(arch, len(labels.targets), task.recipe.seed, args)
     check_input(network, preprocess.crop, len(labels.targets))
-    parents = [start_from(network, arch, task.init)] if task.init else []
+    parents = [start_from(network, arch, task.init, args)] if task.init else []
     _announce(arch, preprocess.crop, found)
     recipe = task.recipe.replace(precision=choose_precision(options.precision, device, network))
     if recipe.compile:
         check_compiler(device)
     return network, Checkpoint(
-        model={"name": arch, "args": task.args},
+        model={"name": arch, "args": args},
         state_dict=network.state_dict(),
         targets=labels.targets,
         groups=labels.group_names,

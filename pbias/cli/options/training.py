@@ -20,7 +20,8 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="NAME",
-        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
+        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16, vit_l_16, "
+        "torchvision:NAME or timm:NAME "
         "[default: resnet_small for images under 96 px, else resnet18].",
     ),
 ]
@@ -51,10 +52,20 @@ Resize = Annotated[
     ),
 ]
 Mean = Annotated[
-    str, typer.Option("--mean", metavar="R,G,B", help="Subtracted from pixels of 0 to 1.")
+    str | None,
+    typer.Option(
+        "--mean",
+        metavar="R,G,B",
+        help="Subtracted from pixels of 0 to 1 [default: 0.5,0.5,0.5, or the library's].",
+    ),
 ]
 Std = Annotated[
-    str, typer.Option("--std", metavar="R,G,B", help="By which pixels are divided then.")
+    str | None,
+    typer.Option(
+        "--std",
+        metavar="R,G,B",
+        help="By which pixels are divided then [default: 0.5,0.5,0.5, or the library's].",
+    ),
 ]
 Loss = Annotated[
     str | None,

@@ -80,7 +80,8 @@ def _hooks(
     ramp: Ramp,
 ) -> Hooks:
     steps_per_epoch = -(-num_images // parent.recipe["batch_size"])
-    classifier = classifier_weight(parent.model["name"], model, len(parent.targets))
+    named = parent.model
+    classifier = classifier_weight(named["name"], model, len(parent.targets), named["args"])
     pruner = GradualPruner(model, schedule, steps_per_epoch, ramp.method, classifier)
     return Hooks(
         pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore
