@@ -95,13 +95,14 @@ def group_risks(dense: Side, uncertainty_rare: Floats) -> list[GroupRisk]:
 def uncertainty_of_rare(logits: Logits, risk: Risk) -> tuple[Floats, NDArray[np.int64]]:
     """Share of uncertain ones among the predictions of the value rarer in training, and how many.
 
-    [A] each; NaN where there are none, or no training counts.
+    [A] each; NaN where there are none, or no training counts. Uncertain as the metric has it: by
+    the probability, whatever the threshold.
     """
     if logits.train_counts is None:
         return np.full(len(risk.s), np.nan), np.zeros(len(risk.s), np.int64)
     rare = risk.s == rare_is_one(logits.train_counts)[:, None]
     num_rare = rare.sum(axis=1)
-    unsure = (risk.uncertain() & rare).sum(axis=1)
+    unsure = (risk.unsure & rare).sum(axis=1)
     return np.where(num_rare > 0, unsure / np.maximum(num_rare, 1), np.nan), num_rare
 
 
@@ -119,7 +120,7 @@ def _of_everyone(logits: Logits, dense: Side, risk: Risk) -> dict[str, NDArray[A
     return {
         "attribute": np.array(logits.targets, object),
         "frequency": frequency(logits),
-        "uncertainty": risk.uncertain().mean(axis=1),
+        "uncertainty": risk.unsure.mean(axis=1),
         "uncertainty_rare": unsure,
         "tcb": tcb(Model.of(dense.counts)).value[0, 0, 0],
         "n_rare": num_rare,

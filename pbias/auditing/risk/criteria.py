@@ -49,7 +49,7 @@ def attribute_rankings(dense: Side, risk: Risk) -> dict[str, Scores]:
     nothing = np.full(len(often), np.nan)
     shared = {
         MARGIN: -risk.margin.mean(axis=1),
-        "uncertainty": risk.uncertain().mean(axis=1),
+        "uncertainty": risk.unsure.mean(axis=1),
         "rarity": -np.minimum(often, 1 - often),
         "tcb": -tcb(model).value[0, 0, 0],
         "interdependence": nothing if fit is None else fit.value[0, 0, 0],

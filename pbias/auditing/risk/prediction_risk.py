@@ -44,6 +44,11 @@ class Risk:
         return np.asarray((self.margin < margin) | (margin >= 0.5))
 
     @property
+    def unsure(self) -> NDArray[np.bool_]:
+        """Whether the probability is near 0.5, as metric `uncertainty` has it: by no threshold."""
+        return np.asarray(np.abs(self.p - 0.5) < UNCERTAIN_MARGIN)
+
+    @property
     def against(self) -> NDArray[np.bool_]:
         """Whether training speaks more against a prediction than the model for it."""
         return np.asarray(self.log_odds > 0)
