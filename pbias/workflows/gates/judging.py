@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pbias.auditing.gates.deciding import Samples
@@ -12,20 +12,9 @@ if TYPE_CHECKING:
     from pbias.files.table import Table
 
 
-class Audited(Protocol):
-    """What gates need of an audit: its table at any level, and the samples behind a row."""
-
-    @property
-    def table(self) -> Callable[[float, str], Table]:
-        """Makes the rows of a metric with intervals of a level."""
-
-    @property
-    def samples_behind(self) -> Samples:
-        """Knows the smallest group value behind a row, and its number of known labels."""
-
-
 def judge_gates(
-    audit: Audited,
+    table_at: Callable[[float, str], Table],
+    samples: Samples,
     rows: Table,
     gates: Sequence[Gate],
     *,
@@ -35,6 +24,7 @@ def judge_gates(
 ) -> list[Outcome]:
     """The outcome of each gate; `rows` is the audit's whole table.
 
+    `table_at` makes the rows of a metric with intervals of a level.
     `joint`: `level` holds for all gates together (Bonferroni). Raises UserError for a gate that no
     row matches.
     """
@@ -45,10 +35,7 @@ def judge_gates(
     found = []
     for gate in gates:
         num = len(covered(gate, rows))
-        ordinary, wide = (
-            audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
-        )
-        samples = audit.samples_behind
+        ordinary, wide = (table_at(1.0 - share, gate.metric.name) for share in (error, error / num))
         outcome = judge(
             gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
         )

@@ -161,7 +161,10 @@ def power_runs(
     rows = draws[0].table(o.level)
 
     def judged(audit: rooms.Drawn | rooms.Expected) -> list[Outcome]:
-        return judge_gates(audit, rows, gates, level=o.level, strict=o.strict, joint=o.joint)
+        return judge_gates(
+            audit.table, audit.samples_behind, rows, gates, level=o.level, strict=o.strict,
+            joint=o.joint,
+        )  # fmt: skip
 
     outcomes, drawn = judged(expected), [judged(draw) for draw in draws]
     said = [
