@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.sections import Section, number
 
 MAX_LISTED = 3
@@ -129,7 +130,9 @@ def _undefined(findings: Findings) -> str:
 
 
 def _next(findings: Findings) -> str:
-    return f"Next: {CALIBRATE}." if findings.never.new or findings.never.before else ""
+    never = findings.never.new or findings.never.before
+    of_classes = any(METRICS[name].pooled for name in findings.metrics)  # without thresholds
+    return f"Next: {CALIBRATE}." if never and not of_classes else ""
 
 
 def _explained(findings: Findings) -> str:

@@ -24,6 +24,7 @@ from pbias.workflows.results import Result
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
     from pbias.auditing.findings.finding import Findings
+    from pbias.auditing.findings.selection import Widened
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
@@ -126,7 +127,8 @@ class AuditResult(Result):
         """
         from pbias.reporting.audit_report import value_sections
 
-        return [*self._about(), *value_sections(self.rows), *self._gates(), *self._rest()]
+        values = value_sections(self.rows, self._widened)
+        return [*self._about(), *values, *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
         """The verdict, what was audited, the gates, and the means over attributes."""
@@ -145,12 +147,17 @@ class AuditResult(Result):
         return gate_sections(self.verdicts, summary(self.outcomes))
 
     def _rest(self) -> list[Section]:
-        from pbias.auditing.findings.selection import Widened
         from pbias.reporting.audit_report import audit_sections
 
-        options = self._audit.options
-        asked = None if options.metrics is None else list(options.metrics)
-        return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
+        metrics = self._audit.options.metrics
+        asked = None if metrics is None else list(metrics)
+        return audit_sections(self.rows, asked, self._widened)
+
+    @cached_property
+    def _widened(self) -> Widened:
+        from pbias.auditing.findings.selection import Widened
+
+        return Widened(self._audit.options.level, self._table_at)
 
     @property
     def _paired(self) -> bool:
