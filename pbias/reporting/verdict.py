@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.gates.judged import listed
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.sections import Section, number
 
-MAX_LISTED = 3
 # A command that predicts what is never predicted; also said by the commands that meet it first.
 CALIBRATE = (
     "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that predict "
@@ -142,9 +140,3 @@ def _explained(findings: Findings) -> str:
         f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
         "such intervals miss."
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f", and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
-    from pbias.files.table import Table
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
@@ -82,7 +81,6 @@ class AuditResult(Result):
     ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
-        self._at_level: dict[tuple[float, str], Table] = {}
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -111,7 +109,7 @@ class AuditResult(Result):
         """What got worse or better and holds after correction, and what is not known."""
         from pbias.auditing.findings.finding import find
 
-        return find(self.rows, self._audit.options.level, self._table_at)
+        return find(self.rows, self._audit.options.level, self._audit.table)
 
     @property
     def verdict(self) -> str:
@@ -157,7 +155,7 @@ class AuditResult(Result):
     def _widened(self) -> Widened:
         from pbias.auditing.findings.selection import Widened
 
-        return Widened(self._audit.options.level, self._table_at)
+        return Widened(self._audit.options.level, self._audit.table)
 
     @property
     def _paired(self) -> bool:
@@ -174,7 +172,7 @@ class AuditResult(Result):
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
-                self._table_at(1.0 - share, gate.metric.name) for share in (error, error / num)
+                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
             samples = self._audit.samples_behind
             outcome = judge(
@@ -182,12 +180,6 @@ class AuditResult(Result):
             )
             found.append(outcome)
         return found
-
-    def _table_at(self, level: float, metric: str) -> Table:
-        """The rows of one metric at a level, made once."""
-        if (level, metric) not in self._at_level:
-            self._at_level[level, metric] = self._audit.table(level, metric)
-        return self._at_level[level, metric]
 
 
 def audit(
