@@ -16,7 +16,7 @@ CALIBRATE = (
 
 def verdict_section(findings: Findings) -> Section:
     """The verdict as the first lines of a report, and what its intervals are."""
-    notes = _parts(findings)
+    notes = verdict_parts(findings)
     if findings.worse:
         notes.append(_explained(findings))
     return Section("Verdict", [], [], notes)
@@ -24,14 +24,14 @@ def verdict_section(findings: Findings) -> Section:
 
 def verdict(findings: Findings) -> str:
     """Everything that a reader must hear, in one paragraph; `Worst:` first where it is bad."""
-    return " ".join(_parts(findings))
+    return " ".join(verdict_parts(findings))
 
 
-def _parts(findings: Findings) -> list[str]:
-    """What is worse, better, not known, and next; what there is nothing to say of is left out."""
+def verdict_parts(findings: Findings) -> list[str]:
+    """The parts of the verdict, each of one or more sentences, the most important first."""
     parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
     parts += [_undefined(findings), _next(findings)]
-    return [part for part in parts if part]
+    return list(filter(None, parts))
 
 
 def sentence(finding: Finding) -> str:

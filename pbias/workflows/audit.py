@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
+from pbias.workflows.gates.judging import judge_gates
+from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
@@ -90,6 +92,11 @@ class AuditResult(Result):
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
 
     @property
+    def audit(self) -> Audit:
+        """The sides of the audit, counted, from which the table was made."""
+        return self._audit
+
+    @property
     def verdicts(self) -> list[dict[str, Any]]:
         """The outcomes of the gates as plain data."""
         return [outcome.record() for outcome in self.outcomes]
@@ -157,29 +164,41 @@ class AuditResult(Result):
 
         return Widened(self._audit.options.level, self._audit.table)
 
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        images: str | os.PathLike[str] | None = None,
+        examples: int = 24,
+    ) -> None:
+        """Write the report as an HTML page in one file, with charts; `-` is standard output.
+
+        `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
+        that the ids are paths in; so many `examples` of an attribute are then embedded as
+        thumbnails. Needs the extra `report`; raises UserError without it.
+        """
+        from pbias.files.streams import write_text
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.page.document import render_page
+        from pbias.workflows.reports.report import ReportOptions, page_of
+
+        files = [curves] if isinstance(curves, str | os.PathLike) else curves
+        folder = None if images is None else os.fspath(images)
+        options = ReportOptions([os.fspath(file) for file in files], folder, examples)
+        page = page_of(self, header_section(header_of(self._audit)), options)
+        write_text(os.fspath(path), render_page(page))
+
     @property
     def _paired(self) -> bool:
         return len(self._audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
-        if not gates:
-            return []
-        from pbias.auditing.gates.matching import covered
-        from pbias.auditing.gates.verdicts import judge
-
-        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
-        found = []
-        for gate in gates:
-            num = len(covered(gate, self.rows))
-            ordinary, wide = (
-                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
-            )
-            samples = self._audit.samples_behind
-            outcome = judge(
-                gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
-            )
-            found.append(outcome)
-        return found
+        audit, level = self._audit, self._audit.options.level
+        return judge_gates(
+            audit.table, audit.samples_behind, self.rows, gates, level=level, strict=strict,
+            joint=joint,
+        )  # fmt: skip
 
 
 def audit(
@@ -298,31 +317,6 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     _check(audited, references)
     return Audit(audited, references, options)
-
-
-def read_gates(
-    texts: Sequence[str], path: str | None, *, paired: bool, intervals: bool
-) -> list[Gate]:
-    """Read gates and check them before any work; `#` begins a comment in a file."""
-    if not texts and path is None:
-        return []
-    from pbias.auditing.gates.grammar import needs_reference, parse_gate
-    from pbias.files.streams import input_name, read_bytes
-
-    lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
-    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
-    if path is not None and len(listed) == len(texts):
-        raise UserError(f"{input_name(path)} holds no gate; write one a line")
-    gates = [parse_gate(text) for text in listed]
-    if gates and not intervals:
-        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
-    for gate in gates:
-        if needs_reference(gate) and not paired:
-            raise UserError(
-                f"gate '{gate.text}' is about a change; "
-                f"name the dense model with {argument('reference')}"
-            )
-    return gates
 
 
 def header_of(audit: Audit) -> Header:
