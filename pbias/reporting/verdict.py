@@ -5,13 +5,16 @@ from __future__ import annotations
 from pbias.auditing.findings.finding import Finding, Findings
 from pbias.auditing.gates.judged import listed
 from pbias.auditing.metrics.registry import METRICS
+from pbias.errors import argument
 from pbias.reporting.sections import Section, number
 
-# A command that predicts what is never predicted; also said by the commands that meet it first.
-CALIBRATE = (
-    "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that predict "
-    "it again; give them to `--thresholds`"
-)
+
+def calibrate_hint() -> str:
+    """The command that predicts what is never predicted; also for those who meet that first."""
+    return (
+        "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that "
+        f"predict it again; give them by {argument('thresholds')}"
+    )
 
 
 def verdict_section(findings: Findings) -> Section:
@@ -130,7 +133,7 @@ def _undefined(findings: Findings) -> str:
 def _next(findings: Findings) -> str:
     never = findings.never.new or findings.never.before
     of_classes = any(METRICS[name].pooled for name in findings.metrics)  # without thresholds
-    return f"Next: {CALIBRATE}." if never and not of_classes else ""
+    return f"Next: {calibrate_hint()}." if never and not of_classes else ""
 
 
 def _explained(findings: Findings) -> str:
