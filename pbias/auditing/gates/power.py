@@ -10,7 +10,8 @@ import numpy as np
 
 from pbias.auditing.engine import Audit
 from pbias.auditing.gates.deciding import POWER, samples_needed, strays, would_decide
-from pbias.auditing.gates.verdicts import Judged, Outcome, Verdict
+from pbias.auditing.gates.judged import Judged
+from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.files.table import Table
 
 MEASURED = ("value", "low", "high", "reference", "change", "change_low", "change_high")
