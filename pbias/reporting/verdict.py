@@ -17,9 +17,9 @@ CALIBRATE = (
 
 def verdict_section(findings: Findings) -> Section:
     """The verdict as the first lines of a report, and what its intervals are."""
-    notes = [verdict(findings)]
+    notes = verdict_parts(findings)
     if findings.worse:
-        notes.append(_explained(findings))
+        notes.append(explained(findings))
     return Section("Verdict", [], [], notes)
 
 
@@ -120,8 +120,8 @@ def _never(findings: Findings) -> str:
 
 def _undefined(findings: Findings) -> str:
     reasons: dict[str, int] = {}
-    for number_ in findings.undefined:
-        reasons[number_.reason] = reasons.get(number_.reason, 0) + 1
+    for missing in findings.undefined:
+        reasons[missing.reason] = reasons.get(missing.reason, 0) + 1
     if not reasons:
         return ""
     said = [f"{num} ({why})" for why, num in sorted(reasons.items(), key=lambda item: -item[1])]
@@ -132,7 +132,8 @@ def _next(findings: Findings) -> str:
     return f"Next: {CALIBRATE}." if findings.never.new or findings.never.before else ""
 
 
-def _explained(findings: Findings) -> str:
+def explained(findings: Findings) -> str:
+    """Say what the intervals of a verdict are."""
     what = "the change" if findings.paired else "the gap"
     return (
         f"In brackets: where {what} lies, widened because these were chosen out of "

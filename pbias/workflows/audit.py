@@ -125,20 +125,37 @@ class AuditResult(Result):
         return verdict(self.findings)
 
     def sections(self) -> list[Section]:
-        """Everything for people: the verdict, what was audited, the gates, headline and groups."""
-        from pbias.reporting.audit_header import gate_sections, header_section
-        from pbias.reporting.audit_report import audit_sections
-        from pbias.reporting.verdict import verdict_section
+        """Everything for people: the verdict, what was audited, each group value, the gates, more.
 
-        metrics = self._audit.options.metrics
-        asked = None if metrics is None else list(metrics)
-        first = [verdict_section(self.findings), header_section(header_of(self._audit))]
-        first += gate_sections(self.verdicts)
-        return [*first, *audit_sections(self.rows, asked)]
+        Means over attributes, largest changes, what is undefined, what could have been missed.
+        """
+        from pbias.reporting.audit_report import value_sections
+
+        return [*self._about(), *value_sections(self.rows), *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
         """The verdict, what was audited, the gates, and the means over attributes."""
-        return self.sections()[: 4 if self.outcomes else 3]
+        return [*self._about(), *self._gates(), *self._rest()[:1]]
+
+    def _about(self) -> list[Section]:
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.verdict import verdict_section
+
+        return [verdict_section(self.findings), header_section(header_of(self._audit))]
+
+    def _gates(self) -> list[Section]:
+        from pbias.auditing.gates.verdicts import summary
+        from pbias.reporting.audit_header import gate_sections
+
+        return gate_sections(self.verdicts, summary(self.outcomes))
+
+    def _rest(self) -> list[Section]:
+        from pbias.auditing.findings.selection import Widened
+        from pbias.reporting.audit_report import audit_sections
+
+        options = self._audit.options
+        asked = None if options.metrics is None else list(options.metrics)
+        return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
 
     def report(
         self,

@@ -116,6 +116,7 @@ class Metric(Behavior):
     headline: bool = False  # among the means over attributes that reports begin with
     watched: bool = False  # reports say how large a change could have been missed
     binary_only: bool = False  # says little of classes, of which one is always predicted
+    by_value: bool = False  # among the numbers that reports show for each group value
     spotlight: str = ""  # the title of its own section in reports
     curve: Curve = Curve.NONE
 

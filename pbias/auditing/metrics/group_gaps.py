@@ -148,4 +148,5 @@ IMPACT_RATIO = Metric(
     source="Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4 D", labels=False,
     compute=impact_ratio, flips=_flips_of_impact_ratio, scale=Scale.LOG, highest=1.0,
     of_groups=True, smallest=True, good=Good.HIGHER,
+    short="impact", by_value=True, binary_only=True,
 )  # fmt: skip

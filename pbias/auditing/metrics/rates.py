@@ -283,14 +283,14 @@ TOP1_ACCURACY = Metric(
     "of classes: no such row", source="standard", short="top-1",
     compute=top1_accuracy, flips=_flips_of_classes, scale=Scale.LOGIT, pooled=True,
     contrasted=True, headline=True, watched=True,
-    good=Good.HIGHER, spoken="top-1 accuracy",
+    good=Good.HIGHER, spoken="top-1 accuracy", by_value=True,
 )  # fmt: skip
 ACCURACY = Metric(
     name="accuracy", title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="standard",
     compute=accuracy, flips=_flips_of_right, scale=Scale.LOGIT,
     contrasted=True, headline=True, watched=True, curve=Curve.OVERALL,
-    good=Good.HIGHER, spoken="accuracy", binary_only=True,
+    good=Good.HIGHER, spoken="accuracy", by_value=True, binary_only=True,
 )  # fmt: skip
 PREVALENCE = Metric(
     name="prevalence", title="share of positive labels", formula="P(y = 1)", range="0 to 1",
@@ -302,20 +302,20 @@ PREDICTED_POSITIVE_RATE = Metric(
     formula="P(s = 1), over all samples", range="0 to 1", better="near the prevalence",
     undefined=NO_ROWS, source="standard", labels=False,
     compute=predicted_positive_rate, flips=_flips_of_predictions, scale=Scale.LOGIT,
-    contrasted=True,
+    contrasted=True, short="positive", by_value=True, binary_only=True,
 )  # fmt: skip
 TPR = Metric(
     name="tpr", title="true-positive rate", formula="P(s = 1 given y = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
     short="TPR", compute=tpr, flips=_flips_of_positives, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.CONTRASTS,
-    good=Good.HIGHER, spoken="sensitivity",
+    good=Good.HIGHER, spoken="sensitivity", by_value=True,
 )  # fmt: skip
 FPR = Metric(
     name="fpr", title="false-positive rate", formula="P(s = 1 given y = 0)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_NEGATIVES, source="Hardt et al. 2016",
     short="FPR", compute=fpr, flips=_flips_of_negatives, scale=Scale.LOGIT, contrasted=True,
-    good=Good.LOWER, spoken="false-alarm rate",
+    good=Good.LOWER, spoken="false-alarm rate", by_value=True,
 )  # fmt: skip
 FNR = Metric(
     name="fnr", title="false-negative rate", formula="P(s = 0 given y = 1)", range="0 to 1",
@@ -327,7 +327,7 @@ PPV = Metric(
     name="ppv", title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NEVER_PREDICTED, source="standard",
     short="PPV", compute=ppv, flips=_flips_of_ppv, scale=Scale.LOGIT, contrasted=True,
-    good=Good.HIGHER, spoken="precision",
+    good=Good.HIGHER, spoken="precision", by_value=True,
 )  # fmt: skip
 F1 = Metric(
     name="f1", title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",

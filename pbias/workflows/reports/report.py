@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import Gate, Page, Part, Term
-from pbias.reporting.verdict import verdict_parts, verdict_section
+from pbias.reporting.verdict import explained, verdict_parts
 
 if TYPE_CHECKING:
     from pbias.reporting.charts.figure import Figure
@@ -51,19 +51,21 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
     Raises UserError where pictures or curves do not fit.
     """
     worst = _worst(result)
+    values, rest = _sections(result)
     parts = [
+        _groups(result, values),
         _moved(result),
         _largest(result),
         _curves(options),
         _predictions(result, worst),
         _examples(result, options, worst),
-        *_tables(result),
+        Part("tables", "Tables", sections=rest),
     ]
     return Page(
         title=_title(result),
         facts=[_today(), *header.notes],
         verdict=verdict_parts(result.findings),
-        notes=verdict_section(result.findings).notes[1:],
+        notes=[explained(result.findings)] if result.findings.worse else [],
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=_terms(result),
@@ -167,9 +169,21 @@ def _examples(
     return Part("examples", "Examples", intro, gallery=found)
 
 
-def _tables(result: AuditResult) -> list[Part | None]:
-    sections = result.sections()[3 if result.outcomes else 2 :]  # verdict, audit, gates: above
-    return [Part("tables", "Tables", sections=sections)]
+def _sections(result: AuditResult) -> tuple[list[Section], list[Section]]:
+    """The tables of group values; what follows them and the gates."""
+    from pbias.reporting.audit_report import value_sections
+
+    values = value_sections(result.rows)
+    above = 2 + len(values) + bool(result.outcomes)  # verdict, header; gates
+    return values, result.sections()[above:]
+
+
+def _groups(result: AuditResult, values: Sequence[Section]) -> Part | None:
+    from pbias.reporting.charts.groups import groups
+
+    figure = groups(result.rows.records())
+    figures = [] if figure is None else [figure]
+    return Part("groups", "Each group value", figures=figures, sections=values) if values else None
 
 
 def _part(
