@@ -13,7 +13,7 @@ from pbias.reporting.sections import Record, Section, interval, number, signed
 
 MAX_VALUES = 12  # of a group
 SHOWN = ("accuracy", "tpr", "fpr", "predicted_positive_rate")
-SURE, CHANCE = "interval of the change excludes 0", "may be chance"
+SURE, CHANCE = "the interval of the change excludes 0", "the change may be chance"
 
 
 def groups(records: Sequence[Record]) -> Figure | None:
@@ -95,7 +95,7 @@ def _panel(rows: list[Spec], order: Sequence[str], paired: bool, *, first: bool)
          "scale": {"zero": False, "nice": True}, "axis": {"tickCount": 4}}  # fmt: skip
     kinds = {"domain": [SURE, CHANCE], "range": [COLORS[1], QUIET]}
     color = {"field": "kind", "type": "nominal", "scale": kinds, "title": None,
-             "legend": {"orient": "bottom"}}  # fmt: skip
+             "legend": {"orient": "bottom", "columns": 1}}  # fmt: skip
     text = {"description": {"field": "text"}}
     shown: Spec = {"color": color} if paired else {"color": {"value": COLORS[0]}}
     ends = ("before", "after") if paired else ("low", "high")

@@ -16,12 +16,14 @@ from pbias.reporting.page.content import Gate, Page, Part, Term
 from pbias.reporting.verdict import explained, verdict_parts
 
 if TYPE_CHECKING:
+    from pbias.auditing.metrics.entry import Metric
     from pbias.reporting.charts.figure import Figure
     from pbias.reporting.sections import Section
     from pbias.workflows.audit import AuditResult
 
 METRICS = ("tpr", "fpr", "accuracy")
 SHOWN_GROUPS = 4
+MAX_CELLS = 2000  # of all heat maps beyond the first, which are most of a page's size
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,12 @@ def _moved(result: AuditResult) -> Part | None:
     from pbias.reporting.charts.heatmap import heatmap
 
     records = result.rows.records()
-    figures = [figure for name in METRICS if (figure := heatmap(records, name))]
+    figures: list[Figure] = []
+    for name in METRICS:
+        figure = heatmap(records, name)
+        num_cells = sum(len(one.data.rows) for one in [*figures, figure] if one)
+        if figure and (not figures or num_cells <= MAX_CELLS):
+            figures.append(figure)
     intro = "Each cell is one attribute in one group value. Choose a cell for its numbers."
     return _part("moved", "Where, at a glance", figures, intro, choice="Metric of the heat map")
 
@@ -194,18 +201,19 @@ def _part(
 
 def _terms(result: AuditResult) -> list[Term]:
     """The metrics of the table and the columns that need words, as `pbias explain` tells them."""
-    from pbias.auditing.metrics.explain import COLUMNS, explained
+    from pbias.auditing.metrics.explain import COLUMNS
+    from pbias.auditing.metrics.registry import METRICS
 
-    words = explained()
     names = dict.fromkeys(result.rows.columns["metric"])
-    metrics = [
-        Term(name, f"{name}: {one.title}",
-             f"{one.formula}. Range: {one.range}. Good: {one.better}. Undefined: {one.undefined}.")
-        for name in names
-        if (one := words[name])
-    ]  # fmt: skip
     columns = [
         Term(name, f"{name}: {one.title}", f"{one.content}. Empty: {one.empty}.")
         for name, one in COLUMNS.items()
     ]
-    return metrics + columns
+    return [*(_term(METRICS[name]) for name in names), *columns]
+
+
+def _term(metric: Metric) -> Term:
+    m = metric
+    words = filter(None, (m.label, m.mean_title, m.name, m.name.replace("_", " ")))
+    text = f"{m.formula}. Range: {m.range}. Good: {m.better}. Undefined: {m.undefined}."
+    return Term(m.name, f"{m.name}: {m.title}", text, list(dict.fromkeys(words)))
