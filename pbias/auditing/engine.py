@@ -12,7 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
+from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
@@ -83,6 +85,7 @@ class Audit:
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
         self._joint, self._estimates = joint, Estimates()
+        self._tables: dict[tuple[float, str | None], Table] = {}
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
             for place, side in enumerate(self.sides)
@@ -91,23 +94,47 @@ class Audit:
     def _reduce(
         self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
     ) -> Reduction:
+        chosen, first = self.options.attributes, audited[0]
+        if not chosen or first.activation != "softmax":
+            return self._reduce_targets(audited, references, chosen, progress)
+        # Which class is predicted rests on all outputs, also on those that are not asked for.
+        head = first if isinstance(first, Logits) else first.head
+        names = select_targets(head, chosen).targets
+        return take_targets(self._reduce_targets(audited, references, None, progress), names)
+
+    def _reduce_targets(
+        self,
+        audited: Files,
+        references: Files,
+        attributes: Sequence[str] | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> Reduction:
         o, files = self.options, [*audited, *references]
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
-            return reduce_whole(*whole_sides, o.groups, o.attributes, o.num_folds)
+            return reduce_whole(*whole_sides, o.groups, attributes, o.num_folds)
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
         ranked = any(metric.ranked for metric in self.metrics)
         return reduce_blocks(
-            *sides, o.groups, o.attributes, o.num_folds, ranked=ranked, progress=progress
+            *sides, o.groups, attributes, o.num_folds, ranked=ranked, progress=progress
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """All rows, or those of one metric, at `level` (that of the options unless given)."""
+        """All rows, or those of one metric, at `level` (that of the options unless given).
+
+        Each table is made once; p-values are adjusted over the rows of the table.
+        """
+        key = level or self.options.level, metric
+        if key not in self._tables:
+            self._tables[key] = self._table(*key)
+        return self._tables[key]
+
+    def _table(self, level: float, metric: str | None) -> Table:
         setting = Setting(
-            level=level or self.options.level,
+            level=level,
             clustered=self.design.clustered,
             single_runs=all(len(side.totals) == 1 for side in self.sides),
             intervals=self.options.num_folds > 1,

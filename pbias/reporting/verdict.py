@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.gates.judged import listed
+from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.sections import Section, number
 
-MAX_LISTED = 3
 # A command that predicts what is never predicted; also said by the commands that meet it first.
 CALIBRATE = (
     "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that predict "
@@ -129,7 +128,9 @@ def _undefined(findings: Findings) -> str:
 
 
 def _next(findings: Findings) -> str:
-    return f"Next: {CALIBRATE}." if findings.never.new or findings.never.before else ""
+    never = findings.never.new or findings.never.before
+    of_classes = any(METRICS[name].pooled for name in findings.metrics)  # without thresholds
+    return f"Next: {CALIBRATE}." if never and not of_classes else ""
 
 
 def explained(findings: Findings) -> str:
@@ -140,9 +141,3 @@ def explained(findings: Findings) -> str:
         f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
         "such intervals miss."
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f", and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -24,13 +24,13 @@ from pbias.workflows.results import Result
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
     from pbias.auditing.findings.finding import Findings
+    from pbias.auditing.findings.selection import Widened
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
     from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
-    from pbias.files.table import Table
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
@@ -81,7 +81,6 @@ class AuditResult(Result):
     ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
-        self._at_level: dict[tuple[float, str], Table] = {}
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -115,7 +114,7 @@ class AuditResult(Result):
         """What got worse or better and holds after correction, and what is not known."""
         from pbias.auditing.findings.finding import find
 
-        return find(self.rows, self._audit.options.level, self._table_at)
+        return find(self.rows, self._audit.options.level, self._audit.table)
 
     @property
     def verdict(self) -> str:
@@ -131,7 +130,8 @@ class AuditResult(Result):
         """
         from pbias.reporting.audit_report import value_sections
 
-        return [*self._about(), *value_sections(self.rows), *self._gates(), *self._rest()]
+        values = value_sections(self.rows, self._widened)
+        return [*self._about(), *values, *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
         """The verdict, what was audited, the gates, and the means over attributes."""
@@ -150,12 +150,17 @@ class AuditResult(Result):
         return gate_sections(self.verdicts, summary(self.outcomes))
 
     def _rest(self) -> list[Section]:
-        from pbias.auditing.findings.selection import Widened
         from pbias.reporting.audit_report import audit_sections
 
-        options = self._audit.options
-        asked = None if options.metrics is None else list(options.metrics)
-        return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
+        metrics = self._audit.options.metrics
+        asked = None if metrics is None else list(metrics)
+        return audit_sections(self.rows, asked, self._widened)
+
+    @cached_property
+    def _widened(self) -> Widened:
+        from pbias.auditing.findings.selection import Widened
+
+        return Widened(self._audit.options.level, self._audit.table)
 
     def report(
         self,
@@ -197,7 +202,7 @@ class AuditResult(Result):
         for gate in gates:
             num = len(covered(gate, self.rows))
             ordinary, wide = (
-                self._table_at(1.0 - share, gate.metric.name) for share in (error, error / num)
+                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
             )
             samples = self._audit.samples_behind
             outcome = judge(
@@ -205,12 +210,6 @@ class AuditResult(Result):
             )
             found.append(outcome)
         return found
-
-    def _table_at(self, level: float, metric: str) -> Table:
-        """The rows of one metric at a level, made once."""
-        if (level, metric) not in self._at_level:
-            self._at_level[level, metric] = self._audit.table(level, metric)
-        return self._at_level[level, metric]
 
 
 def audit(

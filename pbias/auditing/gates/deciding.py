@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from pbias.auditing.gates.grammar import Gate
+from pbias.auditing.gates.judged import Judged
 
 # The smallest group value behind a row (attribute, group, contrast), and its labelled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
 MOST = 1000.0  # times as many samples; beyond, no number is worth naming
 
 
-class Row(Protocol):
-    """What is needed of a row under a gate."""
-
-    @property
-    def attribute(self) -> str: ...  # noqa: D102
-    @property
-    def group(self) -> str: ...  # noqa: D102
-    @property
-    def contrast(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float: ...  # noqa: D102
-    @property
-    def high(self) -> float: ...  # noqa: D102
-    @property
-    def far_low(self) -> float: ...  # noqa: D102
-    @property
-    def far_high(self) -> float: ...  # noqa: D102
-
-
-def times_as_many(gate: Gate, row: Row) -> float:
+def times_as_many(gate: Gate, row: Judged) -> float:
     """How many times as many samples would decide a row, if its value stayed.
 
     Widths go by 1/sqrt(n). Inside the bound the interval's end must come back to it, outside the
@@ -50,7 +29,7 @@ def times_as_many(gate: Gate, row: Row) -> float:
     return math.inf if beyond == 0 else (width / beyond) ** 2
 
 
-def would_decide(gate: Gate, undecided: Sequence[Row], samples: Samples | None) -> str:
+def would_decide(gate: Gate, undecided: Sequence[Judged], samples: Samples | None) -> str:
     """How many samples, of which group: one row outside fails a gate, all inside pass it."""
     if samples is None:
         return ""
