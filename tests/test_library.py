@@ -21,8 +21,8 @@ from pbias.files.logits import Logits, read_logits
 
 Run = Callable[..., CompletedProcess[str]]
 NAMES = [
-    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "flag", "predict", "prune",
-    "read_logits", "read_manifest", "train",
+    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "export", "flag", "power",
+    "predict", "prune", "quantize", "read_logits", "read_manifest", "train",
 ]  # fmt: skip
 TEXTS = {
     "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs", "run",

@@ -7,6 +7,7 @@ from pbias.cli.build import Entry
 # Commands of two words stand below the first of them.
 GROUPS = {
     "manifest": "Make a labels.csv of a data set, or check one",
+    "import": "Make logits files of what other programs predicted",
     "plot": "Draw one chart: curves, heat map, forest, calibration, scores",
 }
 COMMANDS = {
@@ -66,6 +67,18 @@ COMMANDS = {
         "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
         "pbias predict - faces/labels.csv -o s90.npz",
     ),
+    "import table": Entry(
+        "data.importing:table",
+        "Make a logits file of a table of predictions, CSV or Parquet",
+        "pbias import table v1.csv --id id --label smiling --probability p --groups sex -o v1.npz",
+        "pbias import table v1.parquet --label species --probability 'p_{class}' -o v1.npz",
+    ),
+    "import paper-runs": Entry(
+        "data.importing:paper_runs",
+        "Make logits files of the run folders of the paper's code",
+        "pbias import paper-runs bias_runs --celeba CelebA -o runs",
+        "pbias import paper-runs bias_runs/joint_runs --celeba CelebA --groups Male -o runs",
+    ),
     "export": Entry(
         "models.export:export",
         "Write a network as an ONNX file",
@@ -101,6 +114,18 @@ COMMANDS = {
         "Audit logits for bias, against the dense model's",
         "pbias metrics s95.npz --ref dense.npz",
         "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
+    ),
+    "evidence": Entry(
+        "audits.evidence:evidence",
+        "Write what a technical file states of an audit",
+        "pbias evidence s95.npz --ref dense.npz --facts facts.toml -o evidence.md",
+        "pbias evidence int8.npz --ref fp32.npz --gate-file gates.txt --card README.md > pack.md",
+    ),
+    "power": Entry(
+        "audits.power:power",
+        "Say which gates can be decided, before compressing",
+        "pbias power gates.txt --ref dense.npz",
+        "pbias power --gate 'abs(did_tpr)@Male <= 0.05' --ref dense.npz --discordance 0.1",
     ),
     "compare": Entry(
         "audits.compare:compare",

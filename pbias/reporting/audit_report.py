@@ -44,7 +44,7 @@ def audit_sections(
             elif compared:
                 sections.append(moved_apart(metric, metric.part, group, mine, ranking))
     sections += chosen_lists(records, asked or [], ranking)
-    sections += [_undefined(records), *missed_section(records, asked)]
+    sections += [undefined_section(records), *missed_section(records, asked)]
     return [with_scope(section, records) for section in sections]
 
 
@@ -134,7 +134,7 @@ def _over(record: Record) -> str:
     return reason.partition(",")[0].removeprefix("over ") if reason.startswith("over ") else "all"
 
 
-def _undefined(records: Iterable[Record]) -> Section:
+def undefined_section(records: Iterable[Record]) -> Section:
     """What has no value, by reason: contrasts repeat what their two sides say and are left out."""
     metrics: dict[str, dict[str, None]] = defaultdict(dict)
     places: dict[str, dict[str, None]] = defaultdict(dict)

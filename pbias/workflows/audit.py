@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
+from pbias.workflows.gates.judging import judge_gates
+from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
@@ -130,7 +132,7 @@ class AuditResult(Result):
         """
         from pbias.reporting.audit_report import value_sections
 
-        values = value_sections(self.rows, self._widened)
+        values = value_sections(self.rows, self.widened)
         return [*self._about(), *values, *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
@@ -154,10 +156,11 @@ class AuditResult(Result):
 
         metrics = self._audit.options.metrics
         asked = None if metrics is None else list(metrics)
-        return audit_sections(self.rows, asked, self._widened)
+        return audit_sections(self.rows, asked, self.widened)
 
     @cached_property
-    def _widened(self) -> Widened:
+    def widened(self) -> Widened:
+        """Intervals at other levels, for numbers that were chosen among many."""
         from pbias.auditing.findings.selection import Widened
 
         return Widened(self._audit.options.level, self._audit.table)
@@ -192,24 +195,11 @@ class AuditResult(Result):
         return len(self._audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
-        if not gates:
-            return []
-        from pbias.auditing.gates.matching import covered
-        from pbias.auditing.gates.verdicts import judge
-
-        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
-        found = []
-        for gate in gates:
-            num = len(covered(gate, self.rows))
-            ordinary, wide = (
-                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
-            )
-            samples = self._audit.samples_behind
-            outcome = judge(
-                gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
-            )
-            found.append(outcome)
-        return found
+        audit, level = self._audit, self._audit.options.level
+        return judge_gates(
+            audit.table, audit.samples_behind, self.rows, gates, level=level, strict=strict,
+            joint=joint,
+        )  # fmt: skip
 
 
 def audit(
@@ -328,31 +318,6 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     _check(audited, references)
     return Audit(audited, references, options)
-
-
-def read_gates(
-    texts: Sequence[str], path: str | None, *, paired: bool, intervals: bool
-) -> list[Gate]:
-    """Read gates and check them before any work; `#` begins a comment in a file."""
-    if not texts and path is None:
-        return []
-    from pbias.auditing.gates.grammar import needs_reference, parse_gate
-    from pbias.files.streams import input_name, read_bytes
-
-    lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
-    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
-    if path is not None and len(listed) == len(texts):
-        raise UserError(f"{input_name(path)} holds no gate; write one a line")
-    gates = [parse_gate(text) for text in listed]
-    if gates and not intervals:
-        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
-    for gate in gates:
-        if needs_reference(gate) and not paired:
-            raise UserError(
-                f"gate '{gate.text}' is about a change; "
-                f"name the dense model with {argument('reference')}"
-            )
-    return gates
 
 
 def header_of(audit: Audit) -> Header:

@@ -75,6 +75,8 @@ class Behavior:
     signed: bool = False  # compared with 0 also without a reference
     of_scores: bool = False  # from probabilities or their order: changes where no prediction does
     of_labels: bool = False  # of labels alone: the same in both models
+    # What a value may rise to if a share more of the rows are wrong than were seen: (value, share).
+    risen: Callable[[Any, Any], Any] | None = None
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
 
 

@@ -180,7 +180,7 @@ def _sections(result: AuditResult) -> tuple[list[Section], list[Section]]:
     """The tables of group values; what follows them and the gates."""
     from pbias.reporting.audit_report import value_sections
 
-    values = value_sections(result.rows)
+    values = value_sections(result.rows, result.widened)
     above = 2 + len(values) + bool(result.outcomes)  # verdict, header; gates
     return values, result.sections()[above:]
 
