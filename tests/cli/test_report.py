@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,9 +49,26 @@ def test_one_model_alone_and_several_runs_have_reports(audit_files: Path, pbias:
     assert pbias("report", "s90.npz", "-o", "alone.html").returncode == 0
     alone = (audit_files / "alone.html").read_text()
     assert "Audit of s90.npz<" in alone and "True-positive rate, by attribute" in alone
-    curves = ("--curves", "dense.npz", "--curves", "s9*.npz")
+    rows = (f"images/{row:04d}.png,test,{row % 2},1,0" for row in range(60))
+    manifest = "image,split,Smiling,Wearing_Hat,Young\n" + "\n".join(rows)
+    (audit_files / "labels.csv").write_text(manifest)
+    curves = ("--curves", "dense.npz", "--curves", "s9*.npz", "--labels", "labels.csv")
     assert pbias("report", "s90.npz", "--ref", "dense.npz", *curves, "-o", "c.html").returncode == 0
-    assert "Headline numbers against sparsity" in (audit_files / "c.html").read_text()
+    page = (audit_files / "c.html").read_text()
+    assert "Headline numbers against sparsity" in page
+    # Young has no positive and Wearing_Hat no negative label in this manifest, so that AUC is
+    # that of Smiling alone: the curves are of the labels that were named.
+    (auc,) = re.findall(r"area under the ROC curve, network 0 %: ([0-9.]+)", page)
+    table = pbias_audit(audit_files, "dense.npz")
+    assert auc == f"{table:.3f}"
+
+
+def pbias_audit(folder: Path, name: str) -> float:
+    """The AUC of `Smiling` in a file, with the labels of labels.csv."""
+    import pbias
+
+    result = pbias.audit(str(folder / name), str(folder / "labels.csv"), metrics="auc", folds=20)
+    return float(result.rows.where(attribute="Smiling", group="")[0]["value"])
 
 
 def test_the_notebook_keeps_the_light_report(audit_files: Path) -> None:

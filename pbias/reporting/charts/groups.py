@@ -92,7 +92,8 @@ def _panel(rows: list[Spec], order: Sequence[str], paired: bool, *, first: bool)
     y = {"field": "place", "type": "nominal", "sort": order, "title": None, "axis": axis,
          "scale": {"domain": order}}  # fmt: skip
     x = {"field": "after", "type": "quantitative", "title": rows[0]["label"],
-         "scale": {"zero": False, "nice": True}, "axis": {"tickCount": 4}}  # fmt: skip
+         "scale": {"zero": False, "nice": True},
+         "axis": {"tickCount": 4, "labelFlush": False}}  # fmt: skip
     kinds = {"domain": [SURE, CHANCE], "range": [COLORS[1], QUIET]}
     color = {"field": "kind", "type": "nominal", "scale": kinds, "title": None,
              "legend": {"orient": "bottom", "columns": 1}}  # fmt: skip

@@ -31,12 +31,15 @@ class ReportOptions:
     """What a page holds beside the audit.
 
     `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
-    `examples` an attribute are embedded (None: none).
+    `examples` an attribute are embedded (None: none). `labels`, the path of a manifest, and
+    `probabilities` are for the files of `curves`.
     """
 
     curves: Sequence[str] = ()
     images: str | None = None
     examples: int = 24
+    labels: str | None = None
+    probabilities: bool | None = None
 
 
 def check_page(output: str) -> None:
@@ -58,7 +61,7 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
         _groups(result, values),
         _moved(result),
         _largest(result),
-        _curves(options),
+        _curves(result, options),
         _predictions(result, worst),
         _examples(result, options, worst),
         Part("tables", "Tables", sections=rest),
@@ -125,17 +128,20 @@ def _largest(result: AuditResult) -> Part | None:
     return _part("largest", heading, figures, choice="Metric of the forest plot")
 
 
-def _curves(options: ReportOptions) -> Part | None:
+def _curves(result: AuditResult, options: ReportOptions) -> Part | None:
     if not options.curves:
         return None
     from pbias.auditing.engine import Options
     from pbias.workflows.compare import compare_runs
-    from pbias.workflows.inputs.files import Supplements, check_sides, read_side
+    from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
     from pbias.workflows.reports.figures import of_runs
 
-    check_sides(options.curves, [])
-    runs = read_side(options.curves, Supplements())
-    figure = of_runs(compare_runs(runs, Options()).rows, runs, "sparsity", [])
+    o, asked = options, result.audit.options
+    check_sides(o.curves, [], [o.labels])
+    how = Supplements(read_labels(o.labels), asked.groups, probabilities=o.probabilities)
+    runs = read_side(o.curves, how)
+    table = compare_runs(runs, Options(asked.groups, asked.attributes)).rows
+    figure = of_runs(table, runs, "sparsity", [])
     return _part("sparsity", "Against sparsity", [figure])
 
 
