@@ -30,3 +30,6 @@ pbias flag dense.npz -o flags.csv
 # 7. Side by side; then without the last, whose constant outputs leave little to compare.
 pbias compare dense.npz s0.9.npz s0.95.npz s0.99.npz --format table
 pbias compare dense.npz s0.9.npz s0.95.npz --format table
+
+# 8. One page to look at and to pass on, with charts and pictures; needs: pip install 'pbias[report]'.
+pbias report s0.95.npz --ref dense.npz --curves dense.npz --curves 's0.9*.npz' --images faces --examples 12 -o audit.html

@@ -21,7 +21,7 @@ def verdict_section(findings: Findings) -> Section:
     """The verdict as the first lines of a report, and what its intervals are."""
     notes = verdict_parts(findings)
     if findings.worse:
-        notes.append(_explained(findings))
+        notes.append(explained(findings))
     return Section("Verdict", [], [], notes)
 
 
@@ -136,7 +136,8 @@ def _next(findings: Findings) -> str:
     return f"Next: {calibrate_hint()}." if never and not of_classes else ""
 
 
-def _explained(findings: Findings) -> str:
+def explained(findings: Findings) -> str:
+    """Say what the intervals of a verdict are."""
     what = "the change" if findings.paired else "the gap"
     return (
         f"In brackets: where {what} lies, widened because these were chosen out of "

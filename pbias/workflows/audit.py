@@ -132,7 +132,7 @@ class AuditResult(Result):
         """
         from pbias.reporting.audit_report import value_sections
 
-        values = value_sections(self.rows, self._widened)
+        values = value_sections(self.rows, self.widened)
         return [*self._about(), *values, *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
@@ -156,10 +156,11 @@ class AuditResult(Result):
 
         metrics = self._audit.options.metrics
         asked = None if metrics is None else list(metrics)
-        return audit_sections(self.rows, asked, self._widened)
+        return audit_sections(self.rows, asked, self.widened)
 
     @cached_property
-    def _widened(self) -> Widened:
+    def widened(self) -> Widened:
+        """Intervals at other levels, for numbers that were chosen among many."""
         from pbias.auditing.findings.selection import Widened
 
         return Widened(self._audit.options.level, self._audit.table)
@@ -171,12 +172,15 @@ class AuditResult(Result):
         curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         images: str | os.PathLike[str] | None = None,
         examples: int = 24,
+        labels: str | os.PathLike[str] | None = None,
+        probabilities: bool | None = None,
     ) -> None:
         """Write the report as an HTML page in one file, with charts; `-` is standard output.
 
         `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
         that the ids are paths in; so many `examples` of an attribute are then embedded as
-        thumbnails. Needs the extra `report`; raises UserError without it.
+        thumbnails. `labels` and `probabilities` are those of `audit`, for the files of `curves`.
+        Needs the extra `report`; raises UserError without it.
         """
         from pbias.files.streams import write_text
         from pbias.reporting.audit_header import header_section
@@ -185,7 +189,13 @@ class AuditResult(Result):
 
         files = [curves] if isinstance(curves, str | os.PathLike) else curves
         folder = None if images is None else os.fspath(images)
-        options = ReportOptions([os.fspath(file) for file in files], folder, examples)
+        options = ReportOptions(
+            curves=[os.fspath(file) for file in files],
+            images=folder,
+            examples=examples,
+            labels=None if labels is None else os.fspath(labels),
+            probabilities=probabilities,
+        )
         page = page_of(self, header_section(header_of(self._audit)), options)
         write_text(os.fspath(path), render_page(page))
 

@@ -53,7 +53,12 @@ def test_gates_are_judged_and_recorded(files: tuple[str, str], tmp_path: Path) -
     )
     result = audit_files([files[0]], options=options)
     assert [r["verdict"] for r in result.verdicts] == ["pass", "fail"]
-    assert [s.title for s in result.headline()] == ["Audit", "Gates", "Means over attributes"]
+    assert [s.title for s in result.headline()] == [
+        "Verdict",
+        "Audit",
+        "Gates",
+        "Means over attributes",
+    ]
 
 
 def test_progress_goes_to_whoever_asks(files: tuple[str, str]) -> None:

@@ -96,10 +96,12 @@ def _spec(values: list[Spec], places: Sequence[Sequence[Place]], axis: str) -> S
 
 
 def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) -> Spec:
+    counts = all(v[key] == int(v[key]) for v in values for key in ("low", "high"))
+    whole_steps = {"tickMinStep": 1} if counts else {}
     x = {"field": "at", "type": "ordinal", "sort": order, "scale": {"domain": order},
          "title": axis, "axis": {"labelAngle": 0 if len(order) < 7 else -45}}  # fmt: skip
     y = {"field": "mean", "type": "quantitative", "scale": {"zero": False},
-         "title": values[0]["title"], "axis": {"format": ".3~f"}}  # fmt: skip
+         "title": values[0]["title"], "axis": {"format": ".3~f"} | whole_steps}  # fmt: skip
     shown = series(names, "network")
     color = {key: part for key, part in shown.items() if key == "color"}
     dash = {}

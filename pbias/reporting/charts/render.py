@@ -27,8 +27,14 @@ def converter() -> Any:
 
 
 def svg(figure: Figure) -> str:
-    """The chart as a file of its own."""
-    return str(converter().vegalite_to_svg(figure.spec, vl_version=VERSION))
+    """The chart as a file of its own; equal charts give equal bytes, whatever was drawn before."""
+    text = str(converter().vegalite_to_svg(figure.spec, vl_version=VERSION))
+    numbers: dict[str, int] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return f"{found[1]}{figure.key}-{numbers.setdefault(found[2], len(numbers))}"
+
+    return _ID.sub(renamed, text)
 
 
 def png(figure: Figure) -> bytes:
@@ -53,7 +59,6 @@ def inline_svg(figure: Figure) -> str:
     The background is that of the page, whose style sheet replaces the colors of text and lines.
     """
     text = svg(figure)
-    text = _ID.sub(lambda found: f"{found[1]}{figure.key}-{found[2]}", text)
     text = _ROLE.sub("", _WHITE.sub("", text, count=1))
     text = _GEOMETRY.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text)
     text = _RGB.sub(lambda found: "#" + "".join(f"{int(c):02x}" for c in found.groups()), text)

@@ -12,11 +12,12 @@ from pbias.reporting.sections import Section
 
 @dataclass(frozen=True)
 class Term:
-    """A word that the page explains: `key` names its entry."""
+    """A word that the page explains: `key` names its entry, `words` are what tables call it."""
 
     key: str
     title: str
     text: str
+    words: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Page:
     gates: Sequence[Gate] = ()
     parts: Sequence[Part] = ()
     terms: Sequence[Term] = field(default_factory=tuple)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The keys of terms by the words for them."""
+        return {word: term.key for term in self.terms for word in term.words}
 
     @property
     def num_pictures(self) -> int:

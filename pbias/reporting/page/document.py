@@ -25,12 +25,12 @@ _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 def render_page(page: Page) -> str:
     """The whole page; raises UserError where Jinja2 or vl-convert are not installed."""
-    return _render("audit.html.jinja", page=page)
+    return _render("audit.html.jinja", page=page, known=page.known)
 
 
 def figure_page(figure: Figure) -> str:
     """A page of one chart and its numbers."""
-    return _render("figure.html.jinja", figure=figure)
+    return _render("figure.html.jinja", figure=figure, known={})
 
 
 def minus(text: str) -> str:

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import Gate, Page, Part, Term
-from pbias.reporting.verdict import verdict_parts, verdict_section
+from pbias.reporting.verdict import explained, verdict_parts
 
 if TYPE_CHECKING:
+    from pbias.auditing.metrics.entry import Metric
     from pbias.reporting.charts.figure import Figure
     from pbias.reporting.sections import Section
     from pbias.workflows.audit import AuditResult
 
 METRICS = ("tpr", "fpr", "accuracy")
 SHOWN_GROUPS = 4
+MAX_CELLS = 2000  # of all heat maps beyond the first, which are most of a page's size
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class ReportOptions:
     """What a page holds beside the audit.
 
     `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
-    `examples` an attribute are embedded (None: none).
+    `examples` an attribute are embedded (None: none). `labels`, the path of a manifest, and
+    `probabilities` are for the files of `curves`.
     """
 
     curves: Sequence[str] = ()
     images: str | None = None
     examples: int = 24
+    labels: str | None = None
+    probabilities: bool | None = None
 
 
 def check_page(output: str) -> None:
@@ -51,19 +56,21 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
     Raises UserError where pictures or curves do not fit.
     """
     worst = _worst(result)
+    values, rest = _sections(result)
     parts = [
+        _groups(result, values),
         _moved(result),
         _largest(result),
-        _curves(options),
+        _curves(result, options),
         _predictions(result, worst),
         _examples(result, options, worst),
-        *_tables(result),
+        Part("tables", "Tables", sections=rest),
     ]
     return Page(
         title=_title(result),
         facts=[_today(), *header.notes],
         verdict=verdict_parts(result.findings),
-        notes=verdict_section(result.findings).notes[1:],
+        notes=[explained(result.findings)] if result.findings.worse else [],
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=_terms(result),
@@ -102,7 +109,12 @@ def _moved(result: AuditResult) -> Part | None:
     from pbias.reporting.charts.heatmap import heatmap
 
     records = result.rows.records()
-    figures = [figure for name in METRICS if (figure := heatmap(records, name))]
+    figures: list[Figure] = []
+    for name in METRICS:
+        figure = heatmap(records, name)
+        num_cells = sum(len(one.data.rows) for one in [*figures, figure] if one)
+        if figure and (not figures or num_cells <= MAX_CELLS):
+            figures.append(figure)
     intro = "Each cell is one attribute in one group value. Choose a cell for its numbers."
     return _part("moved", "Where, at a glance", figures, intro, choice="Metric of the heat map")
 
@@ -116,17 +128,20 @@ def _largest(result: AuditResult) -> Part | None:
     return _part("largest", heading, figures, choice="Metric of the forest plot")
 
 
-def _curves(options: ReportOptions) -> Part | None:
+def _curves(result: AuditResult, options: ReportOptions) -> Part | None:
     if not options.curves:
         return None
     from pbias.auditing.engine import Options
     from pbias.workflows.compare import compare_runs
-    from pbias.workflows.inputs.files import Supplements, check_sides, read_side
+    from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
     from pbias.workflows.reports.figures import of_runs
 
-    check_sides(options.curves, [])
-    runs = read_side(options.curves, Supplements())
-    figure = of_runs(compare_runs(runs, Options()).rows, runs, "sparsity", [])
+    o, asked = options, result.audit.options
+    check_sides(o.curves, [], [o.labels])
+    how = Supplements(read_labels(o.labels), asked.groups, probabilities=o.probabilities)
+    runs = read_side(o.curves, how)
+    table = compare_runs(runs, Options(asked.groups, asked.attributes)).rows
+    figure = of_runs(table, runs, "sparsity", [])
     return _part("sparsity", "Against sparsity", [figure])
 
 
@@ -167,9 +182,21 @@ def _examples(
     return Part("examples", "Examples", intro, gallery=found)
 
 
-def _tables(result: AuditResult) -> list[Part | None]:
-    sections = result.sections()[3 if result.outcomes else 2 :]  # verdict, audit, gates: above
-    return [Part("tables", "Tables", sections=sections)]
+def _sections(result: AuditResult) -> tuple[list[Section], list[Section]]:
+    """The tables of group values; what follows them and the gates."""
+    from pbias.reporting.audit_report import value_sections
+
+    values = value_sections(result.rows, result.widened)
+    above = 2 + len(values) + bool(result.outcomes)  # verdict, header; gates
+    return values, result.sections()[above:]
+
+
+def _groups(result: AuditResult, values: Sequence[Section]) -> Part | None:
+    from pbias.reporting.charts.groups import groups
+
+    figure = groups(result.rows.records())
+    figures = [] if figure is None else [figure]
+    return Part("groups", "Each group value", figures=figures, sections=values) if values else None
 
 
 def _part(
@@ -180,18 +207,19 @@ def _part(
 
 def _terms(result: AuditResult) -> list[Term]:
     """The metrics of the table and the columns that need words, as `pbias explain` tells them."""
-    from pbias.auditing.metrics.explain import COLUMNS, explained
+    from pbias.auditing.metrics.explain import COLUMNS
+    from pbias.auditing.metrics.registry import METRICS
 
-    words = explained()
     names = dict.fromkeys(result.rows.columns["metric"])
-    metrics = [
-        Term(name, f"{name}: {one.title}",
-             f"{one.formula}. Range: {one.range}. Good: {one.better}. Undefined: {one.undefined}.")
-        for name in names
-        if (one := words[name])
-    ]  # fmt: skip
     columns = [
         Term(name, f"{name}: {one.title}", f"{one.content}. Empty: {one.empty}.")
         for name, one in COLUMNS.items()
     ]
-    return metrics + columns
+    return [*(_term(METRICS[name]) for name in names), *columns]
+
+
+def _term(metric: Metric) -> Term:
+    m = metric
+    words = filter(None, (m.label, m.mean_title, m.name, m.name.replace("_", " ")))
+    text = f"{m.formula}. Range: {m.range}. Good: {m.better}. Undefined: {m.undefined}."
+    return Term(m.name, f"{m.name}: {m.title}", text, list(dict.fromkeys(words)))

@@ -111,5 +111,12 @@ def report(
         probabilities=probabilities,
     )
     result = audit_files(paths, others, options, bar)
-    result.report(output, curves=drawn, images=images, examples=examples)
+    result.report(
+        output,
+        curves=drawn,
+        images=images,
+        examples=examples,
+        labels=labels,
+        probabilities=probabilities,
+    )
     leave_with(result.outcomes)

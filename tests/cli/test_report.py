@@ -1,0 +1,132 @@
+"""`pbias report`: what the command writes, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pbias.files.logits import Logits, write_logits
+from tests.conftest import Run, needs
+
+
+@pytest.fixture(autouse=True)
+def _extra() -> None:
+    needs("jinja2")
+    needs("vl_convert")
+
+
+def test_a_report_begins_with_the_verdict_and_ends_with_the_gates_status(
+    audit_files: Path, pbias: Run
+) -> None:
+    gates = audit_files / "gates.txt"
+    gates.write_text("accuracy >= 0.99\n")
+    done = pbias(
+        "report", "s99.npz", "--ref", "dense.npz", "--gate-file", "gates.txt", "-o", "a.html"
+    )
+    assert done.returncode == 1 and "fail" in done.stderr
+    page = (audit_files / "a.html").read_text()
+    assert page.index('<h2 id="verdict-heading">') < page.index("<figure")
+    assert 'class="gate fail"' in page and "accuracy &gt;= 0.99" in page
+    assert len(page) < 1_000_000
+
+
+def test_the_same_inputs_give_the_same_page(
+    audit_files: Path, pbias: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    for name in ("a", "b"):
+        assert pbias("report", "s90.npz", "-o", f"{name}.html").returncode == 0
+    first = (audit_files / "a.html").read_text()
+    assert first == (audit_files / "b.html").read_text() and "1970-01-02" in first
+
+
+def test_one_model_alone_and_several_runs_have_reports(audit_files: Path, pbias: Run) -> None:
+    assert pbias("report", "s90.npz", "-o", "alone.html").returncode == 0
+    alone = (audit_files / "alone.html").read_text()
+    assert "Audit of s90.npz<" in alone and "True-positive rate, by attribute" in alone
+    rows = (f"images/{row:04d}.png,test,{row % 2},1,0" for row in range(60))
+    manifest = "image,split,Smiling,Wearing_Hat,Young\n" + "\n".join(rows)
+    (audit_files / "labels.csv").write_text(manifest)
+    curves = ("--curves", "dense.npz", "--curves", "s9*.npz", "--labels", "labels.csv")
+    assert pbias("report", "s90.npz", "--ref", "dense.npz", *curves, "-o", "c.html").returncode == 0
+    page = (audit_files / "c.html").read_text()
+    assert "Headline numbers against sparsity" in page
+    # Young has no positive and Wearing_Hat no negative label in this manifest, so that AUC is
+    # that of Smiling alone: the curves are of the labels that were named.
+    (auc,) = re.findall(r"area under the ROC curve, network 0 %: ([0-9.]+)", page)
+    table = pbias_audit(audit_files, "dense.npz")
+    assert auc == f"{table:.3f}"
+
+
+def pbias_audit(folder: Path, name: str) -> float:
+    """The AUC of `Smiling` in a file, with the labels of labels.csv."""
+    import pbias
+
+    result = pbias.audit(str(folder / name), str(folder / "labels.csv"), metrics="auc", folds=20)
+    return float(result.rows.where(attribute="Smiling", group="")[0]["value"])
+
+
+def test_the_notebook_keeps_the_light_report(audit_files: Path) -> None:
+    import pbias
+
+    result = pbias.audit(str(audit_files / "s90.npz"), folds=20)
+    assert "<svg" not in result._repr_html_() and "<script" not in result._repr_html_()
+
+
+def test_examples_take_every_kind_and_group_in_turn(
+    tmp_path: Path, make_logits: Callable[..., Logits], pbias: Run
+) -> None:
+    (tmp_path / "images").mkdir()
+    for row in range(60):
+        Image.new("RGB", (20, 20), (4 * row, 0, 0)).save(tmp_path / "images" / f"{row:04d}.png")
+    for name, noise in (("dense", 0.0), ("s90", 2.0)):
+        write_logits(make_logits(noise=noise), str(tmp_path / f"{name}.npz"))
+    wanted = ("--images", ".", "--examples", "8")
+    done = pbias("report", "s90.npz", "--ref", "dense.npz", *wanted, "-o", "a.html")
+    assert done.returncode == 0
+    page = (tmp_path / "a.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 24
+    assert "24 pictures of samples are in this file" in page
+    assert "lost positive" in page and "Male=0" in page and "Male=1" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "a.pdf"], "a.pdf: the report is an HTML page; name it .html"),
+        (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the one"),
+        (["-o", "a.html", "--images", "."], "pictures could be read, such as images/0000.png"),
+        (["-o", "a.html", "--curves", "no.npz"], "no.npz does not exist"),
+        (["-o", "s90.npz"], "s90.npz is an input; name another output"),
+    ],
+)
+def test_what_makes_no_report_is_said(
+    audit_files: Path, pbias: Run, arguments: list[str], said: str
+) -> None:
+    done = pbias("report", "s90.npz", *arguments)
+    assert done.returncode == 2 and said in done.stderr.splitlines()[-1]
+    assert not (audit_files / "a.html").exists()
+
+
+def test_ids_that_lead_out_of_the_folder_are_refused(
+    tmp_path: Path, make_logits: Callable[..., Logits], pbias: Run
+) -> None:
+    ids = np.array([f"../{row}.png" for row in range(60)])
+    write_logits(make_logits(ids=ids), str(tmp_path / "s90.npz"))
+    done = pbias("report", "s90.npz", "--images", ".", "-o", "a.html")
+    assert done.returncode == 2 and "leads out of the folder of images" in done.stderr
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    audit_files: Path, pbias: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    for command in (["report", "s90.npz"], ["plot", "forest", "s90.npz"]):
+        done = pbias(*command, "-o", "a.html")
+        assert done.returncode == 2
+        assert "pip install 'pbias[report]'" in done.stderr.splitlines()[-1]
