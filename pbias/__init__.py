@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pbias.workflows.conversion.export import export
     from pbias.workflows.conversion.quantize import quantize
     from pbias.workflows.flag import flag
+    from pbias.workflows.gates.power import power
     from pbias.workflows.predict import predict
     from pbias.workflows.prune import prune
     from pbias.workflows.train import train
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "export",
     "flag",
+    "power",
     "predict",
     "prune",
     "quantize",
@@ -45,6 +47,7 @@ _MODULES = {
     "compare": "workflows.compare",
     "export": "workflows.conversion.export",
     "flag": "workflows.flag",
+    "power": "workflows.gates.power",
     "predict": "workflows.predict",
     "prune": "workflows.prune",
     "quantize": "workflows.conversion.quantize",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Argument = int | float | str | bool
+MAX_ARGUMENT = 2048  # of an architecture here: no useful network is wider, or sees larger images
+MAX_DEPTH = 256  # blocks in a row
 
 
 class Architecture(NamedTuple):
@@ -45,7 +47,7 @@ def architecture(name: str) -> Architecture:
     )
 
 
-def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:
+def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
     """A freshly initialised network with `num_outputs` logits.
 
     `name` is one of ARCHITECTURES, of a library's network or of a factory in use. Raises UserError
@@ -61,9 +63,15 @@ def build(name: str, num_outputs: int, **args: Argument) -> nn.Module:
         inspect.signature(factory).bind(num_outputs, **args)
     except TypeError as error:
         raise UserError(f"{name} cannot be built: {error}; check the model's arguments") from error
-    for key, value in {"num_outputs": num_outputs, **args}.items():
-        if not isinstance(value, int) or value < 1:
-            raise UserError(f"{name} cannot be built with {key} = {value!r}; it must be 1 or more")
+    if num_outputs < 1:
+        raise UserError(f"{name} cannot be built with {num_outputs} outputs; it needs 1 or more")
+    for key, value in args.items():
+        most = MAX_DEPTH if key == "depth" else MAX_ARGUMENT
+        if type(value) is not int or not 1 <= value <= most:
+            raise UserError(
+                f"{name} cannot be built with {key} = {value!r}; it must be a whole number from 1"
+                f" to {most:,}"
+            )
     return factory(num_outputs, **args)
 
 

@@ -45,7 +45,7 @@ class Preprocess:
                 tuple(map(float, values["std"])),
                 INTERPOLATIONS[INTERPOLATIONS.index(interpolation)],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
                 f"the checkpoint's 'preprocess' cannot be used ({error!r}); it needs size, crop, "
                 "mean and std"

@@ -86,6 +86,12 @@ def _check_fit(
             " check the architecture"
         )
     for key, tensor in wanted.items():
+        if tensor.is_floating_point() != given[key].is_floating_point():
+            kinds = [str(one.dtype).removeprefix("torch.") for one in (given[key], tensor)]
+            raise UserError(
+                f"{key} holds {kinds[0]} numbers but {name} needs {kinds[1]}; save the weights as"
+                " float32"
+            )
         if tensor.shape != given[key].shape:
             num = len(given[key]) if given[key].ndim else 0
             if is_own(name) and tensor.shape == (num_outputs, *given[key].shape[1:]):

@@ -98,15 +98,21 @@ def parse_args(text: str | None) -> dict[str, Any]:
     >>> parse_args("width=8,norm=batch,bias=true")
     {'width': 8, 'norm': 'batch', 'bias': True}
     """
+    from pbias.files.checkpoint.metadata import find_fault
+
     if not text:
         return {}
     try:
         args = json.loads(text) if text.lstrip().startswith("{") else _pairs(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
-            f"--model-args {text} is neither JSON nor key=value,... ({error}); write it as "
+            f"--model-args {text[:200]} is neither JSON nor key=value,... ({error}); write it as "
             "width=8,depth=2"
         ) from error
+    # Only what a checkpoint can hold: it stores the arguments.
+    if fault := find_fault({"model": {"name": "", "args": args}}):
+        name = fault.name.removeprefix("model.args.")
+        raise UserError(f"--model-args: {name} is {fault.shown}; it must be {fault.words}")
     return dict(args)
 
 

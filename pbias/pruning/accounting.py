@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.table import Table
 from pbias.pruning.layers import LAYERS, PROJECTIONS, prunable
@@ -19,6 +21,7 @@ COLUMNS = (
     "layer", "weights", "nonzero", "asked", "sparsity", "filters", "empty_filters",
     "macs", "macs_nonzero",
 )  # fmt: skip
+LARGE = 512  # pixels
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
 
     Multiply-accumulates of a layer are its weights times its uses; those of its non-zero weights
     are what could be left after pruning. Pictures are `size` pixels square. Products without a
-    weight (attention scores, normalisation) are not counted. Runs the network on a black picture.
+    weight (attention scores, normalisation) are not counted. Runs the network on a black picture,
+    above 512 pixels without any numbers, where the network can do that.
     """
     uses: dict[str, int] = {}
     hooks = [
@@ -146,10 +150,36 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
         for path, module in model.named_modules()
         if isinstance(module, (*LAYERS, nn.MultiheadAttention))
     ]
-    model.eval()(torch.zeros(1, 3, size, size))
-    for hook in hooks:
-        hook.remove()
+    try:
+        _run_on_black(model.eval(), size, uses)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return uses
+
+
+def _run_on_black(model: nn.Module, size: int, uses: dict[str, int]) -> None:
+    """Run a network once; a large picture takes shapes alone, for a file may claim any size."""
+    if size > LARGE:
+        tensors = itertools.chain(model.named_parameters(), model.named_buffers())
+        shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+        try:
+            picture = torch.zeros(1, 3, size, size, device="meta")
+            torch.func.functional_call(model, shapes, (picture,))
+        except Exception:  # of the user's own network, any
+            uses.clear()
+        else:
+            return
+    try:
+        model(torch.zeros(1, 3, size, size))
+    except Exception as error:
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"the network cannot take images of {size} px ({said[:200]}); check the crop in its"
+            " 'preprocess', or its code"
+        ) from error
 
 
 def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, object], None]:

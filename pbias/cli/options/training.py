@@ -152,6 +152,49 @@ Augment = Annotated[
     ),
 ]
 
+Distill = Annotated[
+    bool | None,
+    typer.Option(
+        "--distill",
+        help="Learn from a teacher's probabilities, too; prune: from the network itself.",
+        show_default=False,
+    ),
+]
+TeacherFile = Annotated[
+    str | None,
+    typer.Option("--teacher", metavar="FILE", help="With --distill: checkpoint of the teacher."),
+]
+DistillWeight = Annotated[
+    float | None,
+    typer.Option(
+        "--distill-weight",
+        metavar="W",
+        help="With --distill: weight of the teacher, 0 to 1 [default: 0.5].",
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature", metavar="T", help="With --distill: divides all logits [default: 4]."
+    ),
+]
+BalanceGroups = Annotated[
+    str | None,
+    typer.Option(
+        "--balance",
+        metavar="A[,B]",
+        help="Weigh labels so that each group value x label value counts alike.",
+    ),
+]
+BalanceMax = Annotated[
+    float | None,
+    typer.Option(
+        "--balance-max",
+        metavar="W",
+        help="With --balance: largest weight of a label [default: 10].",
+    ),
+]
+
 
 def required(value: str | None, name: str, command: str) -> str:
     """Return what may be left out with --print-config alone; refuse None as the parser would."""

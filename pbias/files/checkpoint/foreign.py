@@ -6,6 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,29 +79,30 @@ def _say(path: str, prefix: str, rest: Collection[str]) -> None:
     logger.info("%s: %s", path, "; ".join(said))
 
 
-def as_float32(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """Return floating-point tensors of types that numpy lacks (bfloat16, float8) as float32."""
-    types = Counter(
-        str(tensor.dtype).removeprefix("torch.")
-        for tensor in state_dict.values()
-        if _is_foreign(tensor)
-    )
-    if not types:
+def as_float32(
+    state_dict: Mapping[str, Tensor], path: str, keep: Collection[torch.dtype] = NATIVE
+) -> dict[str, Tensor]:
+    """Return floating-point tensors as float32, but for those of the types `keep`.
+
+    Kept by default is what numpy has: bfloat16 and float8 are converted.
+    """
+    foreign = {
+        name: tensor
+        for name, tensor in state_dict.items()
+        if tensor.is_floating_point() and tensor.dtype not in keep
+    }
+    if not foreign:
         return dict(state_dict)
+    types = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in foreign.values())
     listed = ", ".join(f"{num} of {name}" for name, num in types.items())
     logger.info("%s: tensors read as float32: %s", path, listed)
-    converted: dict[tuple[int, torch.Size], Tensor] = {}
-    found = {}
-    for name, tensor in state_dict.items():
-        if _is_foreign(tensor):
-            key = (tensor.data_ptr(), tensor.shape)  # shared weights stay shared
-            tensor = converted.setdefault(key, tensor.to(torch.float32))
-        found[name] = tensor
+    converted: dict[tuple[Any, ...], Tensor] = {}
+    found = dict(state_dict)
+    for name, tensor in foreign.items():
+        # Shared weights stay shared.
+        key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        found[name] = converted.setdefault(key, tensor.to(torch.float32))
     return found
-
-
-def _is_foreign(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and tensor.dtype not in NATIVE
 
 
 def fold_parametrizations(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:

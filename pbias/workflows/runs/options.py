@@ -64,6 +64,12 @@ class OptimizationOptions:
     weight_decay: float | None = None
     augment: bool | None = None
     seed: int = 0
+    distill: bool | None = None  # learn from a teacher's probabilities, too
+    teacher: str | Path | None = None  # its checkpoint; None, to prune: the network itself
+    distill_weight: float | None = None  # of the teacher's loss, 0 to 1
+    temperature: float | None = None
+    balance: Names | None = None  # groups whose values, by label value, count alike
+    balance_max: float | None = None  # the largest weight of a label
 
 
 @dataclass(frozen=True)
