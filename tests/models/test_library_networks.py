@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -135,3 +136,9 @@ def test_a_library_is_no_code_of_the_user() -> None:
 def test_weights_that_are_standardized_are_not_pruned(timm: Any) -> None:
     with pytest.raises(UserError, match=r"stem\.conv1 standardizes its weight before it uses it"):
         prunable(build("timm:test_nfnet", 2))
+
+
+def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UserError, match=r"a network of timm needs timm; .*'pbias\[timm\]'"):
+        build("timm:resnet18", 2)
