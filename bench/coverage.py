@@ -64,7 +64,7 @@ RUNS = {
     f"{runs} runs, {what}": World(
         runs=runs, run_noise=0.3, run_shift=shift, loss=loss, attributes=25
     )
-    for runs in (3, 5)
+    for runs in (2, 3, 5)
     for what, shift, loss in (
         ("alike", 0.0, (0.0, 0.0)),
         ("which differ", 0.1, (0.0, 0.3)),
@@ -87,7 +87,18 @@ RARE_ROWS = [
     *(Row("tcb", "1", change) for change in (False, True)),
     *(Row(name, "1") for name in ("ceag", "tpr", "churn")),
     *(Row(name, "1", change=True) for name in ("tpr", "uncertainty", "auc")),
+    *(Row(name, "1") for name in ("brier", "calibration_error_debiased")),
+    *(Row(name, "1", change=True) for name in ("brier", "calibration_error_debiased")),
 ]
+# A few clusters hold most of the rows.
+CLUSTERS = {
+    "400 clusters, the largest of 40": World(
+        num=16_000, cluster=40, zipf=True, prevalence=(0.3, 0.3)
+    ),
+    "1,000 clusters, the largest of 100": World(
+        num=100_000, cluster=100, zipf=True, prevalence=(0.3, 0.3)
+    ),
+}
 CROSSED = {
     f"{runs} by {others} runs which differ": World(
         runs=runs, reference_runs=others, run_noise=0.3, run_shift=0.1, attributes=25
@@ -181,7 +192,7 @@ def groups(asked: Asked) -> Iterator[str]:
 def runs(asked: Asked) -> Iterator[str]:
     """Several runs a side."""
     rows = [Row(f"did_{rate}", "1-0") for rate in ("tpr", "fpr", "accuracy")]
-    rows += [Row("excess_ba"), *(Row(name, "1") for name in ("accuracy", "auc"))]
+    rows += [Row("excess_ba"), *(Row(name, "1") for name in ("tpr", "accuracy", "auc"))]
     rows += [Row(name, "1", change=True) for name in ("tpr", "accuracy", "auc", "brier")]
     yield from coverage(RUNS, rows, asked)
 
@@ -189,6 +200,14 @@ def runs(asked: Asked) -> Iterator[str]:
 def rare(asked: Asked) -> Iterator[str]:
     """Few people, flips, errors or positives."""
     yield from coverage(RARE, RARE_ROWS, asked)
+
+
+def clusters(asked: Asked) -> Iterator[str]:
+    """Clusters whose sizes fall as in Zipf's law: the largest over the rank."""
+    rows = [Row(name, value) for name in ("accuracy", "tpr", "auc", "brier") for value in ("", "1")]
+    rows += [Row(name, "1-0") for name in ("accuracy", "tpr", "did_accuracy", "did_fpr")]
+    rows += [Row("accuracy", value, change=True) for value in ("", "1")]
+    yield from coverage(CLUSTERS, [*rows, Row("churn", "1"), Row("excess_ba")], asked)
 
 
 def crossed(asked: Asked) -> Iterator[str]:
@@ -258,7 +277,9 @@ def _share(count: int, total: int) -> str:
     return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / total):.1f}"
 
 
-SECTIONS = {f.__name__: f for f in (rates, groups, rare, runs, crossed, means, p_values, gates)}
+SECTIONS = {
+    f.__name__: f for f in (rates, groups, rare, clusters, runs, crossed, means, p_values, gates)
+}
 
 
 def main() -> None:

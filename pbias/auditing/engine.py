@@ -5,6 +5,7 @@ Shape suffixes as in counts/sums.py.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,8 @@ from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
 from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.effective_clusters import FEW_CLUSTERS, clusters_behind, in_words
 from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.metrics.entry import Compares, Metric
 from pbias.auditing.metrics.measures import (
@@ -35,6 +38,8 @@ from pbias.auditing.table_rows import Block, RowCounts, make_table
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
+
+log = logging.getLogger(__name__)
 
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
 
@@ -82,7 +87,12 @@ class Audit:
         self.design = self.sides[0].design
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
-        self._joint, self._estimates = joint, Estimates()
+        self._joint, self._estimates = joint, Estimates(self.clusters_behind)
+        if self.few_clusters is not None:
+            log.warning(
+                "few clusters hold most samples: they say no more than %s of one size would, and "
+                "intervals are as wide", in_words(self.few_clusters),
+            )  # fmt: skip
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
             for place, side in enumerate(self.sides)
@@ -123,6 +133,22 @@ class Audit:
             setting,
             same_model=self.same_model,
         )
+
+    @cached_property
+    def clusters_behind(self) -> Callable[[Sequence[Row]], Floats] | None:
+        """How many clusters there are in effect behind rows of the table; None without clusters."""
+        if not self.design.clustered or self.options.num_folds == 1:
+            return None
+        rows = self.sides[0].sums.num_rows[0, :, :, 0]
+        return clusters_behind(rows[0] - rows[1:], self.strata, row_members(self.strata))
+
+    @cached_property
+    def few_clusters(self) -> float | None:
+        """How many clusters there are in effect, where a few of many hold most samples."""
+        if self.clusters_behind is None or self.sides[0].sums.cells.shape[1] <= FEW_CLUSTERS:
+            return None
+        effective = float(self.clusters_behind(self.sides[0].sums.rows[:1])[0])
+        return effective if effective < FEW_CLUSTERS else None
 
     def samples_behind(self, attribute: str, group: str, contrast: str) -> tuple[str, int]:
         """The smallest group value behind a row, as GROUP=VALUE, and its number of known labels.

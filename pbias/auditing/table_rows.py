@@ -247,7 +247,13 @@ class _Writer:
             return reasons
         if self.same_model:
             changed = None
-        return notes.joined(reasons, notes.no_interval(block.audited, found, changed))
+        reasons = notes.joined(reasons, notes.no_interval(block.audited, found, changed))
+        if (clusters := self.setting.estimates.clusters) is None:
+            return reasons
+        behind = clusters(block.audited.rows)
+        return notes.joined(
+            reasons, notes.few_clusters(behind, found if changed is None else changed)
+        )
 
     def _counts(self, block: Block) -> RowCounts:
         if not block.metric.pooled:
