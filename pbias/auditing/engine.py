@@ -42,6 +42,7 @@ from pbias.files.table import Table
 log = logging.getLogger(__name__)
 
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
+_Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 
 
 @dataclass(frozen=True)
@@ -219,14 +220,30 @@ class Audit:
 
 
 def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts]) -> bool:
-    """Whether a model is held against itself: one run a side, the same logits and thresholds."""
-    if len(audited) != 1 or len(references) != 1:
+    """Whether a model is held against itself: both sides hold the same runs, each as often.
+
+    Or all runs of both are one and the same, whatever their numbers.
+    """
+    if not references:
         return False
-    ours, theirs = (side.heads[0] for side in sides)
+    ours: list[_Run] = list(zip(audited, sides[0].heads, strict=True))
+    theirs: list[_Run] = list(zip(references, sides[1].heads, strict=True))
+    first = [_is_same(ours[0], run) for run in theirs]
+    if not any(first):
+        return False
+    matches = [first, *([_is_same(run, other) for other in theirs] for run in ours[1:])]
+    if all(map(all, matches)):
+        return True
+    # Runs that match the same runs are the same.
+    return len(ours) == len(theirs) and all(sum(row) == matches.count(row) for row in matches)
+
+
+def _is_same(one: _Run, other: _Run) -> bool:
+    """Whether two runs have the same logits and thresholds."""
+    (a, ours), (b, theirs) = one, other
     cuts = [np.zeros(1) if h.thresholds is None else h.thresholds for h in (ours, theirs)]
     if ours.activation != theirs.activation or (cuts[0] != cuts[1]).any():
         return False
-    a, b = audited[0], references[0]
     if isinstance(a, Logits) or isinstance(b, Logits):
         return bool(np.array_equal(ours.logits, theirs.logits))  # joined: in the same order
     return a.npz.checksum("logits") == b.npz.checksum("logits")
