@@ -23,10 +23,19 @@ ROOMS: dict[str, set[str]] = {
         "auditing",
         "reporting",
         "data",
-    }
-    | {"models", "files"},
-    "workflows": {"training", "pruning", "synth", "auditing", "reporting", "data"}
-    | {"models", "files"},
+        "models",
+        "files",
+    },
+    "workflows": {
+        "training",
+        "pruning",
+        "synth",
+        "auditing",
+        "reporting",
+        "data",
+        "models",
+        "files",
+    },
     "training": {"data", "models", "files"},
     "pruning": {"data", "models", "files"},
     "auditing": {"files"},

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import Status, UserError
+from pbias.models.library_networks import is_library
+from pbias.models.torchvision_import import amend_torchvision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +28,7 @@ _FACTORIES: dict[str, Factory] = {}
 
 def is_own(name: str) -> bool:
     """Whether a name is of a factory, `package.module:function`, and not of an architecture."""
-    return ":" in name
+    return ":" in name and not is_library(name)
 
 
 def use_factory(name: str) -> None:
@@ -34,9 +36,12 @@ def use_factory(name: str) -> None:
 
     Raises UserError where there is none of that name.
     """
+    if is_library(name):
+        raise UserError(f"--model {name} is a network of a library; name it by --arch {name}")
     module, _, function = name.partition(":")
     if not module or not function:
         raise UserError(f"--model {name} names no factory; write it as package.module:function")
+    amend_torchvision()  # which the factory may import, now or when it is called
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -93,15 +98,21 @@ def parse_args(text: str | None) -> dict[str, Any]:
     >>> parse_args("width=8,norm=batch,bias=true")
     {'width': 8, 'norm': 'batch', 'bias': True}
     """
+    from pbias.files.checkpoint.metadata import find_fault
+
     if not text:
         return {}
     try:
         args = json.loads(text) if text.lstrip().startswith("{") else _pairs(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
-            f"--model-args {text} is neither JSON nor key=value,... ({error}); write it as "
+            f"--model-args {text[:200]} is neither JSON nor key=value,... ({error}); write it as "
             "width=8,depth=2"
         ) from error
+    # Only what a checkpoint can hold: it stores the arguments.
+    if fault := find_fault({"model": {"name": "", "args": args}}):
+        name = fault.name.removeprefix("model.args.")
+        raise UserError(f"--model-args: {name} is {fault.shown}; it must be {fault.words}")
     return dict(args)
 
 

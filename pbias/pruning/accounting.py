@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.table import Table
 from pbias.pruning.layers import LAYERS, PROJECTIONS, prunable
@@ -19,6 +21,7 @@ COLUMNS = (
     "layer", "weights", "nonzero", "asked", "sparsity", "filters", "empty_filters",
     "macs", "macs_nonzero",
 )  # fmt: skip
+LARGE = 512  # pixels
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def account(model: nn.Module, classifier: str) -> Account:
 
 def account_bare(state_dict: Mapping[str, Tensor]) -> Account:
     """Count weights whose network is not known: all with two axes or more are taken as prunable."""
-    floating = {name: t for name, t in state_dict.items() if t.is_floating_point()}
+    floating = {name: t for name, t in _once(state_dict).items() if t.is_floating_point()}
     weights = {name: tensor for name, tensor in floating.items() if tensor.ndim > 1}
     num_parameters = sum(t.numel() for name, t in floating.items() if "running_" not in name)
     return _account(weights, state_dict, num_parameters, [])
@@ -94,12 +97,30 @@ def _account(
     empty_outputs: list[int],
 ) -> Account:
     layers = [_count(name, weight) for name, weight in weights.items()]
-    dense_bytes = sum(tensor.nbytes for tensor in tensors.values())
+    dense_bytes = sum(tensor.nbytes for tensor in _once(tensors).values())
     saved_bytes = sum(
         layer.num_zeros * tensors[layer.name].element_size() - (layer.num_weights + 7) // 8
         for layer in layers
     )
     return Account(layers, num_parameters, dense_bytes, dense_bytes - saved_bytes, empty_outputs)
+
+
+def stored(counts: Account, state_dict: Mapping[str, Tensor]) -> Account:
+    """Return the counts with the bytes that the tensors take as their file holds them.
+
+    Counting may have made larger numbers of them, as of bfloat16. Packed files hold float32.
+    """
+    num_bytes = sum(tensor.nbytes for tensor in _once(state_dict).values())
+    return replace(counts, dense_bytes=num_bytes)
+
+
+def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without further names of the same memory, as of shared weights."""
+    first: dict[tuple[int, torch.Size], str] = {}
+    for name, tensor in tensors.items():
+        if tensor.numel():
+            first.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return {name: tensors[name] for name in first.values()}
 
 
 def _count(name: str, weight: Tensor) -> Layer:
@@ -120,7 +141,8 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
 
     Multiply-accumulates of a layer are its weights times its uses; those of its non-zero weights
     are what could be left after pruning. Pictures are `size` pixels square. Products without a
-    weight (attention scores, normalisation) are not counted. Runs the network on a black picture.
+    weight (attention scores, normalisation) are not counted. Runs the network on a black picture,
+    above 512 pixels without any numbers, where the network can do that.
     """
     uses: dict[str, int] = {}
     hooks = [
@@ -128,10 +150,36 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
         for path, module in model.named_modules()
         if isinstance(module, (*LAYERS, nn.MultiheadAttention))
     ]
-    model.eval()(torch.zeros(1, 3, size, size))
-    for hook in hooks:
-        hook.remove()
+    try:
+        _run_on_black(model.eval(), size, uses)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return uses
+
+
+def _run_on_black(model: nn.Module, size: int, uses: dict[str, int]) -> None:
+    """Run a network once; a large picture takes shapes alone, for a file may claim any size."""
+    if size > LARGE:
+        tensors = itertools.chain(model.named_parameters(), model.named_buffers())
+        shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+        try:
+            picture = torch.zeros(1, 3, size, size, device="meta")
+            torch.func.functional_call(model, shapes, (picture,))
+        except Exception:  # of the user's own network, any
+            uses.clear()
+        else:
+            return
+    try:
+        model(torch.zeros(1, 3, size, size))
+    except Exception as error:
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"the network cannot take images of {size} px ({said[:200]}); check the crop in its"
+            " 'preprocess', or its code"
+        ) from error
 
 
 def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, object], None]:

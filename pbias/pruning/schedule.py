@@ -70,7 +70,8 @@ def pruning_times(
     >>> pruning_times(10, 2, (0.2, 0.8))
     [2.0, 5.0]
     """
-    assert num_steps > 0
+    if not 0 < num_steps <= MAX_STEPS:
+        raise UserError(f"{num_steps} pruning steps; use 1 to {MAX_STEPS:,}")
     start, end = (share * num_epochs for share in shares)
     return [start + (end - start) * step / num_steps for step in range(num_steps)]
 

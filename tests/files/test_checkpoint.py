@@ -267,7 +267,10 @@ def test_a_bare_state_dict_says_how_to_make_a_checkpoint(wrapper: str, path: str
         ({"group_values": [["0", 1]]}, "'group_values' is not"),
         ({"group_values": []}, "'group_values' is not"),
         ({"model": {"name": "resnet18"}}, "'model' is not"),
-        ({"model": {"name": 3, "args": {}}}, "'model' is not"),
+        (
+            {"model": {"name": 3, "args": {}}},
+            "'model.name' is not what it should be: 3 instead of text",
+        ),
         ({"state_dict": {}}, "'state_dict' is not"),
         ({"state_dict": {"w": 1}}, "'state_dict' is not"),
         ({"train_counts": [1]}, "'train_counts' is not"),
@@ -278,6 +281,12 @@ def test_a_bare_state_dict_says_how_to_make_a_checkpoint(wrapper: str, path: str
         ({"state_dict": {"w": torch.zeros(1).expand(10**12)}}, "w is not a plain tensor"),
         ({"state_dict": {"w": torch.zeros(2, 2).to_sparse()}}, "w is not a plain tensor"),
         ({"state_dict": {"w": torch.zeros(2, device="meta")}}, "w is not a plain tensor"),
+        ({"state_dict": {"w": torch._neg_view(torch.zeros(2))}}, "w is not a plain tensor"),
+        ({"state_dict": {"w": torch.zeros(2, dtype=torch.complex64)}}, "w holds complex64 numbers"),
+        (
+            {"state_dict": {"w": torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)}},
+            "w holds float4_e2m1fn_x2 numbers; save it as float32",
+        ),
     ],
 )
 def test_wrong_content_is_named(changes: dict[str, Any], message: str, path: str) -> None:
@@ -319,3 +328,12 @@ def test_files_without_a_state_dict_are_refused(content: object, path: str) -> N
     torch.save(content, path)
     with pytest.raises(UserError, match=r"holds no state dict.*; save one with"):
         parse_state_dict(Path(path).read_bytes(), path)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "float8_e4m3fn"])
+def test_weights_of_other_floating_types_become_float32(dtype: str, path: str) -> None:
+    weights = torch.tensor([0.5, -2.0, 0.0]).to(getattr(torch, dtype))
+    _rewrite(path, state_dict={"w": weights, "count": torch.tensor(3)})
+    read = load_checkpoint(path).state_dict
+    assert read["w"].dtype == torch.float32 and read["w"].tolist() == [0.5, -2.0, 0.0]
+    assert read["count"].dtype == torch.int64

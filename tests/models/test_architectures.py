@@ -12,7 +12,7 @@ from torch import nn
 
 from pbias.errors import UserError
 from pbias.models import ARCHITECTURES, build, classifier_weight, num_outputs_of, restore
-from pbias.models.torchvision_models import load_torchvision
+from pbias.models.torchvision_import import load_torchvision
 
 # Weights of convolutions and linear layers at 40 outputs, as in CelebA.
 PAPER_WEIGHTS = {"resnet18": 11_187_392, "resnet50": 23_536_832, "mobilenet_v1": 3_226_048}
@@ -134,8 +134,11 @@ def test_weights_from_before_batches_were_counted_still_fit() -> None:
         ("resnet19", {}, r"unknown architecture 'resnet19'; did you mean 'resnet18'\?"),
         ("xyz", {}, "unknown architecture 'xyz'; choose one of resnet_small, .*--model package"),
         ("resnet18", {"width": 8}, "resnet18 cannot be built: got an unexpected keyword"),
-        ("resnet_small", {"width": 0}, "width = 0; it must be 1 or more"),
-        ("resnet_small", {"depth": "2"}, "depth = '2'; it must be 1 or more"),
+        ("resnet_small", {"width": 0}, "width = 0; it must be a whole number from 1 to"),
+        ("resnet_small", {"width": True}, "width = True; it must be a whole number"),
+        ("resnet_small", {"width": 10**30}, "it must be a whole number from 1 to 2,048"),
+        ("resnet_small", {"depth": 257}, "depth = 257; it must be a whole number from 1 to 256"),
+        ("resnet_small", {"depth": "2"}, "depth = '2'; it must be a whole number"),
     ],
 )
 def test_what_cannot_be_built_is_a_user_error(
@@ -166,3 +169,10 @@ def test_restoring_is_as_quick_to_start_as_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_weights_of_another_kind_of_number_are_refused() -> None:
+    state_dict = build("resnet_small", 2, width=8).state_dict()
+    state_dict["fc.weight"] = state_dict["fc.weight"].to(torch.int64)
+    with pytest.raises(UserError, match=r"fc\.weight holds int64 numbers .* needs float32; save"):
+        restore("resnet_small", 2, {"width": 8}, state_dict)

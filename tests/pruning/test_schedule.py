@@ -80,3 +80,8 @@ def test_the_authors_schedule_stops_one_step_early() -> None:
 
 def test_the_authors_schedule_reaches_nothing_in_one_step() -> None:
     assert sparsities("paper", 0.05, 0.9, [3.0]) == {3.0: pytest.approx(0.05)}
+
+
+def test_the_number_of_steps_is_bounded() -> None:
+    with pytest.raises(UserError, match="999999999 pruning steps; use 1 to 10,000"):
+        pruning_times(10, 999_999_999)

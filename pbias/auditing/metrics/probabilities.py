@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pbias.auditing.metrics.entry import Counted, Metric, Noise, Scale
+from pbias.auditing.metrics.entry import Counted, Good, Metric, Noise, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, Floats, of_rate
 from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
@@ -110,6 +110,7 @@ AUC = Metric(
     source="Mann and Whitney 1947", short="AUC",
     compute=auc, ranked=True, of_scores=True, scale=Scale.LOGIT, counted=Counted.CLASSES,
     contrasted=True, headline=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 UNCERTAINTY = Metric(
     name="uncertainty", title="share of unsure predictions",
@@ -117,6 +118,7 @@ UNCERTAINTY = Metric(
     undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
     compute=uncertainty, flips=_flips_of_uncertainty, of_scores=True, scale=Scale.LOGIT,
     contrasted=True, headline=True,
+    good=Good.LOWER,
 )  # fmt: skip
 ECE = Metric(
     name="ece", title="expected calibration error",
@@ -125,12 +127,13 @@ ECE = Metric(
     better="lower; grows as groups shrink: compare calibration_error_debiased across groups",
     undefined=NO_LABELS, source="Guo et al. 2017",
     compute=ece, of_scores=True, noise=Noise.ALIKE,
+    good=Good.LOWER,
 )  # fmt: skip
 BRIER = Metric(
     name="brier", title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Brier 1950",
     compute=brier, errors=_wrong, risen=_risen_brier, of_scores=True, scale=Scale.LOGIT,
-    contrasted=True,
+    contrasted=True, good=Good.LOWER,
 )  # fmt: skip
 CALIBRATION_GAP = Metric(
     name="calibration_gap", title="confidence against frequency", formula="mean(p) - mean(y)",
@@ -144,5 +147,5 @@ CALIBRATION_ERROR_DEBIASED = Metric(
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
     source="Brocker 2012; Kumar et al. 2019",
     compute=calibration_error_debiased, errors=_wrong, risen=_risen_calibration, ranked=True,
-    of_scores=True, scale=Scale.SQUARES, contrasted=True,
+    of_scores=True, good=Good.LOWER, scale=Scale.SQUARES, contrasted=True,
 )  # fmt: skip

@@ -58,7 +58,9 @@ ColorWhen = Annotated[Color, typer.Option("--color", help="When to use colour.")
 NoClobber = Annotated[
     bool, typer.Option("--no-clobber", "-n", help="Refuse to replace an existing output.")
 ]
-Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of every random choice.")]
+Seed = Annotated[
+    int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="Seed of every random choice.")
+]
 Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]

@@ -80,6 +80,7 @@ Steps = Annotated[
         "--pruning-steps",
         metavar="NUM",
         min=1,
+        max=10_000,
         help="Pruning steps, evenly over part of the epochs [default: 20].",
     ),
 ]

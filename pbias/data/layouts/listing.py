@@ -78,12 +78,22 @@ def check_names(names: Sequence[str], path: Path) -> None:
 
 def walk(folder: Path) -> Iterator[Path]:
     """The picture files below a folder, by their suffix, in order; hidden ones are left out."""
+    return (path for path in _files(folder) if path.suffix.lower() in SUFFIXES)
+
+
+def left_out(folder: Path) -> list[Path]:
+    """Return the files below a folder that `walk` leaves out, but for hidden and system files."""
+    return [path for path in _files(folder) if path.suffix.lower() not in SUFFIXES]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder in order, without those that are hidden or of a system."""
     for path in sorted(folder.iterdir()):
         if is_system(path):
             continue
         if path.is_dir() and not path.is_symlink():
-            yield from walk(path)
-        elif path.suffix.lower() in SUFFIXES:
+            yield from _files(path)
+        else:
             yield path
 
 
@@ -91,19 +101,6 @@ def is_system(path: Path) -> bool:
     """Whether a file or folder is hidden, or one that an operating system made."""
     name = path.name
     return name.startswith(".") or name in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
-
-
-def left_out(folder: Path) -> list[Path]:
-    """Return the files below a folder that `walk` leaves out, but for hidden and system files."""
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if is_system(path):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            found += left_out(path)
-        elif path.suffix.lower() not in SUFFIXES:
-            found.append(path)
-    return found
 
 
 def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:

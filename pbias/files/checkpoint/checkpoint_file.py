@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeGuard
@@ -16,18 +17,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbias.errors import UserError
+from pbias.errors import UserError, first_repeated
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.foreign import as_float32, without_wrappers
+from pbias.files.checkpoint.metadata import Fault, find_fault
 from pbias.files.checkpoint.packed import pack, unpack_all
-from pbias.files.checkpoint.weights import check_weights, fold_masks, is_state_dict, plain
+from pbias.files.checkpoint.weights import check_weights, fold_masks, is_plain, is_state_dict, plain
 from pbias.files.provenance import sha256
 from pbias.files.streams import input_name, read_bytes, write_bytes
 
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
 CROSS_ENTROPY = "cross-entropy"  # the loss of a network that chooses one of its outputs
+# In this order: a plain network before an average of it.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "model_ema", "ema", "params")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -62,21 +67,9 @@ class Checkpoint:
         return loss and ("softmax" if loss == CROSS_ENTROPY else "sigmoid")
 
 
-# The types in a file, in the order in which they are written.
-_FIELDS: dict[str, tuple[type, ...]] = {
-    "model": (dict,),
-    "state_dict": (dict,),
-    "targets": (list,),
-    "groups": (list,),
-    "group_values": (list,),
-    "preprocess": (dict,),
-    "data": (dict,),
-    "train_counts": (Tensor, type(None)),
-    "recipe": (dict,),
-    "sparsity": (dict,),
-    "parents": (list,),
-    "environment": (dict,),
-}
+# In the order in which they are written.
+_FIELDS = tuple(f.name for f in dataclasses.fields(Checkpoint) if f.name != "sha256")
+TENSORS = ("state_dict", "train_counts")
 
 
 def load_checkpoint(path: str) -> Checkpoint:
@@ -96,11 +89,18 @@ def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
     return parse_network(read_bytes(path), path)
 
 
-def parse_network(data: bytes, path: str) -> Checkpoint | dict[str, Tensor]:
-    """`load_network_file` for bytes that were read already; `path` is for messages."""
+def parse_network(
+    data: bytes, path: str, *, as_stored: bool = False
+) -> Checkpoint | dict[str, Tensor]:
+    """`load_network_file` for bytes that were read already; `path` is for messages.
+
+    `as_stored`: the tensors of a bare state dict keep types that numpy lacks.
+    """
     path = input_name(path)
     content, digest = _parse(data, path)
-    return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
+    if _has_format(content):
+        return _checkpoint(content, path, digest)
+    return _bare(content, path, as_stored=as_stored)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
@@ -147,22 +147,25 @@ def _has_format(content: object) -> TypeGuard[dict[str, Any]]:
 
 
 def _checkpoint(content: dict[str, Any], path: str, digest: str) -> Checkpoint:
-    if content.get("schema") != SCHEMA:
+    schema = content.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        shown = Fault("schema", schema, "").shown
         raise UserError(
-            f"{path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
+            f"{path} has schema {shown} and this pbias reads {SCHEMA};"
             " update pbias or write the file again"
         )
     content = {**content, "state_dict": unpack_all(content.get("state_dict"), path)}
     _check_fields(content, path)
-    counts = content["train_counts"]
     fields = {name: content[name] for name in _FIELDS}
-    fields["train_counts"] = None if counts is None else counts.numpy()
-    checkpoint = Checkpoint(**fields, sha256=digest)
-    _check_content(checkpoint, path)
-    return checkpoint
+    fields["train_counts"] = _train_counts(content, path)
+    check_weights(fields["state_dict"], path)
+    # Networks compute in float32.
+    fields["state_dict"] = as_float32(fields["state_dict"], path, keep=[torch.float32])
+    return Checkpoint(**fields, sha256=digest)
 
 
-def _bare(content: object, path: str) -> dict[str, Tensor]:
+def _bare(content: object, path: str, *, as_stored: bool = False) -> dict[str, Tensor]:
+    _say_which(content, path)
     content = unpack_all(_unwrap(content), path)
     if not is_state_dict(content):
         raise UserError(
@@ -171,7 +174,7 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
         )
     state_dict = without_wrappers(content, path)
     check_weights(state_dict, path)
-    return fold_masks(as_float32(state_dict, path), path)
+    return fold_masks(state_dict if as_stored else as_float32(state_dict, path), path)
 
 
 def _held(content: object) -> str:
@@ -204,40 +207,57 @@ def _unwrap(content: object) -> object:
     return content
 
 
+def _say_which(content: object, path: str) -> None:
+    """Say which weights are read where a file holds several, as those of an average (EMA)."""
+    if not isinstance(content, dict):
+        return
+    held = [key for key, value in content.items() if is_state_dict(_unwrap(value))]
+    chosen = next((name for name in WRAPPERS if isinstance(content.get(name), dict)), None)
+    others = [repr(key) for key in held if key != chosen]
+    if chosen is not None and others:
+        logger.info(
+            "%s: the weights of '%s' are read, not those of %s", path, chosen, ", ".join(others)
+        )
+
+
 def _check_fields(content: Mapping[str, Any], path: str) -> None:
-    for name, types in _FIELDS.items():
+    for name in _FIELDS:
         if name not in content:
             raise UserError(f"{path} lacks {name!r}; write it again with pbias")
-        if not isinstance(content[name], types):
-            _wrong(path, name, content[name])
-    for name in ("targets", "groups", "parents"):
-        if not all(isinstance(item, str) for item in content[name]):
-            _wrong(path, name, content[name])
-    for values in content["group_values"]:
-        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
-            _wrong(path, "group_values", values)
-    model = content["model"]
-    if not isinstance(model.get("name"), str) or not isinstance(model.get("args"), dict):
-        _wrong(path, "model", model)
+    metadata = {name: content[name] for name in _FIELDS if name not in TENSORS}
+    if fault := find_fault(metadata):
+        raise _wrong(path, fault)
+    targets, values = content["targets"], content["group_values"]
+    if first_repeated(targets) is not None:
+        raise _wrong(path, Fault("targets", targets, "names that differ"))
+    if len(values) != len(content["groups"]):
+        raise _wrong(path, Fault("group_values", values, "a list for each group"))
     if not is_state_dict(content["state_dict"]):
-        _wrong(path, "state_dict", content["state_dict"])
+        raise _wrong(path, Fault("state_dict", content["state_dict"], "a dict of tensors"))
 
 
-def _wrong(path: str, name: str, value: object) -> None:
-    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
-    raise UserError(f"{path}: {name!r} is not what it should be: {shown}; write it again")
+def _wrong(path: str, fault: Fault) -> UserError:
+    return UserError(
+        f"{path}: {fault.name!r} is not what it should be: {fault.shown} instead of"
+        f" {fault.words}; write it again"
+    )
 
 
-def _check_content(checkpoint: Checkpoint, path: str) -> None:
-    num_targets, num_groups = len(checkpoint.targets), len(checkpoint.groups)
-    if num_targets == 0 or len(set(checkpoint.targets)) < num_targets:
-        _wrong(path, "targets", checkpoint.targets)
-    if len(checkpoint.group_values) != num_groups:
-        _wrong(path, "group_values", checkpoint.group_values)
-    if checkpoint.train_counts is not None:
-        num_values = max((len(values) for values in checkpoint.group_values), default=0)
-        shape = (num_targets, num_groups + 1, num_values + 1, 2)
-        counts = checkpoint.train_counts
-        if counts.shape != shape or counts.dtype != np.int64 or (counts < 0).any():
-            _wrong(path, "train_counts", f"shape {list(counts.shape)} instead of {list(shape)}")
-    check_weights(checkpoint.state_dict, path)
+def _train_counts(content: Mapping[str, Any], path: str) -> NDArray[np.int64] | None:
+    """The counts as an array; their shape follows from targets and groups."""
+    counts = content["train_counts"]
+    if counts is None:
+        return None
+    values = content["group_values"]
+    num_values = max(map(len, values), default=0)
+    shape = (len(content["targets"]), len(content["groups"]) + 1, num_values + 1, 2)
+    wanted = f"int64 {list(shape)}, none below 0"
+    if not isinstance(counts, Tensor):
+        raise _wrong(path, Fault("train_counts", counts, wanted))
+    if not is_plain(counts) or counts.dtype != torch.int64 or counts.shape != shape:
+        kind = str(counts.dtype).removeprefix("torch.")
+        raise _wrong(path, Fault("train_counts", f"{kind} {list(counts.shape)}", wanted))
+    found: NDArray[np.int64] = counts.numpy()
+    if (found < 0).any():
+        raise _wrong(path, Fault("train_counts", int(found.min()), wanted))
+    return found

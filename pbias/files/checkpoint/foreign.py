@@ -6,6 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,18 +37,23 @@ def without_wrappers(state_dict: Mapping[str, Tensor], path: str) -> dict[str, T
 
 
 def fit_names(
-    state_dict: Mapping[str, Tensor], wanted: Collection[str], path: str
+    state_dict: Mapping[str, Tensor],
+    wanted: Collection[str],
+    path: str,
+    optional: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """Return the weights of a network whose tensors are called as in `wanted`.
 
-    They may have a prefix, beside which other things are saved: a loss, a second network. Weights
-    behind parametrizations are folded unless the network has those. Without a fit, everything is
-    returned as it is.
+    They may have a prefix, beside which other things are saved: a loss, a second network. Files may
+    lack the `optional` names, of weights that have another name as well. Weights behind
+    parametrizations are folded unless the network has those. Without a fit, everything is returned
+    as it is.
     """
     found = dict(state_dict)
     if not any(PARAMETRIZED.fullmatch(name) for name in wanted):
         found = fold_parametrizations(found, path)
-    needed = [name for name in wanted if not name.endswith("num_batches_tracked")]
+    counters = [name for name in wanted if name.endswith("num_batches_tracked")]
+    needed = [name for name in wanted if name not in {*counters, *optional}]
     if not needed or all(name in found for name in needed):
         return found
     ends = [name for name in found if name.endswith("." + needed[0])]
@@ -73,29 +79,30 @@ def _say(path: str, prefix: str, rest: Collection[str]) -> None:
     logger.info("%s: %s", path, "; ".join(said))
 
 
-def as_float32(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """Return floating-point tensors of types that numpy lacks (bfloat16, float8) as float32."""
-    types = Counter(
-        str(tensor.dtype).removeprefix("torch.")
-        for tensor in state_dict.values()
-        if _is_foreign(tensor)
-    )
-    if not types:
+def as_float32(
+    state_dict: Mapping[str, Tensor], path: str, keep: Collection[torch.dtype] = NATIVE
+) -> dict[str, Tensor]:
+    """Return floating-point tensors as float32, but for those of the types `keep`.
+
+    Kept by default is what numpy has: bfloat16 and float8 are converted.
+    """
+    foreign = {
+        name: tensor
+        for name, tensor in state_dict.items()
+        if tensor.is_floating_point() and tensor.dtype not in keep
+    }
+    if not foreign:
         return dict(state_dict)
+    types = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in foreign.values())
     listed = ", ".join(f"{num} of {name}" for name, num in types.items())
     logger.info("%s: tensors read as float32: %s", path, listed)
-    converted: dict[tuple[int, torch.Size], Tensor] = {}
-    found = {}
-    for name, tensor in state_dict.items():
-        if _is_foreign(tensor):
-            key = (tensor.data_ptr(), tensor.shape)  # shared weights stay shared
-            tensor = converted.setdefault(key, tensor.to(torch.float32))
-        found[name] = tensor
+    converted: dict[tuple[Any, ...], Tensor] = {}
+    found = dict(state_dict)
+    for name, tensor in foreign.items():
+        # Shared weights stay shared.
+        key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        found[name] = converted.setdefault(key, tensor.to(torch.float32))
     return found
-
-
-def _is_foreign(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and tensor.dtype not in NATIVE
 
 
 def fold_parametrizations(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
@@ -149,10 +156,7 @@ def _folded(name: str, parts: Mapping[str, Tensor], path: str) -> Tensor:
 
 
 def _is_mask(mask: Tensor, weight: Tensor) -> bool:
-    if mask.ndim != weight.ndim or mask.shape[1:] != weight.shape[1:] or len(mask) != len(weight):
-        broadcast = mask.ndim == weight.ndim and all(
-            a in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)
-        )
-        if not broadcast:
-            return False
-    return bool(((mask == 0) | (mask == 1)).all())
+    fits = mask.ndim == weight.ndim and all(
+        a in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)
+    )
+    return fits and bool(((mask == 0) | (mask == 1)).all())

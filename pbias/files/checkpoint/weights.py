@@ -7,6 +7,7 @@ when a file is read, and equal content is made to pickle to equal bytes when one
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
@@ -17,6 +18,8 @@ from torch import Tensor
 from pbias.errors import UserError
 
 ORIGINAL, MASK = "_orig", "_mask"
+FLOATING = re.compile(r"b?float(16|32|64)|float8_\w+")  # smaller ones torch cannot convert
+WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
@@ -31,16 +34,27 @@ def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
 def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
     """Refuse tensors that are not plain, and NaN weights; `path` is for messages."""
     for name, tensor in state_dict.items():
-        # A stride of 0 makes a few bytes look like any number of weights.
-        dense = not tensor.is_meta and tensor.layout == torch.strided and not tensor.is_quantized
-        if not dense or tensor.nbytes > tensor.untyped_storage().nbytes():
+        if not is_plain(tensor):
             raise UserError(f"{path}: {name} is not a plain tensor; save it dense and on the CPU")
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if tensor.dtype not in WHOLE and not FLOATING.fullmatch(kind):
+            raise UserError(f"{path}: {name} holds {kind} numbers; save it as float32")
         num_nan = _num_nan(tensor)
         if num_nan:
             raise UserError(
                 f"{path}: {name} holds {num_nan} NaN among {tensor.numel()} weights, so its"
                 " training diverged; train again with a lower learning rate"
             )
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor is dense, on the CPU, and has a place in memory for each of its numbers."""
+    if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        return False
+    if tensor.is_neg() or tensor.is_conj():  # its numbers are computed when they are read
+        return False
+    # A stride of 0 makes a few bytes look like any number of weights.
+    return tensor.nbytes <= tensor.untyped_storage().nbytes()
 
 
 def own_storage(tensor: Tensor) -> Tensor:
