@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -127,6 +128,9 @@ NULLS = {
     ),
     "250 clusters of 20; group of 30 %; 20 % positive": World(**NULL, num=5000, cluster=20),
 }
+
+
+GATES = [(1, 1), (1, 10), (1, 40), (3, 1), (5, 1)]  # runs a side, and rows that a gate covers
 
 
 class Asked(NamedTuple):
@@ -259,17 +263,22 @@ def _rejected(p: np.ndarray) -> str:
 def gates(asked: Asked) -> Iterator[str]:
     """Verdicts of gates over rows that all lie at the bound, inside and beyond it, in percent."""
     places = {1.0: "at the bound", 2.0: "half of it", 0.5: "twice"}
-    yield from _table(["gate", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
+    yield from _table(["gate", "runs", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
     for metric in ("did_tpr", "lost_positives"):
-        for num_rows in (1, 10, 40) if asked.of([Row(metric)]) else ():
-            _say(f"gates on {metric}, {num_rows} rows")
-            num_gates, world = max(asked.draws // num_rows, 50), World(num=5000, attributes=40)
+        for num_runs, num_rows in GATES if asked.of([Row(metric)]) else ():
+            _say(f"gates on {metric}, {num_runs} runs, {num_rows} rows")
+            num_gates = max(asked.draws // num_rows, 50)
+            world = World(num=5000, attributes=40)
+            if num_runs > 1:
+                world = replace(world, runs=num_runs, run_noise=0.3, run_shift=0.1)
             found = verdicts(world, metric, num_rows, list(places), num_gates, asked.seed)
             for factor, where in places.items():
                 total = found[factor].total()
                 kinds = ("fail", "inconclusive", "pass")
                 shares = (_share(found[factor][kind], total) for kind in kinds)
-                yield _line([f"`{metric}`", str(num_rows), where, str(total), *shares])
+                yield _line(
+                    [f"`{metric}`", str(num_runs), str(num_rows), where, str(total), *shares]
+                )
 
 
 def _share(count: int, total: int) -> str:
