@@ -60,11 +60,11 @@ def write_table(
     elif form is Format.JSON:
         text = to_json(table, **header)
     elif form is Format.MD:
-        from pbias.reporting.markdown import render_markdown
+        from pbias.reporting.renderers.markdown import render_markdown
 
         text = render_markdown(sections())
     else:
-        from pbias.reporting.terminal import render_terminal
+        from pbias.reporting.renderers.terminal import render_terminal
 
         text = render_terminal(sections(), color=_colored(output, color))
     write_text(output, text)

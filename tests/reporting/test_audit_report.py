@@ -16,8 +16,8 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections, value_sections
 from pbias.reporting.change_lists import Ranking, chosen_lists
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
-from pbias.reporting.terminal import render_terminal
 
 MakeLogits = Callable[..., Logits]
 CHOSEN = ["tpr", "churn"]

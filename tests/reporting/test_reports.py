@@ -19,10 +19,10 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections
 from pbias.reporting.flag_report import evaluation_sections, flag_sections, summary_sections
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.markdown import render_markdown
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
 from pbias.reporting.small_tables import compare_sections
-from pbias.reporting.terminal import render_terminal
 
 MakeLogits = Callable[..., Logits]
 NEVER_HATS = np.array([0.0, np.inf, 0.0])

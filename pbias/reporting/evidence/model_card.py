@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from pbias.reporting.evidence.facts import facts_section
-from pbias.reporting.evidence.group_tables import group_tables
 from pbias.reporting.evidence.pack import DISCLAIMER, Evidence
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.evidence.rates_by_group import group_tables
+from pbias.reporting.renderers.markdown import render_markdown
 from pbias.reporting.sections import Section
 
 # Metrics of the index, with the names that the Hub knows.

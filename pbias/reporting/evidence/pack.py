@@ -9,7 +9,7 @@ from typing import Any
 
 from pbias.reporting.audit_report import missed_section, undefined_section
 from pbias.reporting.evidence.facts import facts_section
-from pbias.reporting.evidence.group_tables import Sizes, group_tables
+from pbias.reporting.evidence.rates_by_group import Sizes, group_tables
 from pbias.reporting.sections import Record, Section
 
 DISCLAIMER = (

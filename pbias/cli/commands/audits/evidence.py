@@ -65,8 +65,8 @@ def evidence(
     from pbias.cli.tables import check_apart
     from pbias.files.streams import check_output, write_text
     from pbias.workflows.audit import AuditOptions
-    from pbias.workflows.evidence import evidence_files
     from pbias.workflows.inputs.files import expand
+    from pbias.workflows.reports.evidence import evidence_files
 
     paths, others = expand(audited), expand(ref or [])
     inputs = [*paths, *others, labels, thresholds, ref_thresholds, gate_file, facts]

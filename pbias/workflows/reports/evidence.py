@@ -26,7 +26,7 @@ class EvidenceResult:
     def pack(self) -> str:
         """The evidence pack as Markdown."""
         from pbias.reporting.evidence.pack import evidence_sections
-        from pbias.reporting.markdown import render_markdown
+        from pbias.reporting.renderers.markdown import render_markdown
 
         return render_markdown(evidence_sections(self.evidence))
 
