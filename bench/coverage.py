@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ RUNS = {
     f"{runs} runs, {what}": World(
         runs=runs, run_noise=0.3, run_shift=shift, loss=loss, attributes=25
     )
-    for runs in (3, 5)
+    for runs in (2, 3, 5)
     for what, shift, loss in (
         ("alike", 0.0, (0.0, 0.0)),
         ("which differ", 0.1, (0.0, 0.3)),
@@ -87,7 +88,18 @@ RARE_ROWS = [
     *(Row("tcb", "1", change) for change in (False, True)),
     *(Row(name, "1") for name in ("ceag", "tpr", "churn")),
     *(Row(name, "1", change=True) for name in ("tpr", "uncertainty", "auc")),
+    *(Row(name, "1") for name in ("brier", "calibration_error_debiased")),
+    *(Row(name, "1", change=True) for name in ("brier", "calibration_error_debiased")),
 ]
+# A few clusters hold most of the rows.
+CLUSTERS = {
+    "400 clusters, the largest of 40": World(
+        num=16_000, cluster=40, zipf=True, prevalence=(0.3, 0.3)
+    ),
+    "1,000 clusters, the largest of 100": World(
+        num=100_000, cluster=100, zipf=True, prevalence=(0.3, 0.3)
+    ),
+}
 CROSSED = {
     f"{runs} by {others} runs which differ": World(
         runs=runs, reference_runs=others, run_noise=0.3, run_shift=0.1, attributes=25
@@ -116,6 +128,9 @@ NULLS = {
     ),
     "250 clusters of 20; group of 30 %; 20 % positive": World(**NULL, num=5000, cluster=20),
 }
+
+
+GATES = [(1, 1), (1, 10), (1, 40), (3, 1), (5, 1)]  # runs a side, and rows that a gate covers
 
 
 class Asked(NamedTuple):
@@ -181,7 +196,7 @@ def groups(asked: Asked) -> Iterator[str]:
 def runs(asked: Asked) -> Iterator[str]:
     """Several runs a side."""
     rows = [Row(f"did_{rate}", "1-0") for rate in ("tpr", "fpr", "accuracy")]
-    rows += [Row("excess_ba"), *(Row(name, "1") for name in ("accuracy", "auc"))]
+    rows += [Row("excess_ba"), *(Row(name, "1") for name in ("tpr", "accuracy", "auc"))]
     rows += [Row(name, "1", change=True) for name in ("tpr", "accuracy", "auc", "brier")]
     yield from coverage(RUNS, rows, asked)
 
@@ -189,6 +204,14 @@ def runs(asked: Asked) -> Iterator[str]:
 def rare(asked: Asked) -> Iterator[str]:
     """Few people, flips, errors or positives."""
     yield from coverage(RARE, RARE_ROWS, asked)
+
+
+def clusters(asked: Asked) -> Iterator[str]:
+    """Clusters whose sizes fall as in Zipf's law: the largest over the rank."""
+    rows = [Row(name, value) for name in ("accuracy", "tpr", "auc", "brier") for value in ("", "1")]
+    rows += [Row(name, "1-0") for name in ("accuracy", "tpr", "did_accuracy", "did_fpr")]
+    rows += [Row("accuracy", value, change=True) for value in ("", "1")]
+    yield from coverage(CLUSTERS, [*rows, Row("churn", "1"), Row("excess_ba")], asked)
 
 
 def crossed(asked: Asked) -> Iterator[str]:
@@ -240,17 +263,22 @@ def _rejected(p: np.ndarray) -> str:
 def gates(asked: Asked) -> Iterator[str]:
     """Verdicts of gates over rows that all lie at the bound, inside and beyond it, in percent."""
     places = {1.0: "at the bound", 2.0: "half of it", 0.5: "twice"}
-    yield from _table(["gate", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
+    yield from _table(["gate", "runs", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
     for metric in ("did_tpr", "lost_positives"):
-        for num_rows in (1, 10, 40) if asked.of([Row(metric)]) else ():
-            _say(f"gates on {metric}, {num_rows} rows")
-            num_gates, world = max(asked.draws // num_rows, 50), World(num=5000, attributes=40)
+        for num_runs, num_rows in GATES if asked.of([Row(metric)]) else ():
+            _say(f"gates on {metric}, {num_runs} runs, {num_rows} rows")
+            num_gates = max(asked.draws // num_rows, 50)
+            world = World(num=5000, attributes=40)
+            if num_runs > 1:
+                world = replace(world, runs=num_runs, run_noise=0.3, run_shift=0.1)
             found = verdicts(world, metric, num_rows, list(places), num_gates, asked.seed)
             for factor, where in places.items():
                 total = found[factor].total()
                 kinds = ("fail", "inconclusive", "pass")
                 shares = (_share(found[factor][kind], total) for kind in kinds)
-                yield _line([f"`{metric}`", str(num_rows), where, str(total), *shares])
+                yield _line(
+                    [f"`{metric}`", str(num_runs), str(num_rows), where, str(total), *shares]
+                )
 
 
 def _share(count: int, total: int) -> str:
@@ -258,7 +286,9 @@ def _share(count: int, total: int) -> str:
     return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / total):.1f}"
 
 
-SECTIONS = {f.__name__: f for f in (rates, groups, rare, runs, crossed, means, p_values, gates)}
+SECTIONS = {
+    f.__name__: f for f in (rates, groups, rare, clusters, runs, crossed, means, p_values, gates)
+}
 
 
 def main() -> None:

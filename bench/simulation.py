@@ -48,7 +48,8 @@ class World:
 
     By group: `shares` of the samples, `prevalence`, and the `loss` that pruning takes off logits
     (in standard deviations); `noise` is what it adds to them, and `fade` what it takes off the last
-    attribute, off those before in proportion. `runs` of each side
+    attribute, off those before in proportion. Clusters have `cluster` rows, or with `zipf` as many
+    over their rank, so that a few hold most rows (`num` counts full ones). `runs` of each side
     (`reference_runs` of the reference, unless 0) differ by `run_noise` on every
     logit and by `run_shift` on all of a group. A file has so many `attributes`, which have `shared`
     of the samples in common.
@@ -62,6 +63,7 @@ class World:
     fade: float = 0.0
     separation: float = 1.5
     cluster: int = 1
+    zipf: bool = False
     runs: int = 1
     reference_runs: int = 0
     run_noise: float = 0.0
@@ -158,12 +160,17 @@ class Population:
         normal: Callable[[tuple[int, int]], Array],
     ) -> Files:
         w, num_columns = self.world, chosen.shape[1]
-        codes = np.repeat(group, w.cluster)
+        kept = np.ones((len(group), w.cluster), bool)
+        if w.zipf and len(group) < len(self.group):
+            kept = np.arange(w.cluster) < w.cluster / np.arange(1, len(group) + 1)[:, None]
+        sizes = kept.sum(axis=1)
+        codes = np.repeat(group, sizes)
 
         def take(values: Array) -> Array:
-            return values[chosen].transpose(0, 2, 1).reshape(-1, num_columns)
+            return values[chosen].transpose(0, 2, 1)[kept]
 
         names = np.char.add(f"{rng.integers(2**40)}-", np.arange(len(codes)).astype(str))
+        owners = names[np.cumsum(sizes) - sizes]
         whole = Logits(
             logits=take(self.dense).astype("f4"),
             labels=take(self.labels),
@@ -172,7 +179,7 @@ class Population:
             groups=codes[:, None].astype(np.int16),
             group_names=("Group",),
             group_values=(tuple(map(str, range(len(w.shares)))),),
-            clusters=np.repeat(names[:: w.cluster], w.cluster) if w.cluster > 1 else None,
+            clusters=np.repeat(owners, sizes) if w.cluster > 1 else None,
             train_counts=np.tile(self._train_counts(), (num_columns, 1, 1, 1)),
         )
 

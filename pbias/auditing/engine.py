@@ -5,6 +5,7 @@ Shape suffixes as in counts/sums.py.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,8 @@ from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
 from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.effective_clusters import FEW_CLUSTERS, clusters_behind, in_words
 from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.metrics.entry import Compares, Metric
 from pbias.auditing.metrics.measures import (
@@ -38,7 +41,10 @@ from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
 
+log = logging.getLogger(__name__)
+
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
+_Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,12 @@ class Audit:
         self.design = self.sides[0].design
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
-        self._joint, self._estimates = joint, Estimates()
+        self._joint, self._estimates = joint, Estimates(self.clusters_behind)
+        if self.few_clusters is not None:
+            log.warning(
+                "few clusters hold most samples: they say no more than %s of one size would, and "
+                "intervals are as wide", in_words(self.few_clusters),
+            )  # fmt: skip
         self._tables: dict[tuple[float, str | None], Table] = {}
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
@@ -150,6 +161,22 @@ class Audit:
             setting,
             same_model=self.same_model,
         )
+
+    @cached_property
+    def clusters_behind(self) -> Callable[[Sequence[Row]], Floats] | None:
+        """How many clusters there are in effect behind rows of the table; None without clusters."""
+        if not self.design.clustered or self.options.num_folds == 1:
+            return None
+        rows = self.sides[0].sums.num_rows[0, :, :, 0]
+        return clusters_behind(rows[0] - rows[1:], self.strata, row_members(self.strata))
+
+    @cached_property
+    def few_clusters(self) -> float | None:
+        """How many clusters there are in effect, where a few of many hold most samples."""
+        if self.clusters_behind is None or self.sides[0].sums.cells.shape[1] <= FEW_CLUSTERS:
+            return None
+        effective = float(self.clusters_behind(self.sides[0].sums.rows[:1])[0])
+        return effective if effective < FEW_CLUSTERS else None
 
     def samples_behind(self, attribute: str, group: str, contrast: str) -> tuple[str, int]:
         """The smallest group value behind a row, as GROUP=VALUE, and its number of known labels.
@@ -220,14 +247,30 @@ class Audit:
 
 
 def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts]) -> bool:
-    """Whether a model is held against itself: one run a side, the same logits and thresholds."""
-    if len(audited) != 1 or len(references) != 1:
+    """Whether a model is held against itself: both sides hold the same runs, each as often.
+
+    Or all runs of both are one and the same, whatever their numbers.
+    """
+    if not references:
         return False
-    ours, theirs = (side.heads[0] for side in sides)
+    ours: list[_Run] = list(zip(audited, sides[0].heads, strict=True))
+    theirs: list[_Run] = list(zip(references, sides[1].heads, strict=True))
+    first = [_is_same(ours[0], run) for run in theirs]
+    if not any(first):
+        return False
+    matches = [first, *([_is_same(run, other) for other in theirs] for run in ours[1:])]
+    if all(map(all, matches)):
+        return True
+    # Runs that match the same runs are the same.
+    return len(ours) == len(theirs) and all(sum(row) == matches.count(row) for row in matches)
+
+
+def _is_same(one: _Run, other: _Run) -> bool:
+    """Whether two runs have the same logits and thresholds."""
+    (a, ours), (b, theirs) = one, other
     cuts = [np.zeros(1) if h.thresholds is None else h.thresholds for h in (ours, theirs)]
     if ours.activation != theirs.activation or (cuts[0] != cuts[1]).any():
         return False
-    a, b = audited[0], references[0]
     if isinstance(a, Logits) or isinstance(b, Logits):
         return bool(np.array_equal(ours.logits, theirs.logits))  # joined: in the same order
     return a.npz.checksum("logits") == b.npz.checksum("logits")

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.trained import ITSELF
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.effective_clusters import FEW_CLUSTERS, in_words
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS, Numbers
 from pbias.auditing.metrics.entry import Noise
 from pbias.auditing.metrics.measures import MIN, Measure
@@ -85,6 +87,16 @@ def _why(measure: Measure) -> str:
     if measure.behavior.noise is Noise.ALIKE:
         return "noise pushes it up"
     return "undefined without some fold"
+
+
+def few_clusters(effective: Floats, found: Numbers) -> Texts:
+    """What intervals rest on where few clusters hold most rows, from their numbers [S]; [S, 1+A].
+
+    Where there is an interval.
+    """
+    few = (effective < FEW_CLUSTERS)[:, None] & ~np.isnan(found.low)
+    texts = [f"rests on about {in_words(number)}" for number in np.nan_to_num(effective)]
+    return np.where(few, np.array(texts, object)[:, None], "").astype(object)
 
 
 def joined(first: Texts, second: Texts) -> Texts:

@@ -153,7 +153,8 @@ class _Writer:
             return self._as_change(block, self._values(block))
         changed = self._changes(block)
         if self.same_model:
-            changed = _no_estimate(changed)
+            # Exactly 0: the same runs in another order would leave rounding.
+            changed = replace(_no_estimate(changed), value=0.0 * changed.value)
         if block.is_change:
             return self._as_change(block, changed)
         assert block.reference_mean is not None
@@ -247,7 +248,13 @@ class _Writer:
             return reasons
         if self.same_model:
             changed = None
-        return notes.joined(reasons, notes.no_interval(block.audited, found, changed))
+        reasons = notes.joined(reasons, notes.no_interval(block.audited, found, changed))
+        if (clusters := self.setting.estimates.clusters) is None:
+            return reasons
+        behind = clusters(block.audited.rows)
+        return notes.joined(
+            reasons, notes.few_clusters(behind, found if changed is None else changed)
+        )
 
     def _counts(self, block: Block) -> RowCounts:
         if not block.metric.pooled:

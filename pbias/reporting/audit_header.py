@@ -25,8 +25,8 @@ class File:
 class Header:
     """What was audited: files, samples and how many there are of each group value.
 
-    `num_clusters` None: not known; `level` None: no intervals. Samples whose group is unknown are
-    in none of its values.
+    `num_clusters` None: not known; `effective_clusters` None: many; `level` None: no intervals.
+    Samples whose group is unknown are in none of its values.
     """
 
     audited: Sequence[File]
@@ -35,6 +35,7 @@ class Header:
     clustered: bool
     num_clusters: int | None
     level: float | None
+    effective_clusters: float | None = None
     groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -63,7 +64,9 @@ def _clusters(header: Header) -> str:
     if not header.clustered:
         return ""
     count = "" if header.num_clusters is None else f"{header.num_clusters} "
-    return f", in {count}clusters"
+    few = header.effective_clusters
+    worth = "" if few is None else f" of uneven size, as good as {max(round(few), 1)} of equal size"
+    return f", in {count}clusters{worth}"
 
 
 def _values(sizes: Mapping[str, int]) -> str:

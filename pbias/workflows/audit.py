@@ -349,6 +349,7 @@ def header_of(audit: Audit) -> Header:
         clustered=audit.design.clustered,
         num_clusters=len(set(first.clusters)) if whole and first.clusters is not None else None,
         level=options.level if options.num_folds > 1 else None,
+        effective_clusters=audit.few_clusters,
         groups=groups,
     )
 

@@ -5,12 +5,13 @@ Shape suffixes as in counts/sums.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.sums import Row
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.jackknife import Estimate, Level, estimate, estimate_of_pairs
 from pbias.auditing.metrics.measures import Measure, mean_over_targets
@@ -22,8 +23,9 @@ class Estimates:
     Rows taken from another measure take their estimate from that one's.
     """
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
+    def __init__(self, clusters: Callable[[Sequence[Row]], Floats] | None = None) -> None:
+        """Nothing is known yet; `clusters`: how many there are in effect behind rows, [S]."""
+        self.clusters = clusters
         # The measures are kept with what was made of them, so that no other can get their identity.
         self._known: dict[tuple[str, int, int], tuple[Measure, Measure | None, Estimate]] = {}
         self._means: dict[tuple[int, bytes], tuple[Measure, Measure]] = {}
@@ -35,7 +37,7 @@ class Estimates:
         if whole is not None and alike:
             places = list(audited.places)
             return Estimate(*(part[places] for part in self.of(whole, other)))
-        return self.once("jackknife", audited, reference, _jackknife)
+        return self.once("jackknife", audited, reference, self._jackknife)
 
     def once(
         self,
@@ -50,18 +52,20 @@ class Estimates:
             self._known[key] = (audited, reference, make(audited, reference))
         return self._known[key][2]
 
+    def _jackknife(self, audited: Measure, reference: Measure | None) -> Estimate:
+        most = None
+        if self.clusters is not None:
+            most = np.fmax(self.clusters(audited.rows) - 1.0, 1.0)[:, None]
+        if audited.runs is not None:
+            return estimate_of_pairs(audited.value, audited.runs, most)
+        return estimate(audited.value, None if reference is None else reference.value, most)
+
     def mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Measure:
         """The mean over the targets that are `defined` [S, A], made once."""
         key = (id(measure.value), defined.tobytes())
         if key not in self._means:
             self._means[key] = (measure, mean_over_targets(measure, defined))
         return replace(self._means[key][1], behavior=measure.behavior)
-
-
-def _jackknife(audited: Measure, reference: Measure | None) -> Estimate:
-    if audited.runs is not None:
-        return estimate_of_pairs(audited.value, audited.runs)
-    return estimate(audited.value, None if reference is None else reference.value)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class Estimate(NamedTuple):
     df: Floats
 
 
-def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
+def estimate(
+    audited: Floats, reference: Floats | None = None, most_df: Floats | None = None
+) -> Estimate:
     """Mean over runs, or the difference of two such means: audited less reference, [...].
 
     The two sides may differ in their number of runs but share their samples. The variance is that
@@ -42,8 +44,9 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     a normal part of the samples, and one of the runs with R - 1 (see behrens_fisher.py). Simulated
     coverage of 95 % by a normal model, from runs that differ by chance alone to runs that differ
     as wholes: 93-98 % with 2 runs of a side, 95-98 % with 3 or more.
-    The standard error and df are NaN where a value is undefined on the whole or without some fold,
-    and where J is 0 or 1.
+    The folds have `most_df` degrees of freedom at most, where given: those of clusters of uneven
+    size. The standard error and df are NaN where a value is undefined on the whole or without some
+    fold, and where J is 0 or 1.
     Sources: Efron and Tibshirani (1993) chapter 11; Cameron, Gelbach and Miller (2011), Journal of
     Business and Economic Statistics 29(2), for what is subtracted.
     """
@@ -51,10 +54,12 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     means = audited.mean(axis=0)
     if reference is not None:
         means = means - reference.mean(axis=0)
-    return _estimate(means, sides)
+    return _estimate(means, sides, most_df)
 
 
-def estimate_of_pairs(values: Floats, runs: tuple[int, int]) -> Estimate:
+def estimate_of_pairs(
+    values: Floats, runs: tuple[int, int], most_df: Floats | None = None
+) -> Estimate:
     """Mean over all pairs of runs of two sides, [R1 * R2, 1+J, ...], the first slowest.
 
     Pairs are no runs of their own: they share a run with others. So a side varies as the means over
@@ -64,12 +69,15 @@ def estimate_of_pairs(values: Floats, runs: tuple[int, int]) -> Estimate:
     Statistics in Medicine 26:596.
     """
     by_pair = values.reshape(*runs, *values.shape[1:])
-    return _estimate(values.mean(axis=0), [by_pair.mean(axis=1), by_pair.mean(axis=0)])
+    sides = [by_pair.mean(axis=1), by_pair.mean(axis=0)]
+    return _estimate(values.mean(axis=0), sides, most_df)
 
 
-def _estimate(means: Floats, sides: Sequence[Floats]) -> Estimate:
+def _estimate(means: Floats, sides: Sequence[Floats], most_df: Floats | None) -> Estimate:
     """From means over runs [1+J, ...] and the runs of each side [R, 1+J, ...]."""
     within, df = _spread(means[1:])
+    if most_df is not None:
+        df = np.minimum(df, np.where(np.isnan(most_df), np.inf, most_df))
     several = [side for side in sides if len(side) > 1]
     if not several:
         return Estimate(means[0], np.sqrt(within), df)

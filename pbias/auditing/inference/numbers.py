@@ -153,7 +153,7 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
     by_errors = small.flip_interval(measure.errors, found, setting)
     if behavior.risen is not None:
         unseen = by_errors.interval(np.zeros_like(found.value), setting.reach).high
-        risen = np.fmax(ends.high, behavior.risen(found.value, unseen))
+        risen = np.maximum(ends.high, behavior.risen(found.value, unseen))
         return Interval(ends.low, np.where(_by_errors(measure), risen, ends.high))
     low, high = by_errors.interval(found.value, setting.reach)
     low = low if behavior.signed else np.maximum(low, 0.0)

@@ -1,0 +1,66 @@
+"""How many clusters of the same size are worth as much as those that there are.
+
+A few clusters that hold most of the rows make most of the error, and so leave as few degrees of
+freedom as if there were no others. Source: Carter, Schnepel and Steigerwald (2017), Review of
+Economics and Statistics 99:698.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.strata import Strata
+from pbias.auditing.counts.sums import Row
+from pbias.auditing.inference.distributions import Floats, floats
+
+FEW_CLUSTERS = 20
+
+
+def effective_number(share: Floats, size: Floats) -> Floats:
+    """`(sum v)^2 / sum v^2` over folds [J, ...] of which each holds `size` rows.
+
+    `v`, what a fold adds to the variance, is its `share` (rows over all rows, say) times its size,
+    as if all rows of a cluster erred alike, which is on the safe side. Folds without rows count for
+    nothing; NaN where there are no others.
+    """
+    each = share * size
+    squares = (each**2).sum(axis=0)
+    return floats(each.sum(axis=0) ** 2 / np.where(squares > 0, squares, np.nan))
+
+
+def in_words(effective: float) -> str:
+    """An effective number of clusters, rounded."""
+    number = max(round(effective), 1)
+    return "1 cluster" if number == 1 else f"{number} clusters"
+
+
+def clusters_behind(
+    sizes: NDArray[np.int64], strata: Strata, members: Mapping[Row, Sequence[int]]
+) -> Callable[[Sequence[Row]], Floats]:
+    """From rows of the table to the effective numbers of clusters behind them, [S].
+
+    `sizes` [J, S] of folds, in rows of each stratum; `members` the strata of every row. Behind a
+    difference both sides count as much, however many rows they have.
+    """
+    size = floats(sizes)
+    differences = {Row(contrast.group, contrast.label) for contrast in strata.contrasts}
+    known: dict[Row, float] = {}
+
+    def of(row: Row) -> float:
+        mine = size[:, list(members.get(row, [0]))]
+        if row in differences:
+            share = mine / np.maximum(mine.sum(axis=0), 1.0) ** 2
+            return float(effective_number(share.ravel(), mine.ravel()))
+        together = mine.sum(axis=1)
+        return float(effective_number(together, together))
+
+    def behind(rows: Sequence[Row]) -> Floats:
+        for row in rows:
+            if row not in known:
+                known[row] = of(row)
+        return floats([known[row] for row in rows])
+
+    return behind
