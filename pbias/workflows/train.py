@@ -40,7 +40,7 @@ from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import Look, architecture, arguments
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
-from pbias.workflows.runs.run import Run, say_what_would_be_done, unfinished
+from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, method_of, settings
 from pbias.workflows.runs.training_data import decode, find
 from pbias.workflows.runs.values import (
@@ -121,6 +121,7 @@ def train(
         return []
     join(device)
     if runs:
+        hold_outputs(runs)
         _run(task, found, network, plan, runs, device)
     return outputs
 
