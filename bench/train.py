@@ -129,7 +129,7 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
     from pbias.data.training_images import load_training_pictures  # noqa: F401 (imports are not timed)
     from pbias.files.manifest import read_manifest, select
     from pbias.models import build
-    from pbias.models.torchvision_models import load_torchvision
+    from pbias.models.torchvision_import import load_torchvision
     from pbias.training.loop import fit  # noqa: F401
     from pbias.training.recipe import Recipe
 
@@ -206,7 +206,7 @@ class Photographs:
     """A map-style dataset: one picture opened, transformed and returned at a time."""
 
     def __init__(self, paths: list[Path], labels: Int8, augment: bool) -> None:
-        from pbias.models.torchvision_models import load_torchvision
+        from pbias.models.torchvision_import import load_torchvision
 
         transforms = load_torchvision().transforms
         crop = (

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from pbias.files.table import Table
     from pbias.workflows.audit import audit
     from pbias.workflows.compare import compare
+    from pbias.workflows.conversion.export import export
+    from pbias.workflows.conversion.quantize import quantize
     from pbias.workflows.flag import flag
+    from pbias.workflows.gates.power import power
     from pbias.workflows.predict import predict
     from pbias.workflows.prune import prune
     from pbias.workflows.train import train
@@ -23,9 +26,12 @@ __all__ = [
     "UserError",
     "audit",
     "compare",
+    "export",
     "flag",
+    "power",
     "predict",
     "prune",
+    "quantize",
     "read_logits",
     "read_manifest",
     "train",
@@ -39,9 +45,12 @@ _MODULES = {
     "UserError": "errors",
     "audit": "workflows.audit",
     "compare": "workflows.compare",
+    "export": "workflows.conversion.export",
     "flag": "workflows.flag",
+    "power": "workflows.gates.power",
     "predict": "workflows.predict",
     "prune": "workflows.prune",
+    "quantize": "workflows.conversion.quantize",
     "read_logits": "files.logits",
     "read_manifest": "files.manifest",
     "train": "workflows.train",

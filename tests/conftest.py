@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pbias.files.logits import Logits, write_logits
+from pbias.models.torchvision_import import amend_torchvision
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
@@ -54,6 +55,14 @@ def safetensors() -> Any:
     """The module `safetensors.torch`."""
     needs("safetensors")
     return importlib.import_module("safetensors.torch")
+
+
+@pytest.fixture
+def timm() -> Any:
+    """The package `timm`, which imports torchvision."""
+    needs("timm")
+    amend_torchvision()
+    return importlib.import_module("timm")
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from pbias.files.logits import Logits, read_logits
 
 Run = Callable[..., CompletedProcess[str]]
 NAMES = [
-    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "flag", "predict", "prune",
-    "read_logits", "read_manifest", "train",
+    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "export", "flag", "power",
+    "predict", "prune", "quantize", "read_logits", "read_manifest", "train",
 ]  # fmt: skip
 TEXTS = {
     "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs", "run",
@@ -255,7 +255,7 @@ def test_a_notebook_shows_the_report_and_escapes_names() -> None:
     result = library.audit(d["logits"], d["labels"], **options)
     html = result._repr_html_()
     assert html.count("<table>") >= 2 and "&lt;b&gt;" in html and "<b>" not in html
-    assert repr(result).startswith("Audit\nAudited: logits") and "accuracy" in repr(result)
+    assert "\nAudit\nAudited: logits" in repr(result) and "accuracy" in repr(result)
 
 
 @pytest.mark.parametrize(

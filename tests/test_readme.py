@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -79,6 +80,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _lay_out_celeba(folder / "photos", folder / "CelebA")
     networks, module, save = fences("python")
     (folder / "mynet.py").write_text(module)
+    for name in ("v1", "v2"):
+        _predict(folder / f"{name}.csv", seed=int(name[1:]))
     (folder / "gates.txt").write_text(*(body for body in fences("text") if "# gates" in body))
     weights = "import torch, mynet; torch.save(mynet.make(2).state_dict(), 'weights.pth')"
     for code in (networks, save, weights):
@@ -98,6 +101,14 @@ def _label(path: Path) -> None:
             band = "18-30" if row["Young"] == "1" else "31-"
             labels = [row["Smiling"], row["Eyeglasses"], "fm"[row["Male"] == "1"], band]
             writer.writerow([row["image"], row["split"], *labels, f"p{number % 40}"])
+
+
+def _predict(path: Path, seed: int) -> None:
+    """A table of predictions with the header that the README shows."""
+    (header,) = (body.splitlines()[0] for body in fences("") if body.startswith("id,smiling,p"))
+    rng = random.Random(seed)
+    rows = [f"{n}.jpg,{n % 2},{(n % 2 + rng.random()) / 2},{'fm'[n // 2 % 2]}" for n in range(60)]
+    path.write_text("\n".join([header, *rows]) + "\n")
 
 
 def _lay_out_celeba(photos: Path, celeba: Path) -> None:
@@ -137,7 +148,8 @@ def test_there_is_no_command_that_is_not_run() -> None:
     lines = [line.strip() for body in fences("") for line in body.splitlines()]
     assert {line for line in lines if re.match(r"\S*pbias\S* [a-z]", line)} <= {*commands()}
     named = set(re.findall(r"pbias (\w+)", " ".join(commands())))
-    assert {"synth", "train", "prune", "predict", "metrics", "flag", "calibrate"} <= named
+    known = {"synth", "train", "prune", "predict", "import", "metrics", "flag", "calibrate"}
+    assert known <= named
 
 
 def test_the_workflow_is_the_one_in_the_examples() -> None:

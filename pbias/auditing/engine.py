@@ -12,7 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
+from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
@@ -91,17 +93,32 @@ class Audit:
     def _reduce(
         self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
     ) -> Reduction:
+        chosen, first = self.options.attributes, audited[0]
+        if not chosen or first.activation != "softmax":
+            return self._reduce_targets(audited, references, chosen, progress)
+        # Which class is predicted rests on all outputs, also on those that are not asked for.
+        head = first if isinstance(first, Logits) else first.head
+        names = select_targets(head, chosen).targets
+        return take_targets(self._reduce_targets(audited, references, None, progress), names)
+
+    def _reduce_targets(
+        self,
+        audited: Files,
+        references: Files,
+        attributes: Sequence[str] | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> Reduction:
         o, files = self.options, [*audited, *references]
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
-            return reduce_whole(*whole_sides, o.groups, o.attributes, o.num_folds)
+            return reduce_whole(*whole_sides, o.groups, attributes, o.num_folds)
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
         ranked = any(metric.ranked for metric in self.metrics)
         return reduce_blocks(
-            *sides, o.groups, o.attributes, o.num_folds, ranked=ranked, progress=progress
+            *sides, o.groups, attributes, o.num_folds, ranked=ranked, progress=progress
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:

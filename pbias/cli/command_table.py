@@ -5,7 +5,11 @@ from __future__ import annotations
 from pbias.cli.build import Entry
 
 # Commands of two words stand below the first of them.
-GROUPS = {"manifest": "Make a labels.csv of a data set, or check one"}
+GROUPS = {
+    "manifest": "Make a labels.csv of a data set, or check one",
+    "import": "Make logits files of what other programs predicted",
+    "plot": "Draw one chart: curves, heat map, forest, calibration, scores",
+}
 COMMANDS = {
     "synth": Entry(
         "data.synth:synth",
@@ -63,6 +67,18 @@ COMMANDS = {
         "pbias prune dense.pt --sparsity 0.9 --one-shot -o - | "
         "pbias predict - faces/labels.csv -o s90.npz",
     ),
+    "import table": Entry(
+        "data.importing:table",
+        "Make a logits file of a table of predictions, CSV or Parquet",
+        "pbias import table v1.csv --id id --label smiling --probability p --groups sex -o v1.npz",
+        "pbias import table v1.parquet --label species --probability 'p_{class}' -o v1.npz",
+    ),
+    "import paper-runs": Entry(
+        "data.importing:paper_runs",
+        "Make logits files of the run folders of the paper's code",
+        "pbias import paper-runs bias_runs --celeba CelebA -o runs",
+        "pbias import paper-runs bias_runs/joint_runs --celeba CelebA --groups Male -o runs",
+    ),
     "export": Entry(
         "models.export:export",
         "Write a network as an ONNX file",
@@ -99,6 +115,18 @@ COMMANDS = {
         "pbias metrics s95.npz --ref dense.npz",
         "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
     ),
+    "evidence": Entry(
+        "audits.evidence:evidence",
+        "Write what a technical file states of an audit",
+        "pbias evidence s95.npz --ref dense.npz --facts facts.toml -o evidence.md",
+        "pbias evidence int8.npz --ref fp32.npz --gate-file gates.txt --card README.md > pack.md",
+    ),
+    "power": Entry(
+        "audits.power:power",
+        "Say which gates can be decided, before compressing",
+        "pbias power gates.txt --ref dense.npz",
+        "pbias power --gate 'abs(did_tpr)@Male <= 0.05' --ref dense.npz --discordance 0.1",
+    ),
     "compare": Entry(
         "audits.compare:compare",
         "Put several runs side by side",
@@ -128,6 +156,43 @@ COMMANDS = {
         "Replace flagged predictions, and draw what that buys",
         "pbias override s95.npz --flags flags.csv --with dense.npz --budget 5% -o mended.npz",
         "pbias override s95.npz --flags flags.csv --with labels --ref dense.npz --curve curve.csv",
+    ),
+    "report": Entry(
+        "audits.report:report",
+        "Write an audit as one HTML page with charts",
+        "pbias report s95.npz --ref dense.npz -o audit.html",
+        "pbias report 's95-*.npz' --ref 'dense-*.npz' --curves '*.npz' --images faces "
+        "-o audit.html",
+    ),
+    "plot curves": Entry(
+        "audits.plot:curves",
+        "Draw headline numbers against sparsity",
+        "pbias plot curves dense-*.npz s90-*.npz s95-*.npz --x sparsity -o curves.pdf",
+        "pbias plot curves dense.npz int8.npz --x file --metrics accuracy,auc -o curves.svg",
+    ),
+    "plot heatmap": Entry(
+        "audits.plot:heatmap",
+        "Draw a metric by attribute and group",
+        "pbias plot heatmap s95.npz --ref dense.npz -o heatmap.svg",
+        "pbias plot heatmap s95.npz --ref dense.npz --metric fpr --groups Male -o heatmap.png",
+    ),
+    "plot forest": Entry(
+        "audits.plot:forest",
+        "Draw what moved most, with intervals",
+        "pbias plot forest s95.npz --ref dense.npz -o forest.pdf",
+        "pbias plot forest s95.npz --ref dense.npz --metric did_tpr --top 20 -o forest.svg",
+    ),
+    "plot calibration": Entry(
+        "audits.plot:calibration",
+        "Draw how often probabilities are right, by group",
+        "pbias plot calibration s95.npz --ref dense.npz --group Male -o calibration.svg",
+        "pbias plot calibration s95.npz --attribute Smiling -o calibration.html",
+    ),
+    "plot scores": Entry(
+        "audits.plot:scores",
+        "Draw distributions of probabilities, by group",
+        "pbias plot scores s95.npz --ref dense.npz --attribute Smiling -o scores.svg",
+        "pbias plot scores s95.npz --group Male -o scores.json",
     ),
     "explain": Entry(
         "service.explain:explain",

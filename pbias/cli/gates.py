@@ -1,10 +1,10 @@
-"""The verdicts of gates on the command line: said, and turned into an exit status."""
+"""The verdicts of gates on the command line: said, written, and turned into an exit status."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -31,3 +31,35 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     verdict = overall(outcomes)
     if verdict in statuses:
         raise typer.Exit(statuses[verdict])
+
+
+def check_junit(
+    path: str | None, inputs: Iterable[str | None], *, gated: bool, no_clobber: bool
+) -> None:
+    """Refuse a JUnit file without gates, or one that could not be written or is an input."""
+    if path is None:
+        return
+    from pbias.errors import UserError
+    from pbias.files.streams import check_output
+
+    if not gated:
+        raise UserError("--junit reports gates; state them with --gate or --gate-file")
+    check_output(path, inputs, no_clobber=no_clobber, binary=False)
+
+
+def write_junit(path: str | None, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write the verdicts of gates as JUnit, one test case for each gate."""
+    if path is None:
+        return
+    from pbias.files.streams import write_text
+    from pbias.reporting.evidence.junit import render_junit
+
+    write_text(path, render_junit(records))
+
+
+def say_power(records: Sequence[Mapping[str, Any]]) -> None:
+    """Say on standard error how often each gate would be decided."""
+    from pbias.auditing.gates.power import line_of
+
+    for record in records:
+        log.log(VERDICT, "%s", line_of(record))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +80,10 @@ def _text(
     if form is Format.JSON:
         return to_json(table, **header)
     if form is Format.MD:
-        from pbias.reporting.markdown import render_markdown
+        from pbias.reporting.renderers.markdown import render_markdown
 
         return render_markdown(sections())
-    from pbias.reporting.terminal import render_terminal
+    from pbias.reporting.renderers.terminal import render_terminal
 
     return render_terminal(sections(), color=_colored(output, color))
 
@@ -92,14 +92,27 @@ def check_report(
     path: str | None, output: str, inputs: Iterable[str | None], *, no_clobber: bool
 ) -> None:
     """Refuse a report beside a table that could not be written, or would take its place."""
-    from pbias.errors import UserError
     from pbias.files.streams import check_output
 
     if path is None:
         return
     check_output(path, inputs, no_clobber=no_clobber, binary=False)
-    if Path(path).resolve() == Path(output).resolve():
-        raise UserError(f"--report and -o are both {path}; name another file for one of them")
+    check_apart({"-o": output, "--report": path})
+
+
+def check_apart(outputs: Mapping[str, str | None]) -> None:
+    """Refuse two outputs, by option, that are one file."""
+    from pbias.errors import UserError
+
+    found: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = found.setdefault(Path(path).resolve(), option)
+        if other != option:
+            raise UserError(
+                f"{option} and {other} are both {path}; name another file for one of them"
+            )
 
 
 def _colored(output: str, color: Color) -> bool:

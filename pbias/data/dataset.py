@@ -223,6 +223,7 @@ def _decode(
             resize=preprocess.size,
             size=size,
             grayscale=pictures.transforms[index] == "grayscale",
+            interpolation=preprocess.interpolation,
         )
 
     return for_all(work, len(pictures), workers, progress)

@@ -46,7 +46,14 @@ def read_size(path: Path) -> Size:
         return _upright_size(image)
 
 
-def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) -> UInt8:
+def read_image(
+    path: Path,
+    *,
+    resize: int,
+    size: Size,
+    grayscale: bool = False,
+    interpolation: str = "bilinear",
+) -> UInt8:
     """The middle `size` of a picture whose short side is resized to `resize`: uint8 [H, W, 3].
 
     The first frame; turned upright; transparency on white; 16 bits reduced to 8. Raises
@@ -64,7 +71,8 @@ def read_image(path: Path, *, resize: int, size: Size, grayscale: bool = False) 
         rgb = _to_rgb(_to_8_bits(image if turn is None else image.transpose(turn)))
         if grayscale:
             rgb = rgb.convert("L").convert("RGB")
-        return _cut(rgb.resize(whole[::-1], Image.Resampling.BILINEAR, reducing_gap=3.0), size)
+        filter_ = Image.Resampling[interpolation.upper()]
+        return _cut(rgb.resize(whole[::-1], filter_, reducing_gap=3.0), size)
 
 
 @contextmanager

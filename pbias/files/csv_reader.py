@@ -53,13 +53,22 @@ def read_csv(path: str) -> CsvFile:
 
     Raises UserError for text that is not UTF-8 and for quotes that RFC 4180 does not allow.
     """
-    data, path = read_bytes(path), input_name(path)
+    return parse_csv(input_name(path), read_bytes(path))
+
+
+def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
+    """Parse the bytes of a CSV file; `path` is what messages call it.
+
+    Without a `separator`, which is one character, cells stand between commas, and a header with
+    another one is refused. Raises UserError as `read_csv` does.
+    """
     text = decode(path, data)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    source = io.StringIO(text, newline="")
+    reader = csv.reader(source, delimiter=separator or ",", strict=True)
     rows, lines = [], []
     try:
         header = next(reader, [])
-        _check_separator(path, header)
+        _check_header(path, header, commas=separator is None)
         for row in reader:
             if any(row) or len(row) == 1:
                 rows.append(row)
@@ -86,13 +95,13 @@ def decode(path: str, data: bytes) -> str:
         ) from error
 
 
-def _check_separator(path: str, header: list[str]) -> None:
-    """Refuse what spreadsheets write instead of commas, or above the header."""
+def _check_header(path: str, header: list[str], *, commas: bool) -> None:
+    """Refuse what spreadsheets write above the header, or instead of `commas`."""
     if header and header[0].strip().lower().startswith("sep="):
         raise UserError(
             f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove that line"
         )
-    if len(header) == 1:
+    if commas and len(header) == 1:
         for sign, name in SEPARATORS.items():
             if sign in header[0]:
                 raise UserError(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
 from pbias.errors import UserError
-from pbias.files.streams import STDIO
+from pbias.files.streams import STDIO, input_name
 
 ZIP = b"PK\x03\x04"
 NAME_AT = 30  # the first file name in a zip archive
 NUM_BYTES = 256
 WEIGHTS = rb"[^/]*/data\.pkl"  # what torch.save writes first
-# A line of two cells or more, the first of which begins like a name.
-CSV = rb"(\xef\xbb\xbf)?[\"A-Za-z_][^\x00-\x1f,]*(,[^\x00-\x1f,]+)+(\r?\n|\Z)"
+# A line of two cells or more, the first of which begins like a name or is empty.
+CSV = rb"(\xef\xbb\xbf)?([\"A-Za-z_][^\x00-\x1f,;|]*)?([,;|\t][^\x00-\x1f,;|]+)+(\r?\n|\Z)"
 # What stands first in archives of exported programs; torch.save writes NAME/data.pkl first.
 PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_exported_program"
 # Fields of a model: ir_version, then any other (docs of ONNX, "onnx.proto").
 ONNX = rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"
+PARQUET = b"PAR1"
 ONNX_SUFFIX = ".onnx"
 
 
@@ -50,8 +52,33 @@ def check_is_logits(first: bytes, path: str) -> None:
         raise UserError(f"{path} is {what}, not logits; run 'pbias predict' with it first")
     if re.match(ONNX, first):
         raise UserError(f"{path} is an ONNX network, not logits; run 'pbias predict' with it first")
+    if first.startswith(PARQUET):
+        raise UserError(
+            f"{path} is a Parquet table, not logits; import it first: pbias import table "
+            f"{shlex.quote(_as_typed(path))} -o {Path(path).stem}.npz (which then asks for columns)"
+        )
     if re.match(CSV, first[:NUM_BYTES]):
-        raise UserError(f"{path} is a CSV file, not logits; name what 'pbias predict' wrote")
+        raise UserError(f"{path} is a CSV file, not logits; {_how_to_import(first, path)}")
+
+
+def _how_to_import(first: bytes, path: str) -> str:
+    """What to do with a CSV file that was named instead of logits."""
+    from pbias.files.import_command import SAMPLE, command_of_bytes  # where an error is near
+
+    if len(first) == NUM_BYTES and Path(path).is_file():
+        with Path(path).open("rb") as file:
+            first = file.read(SAMPLE)
+    if command := command_of_bytes(_as_typed(path), first):
+        return f"import it first: {command}"
+    return (
+        "name what 'pbias predict' wrote, or import predictions with 'pbias import table FILE "
+        "--label COLUMN --probability COLUMN'"
+    )
+
+
+def _as_typed(path: str) -> str:
+    """An input as it was named on the command line."""
+    return STDIO if path == input_name(STDIO) else path
 
 
 def check_is_network(first: bytes, path: str) -> None:

@@ -1,11 +1,17 @@
-"""Networks: architectures by name, the user's own, and exported programs."""
+"""Networks: architectures by name, of libraries, the user's own, and exported programs."""
 
-from pbias.models.architectures import (
-    ARCHITECTURES,
-    build,
-    classifier_weight,
-    num_outputs_of,
-    restore,
-)
+from pbias.models.architectures import ARCHITECTURES, build, build_for_weights
+from pbias.models.classifier import classifier_weight, num_outputs_of, output_names
+from pbias.models.restoring import restore, shared_names, with_shared
 
-__all__ = ["ARCHITECTURES", "build", "classifier_weight", "num_outputs_of", "restore"]
+__all__ = [
+    "ARCHITECTURES",
+    "build",
+    "build_for_weights",
+    "classifier_weight",
+    "num_outputs_of",
+    "output_names",
+    "restore",
+    "shared_names",
+    "with_shared",
+]

@@ -16,8 +16,9 @@ from pbias.files.checkpoint.foreign import fit_names
 from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
-from pbias.models import build, num_outputs_of, restore
+from pbias.models import build_for_weights, num_outputs_of, restore, shared_names
 from pbias.models.exported_program import Program, load_program
+from pbias.models.library_networks import is_library, sized_args
 from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
 from pbias.models.onnx.metadata import checkpoint_of
 from pbias.models.onnx.runtime import OnnxNetwork
@@ -58,7 +59,13 @@ def read_network(path: str, named: Named) -> Checkpoint:
     for what was said against a checkpoint, or not said of a state dict.
     """
     data, path = read_bytes(path), input_name(path)
-    content = parse_network(data, path)
+    return recognize(parse_network(data, path), sha256(data), path, named)
+
+
+def recognize(
+    content: Checkpoint | Mapping[str, Tensor], digest: str, path: str, named: Named
+) -> Checkpoint:
+    """`read_network` for what a file with this SHA-256 holds; `path` is for messages."""
     if isinstance(content, Checkpoint):
         return _renamed(content, path, named)
     if named.name is None:
@@ -66,7 +73,7 @@ def read_network(path: str, named: Named) -> Checkpoint:
             f"{path} is a bare state dict, which does not say what network it is of; name that by "
             "--arch NAME, or --model package.module:factory"
         )
-    return adopt(content, sha256(data), path, named)
+    return adopt(content, digest, path, named)
 
 
 def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
@@ -97,19 +104,19 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     """
     assert named.name is not None
     state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
-    state_dict = fit_names(state_dict, _names_of(named), path)
-    # What the user says wins: the head of an own network cannot be told from its shapes.
+    args = named.args
+    if is_library(named.name):
+        args = sized_args(named.name, args, named.preprocess["crop"])
+    # Its tensors are called the same whatever the number of outputs.
+    usual = build_for_weights(named.name, len(named.targets or "12"), **args)
+    further = [name for group in shared_names(usual) for name in group[1:]]
+    state_dict = fit_names(state_dict, usual.state_dict(), path, further)
+    # What the user says wins: factories need not make what they are asked for.
     own = is_own(named.name) and named.targets
-    num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name)
-    model = {"name": named.name, "args": named.args}
-    return _foreign(model, state_dict, num_outputs, digest, path, named)
-
-
-def _names_of(named: Named) -> list[str]:
-    """Return how the tensors of the network are called, whatever its number of outputs."""
-    assert named.name is not None
-    with torch.device("cpu" if is_own(named.name) else "meta"):
-        return list(build(named.name, len(named.targets or "12"), **named.args).state_dict())
+    num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)
+    return _foreign(
+        {"name": named.name, "args": args}, state_dict, num_outputs, digest, path, named
+    )
 
 
 def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:
@@ -142,8 +149,7 @@ def read_onnx(
         option = "model" if is_own(named.name) else "arch"
         raise UserError(f"{path} is an ONNX network, weights and all; leave out --{option}")
     net = OnnxNetwork(file, output_name)
-    properties = {entry.key: entry.value for entry in file.model.metadata_props}
-    known = checkpoint_of(properties, path, file.sha256)
+    known = checkpoint_of(file.properties, path, file.sha256)
     if known is not None:
         if given := [*named.given, *(["groups"] if named.groups and known.groups else [])]:
             raise UserError(f"{path} says that itself in its metadata; leave out --{given[0]}")

@@ -11,6 +11,7 @@ from pbias.errors import UserError
 
 # Below this side the border of a picture is too much of it to be cropped away.
 SHIFT_BELOW = 96
+INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Preprocess:
     crop: int
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    interpolation: str = INTERPOLATIONS[0]
 
     def __post_init__(self) -> None:
         """Refuse what no checkpoint may say."""
@@ -44,12 +46,14 @@ class Preprocess:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
         """Read back what a checkpoint holds; UserError where something is missing."""
+        interpolation = values.get("interpolation", INTERPOLATIONS[0])
         try:
             return cls(
                 int(values["size"]),
                 int(values["crop"]),
                 tuple(map(float, values["mean"])),
                 tuple(map(float, values["std"])),
+                INTERPOLATIONS[INTERPOLATIONS.index(interpolation)],
             )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
@@ -58,8 +62,10 @@ class Preprocess:
             ) from error
 
     def as_dict(self) -> dict[str, Any]:
-        """For a checkpoint: lists and numbers only."""
+        """For a checkpoint: lists, numbers and the interpolation where it is not the usual one."""
         values = dataclasses.asdict(self)
+        if self.interpolation == INTERPOLATIONS[0]:
+            del values["interpolation"]
         return {**values, "mean": list(self.mean), "std": list(self.std)}
 
     @property

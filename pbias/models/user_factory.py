@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import Status, UserError
+from pbias.models.library_networks import is_library
+from pbias.models.torchvision_import import amend_torchvision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +28,7 @@ _FACTORIES: dict[str, Factory] = {}
 
 def is_own(name: str) -> bool:
     """Whether a name is of a factory, `package.module:function`, and not of an architecture."""
-    return ":" in name
+    return ":" in name and not is_library(name)
 
 
 def use_factory(name: str) -> None:
@@ -34,9 +36,12 @@ def use_factory(name: str) -> None:
 
     Raises UserError where there is none of that name.
     """
+    if is_library(name):
+        raise UserError(f"--model {name} is a network of a library; name it by --arch {name}")
     module, _, function = name.partition(":")
     if not module or not function:
         raise UserError(f"--model {name} names no factory; write it as package.module:function")
+    amend_torchvision()  # which the factory may import, now or when it is called
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

@@ -84,7 +84,7 @@ def account(model: nn.Module, classifier: str) -> Account:
 
 def account_bare(state_dict: Mapping[str, Tensor]) -> Account:
     """Count weights whose network is not known: all with two axes or more are taken as prunable."""
-    floating = {name: t for name, t in state_dict.items() if t.is_floating_point()}
+    floating = {name: t for name, t in _once(state_dict).items() if t.is_floating_point()}
     weights = {name: tensor for name, tensor in floating.items() if tensor.ndim > 1}
     num_parameters = sum(t.numel() for name, t in floating.items() if "running_" not in name)
     return _account(weights, state_dict, num_parameters, [])
@@ -97,12 +97,30 @@ def _account(
     empty_outputs: list[int],
 ) -> Account:
     layers = [_count(name, weight) for name, weight in weights.items()]
-    dense_bytes = sum(tensor.nbytes for tensor in tensors.values())
+    dense_bytes = sum(tensor.nbytes for tensor in _once(tensors).values())
     saved_bytes = sum(
         layer.num_zeros * tensors[layer.name].element_size() - (layer.num_weights + 7) // 8
         for layer in layers
     )
     return Account(layers, num_parameters, dense_bytes, dense_bytes - saved_bytes, empty_outputs)
+
+
+def stored(counts: Account, state_dict: Mapping[str, Tensor]) -> Account:
+    """Return the counts with the bytes that the tensors take as their file holds them.
+
+    Counting may have made larger numbers of them, as of bfloat16. Packed files hold float32.
+    """
+    num_bytes = sum(tensor.nbytes for tensor in _once(state_dict).values())
+    return replace(counts, dense_bytes=num_bytes)
+
+
+def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without further names of the same memory, as of shared weights."""
+    first: dict[tuple[int, torch.Size], str] = {}
+    for name, tensor in tensors.items():
+        if tensor.numel():
+            first.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return {name: tensors[name] for name in first.values()}
 
 
 def _count(name: str, weight: Tensor) -> Layer:

@@ -32,6 +32,11 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
                 "as weight_norm), so its zeros cannot be set or counted; remove it in the factory "
                 "with torch.nn.utils.parametrize.remove_parametrizations"
             )
+        if "StdConv" in type(module).__name__:  # of timm
+            raise UserError(
+                f"layer {path} standardizes its weight before it uses it, so a zero does not stay "
+                "zero; choose a network without weight standardization"
+            )
         if isinstance(module, LAYERS):
             chosen.add(id(module.weight))
         elif isinstance(module, nn.MultiheadAttention):

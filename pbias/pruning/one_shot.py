@@ -114,7 +114,8 @@ def _chooser(method: Method, checkpoint: Checkpoint, model: nn.Module) -> Choose
 
 
 def _classifier(checkpoint: Checkpoint, model: nn.Module) -> str:
-    return classifier_weight(checkpoint.model["name"], model, len(checkpoint.targets))
+    network = checkpoint.model
+    return classifier_weight(network["name"], model, len(checkpoint.targets), network["args"])
 
 
 def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:

@@ -80,12 +80,16 @@ def _intervals(header: Header) -> str:
     return f"{100 * header.level:.6g} %{rest}"
 
 
-def gate_sections(records: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """Each gate's verdict, counts of rows and those that decide; nothing without gates."""
+def gate_sections(records: Sequence[Mapping[str, Any]], together: str = "") -> list[Section]:
+    """Each gate's verdict, what it covers, counts of rows and those that decide; or nothing.
+
+    `together`: the verdict of several gates, and how often they err.
+    """
     if not records:
         return []
-    rows = [[r["gate"], r["verdict"], _counts(r), r["note"]] for r in records]
-    return [Section("Gates", ["gate", "verdict", "rows", "which"], rows)]
+    rows = [[r["gate"], r["verdict"], r["covers"], _counts(r), r["note"]] for r in records]
+    header = ["gate", "verdict", "covers", "rows", "which"]
+    return [Section("Gates", header, rows, [together] if together else [])]
 
 
 def _counts(record: Mapping[str, Any]) -> str:

@@ -8,43 +8,71 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from statistics import median
 
+from pbias.auditing.findings.selection import Widened
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.table import Table
-from pbias.reporting.sections import (
-    Record,
-    Section,
-    interval,
-    largest,
-    mark,
-    number,
-    numbers,
-    signed,
-)
+from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
+from pbias.reporting.group_tables import group_sections
+from pbias.reporting.sections import Record, Section, number, numbers
 
-STILL = 1e-12  # a difference of rates that is rounding
 SMALL = 0.05  # a change that people who ship a model would want to know of
 
 
-def audit_sections(table: Table, asked: list[str] | None = None) -> list[Section]:
-    """The sections of `pbias metrics`, from its table; `asked`: the metrics that were chosen."""
+def audit_sections(
+    table: Table, asked: list[str] | None = None, widened: Widened | None = None
+) -> list[Section]:
+    """The sections of `pbias metrics`, from its table; `asked`: the metrics that were chosen.
+
+    `widened` gives lists of the largest changes intervals that allow for having been selected.
+    """
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     groups = list(dict.fromkeys(r["group"] for r in records if r["group"]))
     compared = any(":" in record["runs"] for record in records)  # of audited and reference runs
-    headline = _headline(records, groups, paired, asked or [])
+    headline, ranking = _headline(records, groups, paired, asked or []), Ranking(widened)
     sections = [headline] if headline.rows else []
     for group in groups:
         mine = [record for record in records if record["group"] == group and record["attribute"]]
         for metric in _spotlights(asked):
             if metric.part is None:
-                sections.append(_strongest(metric, group, mine, paired))
+                sections.append(strongest(metric, group, mine, ranking, paired=paired))
             elif compared:
-                sections.append(_moved_apart(metric, metric.part, group, mine))
-    sections += chosen_sections(records, asked or [], paired)
-    return [*sections, _undefined(records), *missed_section(records, asked)]
+                sections.append(moved_apart(metric, metric.part, group, mine, ranking))
+    sections += chosen_lists(records, asked or [], ranking)
+    sections += [undefined_section(records), *missed_section(records, asked)]
+    return [with_scope(section, records) for section in sections]
+
+
+def value_sections(table: Table) -> list[Section]:
+    """The numbers of each group value."""
+    records = table.records()
+    paired = any(record["change"] == record["change"] for record in records)
+    of_classes = any(METRICS[r["metric"]].pooled for r in records)
+    sections = group_sections(records, paired=paired, of_classes=of_classes)
+    return [with_scope(section, records) for section in sections]
+
+
+def with_scope(section: Section, records: list[Record]) -> Section:
+    """The section, saying below its intervals whether they are of these weights or the method."""
+    if not any(" [" in cell for row in section.rows for cell in row):
+        return section
+    said = f"Intervals are about {_scope([int(num) for num in records[0]['runs'].split(':')])}."
+    return replace(section, notes=[*section.notes, said])
+
+
+def _scope(runs: list[int]) -> str:
+    """What several runs a side, or one, allow to be said; `runs` of one side or both."""
+    sides = " a side" if len(runs) > 1 else ""
+    if max(runs) == 1:
+        return f"these weights, not about the method: one run{sides}"
+    if min(runs) == 1:
+        return "the method on the side of several runs, these weights on the other"
+    more = " or more" if min(runs) < max(runs) else ""
+    return f"the method: {min(runs)} runs{more}{sides}"
 
 
 def _spotlights(asked: list[str] | None) -> list[Metric]:
@@ -67,7 +95,7 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
     found = [(key, means[key]) for key in wanted if key in means]
     rows = [[_title(*key), *numbers(record, paired), _over(record)] for key, record in found]
     columns = ["reference", "audited", "change"] if paired else ["value"]
-    title = "Means over attributes" + (", and what compression changed" if paired else "")
+    title = "Means over attributes" + (", and what changed" if paired else "")
     facts = [metric for metric in chosen if metric.fact]
     notes = [note for metric in facts for note in _facts(metric, records, paired)]
     return Section(title, ["metric", *columns, "over"], rows, notes)
@@ -99,45 +127,7 @@ def _over(record: Record) -> str:
     return reason.partition(",")[0].removeprefix("over ") if reason.startswith("over ") else "all"
 
 
-def _strongest(metric: Metric, group: str, records: list[Record], paired: bool) -> Section:
-    """The attributes of which a metric changed most, or (alone) is largest."""
-    key = "change" if paired else "value"
-    worst = largest([r for r in records if r["metric"] == metric.name], key)
-    columns = ["dense", "audited", "change"] if paired else ["value"]
-    rows = [[r["attribute"], *numbers(r, paired), mark(r)] for r in worst]
-    title = f"{group}: {metric.spotlight}, " + ("largest changes" if paired else "largest values")
-    return Section(title, ["attribute", *columns, ""], rows, [] if rows else ["undefined for all"])
-
-
-def _moved_apart(metric: Metric, part: Metric, group: str, records: list[Record]) -> Section:
-    """The attributes whose rates moved apart (or together) most between the values of a group."""
-    known = [r for r in records if r["metric"] == metric.name and r["value"] == r["value"]]
-    moved = [r for r in known if abs(r["value"]) > STILL]
-    sure = [r for r in moved if r["status"] == "ok"] or moved
-    worst = largest(sure, "value")
-    rates = {(r["attribute"], r["contrast"]): r for r in records if r["metric"] == part.name}
-    of_two = all(r["contrast"] == "1-0" for r in worst)  # else of a value, and of all others
-    rows = []
-    for r in worst:
-        sides = r["contrast"].rsplit("-", 1)[: 2 if of_two else 1]
-        shown = signed(r["value"]) + interval(r["low"], r["high"])
-        moves = [_move(rates.get((r["attribute"], side))) for side in sides]
-        rows.append([r["attribute"], r["contrast"], shown, *moves, mark(r)])
-    title, rate = f"{group}: {metric.spotlight}", part.label
-    of_sides = [f"{rate} of {group}={value}" for value in "10"]
-    of_sides = of_sides if of_two else [f"{rate} of the value"]
-    header = ["attribute", "contrast", f"DiD of {rate}", *of_sides, ""]
-    nothing = "none moved" if known else "undefined for all"
-    return Section(title, header, rows, [] if rows else [nothing])
-
-
-def _move(record: Record | None) -> str:
-    if record is None:
-        return ""
-    return f"{number(record['reference'])} to {number(record['value'])}"
-
-
-def _undefined(records: Iterable[Record]) -> Section:
+def undefined_section(records: Iterable[Record]) -> Section:
     """What has no value, by reason: contrasts repeat what their two sides say and are left out."""
     metrics: dict[str, dict[str, None]] = defaultdict(dict)
     places: dict[str, dict[str, None]] = defaultdict(dict)
@@ -158,32 +148,6 @@ def _undefined(records: Iterable[Record]) -> Section:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def chosen_sections(records: list[Record], asked: list[str], paired: bool) -> list[Section]:
-    """One section a metric and group: the attributes with the largest changes, or values."""
-    groups = dict.fromkeys(r["group"] for r in records)
-    pairs = [(metric, group) for metric in asked for group in groups]
-    found = [
-        _largest(
-            [r for r in records if (r["metric"], r["group"]) == pair and r["attribute"]], paired
-        )
-        for pair in pairs
-        if not (pair[1] and METRICS[pair[0]].spotlight)
-    ]
-    return [section for section in found if section.rows]
-
-
-def _largest(records: list[Record], paired: bool) -> Section:
-    moved = paired and any(r["change"] == r["change"] for r in records)
-    key = "change" if moved else "value"
-    worst = largest(records, key)
-    rows = [[r["attribute"], r["contrast"], *numbers(r, moved), mark(r)] for r in worst]
-    columns = ["reference", "audited", "change"] if moved else ["value"]
-    where = f"{records[0]['group']}: " if records and records[0]["group"] else ""
-    title = records[0]["metric"].replace("_", " ") if records else ""
-    what = "largest changes" if moved else "largest values"
-    return Section(f"{where}{title}, {what}", ["attribute", "contrast", *columns, ""], rows)
 
 
 def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:

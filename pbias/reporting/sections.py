@@ -57,12 +57,6 @@ def interval(low: float | None, high: float | None) -> str:
     return f" [{signed(low)}, {signed(high)}]"
 
 
-def largest(records: list[Record], key: str) -> list[Record]:
-    """The records furthest from 0 in a column, of those that have it."""
-    known = [record for record in records if record[key] == record[key]]
-    return sorted(known, key=lambda record: -abs(record[key]))[:TOP]
-
-
 def numbers(record: Record, changed: bool) -> list[str]:
     """Reference, audited, and change with its interval; or the value with its own."""
     value = number(record["value"])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
 from pbias.training.evaluation import Score, evaluate
+from pbias.training.objective import PLAIN, Objective
 from pbias.training.processes import processes, shared_batch_norm, together
 from pbias.training.recipe import Recipe
 from pbias.training.setup import make_optimizer
@@ -71,6 +72,7 @@ def fit(
     recipe: Recipe,
     *,
     device: torch.device,
+    objective: Objective = PLAIN,
     hooks: Hooks | None = None,
     report: Callable[[EpochReport], None] = log_report,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -83,7 +85,8 @@ def fit(
     Best is the highest validation accuracy, then the lowest validation loss, then the earliest;
     without known validation labels the last eligible epoch. `progress` counts pictures over all
     epochs. `save` is given a state after every epoch, and `resume` is one to go on from, to the
-    same end. `stop` is asked after every step. Where processes have joined, each trains on its
+    same end. `objective` is the loss of a step; validation is scored by the labels alone. `stop` is
+    asked after every step. Where processes have joined, each trains on its
     share of every batch. Raises UserError when the loss is no longer a number, Stopped when asked
     to stop.
     """
@@ -95,7 +98,7 @@ def fit(
     optimizer = make_optimizer(recipe, model)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
     trainer = Trainer(
-        model, optimizer, scaler, train_data, recipe, device, several,
+        model, optimizer, scaler, train_data, recipe, objective, device, several,
         hooks.after_step, progress, stop,
     )  # fmt: skip
     best = _Best()
@@ -105,6 +108,8 @@ def fit(
     reports = []
     with ExitStack() as stack:
         stack.enter_context(small_maps_as_products(model, device))
+        if objective.teacher:
+            stack.enter_context(small_maps_as_products(objective.teacher.model, device))
         if several.size > 1:
             stack.enter_context(shared_batch_norm(model, device))
             stack.enter_context(together())

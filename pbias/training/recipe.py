@@ -43,6 +43,11 @@ class Recipe:
     seed: int = 0
     precision: str = "fp32"  # of the layers; weights are always fp32
     compile: bool = False  # by torch.compile, which may round otherwise
+    distill: bool = False  # learn from a teacher's probabilities, too
+    distill_weight: float = 0.5  # of the teacher's loss; the rest is of the labels
+    temperature: float = 4.0  # by which logits are divided to compare with the teacher's
+    balance: str = ""  # groups whose values, by label value, count alike: "sex" or "sex,age"
+    balance_max: float = 10.0  # the largest weight that a label gets by it
 
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
@@ -72,6 +77,13 @@ class Recipe:
                 f"momentum {self.momentum} and {self.warmup_epochs} warm-up epochs; the first must "
                 "be in [0, 1), the second not below 0"
             )
+        if not (0 < self.distill_weight <= 1 and 0 < self.temperature < math.inf):
+            raise UserError(
+                f"distillation weight {self.distill_weight} and temperature {self.temperature}; "
+                "the first must be in (0, 1], the second above 0"
+            )
+        if not 1 <= self.balance_max < math.inf:
+            raise UserError(f"a largest balancing weight of {self.balance_max}; use 1 or more")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -82,6 +94,12 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
         return dataclasses.asdict(self)
+
+    def in_use(self) -> dict[str, Any]:
+        """As a dict, without what has no effect in this recipe."""
+        unused = [] if self.distill else ["distill", "distill_weight", "temperature"]
+        unused += [] if self.balance else ["balance", "balance_max"]
+        return {name: value for name, value in self.as_dict().items() if name not in unused}
 
     def replace(self, **changes: int | float | str | bool | None) -> Recipe:
         """The recipe with the changes that are not None."""

@@ -15,7 +15,8 @@ from pbias.files.checkpoint import parse_state_dict
 from pbias.files.checkpoint.foreign import fit_names
 from pbias.files.provenance import sha256
 from pbias.files.streams import input_name, read_bytes
-from pbias.models import build, classifier_weight
+from pbias.models import build, classifier_weight, output_names, shared_names, with_shared
+from pbias.models.library_networks import is_library
 from pbias.training.processes import local_rank
 from pbias.training.recipe import Recipe
 
@@ -74,7 +75,12 @@ def new_network(
 ) -> nn.Module:
     """A network with random weights, the same for the same seed."""
     torch.manual_seed(seed)
-    return build(arch, num_outputs, **(args or {}))
+    model = build(arch, num_outputs, **(args or {}))
+    if is_library(arch):
+        weight = model.get_parameter(classifier_weight(arch, args=args))
+        if not weight.any():  # some begin so: pruning by magnitude would take the classifier first
+            nn.init.trunc_normal_(weight, std=0.02)
+    return model
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
@@ -101,7 +107,9 @@ def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
 
 
-def start_from(model: nn.Module, arch: str, path: str) -> str:
+def start_from(
+    model: nn.Module, arch: str, path: str, args: Mapping[str, Any] | None = None
+) -> str:
     """Load the weights of a checkpoint or bare state dict into `model`; its SHA-256.
 
     A classifier with another number of outputs keeps its random weights, which is said. Raises
@@ -109,16 +117,17 @@ def start_from(model: nn.Module, arch: str, path: str) -> str:
     """
     data, path = read_bytes(path), input_name(path)
     given = parse_state_dict(data, path)
-    own = model.state_dict()
-    given = fit_names(given, own, path)
-    weight = classifier_weight(arch, model)
+    own, groups = model.state_dict(), shared_names(model)
+    given = with_shared(fit_names(given, own, path, [n for g in groups for n in g[1:]]), groups)
+    weight = classifier_weight(arch, model, args=args)
     if weight in given and given[weight].shape != own[weight].shape:
         logger.info(
             "%s: the classifier has %d outputs, not %d; it starts from random weights",
             *(path, len(given[weight]), len(own[weight])),
         )
-        for name in (weight, weight.removesuffix("weight") + "bias"):
-            given[name] = own[name]
+        both = (weight, weight.removesuffix("weight") + "bias")
+        names = output_names(arch, args or {}) if is_library(arch) else both
+        given |= {name: own[name] for name in names if name in own}
     # Counts batches; files from before torch 0.4.1 lack it, and nothing here reads it.
     counters = {name: own[name] for name in own if name.endswith("num_batches_tracked")}
     given = {**counters, **given}

@@ -15,7 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pbias.data.batches import ImageData, make_batch, row_batches, to_device
 from pbias.errors import UserError
-from pbias.training.evaluation import Score, loss_sum, score_sums
+from pbias.training.evaluation import Score, score_sums
+from pbias.training.objective import Objective
 from pbias.training.precision import autocast
 from pbias.training.processes import Processes
 from pbias.training.recipe import Recipe
@@ -49,6 +50,8 @@ class Batch:
     labels: Tensor
     num_rows: int  # of the whole batch
     num_known: int  # known labels of the whole batch
+    num_counted: int  # labels of the whole batch that its loss is the mean over
+    rows: Tensor  # of the training data
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Trainer:
     scaler: torch.amp.GradScaler
     data: ImageData
     recipe: Recipe
+    objective: Objective
     device: torch.device
     processes: Processes
     after_step: Callable[[torch.optim.Optimizer], None]
@@ -100,6 +104,8 @@ class Trainer:
                 to_device(labels[part], self.device),
                 len(rows),
                 int((labels >= 0).sum()),
+                self.objective.count(labels),
+                rows[part],
             )
             done += len(rows)
 
@@ -110,14 +116,15 @@ class Trainer:
         with autocast(self.recipe.precision, self.device):
             outputs = self._forward(batch.images)
         logits = outputs.float()
-        loss = loss_sum(logits, batch.labels)
+        loss = self.objective.loss_sum(logits, batch.labels, batch.images, batch.rows)
         # The mean over the whole batch; several processes will take the mean of their gradients.
-        mean = loss * self.processes.size / max(batch.num_known, 1)
+        mean = loss * self.processes.size / max(batch.num_counted, 1)
         torch.autograd.backward(self.scaler.scale(mean))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.after_step(self.optimizer)
-        return score_sums(loss.detach(), logits.detach(), batch.labels)
+        reported = loss.detach() * (batch.num_known / max(batch.num_counted, 1))
+        return score_sums(reported, logits.detach(), batch.labels)
 
     @cached_property
     def _forward(self) -> Callable[[Tensor], Any]:

@@ -7,9 +7,12 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
+from pbias.workflows.gates.judging import judge_gates
+from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
@@ -22,12 +25,14 @@ from pbias.workflows.results import Result
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
+    from pbias.auditing.findings.finding import Findings
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
     from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
+    from pbias.files.table import Table
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
@@ -78,6 +83,7 @@ class AuditResult(Result):
     ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
+        self._at_level: dict[tuple[float, str], Table] = {}
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -85,6 +91,11 @@ class AuditResult(Result):
             )  # fmt: skip
         self._audit = audit
         self.outcomes = self._judge(gates, strict=strict, joint=joint)
+
+    @property
+    def audit(self) -> Audit:
+        """The sides of the audit, counted, from which the table was made."""
+        return self._audit
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
@@ -101,43 +112,94 @@ class AuditResult(Result):
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
         return self._judge(gates, strict=strict)[0]
 
-    def sections(self) -> list[Section]:
-        """Everything for people: what was audited, the gates, headline and groups."""
-        from pbias.reporting.audit_header import gate_sections, header_section
-        from pbias.reporting.audit_report import audit_sections
+    @cached_property
+    def findings(self) -> Findings:
+        """What got worse or better and holds after correction, and what is not known."""
+        from pbias.auditing.findings.finding import find
 
-        metrics = self._audit.options.metrics
-        asked = None if metrics is None else list(metrics)
-        first = [header_section(header_of(self._audit)), *gate_sections(self.verdicts)]
-        return [*first, *audit_sections(self.rows, asked)]
+        return find(self.rows, self._audit.options.level, self._table_at)
+
+    @property
+    def verdict(self) -> str:
+        """The findings in words; begins with `Worst:` where something got worse."""
+        from pbias.reporting.verdict import verdict
+
+        return verdict(self.findings)
+
+    def sections(self) -> list[Section]:
+        """Everything for people: the verdict, what was audited, each group value, the gates, more.
+
+        Means over attributes, largest changes, what is undefined, what could have been missed.
+        """
+        from pbias.reporting.audit_report import value_sections
+
+        return [*self._about(), *value_sections(self.rows), *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
-        """What was audited, the gates, and the means over attributes."""
-        return self.sections()[: 3 if self.outcomes else 2]
+        """The verdict, what was audited, the gates, and the means over attributes."""
+        return [*self._about(), *self._gates(), *self._rest()[:1]]
+
+    def _about(self) -> list[Section]:
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.verdict import verdict_section
+
+        return [verdict_section(self.findings), header_section(header_of(self._audit))]
+
+    def _gates(self) -> list[Section]:
+        from pbias.auditing.gates.verdicts import summary
+        from pbias.reporting.audit_header import gate_sections
+
+        return gate_sections(self.verdicts, summary(self.outcomes))
+
+    def _rest(self) -> list[Section]:
+        from pbias.auditing.findings.selection import Widened
+        from pbias.reporting.audit_report import audit_sections
+
+        options = self._audit.options
+        asked = None if options.metrics is None else list(options.metrics)
+        return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        images: str | os.PathLike[str] | None = None,
+        examples: int = 24,
+    ) -> None:
+        """Write the report as an HTML page in one file, with charts; `-` is standard output.
+
+        `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
+        that the ids are paths in; so many `examples` of an attribute are then embedded as
+        thumbnails. Needs the extra `report`; raises UserError without it.
+        """
+        from pbias.files.streams import write_text
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.page.document import render_page
+        from pbias.workflows.reports.report import ReportOptions, page_of
+
+        files = [curves] if isinstance(curves, str | os.PathLike) else curves
+        folder = None if images is None else os.fspath(images)
+        options = ReportOptions([os.fspath(file) for file in files], folder, examples)
+        page = page_of(self, header_section(header_of(self._audit)), options)
+        write_text(os.fspath(path), render_page(page))
 
     @property
     def _paired(self) -> bool:
         return len(self._audit.sides) > 1
 
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
-        if not gates:
-            return []
-        from pbias.auditing.gates.matching import covered
-        from pbias.auditing.gates.verdicts import judge
+        audit, level = self._audit, self._audit.options.level
+        return judge_gates(
+            self._table_at, audit.samples_behind, self.rows, gates, level=level, strict=strict,
+            joint=joint,
+        )  # fmt: skip
 
-        error = (1.0 - self._audit.options.level) / (len(gates) if joint else 1)
-        found = []
-        for gate in gates:
-            num = len(covered(gate, self.rows))
-            ordinary, wide = (
-                self._audit.table(1.0 - share, gate.metric.name) for share in (error, error / num)
-            )
-            samples = self._audit.samples_behind
-            outcome = judge(
-                gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
-            )
-            found.append(outcome)
-        return found
+    def _table_at(self, level: float, metric: str) -> Table:
+        """The rows of one metric at a level, made once."""
+        if (level, metric) not in self._at_level:
+            self._at_level[level, metric] = self._audit.table(level, metric)
+        return self._at_level[level, metric]
 
 
 def audit(
@@ -256,31 +318,6 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     _check(audited, references)
     return Audit(audited, references, options)
-
-
-def read_gates(
-    texts: Sequence[str], path: str | None, *, paired: bool, intervals: bool
-) -> list[Gate]:
-    """Read gates and check them before any work; `#` begins a comment in a file."""
-    if not texts and path is None:
-        return []
-    from pbias.auditing.gates.grammar import needs_reference, parse_gate
-    from pbias.files.streams import input_name, read_bytes
-
-    lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
-    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
-    if path is not None and len(listed) == len(texts):
-        raise UserError(f"{input_name(path)} holds no gate; write one a line")
-    gates = [parse_gate(text) for text in listed]
-    if gates and not intervals:
-        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
-    for gate in gates:
-        if needs_reference(gate) and not paired:
-            raise UserError(
-                f"gate '{gate.text}' is about a change; "
-                f"name the dense model with {argument('reference')}"
-            )
-    return gates
 
 
 def header_of(audit: Audit) -> Header:

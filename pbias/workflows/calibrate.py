@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.inputs.files import (
+    Supplements,
+    check_sides,
+    read_labels,
+    read_side,
+    refuse_decisions,
+)
 from pbias.workflows.results import TableResult
 
 
@@ -24,5 +30,6 @@ def calibrate_file(
     check_sides([valid], [], [labels])
     how = Supplements(read_labels(labels), probabilities=probabilities)
     (logits,) = read_side([valid], how)
+    refuse_decisions(logits, "calibrate")
     check_split(logits, allow_test=allow_test)
     return TableResult(calibrate(logits, objective), threshold_sections)

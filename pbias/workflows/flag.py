@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
-from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.inputs.files import (
+    Supplements,
+    check_sides,
+    read_labels,
+    read_side,
+    refuse_decisions,
+)
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
@@ -114,6 +120,7 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
     from pbias.reporting import flag_report
 
     o = options
+    refuse_decisions(dense, "flag")
     if o.summary:
         from pbias.auditing.risk.attribute_risk import attribute_risk
 

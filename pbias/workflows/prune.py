@@ -35,6 +35,7 @@ from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import named
+from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
@@ -71,10 +72,10 @@ def prune(
     method = method_of(options)
     jobs = parse_jobs(asked_sparsity(options.sparsity, method), str(output))
     _check_options(options)
-    check_inputs([path, *([data] if data else [])])
+    check_inputs([path, *filter(None, [data, text_or_none(options.teacher)])])
     for _, name in jobs:
         no_clobber = options.no_clobber and not options.resume
-        check_output(name, [path, data], no_clobber=no_clobber)
+        check_output(name, [path, data, text_or_none(options.teacher)], no_clobber=no_clobber)
     parent, model = _read(path, options, method, [sparsity for sparsity, _ in jobs])
     if options.one_shot:
         _prune_at_once(parent, model, path, jobs, method, options, watch)
@@ -222,7 +223,11 @@ def _prune_gradually(
         check_compiler(device)
     bad = BadImages(options.skip_bad_images)
     pictures = find(manifest, labels, recipe.loss, bad, options, watch)
+    check_balance(recipe, labels)
     parent = _with_data(parent, manifest, recipe, options)
+    teacher = parent
+    if options.teacher is not None:
+        teacher = read_teacher(str(options.teacher), parent)
     runs = unfinished(planned(parent, jobs, ramp), resume=options.resume)
     if options.dry_run:
         say_what_would_be_done(runs, pictures, ramp)
@@ -233,12 +238,14 @@ def _prune_gradually(
     hold_outputs(runs)
     preprocess = Preprocess.from_dict(parent.preprocess)
     data = decode(pictures, preprocess, jobs[0][1], bad, options, watch)
+    kept = bad.kept(manifest.ids, manifest.rows("train"))
     parent = dataclasses.replace(
         parent,
         data={**parent.data, "skipped": len(bad.skipped)},
-        train_counts=train_counts(labels, bad.kept(manifest.ids, manifest.rows("train"))),
+        train_counts=train_counts(labels, kept),
     )
-    train_and_prune(parent, data, runs, ramp, device, options, watch)
+    objective = objective_of(recipe, data[0], labels, kept, teacher, device)
+    train_and_prune(parent, data, runs, ramp, device, objective, options, watch)
 
 
 def _training_manifest(

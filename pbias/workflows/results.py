@@ -41,13 +41,13 @@ class Result(ABC):
 
     def __repr__(self) -> str:
         """The headline as text."""
-        from pbias.reporting.terminal import render_terminal
+        from pbias.reporting.renderers.terminal import render_terminal
 
         return render_terminal(self.headline(), color=False).rstrip("\n")
 
     def _repr_html_(self) -> str:
         """The whole report, for notebooks."""
-        from pbias.reporting.html import render_html
+        from pbias.reporting.renderers.html import render_html
 
         return render_html(self.sections())
 

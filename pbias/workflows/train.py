@@ -37,7 +37,14 @@ from pbias.training.setup import (
 )
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.gradual import planned, train_and_prune
-from pbias.workflows.runs.networks import Look, architecture, arguments
+from pbias.workflows.runs.networks import (
+    Look,
+    architecture,
+    arguments,
+    look_of_library,
+    with_size,
+)
+from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
@@ -110,6 +117,10 @@ def train(
     device = choose_device(options.device)
     found = _find(task)
     network, plan = _plan(task, found, device)
+    teacher = None
+    if options.teacher is not None:
+        teacher = read_teacher(str(options.teacher), plan)
+        plan = replace(plan, parents=[*plan.parents, teacher.sha256])
     if task.ramp:
         targets = [target for target, _ in task.jobs]
         check_method(task.ramp.method, plan, network, targets, task.init)
@@ -122,7 +133,7 @@ def train(
     join(device)
     if runs:
         hold_outputs(runs)
-        _run(task, found, network, plan, runs, device)
+        _run(task, found, network, plan, teacher, runs, device)
     return outputs
 
 
@@ -148,7 +159,9 @@ def _settings(options: TrainOptions) -> tuple[bool, Method, Settings, Look]:
     prunes = options.sparsity is not None or method.implied_sparsity is not None
     asked = settings("ri" if prunes else "dense", options)
     image_size = options.image_size or asked.image_size
-    return prunes, method, asked, Look.of(image_size, options.resize, options.mean, options.std)
+    usual = look_of_library(architecture(options), arguments(options))
+    look = Look.of(image_size, options.resize, options.mean, options.std, usual)
+    return prunes, method, asked, look
 
 
 def _task(labels: str, output: str, options: TrainOptions, watch: Watch) -> _Task:
@@ -162,9 +175,10 @@ def _task(labels: str, output: str, options: TrainOptions, watch: Watch) -> _Tas
         BadImages(skip=options.skip_bad_images), watch,
     )  # fmt: skip
     no_clobber = options.no_clobber and not options.resume
+    inputs = [labels, *filter(None, [task.init, text_or_none(options.teacher)])]
     for path in [path for _, path in jobs] or [output]:
-        check_output(path, [labels, task.init], no_clobber=no_clobber)
-    check_inputs([labels, *([task.init] if task.init else [])])
+        check_output(path, inputs, no_clobber=no_clobber)
+    check_inputs(inputs)
     return task
 
 
@@ -210,6 +224,7 @@ def _find(task: _Task) -> _Found:
         groups=names(options.groups) or [],
         cluster=options.cluster,
     )
+    check_balance(task.recipe, labels)
     pictures = find(manifest, labels, task.recipe.loss, task.bad, options, task.watch)
     return _Found(manifest, labels, pictures)
 
@@ -223,15 +238,16 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
     options, manifest, labels = task.options, found.manifest, found.labels
     preprocess = task.look.for_pictures(found.pictures)
     arch = task.arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    network = new_network(arch, len(labels.targets), task.recipe.seed, task.args)
+    args = with_size(arch, task.args, preprocess.crop)
+    network = new_network(arch, len(labels.targets), task.recipe.seed, args)
     check_input(network, preprocess.crop, len(labels.targets))
-    parents = [start_from(network, arch, task.init)] if task.init else []
+    parents = [start_from(network, arch, task.init, args)] if task.init else []
     _announce(arch, preprocess.crop, found)
     recipe = task.recipe.replace(precision=choose_precision(options.precision, device, network))
     if recipe.compile:
         check_compiler(device)
     return network, Checkpoint(
-        model={"name": arch, "args": task.args},
+        model={"name": arch, "args": args},
         state_dict=network.state_dict(),
         targets=labels.targets,
         groups=labels.group_names,
@@ -268,6 +284,7 @@ def _run(
     found: _Found,
     network: nn.Module,
     plan: Checkpoint,
+    teacher: Checkpoint | None,
     runs: Sequence[Run],
     device: torch.device,
 ) -> None:
@@ -280,9 +297,18 @@ def _run(
         data={**plan.data, "skipped": len(task.bad.skipped)},
         train_counts=train_counts(found.labels, kept),
     )
+    recipe = Recipe.from_dict(plan.recipe)
+    objective = objective_of(recipe, data[0], found.labels, kept, teacher, device)
     if task.ramp:
-        train_and_prune(plan, data, runs, task.ramp, device, options, task.watch)
+        train_and_prune(plan, data, runs, task.ramp, device, objective, options, task.watch)
         return
-    result = runs[0].train(network, data, device, resume_hint=options.resume_hint, watch=task.watch)
+    result = runs[0].train(
+        network,
+        data,
+        device,
+        resume_hint=options.resume_hint,
+        objective=objective,
+        watch=task.watch,
+    )
     logger.info("kept epoch %d", result.epoch + 1)
     runs[0].finish(replace(plan, state_dict=network.state_dict()))

@@ -16,7 +16,7 @@ from pbias.auditing.run_comparison import compare
 from pbias.files.logits import Logits
 from pbias.files.table import Table, to_csv, to_json
 from pbias.reporting.audit_report import audit_sections
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.markdown import render_markdown
 from pbias.reporting.small_tables import compare_sections
 
 LOGITS = st.sampled_from(

@@ -165,3 +165,17 @@ def test_files_come_from_pipes(name: str, column: str, files: Path, shell: Run) 
     code = "from pbias.cli.commands.models.info import info; info('-')"
     done = shell(f'cat {files}/{name} | python -c "{code}"')
     assert done.stdout.startswith(f"{column},")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_bytes_are_those_of_the_file_in_its_own_types(pbias: Run, dtype: torch.dtype) -> None:
+    model = build("resnet_small", 2)
+    weights = {
+        name: tensor.to(dtype) if tensor.ndim > 1 else tensor
+        for name, tensor in model.state_dict().items()
+    }
+    torch.save(weights, "half.pt")
+    expected = sum(tensor.nbytes for tensor in weights.values())
+    for named in ((), ("--arch", "resnet_small")):
+        shown = pbias("info", "half.pt", *named, "-f", "json")
+        assert json.loads(shown.stdout)["bytes_dense"] == expected

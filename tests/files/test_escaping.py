@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 
 from pbias.files.escaping import MAX_MESSAGE, json_text, markdown, markdown_line, message, printable
 from pbias.files.table import Table, to_csv, to_json
-from pbias.reporting.html import render_html
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.html import render_html
+from pbias.reporting.renderers.markdown import render_markdown
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
-from pbias.reporting.terminal import render_terminal
 
 HOSTILE = [
     "\x1b]0;title\x07", "\x1b[2J\x1b[31mred", "\x9b31m", "a\nb", "a\r\nb", "\u202egpj.exe",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ def test_types_that_numpy_lacks_are_read_as_float32(tmp_path: Path, dtype: torch
     weight = torch.tensor([[0.0, 1.5], [-2.0, 0.0]])
     found = saved({"fc.weight": weight.to(dtype)}, tmp_path / "x.pt")["fc.weight"]
     assert found.dtype == torch.float32 and torch.equal(found, weight)
+
+
+def test_which_of_several_sets_of_weights_is_read_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain, average = {"fc.weight": torch.ones(2, 3)}, {"fc.weight": torch.zeros(2, 3)}
+    with caplog.at_level(logging.INFO, "pbias"):
+        found = saved({"ema": average, "state_dict": plain, "epoch": 3}, tmp_path / "x.pt")
+    assert torch.equal(found["fc.weight"], plain["fc.weight"])
+    assert "the weights of 'state_dict' are read, not those of 'ema'" in caplog.text
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 1)])

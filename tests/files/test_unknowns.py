@@ -10,6 +10,7 @@ import pytest
 from pbias.errors import UserError
 from pbias.files.logits import Logits, read_logits
 from pbias.files.manifest import read_manifest, select
+from pbias.workflows.importing.table import import_table
 
 UNKNOWN_CELLS = ["", "-1", "-1.0", "NaN", "nan"]
 
@@ -23,6 +24,24 @@ def test_in_a_manifest(tmp_path: Path, cell: str) -> None:
     assert found.targets == ["smiling"] and found.labels[:, 0].tolist() == [0, 1, -1]
     assert found.group_values == [["x", "y"]] and found.groups[:, 0].tolist() == [0, 1, -1]
     assert found.clusters == ["p", "p", "c.png"]
+
+
+@pytest.mark.parametrize("cell", UNKNOWN_CELLS)
+def test_in_a_table_of_predictions(tmp_path: Path, cell: str) -> None:
+    rows = ["a,0,cat,x,p,.1,.9", "b,1,dog,y,p,.8,.2", f"c,{cell},{cell},{cell},{cell},.3,.7"]
+    path = tmp_path / "v1.csv"
+    path.write_text("\n".join(["id,smiling,pet,sex,person,p_cat,p_dog", *rows]) + "\n")
+    samples = {"groups": "sex", "cluster": "person"}
+    found = import_table(path, label="smiling", probability="p_cat", **samples)
+    assert found.labels[:, 0].tolist() == [0, 1, -1] and found.groups[:, 0].tolist() == [0, 1, -1]
+    assert found.clusters is not None and found.clusters.tolist() == ["p", "p", "c"]
+    classes = import_table(path, label="pet", probability="p_{class}")
+    assert classes.labels.tolist() == [[1, 0], [0, 1], [-1, -1]]
+
+
+def test_a_table_without_labels(tmp_path: Path) -> None:
+    (tmp_path / "v1.csv").write_text("id,p\na,.5\n")
+    assert import_table(tmp_path / "v1.csv", probability="p").labels.tolist() == [[-1]]
 
 
 @pytest.mark.parametrize("cell", [*UNKNOWN_CELLS, None, np.nan, -1, -1.0])

@@ -22,10 +22,10 @@ from pbias.files.logits import Logits, read_logits
 from pbias.models.network_files import network
 from pbias.models.preprocess import Preprocess
 from pbias.pruning.name_pattern import compile_pattern
-from pbias.reporting.html import render_html
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.html import render_html
+from pbias.reporting.renderers.markdown import render_markdown
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
-from pbias.reporting.terminal import render_terminal
 
 Make = Callable[[random.Random], bytes]
 NAMES = ["\x1b[31m", "a\nb", "# h", "![x](http://y)", "<img src=x>", "|", "`", "=1+1", "\u202e",

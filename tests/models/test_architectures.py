@@ -12,7 +12,7 @@ from torch import nn
 
 from pbias.errors import UserError
 from pbias.models import ARCHITECTURES, build, classifier_weight, num_outputs_of, restore
-from pbias.models.torchvision_models import load_torchvision
+from pbias.models.torchvision_import import load_torchvision
 
 # Weights of convolutions and linear layers at 40 outputs, as in CelebA.
 PAPER_WEIGHTS = {"resnet18": 11_187_392, "resnet50": 23_536_832, "mobilenet_v1": 3_226_048}

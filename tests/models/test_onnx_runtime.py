@@ -131,3 +131,10 @@ def test_weights_beside_the_file_are_read_or_missed(onnx: Any, tmp_path: Path) -
 def test_a_number_of_outputs_that_the_graph_leaves_open_is_counted(onnx: Any) -> None:
     net = network(model(onnx, num="A"))
     assert net.num_outputs is None and net.count_outputs(4) == 2
+
+
+def test_taking_logits_before_an_activation_leaves_the_file_as_it_is(onnx: Any) -> None:
+    file = parse_onnx(model(onnx, last="Sigmoid").SerializeToString(), "net.onnx")
+    before = file.data()
+    OnnxNetwork(file)
+    assert file.data() == before

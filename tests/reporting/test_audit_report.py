@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pytest
 
+import pbias
 from pbias.auditing.engine import Options, audit
+from pbias.auditing.findings.selection import Widened
 from pbias.files.logits import Logits
 from pbias.files.table import Table
-from pbias.reporting.audit_report import audit_sections
+from pbias.reporting.audit_report import audit_sections, value_sections
+from pbias.reporting.change_lists import Ranking, chosen_lists
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
 
 MakeLogits = Callable[..., Logits]
@@ -31,7 +36,7 @@ def sections(table: Table) -> dict[str, Section]:
 
 def test_only_what_was_asked_for_is_shown(sections: dict[str, Section]) -> None:
     assert list(sections) == [
-        "Means over attributes, and what compression changed",
+        "Means over attributes, and what changed",
         "tpr, largest changes",
         "Male: tpr, largest changes",
         "churn, largest values",
@@ -41,15 +46,119 @@ def test_only_what_was_asked_for_is_shown(sections: dict[str, Section]) -> None:
     ]
 
 
-def test_the_largest_changes_come_first(table: Table, sections: dict[str, Section]) -> None:
-    changes = [abs(r["change"]) for r in table.where(metric="tpr", group="Male") if r["attribute"]]
+def test_lists_go_by_the_end_of_the_interval_nearer_0(
+    table: Table, sections: dict[str, Section]
+) -> None:
+    """First those without 0, by how far they are from it; then the others by their change."""
+    records = [r for r in table.where(metric="tpr", group="Male") if r["attribute"]]
+    known = [r for r in records if r["change"] == r["change"]]
+
+    def rank(r: dict[str, Any]) -> tuple[float, float]:
+        return -max(r["change_low"], -r["change_high"], 0.0), -abs(r["change"])
+
     shown = [row[4].partition(" ")[0] for row in sections["Male: tpr, largest changes"].rows]
-    largest = sorted((c for c in changes if c == c), reverse=True)[:5]
-    assert [abs(float(change)) for change in shown] == [round(c, 3) for c in largest]
+    assert shown == [f"{r['change']:+.3f}" for r in sorted(known, key=rank)[:5]]
+
+
+def test_no_list_leaves_out_groups_with_few_samples(table: Table) -> None:
+    """The largest of ten changes is of few samples: it stands there, and is marked."""
+    few = [
+        {"attribute": f"a{i}", "change": c, "change_low": c - 0.2, "change_high": c + 0.2,
+         "change_status": "low_power" if i == 9 else "ok"}
+        for i, c in enumerate(np.arange(10) / 10)
+    ]  # fmt: skip
+    blank = table.where(metric="tpr", group="", attribute="Smiling")[0]
+    (section,) = chosen_lists([blank | row for row in few], ["tpr"], Ranking())
+    assert [row[0] for row in section.rows] == ["a9", "a8", "a7", "a6", "a5"]
+    assert [row[-1] for row in section.rows] == ["few samples", "", "", "", ""]
+    assert section.notes == ["First 5 of 10, by the end of the interval nearer 0."]
+
+
+def test_a_list_widens_its_intervals_for_the_choice(table: Table) -> None:
+    """5 of 10 are shown: each interval has the level 1 - .05 / 2, 2.2414 / 1.96 times as wide."""
+    blank = table.where(metric="tpr", group="", attribute="Smiling")[0]
+    rows = [
+        blank | {"attribute": f"a{i}", "change": 0.5, "change_low": 0.4, "change_high": 0.6}
+        for i in range(10)
+    ]
+    (section,) = chosen_lists(rows, ["tpr"], Ranking(Widened(0.95)))
+    assert {row[4] for row in section.rows} == {"+0.500 [+0.386, +0.614]"}
+    assert section.notes[0].endswith("nearer 0; intervals allow for this choice.")
+
+
+def test_contrasts_that_mirror_each_other_are_listed_once(make_logits: MakeLogits) -> None:
+    named = {"group_values": (("m", "f"), ("I", "II", "III"))}
+    worse, dense = (make_logits(num=300, noise=n, path=f"{n}.npz", **named) for n in (2.0, 0.0))
+    table = audit([worse], [dense], Options(("Male",), None, ["tpr", "did_tpr"]))
+    found = {s.title: s for s in audit_sections(table, ["did_tpr", "tpr"])}
+    apart = found["Male: true-positive rates that moved apart (difference in differences)"]
+    assert apart.header[3:5] == ["TPR of Male=m", "TPR of Male=f"]
+    assert {row[1] for row in apart.rows} == {"m-rest"} and len(apart.rows) == 3
+    assert "f-rest" not in {row[1] for row in found["Male: tpr, largest changes"].rows}
+
+
+def test_intervals_say_whether_they_are_of_weights_or_of_the_method(
+    make_logits: MakeLogits,
+) -> None:
+    runs = [make_logits(noise=0.1 * n, path=f"{n}.npz") for n in range(5)]
+    options = Options((), None, ["accuracy"])
+    said = {
+        (1, 1): "Intervals are about these weights, not about the method: one run a side.",
+        (2, 2): "Intervals are about the method: 2 runs a side.",
+        (3, 2): "Intervals are about the method: 2 runs or more a side.",
+        (1, 3): "Intervals are about the method on the side of several runs, these weights on the "
+        "other.",
+        (1, 0): "Intervals are about these weights, not about the method: one run.",
+        (3, 0): "Intervals are about the method: 3 runs.",
+    }
+    for (num, others), text in said.items():
+        table = audit(runs[:num], runs[num : num + others], options)
+        assert audit_sections(table)[0].notes[-1] == text
+
+
+def of_groups(num_values: int, *, prefix: str = "", targets: int = 2) -> Table:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, (600, targets))
+    z = labels * 2.0 - 1 + rng.normal(size=labels.shape)
+    group = [f"{prefix}{row % num_values}" for row in range(600)]
+    names = ["a", "b"][:targets]
+    return pbias.audit(
+        z, labels, reference=z + rng.normal(0, 0.3, z.shape), groups={"g": group}, targets=names
+    ).rows
+
+
+def test_each_group_value_has_its_numbers_for_both_models() -> None:
+    table = of_groups(2, prefix="v", targets=1)
+    (section,) = value_sections(table)
+    assert section.title == "g: each value, `a`"
+    assert section.header == ["", "g", "n", "from, to", "change", ""]
+    names = ["accuracy", "positive", "TPR", "FPR", "PPV", "impact"]
+    assert [row[:3] for row in section.rows] == [
+        [name, value, "300"] for name in names for value in ("v0", "v1")
+    ]
+    (tpr,) = table.where(metric="tpr", attribute="a", group="g", contrast="v1")
+    assert section.rows[5][3:5] == [
+        f"{tpr['reference']:.3f} to {tpr['value']:.3f}",
+        f"{tpr['change']:+.3f} [{tpr['change_low']:+.3f}, {tpr['change_high']:+.3f}]",
+    ]
+
+
+def test_twelve_values_are_shown_and_the_rest_is_counted() -> None:
+    (section,) = value_sections(of_groups(17))
+    assert {row[1] for row in section.rows} == {str(i) for i in range(12)}
+    assert section.notes[0] == "and 5 more values: -f csv has all"
+
+
+def test_tables_of_groups_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for prefix in ("value-", "a-value-with-a-long-name-"):
+        text = render_terminal(value_sections(of_groups(4, prefix=prefix)), color=False)
+        assert max(map(len, text.splitlines())) <= 80
+        assert text.count("0.") > 60
 
 
 def test_the_headline_has_the_means_of_what_was_asked_for(sections: dict[str, Section]) -> None:
-    rows = sections["Means over attributes, and what compression changed"].rows
+    rows = sections["Means over attributes, and what changed"].rows
     assert [row[0] for row in rows] == CHOSEN
 
 

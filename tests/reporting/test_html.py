@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbias.reporting.html import render_html
+from pbias.reporting.renderers.html import render_html
 from pbias.reporting.sections import Section
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.markdown import render_markdown
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section, interval, number, signed
-from pbias.reporting.terminal import render_terminal
 
 NUMBERS = ["0.123", "-0.500", "+0.012 [-0.001, +0.025]", "-", ""]
 SECTION = Section(

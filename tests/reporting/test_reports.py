@@ -19,10 +19,10 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections
 from pbias.reporting.flag_report import evaluation_sections, flag_sections, summary_sections
-from pbias.reporting.markdown import render_markdown
+from pbias.reporting.renderers.markdown import render_markdown
+from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
 from pbias.reporting.small_tables import compare_sections
-from pbias.reporting.terminal import render_terminal
 
 MakeLogits = Callable[..., Logits]
 NEVER_HATS = np.array([0.0, np.inf, 0.0])
@@ -76,11 +76,12 @@ def test_a_mean_says_over_how_many_attributes(sections: list[Section]) -> None:
 def test_attributes_never_predicted_are_named_new_ones_first(make_logits: MakeLogits) -> None:
     both = np.array([0.0, np.inf, np.inf]), NEVER_HATS
     runs = [make_logits(thresholds=t, path=f"{i}.npz") for i, t in enumerate(both)]
-    assert audit_sections(audit(runs[:1], runs[1:]))[0].notes == [
+    assert audit_sections(audit(runs[:1], runs[1:]))[0].notes[:-1] == [
         "Never predicted, but by the reference (1): Young",
         "Never predicted, nor by the reference (1): Wearing_Hat",
     ]
-    assert audit_sections(audit(runs[1:]))[0].notes == ["Never predicted (1): Wearing_Hat"]
+    alone = audit_sections(audit(runs[1:]))[0].notes
+    assert alone[:-1] == ["Never predicted (1): Wearing_Hat"]
 
 
 def test_true_positive_rates_that_did_not_move_apart_are_left_out(make_logits: MakeLogits) -> None:

@@ -208,7 +208,7 @@ def test_batches_made_ahead_are_the_same_batches() -> None:
     def batches() -> Iterator[Batch]:
         for number in range(5):
             made.append(number)
-            yield Batch(number, torch.empty(0), torch.empty(0), 1, 1)
+            yield Batch(number, torch.empty(0), torch.empty(0), 1, 1, 1, torch.empty(0))
 
     used = []
     for batch in one_ahead(batches()):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.ranks.ranking import auc_left_out, rank
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.totals import Predictions

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import add
 
-from pbias.auditing.counts.auc_buckets import NUM_BUCKETS
 from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
-from pbias.auditing.counts.bucketed_scores import BucketedScores
 from pbias.auditing.counts.join import select_targets
+from pbias.auditing.counts.ranks.auc_buckets import NUM_BUCKETS
+from pbias.auditing.counts.ranks.bucketed_scores import BucketedScores
 from pbias.auditing.counts.reduction import (
     Design,
     Reduction,

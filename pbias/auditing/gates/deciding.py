@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pbias.auditing.gates.grammar import Gate
+from pbias.auditing.inference.distributions import critical, normal_ppf
 
 # The smallest group value behind a row (attribute, group, contrast), and its labelled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
+POWER = 0.8
 MOST = 1000.0  # times as many samples; beyond, no number is worth naming
 
 
@@ -34,37 +36,54 @@ class Row(Protocol):
     def far_high(self) -> float: ...  # noqa: D102
 
 
-def times_as_many(gate: Gate, row: Row) -> float:
-    """How many times as many samples would decide a row, if its value stayed.
+def times_as_many(gate: Gate, row: Row, error: float) -> float:
+    """How many times as many samples would decide a row with 80 % power, if its value were true.
 
     Widths go by 1/sqrt(n). Inside the bound the interval's end must come back to it, outside the
-    simultaneous one's other end. Infinite for a value at the bound, NaN without an interval.
+    simultaneous one's other end; either way an estimate of so many samples must not stray too far
+    (Bloom 1995). `error` is that of the ordinary interval. Infinite for a value at the bound, NaN
+    without an interval.
     """
     beyond = row.value - gate.bound if gate.at_most else gate.bound - row.value
-    ends = (row.high, row.value) if gate.at_most else (row.value, row.low)
-    if beyond > 0 and not gate.absolute:
-        ends = (row.value, row.far_low) if gate.at_most else (row.far_high, row.value)
-    elif beyond > 0:  # the lower end of an absolute value stops at 0
-        ends = (row.far_high, row.value)
-    width = ends[0] - ends[1]
+    if beyond <= 0:
+        end = row.high if gate.at_most else row.low
+    else:  # the lower end of an absolute value stops at 0
+        end = row.far_high if gate.absolute or not gate.at_most else row.far_low
+    half = row.high - row.value if gate.absolute else (row.high - row.low) / 2
+    width = abs(end - row.value) + strays(half, error)
     return math.inf if beyond == 0 else (width / beyond) ** 2
 
 
-def would_decide(gate: Gate, undecided: Sequence[Row], samples: Samples | None) -> str:
+def strays(half_width: float, error: float) -> float:
+    """How far 80 % of estimates with this half-width stray at most to one side."""
+    return half_width * float(normal_ppf(POWER)) / float(critical(1.0 - error))
+
+
+def samples_needed(gate: Gate, row: Row, error: float, num: int) -> int | None:
+    """How many labelled samples would decide a row that now has `num`, if its value were true.
+
+    None where it has no interval, or is too near the bound for any number that is worth naming.
+    """
+    times = times_as_many(gate, row, error)
+    return _rounded(num * times) if times <= MOST else None
+
+
+def would_decide(
+    gate: Gate, undecided: Sequence[Row], error: float, samples: Samples | None
+) -> str:
     """How many samples, of which group: one row outside fails a gate, all inside pass it."""
     if samples is None:
         return ""
     outside = [r for r in undecided if (r.value > gate.bound) == gate.at_most]
     pick, rows = (min, outside) if outside else (max, list(undecided))
-    row = pick(rows, key=lambda r: times_as_many(gate, r))
-    times = times_as_many(gate, row)
-    if times != times:
+    row = pick(rows, key=lambda r: times_as_many(gate, r, error))
+    if math.isnan(times_as_many(gate, row, error)):
         return ""
     name, num = samples(row.attribute, row.group, row.contrast)
-    who = f" of {name}" if name else ""
-    if times > MOST:
+    who, needed = f" of {name}" if name else "", samples_needed(gate, row, error, num)
+    if needed is None:
         return f"the value is too near the bound for any number of samples{who} to decide soon"
-    return f"about {_rounded(num * times):,} labeled samples{who} would decide it (now {num:,})"
+    return f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
 
 
 def _rounded(number: float) -> int:

@@ -138,7 +138,9 @@ class Outcome:
                 parts.append(f"open, for the mean leaves out {len(names)} ({_listed(names)})")
             elif not (self.strict and missing):
                 parts += [_decided_at(self.gate, self.rows)]
-                parts += filter(None, [would_decide(self.gate, open_rows, self.samples)])
+                parts += filter(
+                    None, [would_decide(self.gate, open_rows, self.error, self.samples)]
+                )
         return "; ".join(parts)
 
     def line(self) -> str:

@@ -42,11 +42,11 @@ class FlipInterval:
         part, share, one = _at(self.flips, where), self.share[where][None], value[where][None]
         rising = one > 0
 
-        def facing(z: Floats) -> Floats:
+        def facing(z: Level) -> Floats:
             down, up = _reaches(part, share, z)
             return np.where(rising, down, up)
 
-        p[where] = p_of_reach(one, facing, level)[0]
+        p[where] = p_of_reach(one, facing, facing(level), level)[0]
         return p
 
 

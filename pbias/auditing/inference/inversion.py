@@ -13,17 +13,19 @@ _STEPS = 12
 _CLOSE = 1e-9
 
 
-def p_of_reach(value: Floats, facing: Callable[[Floats], Floats], level: float) -> Floats:
+def p_of_reach(
+    value: Floats, facing: Callable[[Floats], Floats], shown: Floats, level: float
+) -> Floats:
     """Two-sided p that the truth is 0: 1 less the level whose interval just reaches it.
 
     `facing` says how far the interval reaches from `value` towards 0 at so many standard errors of
-    the normal distribution, and never falls. p < 1 - level if and only if the interval at `level`
-    excludes 0, also where the steps have not quite arrived. Secant steps on logarithms: reach is
-    a power between 1 and 2 of the standard errors.
+    the normal distribution, and never falls; `shown` how far the interval at `level` does. p < 1 -
+    level if and only if that one excludes 0, also where the steps have not quite arrived. Secant
+    steps on logarithms: reach is a power between 1 and 2 of the standard errors.
     """
     size, printed = np.abs(value), floats_like(value, float(critical(level)))
     reach = facing(printed)
-    known, excludes = np.isfinite(size) & np.isfinite(reach), size > reach
+    known, excludes = np.isfinite(size) & np.isfinite(reach), size > shown
     with np.errstate(divide="ignore", invalid="ignore"):
         target = np.log(size)
         before, missed_before = np.log(printed), np.log(reach) - target

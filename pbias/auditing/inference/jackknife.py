@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pbias.auditing.inference.behrens_fisher import equivalent_df
 from pbias.auditing.inference.distributions import Floats, critical, floats, t_ppf, t_two_sided
 
 # A level such as 0.95; an array: standard errors of the normal distribution, cell by cell.
@@ -20,7 +21,7 @@ Level = float | Floats
 
 # Metrics are of order 1: a smaller standard error is the rounding of values that are all equal.
 NOISE = 1e-12
-_TAIL = 0.975  # where two ways of the error of several runs are compared
+_TAIL = 0.975  # where tails of other levels are made exact
 
 
 class Estimate(NamedTuple):
@@ -37,7 +38,10 @@ def estimate(audited: Floats, reference: Floats | None = None) -> Estimate:
     The two sides may differ in their number of runs but share their samples. The variance is that
     of the delete-a-fold jackknife, plus, for each side of several runs, their variance / R less the
     part of it that comes from the samples, which the jackknife has counted already (never below
-    0): the variance of two crossed factors; or all of it, where that gives the shorter interval.
+    0): the variance of two crossed factors. Its degrees of freedom are those of Behrens and Fisher:
+    a normal part of the samples, and one of the runs with R - 1 (see behrens_fisher.py). Simulated
+    coverage of 95 % by a normal model, from runs that differ by chance alone to runs that differ
+    as wholes: 93-98 % with 2 runs of a side, 95-98 % with 3 or more.
     The standard error and df are NaN where a value is undefined on the whole or without some fold,
     and where J is 0 or 1.
     Sources: Efron and Tibshirani (1993) chapter 11; Cameron, Gelbach and Miller (2011), Journal of
@@ -65,25 +69,26 @@ def estimate_of_pairs(values: Floats, runs: tuple[int, int]) -> Estimate:
 
 def _estimate(means: Floats, sides: Sequence[Floats]) -> Estimate:
     """From means over runs [1+J, ...] and the runs of each side [R, 1+J, ...]."""
-    within = _spread(means[1:])
+    within, df = _spread(means[1:])
     several = [side for side in sides if len(side) > 1]
-    variance, df = _sum([within, *map(_excess, several)])
-    if several:
-        # Where hardly anything is left of the variance of runs, df near 0 would bound nothing.
-        most, most_df = _sum([within, *map(_between, several)])
-        bounded = quantile(_TAIL, most_df) ** 2 * most < quantile(_TAIL, df) ** 2 * variance
-        variance, df = np.where(bounded, most, variance), np.where(bounded, most_df, df)
+    if not several:
+        return Estimate(means[0], np.sqrt(within), df)
+    betweens, excesses, sizes = zip(*map(_of_runs, several), strict=True)
+    variance = within + sum(excesses)
+    safe = np.where(variance > 0, variance, 1.0)
+    # The part of the variance that the runs alone show lies between their variance and its excess.
+    parts = [np.sqrt(between * excess) for between, excess in zip(betweens, excesses, strict=True)]
+    runs_df = _satterthwaite(parts, [size - 1.0 for size in sizes])
+    rest = 1.0 / equivalent_df(sum(parts) / safe, runs_df)
+    df = 1.0 / (rest + (within / safe) ** 2 / df)
     return Estimate(means[0], np.sqrt(variance), np.where(np.isnan(variance), np.nan, df))
 
 
-def _sum(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """The sum of variances, each with its df, and its own df after Satterthwaite."""
-    variances, dfs = (np.stack(column) for column in zip(*parts, strict=True))
-    variance = variances.sum(axis=0)
-    squares = (variances**2 / np.where(variances > 0, dfs, 1.0)).sum(axis=0)
-    return variance, np.where(
-        squares > 0, variance**2 / np.where(squares > 0, squares, 1.0), dfs[0]
-    )
+def _satterthwaite(variances: Sequence[Floats], dfs: Sequence[float]) -> Floats:
+    """Degrees of freedom of a sum of variances; the least where all are 0."""
+    squares = np.sum([v**2 / df for v, df in zip(variances, dfs, strict=True)], axis=0)
+    total, some = np.sum(variances, axis=0), squares > 0
+    return floats(np.where(some, total**2 / np.where(some, squares, 1.0), min(dfs)))
 
 
 def _spread(left_out: Floats) -> tuple[Floats, Floats]:
@@ -105,27 +110,17 @@ def _spread(left_out: Floats) -> tuple[Floats, Floats]:
     return (num_folds - 1) / num_folds * total, df
 
 
-def _excess(side: Floats) -> tuple[Floats, Floats]:
-    """Variance of the mean of R runs beyond what their samples explain, and its df.
+def _of_runs(side: Floats) -> tuple[Floats, Floats, int]:
+    """Variance of the mean of R runs as they differ, what samples do not explain of it, and R.
 
     Runs differ because training is random and because each run errs on other samples. The second
     part is `sum over runs of the jackknife variance of (run - mean) / (R (R-1))`; the jackknife of
-    the mean holds it too, and counting it twice would cover 99 % for 95 %. What is left has R - 1
-    degrees of freedom times the share that is left: the square of the share (Satterthwaite for a
-    difference) covers too much, no share too little. Simulated coverage of 95 %, from runs that
-    differ by chance alone to runs that differ as wholes: 97-94 % with 3 or 5 runs, 97-92 % with 2.
+    the mean holds it too, and counting it twice would cover 99 % for 95 %.
     """
     num_runs = len(side)
-    between, df = _between(side)
+    between = side[:, 0].var(axis=0, ddof=1) / num_runs
     within = sum(_spread(run)[0] for run in (side - side.mean(axis=0))[:, 1:])
-    excess = np.maximum(between - within / (num_runs * (num_runs - 1)), 0.0)
-    return excess, df * excess / np.where(between > 0, between, 1.0)
-
-
-def _between(side: Floats) -> tuple[Floats, Floats]:
-    """Variance of the mean of R runs as they differ, for whatever reason, and its df."""
-    between = side[:, 0].var(axis=0, ddof=1) / len(side)
-    return between, np.full_like(between, len(side) - 1.0)
+    return between, np.maximum(between - within / (num_runs * (num_runs - 1)), 0.0), num_runs
 
 
 def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:

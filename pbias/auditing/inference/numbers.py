@@ -109,10 +109,14 @@ def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting
         return p_value(as_wide(found, *ends, level))
 
     def facing(z: Floats) -> Floats:
-        low, high = _value_ends(measure, found, replace(setting, z=z))
-        return np.where(found.value > 0, found.value - low, high - found.value)
+        return _facing(found, _value_ends(measure, found, replace(setting, z=z)))
 
-    return p_of_reach(found.value, facing, level)
+    return p_of_reach(found.value, facing, _facing(found, ends), level)
+
+
+def _facing(found: Estimate, ends: Interval) -> Floats:
+    """How far an interval reaches towards 0."""
+    return np.where(found.value > 0, found.value - ends.low, ends.high - found.value)
 
 
 def _by_errors(measure: Measure) -> NDArray[np.bool_]:
@@ -147,6 +151,10 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
     if measure.errors is None:
         return ends
     by_errors = small.flip_interval(measure.errors, found, setting)
+    if behavior.risen is not None:
+        unseen = by_errors.interval(np.zeros_like(found.value), setting.reach).high
+        risen = np.fmax(ends.high, behavior.risen(found.value, unseen))
+        return Interval(ends.low, np.where(_by_errors(measure), risen, ends.high))
     low, high = by_errors.interval(found.value, setting.reach)
     low = low if behavior.signed else np.maximum(low, 0.0)
     return Interval(*_where(_by_errors(measure), (low, high), ends))
@@ -251,7 +259,12 @@ def _change_ends(
     value = audited.value[:, 0].mean(axis=0)
     around = scaled_interval(audited.behavior.scale, found._replace(value=value), setting.level)
     shifted = Interval(*(found.value + (end - value) for end in around))
-    return Interval(*_where(np.isnan(around.low), plain, shifted))
+    ends = Interval(*_where(np.isnan(around.low), plain, shifted))
+    # Not certain, for the folds show no error: one side of a difference may be so.
+    none = found.se <= NOISE
+    if small.has_counts(audited) and none.any():
+        ends = Interval(*_where(none, small.change_interval(audited, reference, setting), ends))
+    return ends
 
 
 def _values_alone(found: Estimate, few: NDArray[np.bool_], reason: NDArray[np.object_]) -> Numbers:

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbias.auditing.inference.auc_interval import auc_estimate, auc_interval
+from pbias.auditing.inference.auc_interval import auc_estimate, auc_interval, unlike
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.estimates import Setting
 from pbias.auditing.inference.flip_intervals import FlipInterval, variance
@@ -73,14 +73,20 @@ def value_interval(measure: Measure, setting: Setting) -> Interval:
 def change_interval(audited: Measure, reference: Measure, setting: Setting) -> Interval:
     """Of a change as of two models that have no rows in common, which is wider than it need be.
 
-    MOVER's of the difference of two changes.
+    That of an AUC is as much narrower as the models err alike. MOVER's of the difference of two
+    changes.
     """
     if audited.sides is not None and reference.sides is not None:
         pairs = list(zip(audited.sides, reference.sides, strict=True))
         parts = [_with_value(a, change_interval(a, r, setting), r) for a, r in pairs]
         return mover_difference(*parts[0], *parts[1])
     sides = [_with_value(m, value_interval(m, setting)) for m in (audited, reference)]
-    return mover_difference(*sides[0], *sides[1])
+    ends = mover_difference(*sides[0], *sides[1])
+    if audited.behavior.counted is not Counted.CLASSES:
+        return ends
+    change = sides[0][0] - sides[1][0]
+    part = unlike(setting.estimates, audited, reference, setting.independent)
+    return Interval(*(change + part * (end - change) for end in ends))
 
 
 def flip_interval(flips: Flips, found: Estimate, setting: Setting) -> FlipInterval:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.metrics.amplification import flips_of_share, share_of_predicted
-from pbias.auditing.metrics.entry import Compares, Curve, Metric, Scale
+from pbias.auditing.metrics.entry import Compares, Curve, Good, Metric, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, stacked
 from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
@@ -124,16 +124,19 @@ CHURN = Metric(
     better="lower", undefined=NO_ROWS, source="Milani Fard et al. 2016", labels=False,
     compute=churn, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.OVERALL,
+    good=Good.LOWER,
 )  # fmt: skip
 NFR = Metric(
     name="nfr", title="negative flips", formula="P(s != y, d = y)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Yan et al. 2021",
     compute=nfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+    good=Good.LOWER,
 )  # fmt: skip
 PFR = Metric(
     name="pfr", title="positive flips", formula="P(s = y, d != y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="Yan et al. 2021",
     compute=pfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 LOST_POSITIVES = Metric(
     name="lost_positives", title="positives found before and missed now",
@@ -141,12 +144,14 @@ LOST_POSITIVES = Metric(
     source="this tool",
     compute=lost_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.OVERALL,
+    good=Good.LOWER,
 )  # fmt: skip
 GAINED_POSITIVES = Metric(
     name="gained_positives", title="false alarms that are new",
     formula="P(s = 1, d = 0 given y = 0)", range="0 to 1", better="lower", undefined=NO_NEGATIVES,
     source="this tool",
     compute=gained_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
+    good=Good.LOWER,
 )  # fmt: skip
 DID_TPR = Metric(
     name="did_tpr", title="difference in differences of TPR",

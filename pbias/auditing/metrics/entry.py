@@ -47,6 +47,14 @@ class Compares(enum.Enum):
     MODELS = "a difference of the same number in both models"  # Model -> Measure, for each model
 
 
+class Good(enum.Enum):
+    """Which way of a metric is good, where one of them is."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "near a value, or neither"
+
+
 class Curve(enum.Enum):
     """How the overriding curve shows a metric."""
 
@@ -67,6 +75,8 @@ class Behavior:
     signed: bool = False  # compared with 0 also without a reference
     of_scores: bool = False  # from probabilities or their order: changes where no prediction does
     of_labels: bool = False  # of labels alone: the same in both models
+    # What a value may rise to if a share more of the rows are wrong than were seen: (value, share).
+    risen: Callable[[Any, Any], Any] | None = None
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
 
 
@@ -85,6 +95,8 @@ class Metric(Behavior):
     better: str  # what a good value is
     undefined: str  # when there is no value
     source: str
+    good: Good = Good.NEITHER  # the same as `better`, for what is worse and what is not
+    spoken: str = ""  # what verdicts call it; those of no such name are not in verdicts
     short: str = ""  # the name in narrow tables
     mean_title: str = ""  # the name of its mean over attributes, where that is something else
     # How it is computed.
@@ -105,6 +117,8 @@ class Metric(Behavior):
     smallest: bool = False  # with the smallest of a group's values
     headline: bool = False  # among the means over attributes that reports begin with
     watched: bool = False  # reports say how large a change could have been missed
+    binary_only: bool = False  # says little of classes, of which one is always predicted
+    by_value: bool = False  # among the numbers that reports show for each group value
     spotlight: str = ""  # the title of its own section in reports
     curve: Curve = Curve.NONE
 

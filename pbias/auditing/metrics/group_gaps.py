@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.sums import Row
-from pbias.auditing.metrics.entry import Metric, Noise, Scale
+from pbias.auditing.metrics.entry import Good, Metric, Noise, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, stacked
 from pbias.auditing.metrics.measures import SPREAD, Measure, first_reason
 from pbias.auditing.metrics.models import Model
@@ -138,7 +138,7 @@ EOD = Metric(
     formula="max(abs(difference of TPR), abs(difference of FPR)), over values of a group",
     range="0 to 1", better="0", undefined="TPR or FPR undefined in a group",
     source="Hardt et al. 2016",
-    compute=eod, noise=Noise.LARGEST, of_groups=True,
+    compute=eod, noise=Noise.LARGEST, of_groups=True, good=Good.LOWER,
 )  # fmt: skip
 IMPACT_RATIO = Metric(
     name="impact_ratio", title="impact ratio (four-fifths rule)",
@@ -147,5 +147,6 @@ IMPACT_RATIO = Metric(
     undefined="never predicted; no samples in group",
     source="Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4 D", labels=False,
     compute=impact_ratio, flips=_flips_of_impact_ratio, scale=Scale.LOG, highest=1.0,
-    of_groups=True, smallest=True,
+    of_groups=True, smallest=True, good=Good.HIGHER,
+    short="impact", by_value=True, binary_only=True,
 )  # fmt: skip

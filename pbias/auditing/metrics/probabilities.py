@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from pbias.auditing.metrics.entry import Counted, Metric, Noise, Scale
-from pbias.auditing.metrics.flips import FEW, Flips, of_rate
+from pbias.auditing.metrics.entry import Counted, Good, Metric, Noise, Scale
+from pbias.auditing.metrics.flips import FEW, Flips, Floats, of_rate
 from pbias.auditing.metrics.measures import Measure, ratio
 from pbias.auditing.metrics.models import Model
-from pbias.auditing.metrics.rates import NO_LABELS, NO_NEGATIVES, NO_POSITIVES, NO_ROWS, PAPER
+from pbias.auditing.metrics.rates import (
+    NO_LABELS,
+    NO_NEGATIVES,
+    NO_POSITIVES,
+    NO_ROWS,
+    PAPER,
+    label_errors,
+)
 
 MIN_KNOWN = 2
 
@@ -65,6 +72,23 @@ def calibration_error_debiased(model: Model) -> Measure:
     return Measure(model.sums.rows, value, reason, num_known < FEW)
 
 
+def _wrong(model: Model) -> Flips:
+    """Rows predicted wrongly; none is gained by the other direction."""
+    over, under, known = label_errors(model)
+    return of_rate(over + under, np.zeros_like(known), known)
+
+
+def _risen_brier(value: Floats, share: Floats) -> Floats:
+    """A row that is wrong costs between a quarter and 1."""
+    return value + share / 2
+
+
+def _risen_calibration(value: Floats, share: Floats) -> Floats:
+    """As if all of them were in one bin of ten, or filled several: there they add to the gap."""
+    added = np.minimum(10.0 * share**2, share)
+    return np.asarray((np.sqrt(np.maximum(value, 0.0)) + np.sqrt(added)) ** 2)
+
+
 def _flips_of_uncertainty(model: Model) -> Flips | None:
     """By fold, for no row is known by both models: what a fold gains or loses on balance.
 
@@ -86,6 +110,7 @@ AUC = Metric(
     source="Mann and Whitney 1947", short="AUC",
     compute=auc, ranked=True, of_scores=True, scale=Scale.LOGIT, counted=Counted.CLASSES,
     contrasted=True, headline=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 UNCERTAINTY = Metric(
     name="uncertainty", title="share of unsure predictions",
@@ -93,6 +118,7 @@ UNCERTAINTY = Metric(
     undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
     compute=uncertainty, flips=_flips_of_uncertainty, of_scores=True, scale=Scale.LOGIT,
     contrasted=True, headline=True,
+    good=Good.LOWER,
 )  # fmt: skip
 ECE = Metric(
     name="ece", title="expected calibration error",
@@ -101,11 +127,13 @@ ECE = Metric(
     better="lower; grows as groups shrink: compare calibration_error_debiased across groups",
     undefined=NO_LABELS, source="Guo et al. 2017",
     compute=ece, of_scores=True, noise=Noise.ALIKE,
+    good=Good.LOWER,
 )  # fmt: skip
 BRIER = Metric(
     name="brier", title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Brier 1950",
-    compute=brier, of_scores=True, scale=Scale.LOGIT, contrasted=True,
+    compute=brier, errors=_wrong, risen=_risen_brier, of_scores=True, scale=Scale.LOGIT,
+    contrasted=True, good=Good.LOWER,
 )  # fmt: skip
 CALIBRATION_GAP = Metric(
     name="calibration_gap", title="confidence against frequency", formula="mean(p) - mean(y)",
@@ -118,6 +146,6 @@ CALIBRATION_ERROR_DEBIASED = Metric(
     "under 2 rows join their neighbour; not clipped at 0",
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
     source="Brocker 2012; Kumar et al. 2019",
-    compute=calibration_error_debiased, ranked=True, of_scores=True, scale=Scale.SQUARES,
-    contrasted=True,
+    compute=calibration_error_debiased, errors=_wrong, risen=_risen_calibration, ranked=True,
+    of_scores=True, good=Good.LOWER, scale=Scale.SQUARES, contrasted=True,
 )  # fmt: skip

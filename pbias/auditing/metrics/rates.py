@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.trained import NO_TRAIN_COUNTS, rare_is_one
-from pbias.auditing.metrics.entry import Behavior, Counted, Curve, Metric, Scale
+from pbias.auditing.metrics.entry import Behavior, Counted, Curve, Good, Metric, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, Scaled, of_rate, of_share
 from pbias.auditing.metrics.measures import (
     Measure,
@@ -283,12 +283,14 @@ TOP1_ACCURACY = Metric(
     "of classes: no such row", source="standard", short="top-1",
     compute=top1_accuracy, flips=_flips_of_classes, scale=Scale.LOGIT, pooled=True,
     contrasted=True, headline=True, watched=True,
+    good=Good.HIGHER, spoken="top-1 accuracy", by_value=True,
 )  # fmt: skip
 ACCURACY = Metric(
     name="accuracy", title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="standard",
     compute=accuracy, flips=_flips_of_right, scale=Scale.LOGIT,
     contrasted=True, headline=True, watched=True, curve=Curve.OVERALL,
+    good=Good.HIGHER, spoken="accuracy", by_value=True, binary_only=True,
 )  # fmt: skip
 PREVALENCE = Metric(
     name="prevalence", title="share of positive labels", formula="P(y = 1)", range="0 to 1",
@@ -300,39 +302,45 @@ PREDICTED_POSITIVE_RATE = Metric(
     formula="P(s = 1), over all samples", range="0 to 1", better="near the prevalence",
     undefined=NO_ROWS, source="standard", labels=False,
     compute=predicted_positive_rate, flips=_flips_of_predictions, scale=Scale.LOGIT,
-    contrasted=True,
+    contrasted=True, short="positive", by_value=True, binary_only=True,
 )  # fmt: skip
 TPR = Metric(
     name="tpr", title="true-positive rate", formula="P(s = 1 given y = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
     short="TPR", compute=tpr, flips=_flips_of_positives, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.CONTRASTS,
+    good=Good.HIGHER, spoken="sensitivity", by_value=True,
 )  # fmt: skip
 FPR = Metric(
     name="fpr", title="false-positive rate", formula="P(s = 1 given y = 0)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_NEGATIVES, source="Hardt et al. 2016",
     short="FPR", compute=fpr, flips=_flips_of_negatives, scale=Scale.LOGIT, contrasted=True,
+    good=Good.LOWER, spoken="false-alarm rate", by_value=True,
 )  # fmt: skip
 FNR = Metric(
     name="fnr", title="false-negative rate", formula="P(s = 0 given y = 1)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
     short="FNR", compute=fnr, flips=_flips_of_misses, scale=Scale.LOGIT, contrasted=True,
+    good=Good.LOWER,
 )  # fmt: skip
 PPV = Metric(
     name="ppv", title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NEVER_PREDICTED, source="standard",
     short="PPV", compute=ppv, flips=_flips_of_ppv, scale=Scale.LOGIT, contrasted=True,
+    good=Good.HIGHER, spoken="precision", by_value=True,
 )  # fmt: skip
 F1 = Metric(
     name="f1", title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",
     undefined="no positive labels or predictions", source="van Rijsbergen 1979; interval: Hand et "
     "al. 2021", short="F1", compute=f1, flips=_flips_of_f1, scale=Scale.LOGIT, contrasted=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 BALANCED_ACCURACY = Metric(
     name="balanced_accuracy", title="balanced accuracy", formula="(TPR + TNR) / 2", range="0 to 1",
     better="higher; 0.5 says nothing of the label", undefined="no positive or no negative labels",
     source="Brodersen et al. 2010", compute=balanced_accuracy,
     flips=_flips_of_balanced_accuracy, scale=Scale.LOGIT, contrasted=True,
+    good=Good.HIGHER,
 )  # fmt: skip
 TCB = Metric(
     name="tcb", title="threshold calibration bias",
@@ -357,4 +365,5 @@ NEVER = Metric(
     undefined=NO_ROWS, source="this tool", labels=False, short="never pred.",
     mean_title="share never predicted", fact="Never predicted", compute=never_predicted,
     headline=True, curve=Curve.OVERALL,
+    good=Good.LOWER,
 )  # fmt: skip

@@ -76,10 +76,13 @@ def find_exemplars(
     """
     num_top = round(TOP * len(dense[0])) if num_top is None else num_top
     first = dense[0] if attributes is None else select_targets(dense[0], attributes)
+    # Which class of a softmax is predicted rests on all outputs, also on those not asked for.
+    whole = dense[0] if dense[0].activation == "softmax" else first
+    columns = [whole.targets.index(name) for name in first.targets]
     _say_runs(len(dense), len(sparse))
     before, after = (
-        _votes([run if run is first else align(run, first) for run in side])
-        for side in ([first, *dense[1:]], sparse)
+        _votes([run if run is whole else align(run, whole) for run in side], columns)
+        for side in ([whole, *dense[1:]], sparse)
     )
     tied = (before.majority == 0) | (after.majority == 0)
     taxicab = 2 * np.abs(before.share - after.share)
@@ -128,13 +131,14 @@ def exemplar_table(found: Exemplars) -> Table:
     return Table(columns | group_columns(logits, row, columns))
 
 
-def _votes(runs: Sequence[Logits]) -> Votes:
-    shape = runs[0].logits.T.shape
+def _votes(runs: Sequence[Logits], columns: list[int]) -> Votes:
+    """Of the targets in these columns, which are predicted among all."""
+    shape = len(columns), len(runs[0])
     num_positive, p = np.zeros(shape, np.int64), np.zeros(shape)
     for run in runs:
         found = predictions(run)
-        num_positive += found.s
-        p += found.p
+        num_positive += found.s[columns]
+        p += found.p[columns]
     return Votes(len(runs), num_positive, p / len(runs))
 
 

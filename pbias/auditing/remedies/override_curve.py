@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.reduction import design
 from pbias.auditing.counts.strata import Strata, build_strata
 from pbias.auditing.counts.sums import JointSums, Sums, by_stratum, strata_rows
-from pbias.auditing.counts.totals import predictions, reduce_pairs
+from pbias.auditing.counts.totals import largest_other, predictions, reduce_pairs, transposed
 from pbias.auditing.metrics.entry import Compares, Curve, Metric
 from pbias.auditing.metrics.measures import Measure
 from pbias.auditing.metrics.models import Model
@@ -53,7 +53,8 @@ def override_curve(
     """Bias left after overriding the first predictions of an order, for budgets of 0 to 100 %.
 
     Orders: the flags as far as they reach; `random` (the mean over `num_draws` orders); and
-    `uncertainty`, where the sparse model is nearest to its threshold (of a softmax, to p = 0.5).
+    `uncertainty`, where the sparse model is nearest to its threshold (of a softmax, to the
+    largest other output).
     Columns: order, budget (share of all predictions), num_overridden, metric, group, value, sd
     (over the random orders), over (the number of values that a mean runs over: those defined at
     every point). Metrics: accuracy, tcb and never_predicted (the share of attributes); churn and
@@ -82,7 +83,8 @@ def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator
 def _distance(sparse: Logits) -> Floats:
     """How far each output is from the other prediction, [N, A]."""
     if sparse.activation == "softmax":
-        return np.abs(predictions(sparse).p.T - 0.5)
+        z_an = transposed(sparse.logits)
+        return np.abs(z_an - largest_other(z_an)).T
     cuts = 0.0 if sparse.thresholds is None else sparse.thresholds
     return np.asarray(np.abs(sparse.logits - cuts))
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.ranks.ranking import auc_left_out, rank
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.inference.distributions import Floats, critical
 from pbias.auditing.inference.intervals import scaled_interval, wilson

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.totals import UNCERTAIN_MARGIN, predictions, sigmoid, transposed
+from pbias.auditing.counts.totals import (
+    UNCERTAIN_MARGIN,
+    largest_other,
+    predictions,
+    sigmoid,
+    transposed,
+)
 from pbias.files.logits import UNKNOWN, Logits
 
 Floats = NDArray[np.float64]
@@ -77,10 +83,7 @@ def flag_risk(logits: Logits) -> Risk:
 def _bar(logits: Logits, z_an: NDArray[np.float32]) -> Floats:
     """What a logit must exceed: the threshold, or the largest other logit; [A, 1] or [A, n]."""
     if logits.activation == "softmax":
-        nothing = np.full((1, z_an.shape[1]), -np.inf)
-        second, best = np.partition(np.concatenate([nothing, z_an]), -2, axis=0)[-2:]
-        first = np.arange(len(z_an))[:, None] == z_an.argmax(axis=0)
-        return np.asarray(np.where(first, second, best))
+        return largest_other(z_an)
     if logits.thresholds is None:
         return np.zeros((len(z_an), 1))
     return np.asarray(logits.thresholds[:, None])

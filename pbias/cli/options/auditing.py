@@ -39,3 +39,39 @@ ClusterOfLabels = Annotated[
     str | None,
     typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
 ]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        "--groups",
+        metavar="A,B:C",
+        help="Group or target columns, ':' for intersections [default: the file's groups].",
+    ),
+]
+Thresholds = Annotated[
+    str | None,
+    typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+]
+ReferenceThresholds = Annotated[
+    str | None,
+    typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
+]
+Gates = Annotated[
+    list[str] | None,
+    typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+]
+GateFile = Annotated[
+    str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
+]
+StrictGates = Annotated[
+    bool,
+    typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
+]
+JointGates = Annotated[
+    bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
+]

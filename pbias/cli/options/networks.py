@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 ForeignArch = Annotated[
-    str | None, typer.Option("--arch", metavar="NAME", help="Architecture of a state dict.")
+    str | None,
+    typer.Option(
+        "--arch", metavar="NAME", help="Network of a state dict; torchvision:NAME, timm:NAME."
+    ),
 ]
 Model = Annotated[
     str | None,

@@ -20,7 +20,8 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="NAME",
-        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16 or vit_l_16 "
+        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16, vit_l_16, "
+        "torchvision:NAME or timm:NAME "
         "[default: resnet_small for images under 96 px, else resnet18].",
     ),
 ]
@@ -51,10 +52,20 @@ Resize = Annotated[
     ),
 ]
 Mean = Annotated[
-    str, typer.Option("--mean", metavar="R,G,B", help="Subtracted from pixels of 0 to 1.")
+    str | None,
+    typer.Option(
+        "--mean",
+        metavar="R,G,B",
+        help="Subtracted from pixels of 0 to 1 [default: 0.5,0.5,0.5, or the library's].",
+    ),
 ]
 Std = Annotated[
-    str, typer.Option("--std", metavar="R,G,B", help="By which pixels are divided then.")
+    str | None,
+    typer.Option(
+        "--std",
+        metavar="R,G,B",
+        help="By which pixels are divided then [default: 0.5,0.5,0.5, or the library's].",
+    ),
 ]
 Loss = Annotated[
     str | None,
@@ -138,6 +149,49 @@ Augment = Annotated[
         "--augment/--no-augment",
         help=f"Crop and flip training images at random {FALLBACK}.",
         show_default=False,
+    ),
+]
+
+Distill = Annotated[
+    bool | None,
+    typer.Option(
+        "--distill",
+        help="Learn from a teacher's probabilities, too; prune: from the network itself.",
+        show_default=False,
+    ),
+]
+TeacherFile = Annotated[
+    str | None,
+    typer.Option("--teacher", metavar="FILE", help="With --distill: checkpoint of the teacher."),
+]
+DistillWeight = Annotated[
+    float | None,
+    typer.Option(
+        "--distill-weight",
+        metavar="W",
+        help="With --distill: weight of the teacher, 0 to 1 [default: 0.5].",
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature", metavar="T", help="With --distill: divides all logits [default: 4]."
+    ),
+]
+BalanceGroups = Annotated[
+    str | None,
+    typer.Option(
+        "--balance",
+        metavar="A[,B]",
+        help="Weigh labels so that each group value x label value counts alike.",
+    ),
+]
+BalanceMax = Annotated[
+    float | None,
+    typer.Option(
+        "--balance-max",
+        metavar="W",
+        help="With --balance: largest weight of a label [default: 10].",
     ),
 ]
 

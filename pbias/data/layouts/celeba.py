@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pbias.data.layouts.listing import (
@@ -37,10 +38,25 @@ LABELS = {"-1": "0", "0": "0", "1": "1"}
 logger = logging.getLogger(__name__)
 
 
-def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
-    """CelebA's pictures, aligned or `uncropped` (in the wild), with 40 attributes and `identity`.
+@dataclass(frozen=True)
+class CelebaLists:
+    """What the lists of CelebA say, image by image in the order of the attributes' list.
 
-    Raises UserError for files that are not there or do not agree; a missing list of identities is
+    `columns` are the attributes as 0 and 1 and, where there is a list of it, `identity`; `order`
+    are the images in the order of the partition's list.
+    """
+
+    root: Path
+    images: list[str]
+    splits: list[str]
+    columns: dict[str, Sequence[str]]
+    order: list[str]
+
+
+def read_celeba(folder: str) -> CelebaLists:
+    """Read the lists of attributes, splits and identities; images need not be there.
+
+    Raises UserError for lists that are not there or do not agree; a missing list of identities is
     said.
     """
     root = existing(folder)
@@ -55,10 +71,20 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
         logger.info("%s has no %s: no column of who is in a picture", root, IDENTITY[1])
     else:
         columns["identity"] = _of(images, _pairs(identity), identity)
-    splits = [_split(partition, code) for code in _of(images, _pairs(partition), partition)]
-    where, suffix = _images(root, images[0], uncropped=uncropped)
-    paths = [f"{where}/{image.rpartition('.')[0]}{suffix}" for image in images]
-    return Listing(root, paths, splits, columns)
+    codes = _pairs(partition)
+    splits = [_split(partition, code) for code in _of(images, codes, partition)]
+    return CelebaLists(root, images, splits, columns, [name for name in codes if name in labels])
+
+
+def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
+    """CelebA's pictures, aligned or `uncropped` (in the wild), with 40 attributes and `identity`.
+
+    Raises UserError as `read_celeba` does, and where the pictures are not there.
+    """
+    lists = read_celeba(folder)
+    where, suffix = _images(lists.root, lists.images[0], uncropped=uncropped)
+    paths = [f"{where}/{image.rpartition('.')[0]}{suffix}" for image in lists.images]
+    return Listing(lists.root, paths, lists.splits, lists.columns)
 
 
 def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import torch
 
 from pbias.errors import UserError
+from pbias.extras import load_extra
 from pbias.files.checkpoint.expansion import check_expansion
 from pbias.files.signatures import check_is_network
 
@@ -49,16 +50,13 @@ def _is_safetensors(data: bytes) -> bool:
 
 
 def _read_safetensors(data: bytes, path: str) -> object:
+    package, purpose = "safetensors", f"{path} is a safetensors file, which"
+    damaged = load_extra(package, package, purpose).SafetensorError
+    read = load_extra("safetensors.torch", package, purpose).load
     try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-    except ImportError as error:
-        raise UserError(
-            f"{path} is a safetensors file; read it with: pip install 'pbias[safetensors]'"
-        ) from error
-    try:
-        return load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
+        content: object = read(data)
+        return content
+    except (damaged, KeyError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}); copy or write it again") from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeGuard
@@ -28,7 +29,10 @@ from pbias.files.streams import input_name, read_bytes, write_bytes
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
 CROSS_ENTROPY = "cross-entropy"  # the loss of a network that chooses one of its outputs
+# In this order: a plain network before an average of it.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "model_ema", "ema", "params")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -85,11 +89,18 @@ def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
     return parse_network(read_bytes(path), path)
 
 
-def parse_network(data: bytes, path: str) -> Checkpoint | dict[str, Tensor]:
-    """`load_network_file` for bytes that were read already; `path` is for messages."""
+def parse_network(
+    data: bytes, path: str, *, as_stored: bool = False
+) -> Checkpoint | dict[str, Tensor]:
+    """`load_network_file` for bytes that were read already; `path` is for messages.
+
+    `as_stored`: the tensors of a bare state dict keep types that numpy lacks.
+    """
     path = input_name(path)
     content, digest = _parse(data, path)
-    return _checkpoint(content, path, digest) if _has_format(content) else _bare(content, path)
+    if _has_format(content):
+        return _checkpoint(content, path, digest)
+    return _bare(content, path, as_stored=as_stored)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
@@ -153,7 +164,8 @@ def _checkpoint(content: dict[str, Any], path: str, digest: str) -> Checkpoint:
     return Checkpoint(**fields, sha256=digest)
 
 
-def _bare(content: object, path: str) -> dict[str, Tensor]:
+def _bare(content: object, path: str, *, as_stored: bool = False) -> dict[str, Tensor]:
+    _say_which(content, path)
     content = unpack_all(_unwrap(content), path)
     if not is_state_dict(content):
         raise UserError(
@@ -162,7 +174,7 @@ def _bare(content: object, path: str) -> dict[str, Tensor]:
         )
     state_dict = without_wrappers(content, path)
     check_weights(state_dict, path)
-    return fold_masks(as_float32(state_dict, path), path)
+    return fold_masks(state_dict if as_stored else as_float32(state_dict, path), path)
 
 
 def _held(content: object) -> str:
@@ -193,6 +205,19 @@ def _unwrap(content: object) -> object:
             if isinstance(content.get(wrapper), dict):
                 return _unwrap(content[wrapper])
     return content
+
+
+def _say_which(content: object, path: str) -> None:
+    """Say which weights are read where a file holds several, as those of an average (EMA)."""
+    if not isinstance(content, dict):
+        return
+    held = [key for key, value in content.items() if is_state_dict(_unwrap(value))]
+    chosen = next((name for name in WRAPPERS if isinstance(content.get(name), dict)), None)
+    others = [repr(key) for key in held if key != chosen]
+    if chosen is not None and others:
+        logger.info(
+            "%s: the weights of '%s' are read, not those of %s", path, chosen, ", ".join(others)
+        )
 
 
 def _check_fields(content: Mapping[str, Any], path: str) -> None:

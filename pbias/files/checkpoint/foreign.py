@@ -37,18 +37,23 @@ def without_wrappers(state_dict: Mapping[str, Tensor], path: str) -> dict[str, T
 
 
 def fit_names(
-    state_dict: Mapping[str, Tensor], wanted: Collection[str], path: str
+    state_dict: Mapping[str, Tensor],
+    wanted: Collection[str],
+    path: str,
+    optional: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """Return the weights of a network whose tensors are called as in `wanted`.
 
-    They may have a prefix, beside which other things are saved: a loss, a second network. Weights
-    behind parametrizations are folded unless the network has those. Without a fit, everything is
-    returned as it is.
+    They may have a prefix, beside which other things are saved: a loss, a second network. Files may
+    lack the `optional` names, of weights that have another name as well. Weights behind
+    parametrizations are folded unless the network has those. Without a fit, everything is returned
+    as it is.
     """
     found = dict(state_dict)
     if not any(PARAMETRIZED.fullmatch(name) for name in wanted):
         found = fold_parametrizations(found, path)
-    needed = [name for name in wanted if not name.endswith("num_batches_tracked")]
+    counters = [name for name in wanted if name.endswith("num_batches_tracked")]
+    needed = [name for name in wanted if name not in {*counters, *optional}]
     if not needed or all(name in found for name in needed):
         return found
     ends = [name for name in found if name.endswith("." + needed[0])]
@@ -151,10 +156,7 @@ def _folded(name: str, parts: Mapping[str, Tensor], path: str) -> Tensor:
 
 
 def _is_mask(mask: Tensor, weight: Tensor) -> bool:
-    if mask.ndim != weight.ndim or mask.shape[1:] != weight.shape[1:] or len(mask) != len(weight):
-        broadcast = mask.ndim == weight.ndim and all(
-            a in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)
-        )
-        if not broadcast:
-            return False
-    return bool(((mask == 0) | (mask == 1)).all())
+    fits = mask.ndim == weight.ndim and all(
+        a in (1, b) for a, b in zip(mask.shape, weight.shape, strict=True)
+    )
+    return fits and bool(((mask == 0) | (mask == 1)).all())

@@ -157,6 +157,7 @@ SCHEMA: dict[str, Rule] = {
     "preprocess": Rule("a dict with a crop up to its size", _is_cut),
     "preprocess.size": SIZE,
     "preprocess.crop": CROP,
+    "preprocess.interpolation": TEXT,
     "preprocess.mean": Rule("3 numbers", lambda value: _colors(value, _is_number)),
     "preprocess.std": Rule(
         "3 numbers above 0", lambda value: _colors(value, lambda one: _is_number(one) and one > 0)
@@ -186,6 +187,11 @@ SCHEMA: dict[str, Rule] = {
     "recipe.seed": SEED,
     "recipe.precision": TEXT,
     "recipe.compile": FLAG,
+    "recipe.distill": FLAG,
+    "recipe.distill_weight": NUMBER,
+    "recipe.temperature": NUMBER,
+    "recipe.balance": TEXT_OR_NONE,
+    "recipe.balance_max": NUMBER,
     "sparsity": DICT,
     "sparsity.asked": SHARE,
     "sparsity.reached": SHARE,

@@ -11,16 +11,12 @@ from pbias.files.logits.logits_file import (
     select_rows,
     write_logits,
 )
-from pbias.files.logits.probabilities import (
-    LARGEST_LOGIT,
-    as_logits,
-    check_scale,
-    logits_of,
-    threshold_logits,
-)
+from pbias.files.logits.odds import LARGEST_LOGIT, TOLERANCE, logits_of, threshold_logits
+from pbias.files.logits.probabilities import as_logits, check_scale
 
 __all__ = [
     "LARGEST_LOGIT",
+    "TOLERANCE",
     "UNKNOWN",
     "Logits",
     "as_logits",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError, first_repeated
 from pbias.files.cells import UNKNOWN, canonical, is_unknown_text
+from pbias.files.logits.odds import disagreement
 
 SCHEMA = 1
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -60,11 +61,17 @@ def check_present(path: str, names: Collection[str]) -> None:
         )
 
 
-def check_header(path: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """What must hold of logits before their values are known."""
+def check_header(
+    path: str, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "logits"
+) -> None:
+    """What must hold of logits, or of probabilities alone, before their values are known."""
+    if dtype.hasobject:
+        raise UserError(
+            f"{at(path)}'{name}' is {dtype} {list(shape)}; convert it with {name}.astype(float)"
+        )
     if len(shape) != 2 or dtype.kind != "f" or 0 in shape:
         raise UserError(
-            f"{at(path)}'logits' is {dtype} {list(shape)}; "
+            f"{at(path)}'{name}' is {dtype} {list(shape)}; "
             "it must be floating point [samples, targets], neither of them 0"
         )
 
@@ -116,22 +123,38 @@ def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) 
 
 
 def check_probabilities(
-    path: str, array: NDArray[Any] | None, shape: tuple[int, ...]
+    path: str, array: NDArray[Any] | None, logits: NDArray[np.floating], activation: str
 ) -> NDArray[np.float64] | None:
-    """Numbers from 0 to 1 in the shape of the logits, as float64, or None."""
+    """Numbers from 0 to 1 in the shape of the logits and those of the logits, as float64, or None.
+
+    They may differ from what `activation` makes of the logits as float16 would round them.
+    """
     if array is None or _has_passed("probabilities", array):
         return array
     array = np.asarray(array)
-    if array.shape != shape or array.dtype.kind != "f":
+    if array.shape != logits.shape or array.dtype.kind != "f":
         raise UserError(
             f"{at(path)}'probabilities' is {array.dtype} {list(array.shape)}; it must be floating "
-            f"point {list(shape)}, as the logits"
+            f"point {list(logits.shape)}, as the logits"
         )
-    if not ((array >= 0) & (array <= 1)).all():
+    check_range(path, array)
+    found = disagreement(array, logits, activation)
+    if found is not None:
+        row, column, meant = found
+        raise UserError(
+            f"{at(path)}'probabilities' is {array[row, column]:.6g} but 'logits' is "
+            f"{logits[row, column]:.6g}, a probability of {meant:.6g} (row {row}, target "
+            f"{column}); leave one of the two arrays out"
+        )
+    return _pass("probabilities", array.astype(np.float64, copy=False))
+
+
+def check_range(path: str, probabilities: NDArray[Any]) -> None:
+    """Refuse probabilities outside of [0, 1]."""
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise UserError(
             f"{at(path)}'probabilities' holds values that are not from 0 to 1; leave it out"
         )
-    return _pass("probabilities", array.astype(np.float64, copy=False))
 
 
 def as_text(array: NDArray[Any]) -> NDArray[np.str_]:

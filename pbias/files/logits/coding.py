@@ -1,4 +1,4 @@
-"""Labels, group values and clusters of callers as the codes and names that logits hold."""
+"""Arrays of callers as what logits hold: scores, labels, codes of groups, names of clusters."""
 
 from __future__ import annotations
 
@@ -10,10 +10,46 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbias.errors import UserError
 from pbias.files.cells import UNKNOWN, canonical, in_order, is_unknown_text
-from pbias.files.logits.checks import LabelSigns, at, check_labels
+from pbias.files.logits.checks import (
+    LabelSigns,
+    at,
+    check_header,
+    check_labels,
+    check_range,
+)
+from pbias.files.logits.odds import TOLERANCE, logits_of
 from pbias.files.manifest import MAX_GROUP_VALUES
 
 BINARY = ("0", "1")
+
+
+def scores(
+    path: str, logits: ArrayLike | None, probabilities: ArrayLike | None, activation: str
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return logits [N, A] (or [N], of one target) and probabilities, of which one may be missing.
+
+    Logits that are missing are made of the probabilities. Raises UserError without either, and for
+    what is no floating point.
+    """
+    z, p = (_columns(array) for array in (logits, probabilities))
+    if z is not None:
+        check_header(path, z.shape, z.dtype)
+        return z, p
+    if p is None:
+        raise UserError(f"{at(path)}no logits are given; give logits or probabilities")
+    check_header(path, p.shape, p.dtype, "probabilities")
+    p = np.asarray(p, np.float64)
+    if p.min() >= -TOLERANCE and p.max() <= 1 + TOLERANCE:
+        p = p.clip(0.0, 1.0)
+    check_range(path, p)
+    return logits_of(p, activation), p
+
+
+def _columns(array: ArrayLike | None) -> NDArray[Any] | None:
+    if array is None:
+        return None
+    found = np.asarray(array)
+    return found[:, None] if found.ndim == 1 else found
 
 
 def known_labels(

@@ -19,7 +19,6 @@ from pbias.files.logits.checks import (
     SCHEMA,
     LabelSigns,
     Reader,
-    check_header,
     check_ids,
     check_labels,
     check_logits,
@@ -85,9 +84,10 @@ class Logits:
         names = check.names("group_names", None) or ()
         values = check.values_of(names, self.group_values)
         ids = check_ids(self.path, check.text("ids", num_rows))
+        activation = check.word("activation", self.activation, ACTIVATIONS)
         checked = {
             "logits": logits,
-            "probabilities": check_probabilities(self.path, self.probabilities, logits.shape),
+            "probabilities": check_probabilities(self.path, self.probabilities, logits, activation),
             "labels": check_labels(self.path, np.asarray(self.labels), logits.shape),
             "targets": check.names("targets", num_targets),
             "ids": ids,
@@ -96,7 +96,7 @@ class Logits:
             "group_values": values,
             "clusters": check.clusters(num_rows, ids),
             "train_counts": check.counts("train_counts", counts_shape(num_targets, values)),
-            "activation": check.word("activation", self.activation, ACTIVATIONS),
+            "activation": activation,
             "thresholds": check.floats("thresholds", (num_targets,)),
         }
         for name, value in checked.items():
@@ -105,9 +105,10 @@ class Logits:
     @classmethod
     def from_arrays(
         cls,
-        logits: ArrayLike,
+        logits: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         *,
+        probabilities: ArrayLike | None = None,
         targets: Sequence[str] | None = None,
         ids: ArrayLike | None = None,
         groups: Mapping[str, ArrayLike] | None = None,
@@ -125,13 +126,13 @@ class Logits:
         NaN or None; without any, all are unknown. `groups` holds a value for each sample by the
         name of the group: numbers or text, unknown where it is NaN, None or empty. A sample of an
         unknown cluster is a cluster of its own. `targets` are `output_0`, ... by default. `path`
-        is what messages and reports call the logits. Raises UserError for whatever does not fit.
+        is what messages and reports call the logits. `probabilities`, shaped as the logits, stand
+        beside them, or alone: then the logits are made of them. Thresholds are logits either way.
+        Raises UserError for whatever does not fit.
         """
-        from pbias.files.logits.coding import cluster_names, group_codes, known_labels
+        from pbias.files.logits.coding import cluster_names, group_codes, known_labels, scores
 
-        array = np.asarray(logits)
-        array = array[:, None] if array.ndim == 1 else array
-        check_header(path, array.shape, array.dtype)
+        array, given = scores(path, logits, probabilities, activation)
         num_rows, num_targets = array.shape
         names = default_targets(num_targets) if targets is None else targets
         codes, values = group_codes(path, groups or {}, num_rows)
@@ -151,6 +152,7 @@ class Logits:
             split=split,
             meta=dict(meta or {}),
             path=path,
+            probabilities=given,
         )
 
     def save(self, path: str) -> None:

@@ -10,14 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pbias.errors import UserError, argument
 from pbias.files.logits.logits_file import Logits
-
-LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
-CERTAIN_LOGIT = 745.0  # of the probabilities 0 and 1: further out than that of any other float64
-TOLERANCE = 1e-6  # how far rounding carries probabilities out of [0, 1]
+from pbias.files.logits.odds import TOLERANCE, logits_of, threshold_logits
 
 
 def as_logits(logits: Logits, *, probabilities: bool | None = None) -> Logits:
@@ -70,19 +66,3 @@ def check_scale(
 def says_logits(meta: dict[str, Any]) -> bool:
     """Whether a file says that it holds logits: pbias wrote it, as the digests in `meta` show."""
     return "sha256" in meta
-
-
-def logits_of(p: NDArray[np.float64], activation: str = "sigmoid") -> NDArray[np.float64]:
-    """Logits whose sigmoid (or softmax) the probabilities are; finite, and none below another's.
-
-    `log(p / (1 - p))` rises with p after rounding too, unlike a difference of logarithms.
-    """
-    with np.errstate(divide="ignore"):
-        odds = p if activation == "softmax" else p / (1.0 - p)
-        return np.asarray(np.clip(np.log(odds), -CERTAIN_LOGIT, CERTAIN_LOGIT))
-
-
-def threshold_logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logits of thresholds: below 0 everything is above it, beyond 1 nothing."""
-    inside = logits_of(np.clip(p, 0.0, 1.0))
-    return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))

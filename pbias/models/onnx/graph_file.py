@@ -32,6 +32,11 @@ class OnnxFile:
     sha256: str
     num_bytes: int  # with external data
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """The metadata of the model, by key."""
+        return {entry.key: entry.value for entry in self.model.metadata_props}
+
     def data(self) -> bytes:
         """Return the file again, with external data inside."""
         return serialize(self.model, self.path)
@@ -64,11 +69,15 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class LogitsOutput:
-    """The output that holds logits [B, A]; `activation` is what the graph applied to them."""
+    """The value that holds logits [B, A]; `activation` is what the graph applies to them.
+
+    `port` is the output that is or follows from them.
+    """
 
     name: str
     num: int | None
     activation: str | None
+    port: str
 
 
 def read_onnx_file(path: str) -> OnnxFile:
@@ -142,8 +151,8 @@ def image_input(file: OnnxFile) -> ImageInput:
 def logits_output(file: OnnxFile, name: str | None = None) -> LogitsOutput:
     """Return the output that holds logits, the named one of several.
 
-    Where the graph ends in a sigmoid or softmax, what goes into it becomes an output of
-    `file.model`. Raises UserError where the choice is open, or the output is no matrix of numbers.
+    Where the graph ends in a sigmoid or softmax, it is what goes into that. Raises UserError where
+    the choice is open, or the output is no matrix of numbers.
     """
     _, outputs = ports(file.model)
     port = _chosen(outputs, name, file.path)
@@ -154,13 +163,20 @@ def logits_output(file: OnnxFile, name: str | None = None) -> LogitsOutput:
         )
     last = _producer(file.model, port.name)
     if last is None or last.op_type not in PROBABILITIES:
-        return LogitsOutput(port.name, port.shape[1], None)
-    before = last.input[0]
-    if before not in {output.name for output in outputs}:
-        value = next(value for value in file.model.graph.output if value.name == port.name)
-        file.model.graph.output.add().CopyFrom(value)
-        file.model.graph.output[-1].name = before
-    return LogitsOutput(before, port.shape[1], PROBABILITIES[last.op_type])
+        return LogitsOutput(port.name, port.shape[1], None, port.name)
+    return LogitsOutput(last.input[0], port.shape[1], PROBABILITIES[last.op_type], port.name)
+
+
+def giving(file: OnnxFile, output: LogitsOutput) -> bytes:
+    """Return the bytes of a model that has the logits among its outputs."""
+    if output.name in {value.name for value in file.model.graph.output}:
+        return file.data()
+    model = type(file.model)()
+    model.CopyFrom(file.model)
+    value = next(value for value in model.graph.output if value.name == output.port)
+    model.graph.output.add().CopyFrom(value)
+    model.graph.output[-1].name = output.name
+    return serialize(model, file.path)
 
 
 def _truncated(path: str, data: bytes) -> str:

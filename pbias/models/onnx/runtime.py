@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from pbias.errors import UserError
 from pbias.extras import load_extra
-from pbias.models.onnx.graph_file import OnnxFile, image_input, logits_output
+from pbias.models.onnx.graph_file import OnnxFile, giving, image_input, logits_output
 from pbias.models.onnx.metadata import QUANTIZATION, value_of
 
 DTYPES: dict[str, Any] = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
-ERRORS_ONLY = 3
+FATAL_ONLY = 4  # of its levels of logging: what fails is raised, too
 
 
 class OnnxNetwork(nn.Module):
@@ -30,11 +30,11 @@ class OnnxNetwork(nn.Module):
     def __init__(self, file: OnnxFile, output_name: str | None = None) -> None:
         super().__init__()
         self._path = file.path
-        self._properties = {entry.key: entry.value for entry in file.model.metadata_props}
+        self._properties = file.properties
         self._input = image_input(file)
         output = logits_output(file, output_name)
         self._output = output.name
-        self._session = _session(file)
+        self._session = _session(giving(file, output), file.path)
         self.side, self.batch = self._input.side, self._input.batch
         self.raw = self._input.dtype == "uint8"
         self.num_outputs, self.activation = output.num, output.activation
@@ -94,19 +94,19 @@ def num_threads() -> int:
         return os.cpu_count() or 1
 
 
-def _session(file: OnnxFile) -> Any:
+def _session(data: bytes, path: str) -> Any:
     runtime = load_extra("onnxruntime", "onnx", "running ONNX networks")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = num_threads(), 1
-    options.log_severity_level = ERRORS_ONLY + 1  # what fails is raised, too
+    options.log_severity_level = FATAL_ONLY
     options.use_deterministic_compute = True
     # Images are decoded meanwhile: threads that wait should not keep cores busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return runtime.InferenceSession(file.data(), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a class for each of its codes, without a base
         raise UserError(
-            f"{file.path} cannot be opened by ONNX Runtime {runtime.__version__} ({_said(error)});"
+            f"{path} cannot be opened by ONNX Runtime {runtime.__version__} ({_said(error)});"
             " write the file again, or update onnxruntime"
         ) from error
 

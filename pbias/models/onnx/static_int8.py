@@ -14,10 +14,10 @@ from typing import Any
 
 from pbias.errors import UserError, did_you_mean
 from pbias.extras import load_extra
-from pbias.models.onnx.graph_file import Model, OnnxFile, parse_onnx, serialize
+from pbias.models.onnx.graph_file import Model, OnnxFile, image_input, parse_onnx
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-QUANTIZED = "DequantizeLinear"
+QUANTIZED = ("DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
 
 Feed = dict[str, Any]
 
@@ -37,12 +37,12 @@ class Calibration:
 def quantize(
     file: OnnxFile, feeds: Iterable[Feed], *, per_channel: bool, exclude: Sequence[str]
 ) -> OnnxFile:
-    """Return the network in int8, but for the excluded nodes or layers.
+    """Return the network in int8, but for the excluded nodes or layers, without metadata.
 
-    Raises UserError for networks that are quantized already, and for unknown names in `exclude`.
+    Raises UserError for networks that `check_quantizable` refuses, and for unknown names in
+    `exclude`.
     """
-    if any(node.op_type == QUANTIZED for node in file.model.graph.node):
-        raise UserError(f"{file.path} is quantized already; name the network before that")
+    check_quantizable(file)
     tools = load_extra("onnxruntime.quantization", "onnx", "quantizing")
     shapes = load_extra("onnxruntime.quantization.shape_inference", "onnx", "quantizing")
     with tempfile.TemporaryDirectory() as folder:
@@ -67,10 +67,25 @@ def quantize(
             )
         finally:
             root.setLevel(level)
-        model = parse_onnx(done.read_bytes(), file.path).model
-    del model.metadata_props[:]
-    model.metadata_props.extend(file.model.metadata_props)
-    return parse_onnx(serialize(model, file.path), file.path)
+        return parse_onnx(done.read_bytes(), file.path)
+
+
+def check_quantizable(file: OnnxFile) -> None:
+    """Raise UserError for networks that are quantized already, or do not compute in float32."""
+    if any(node.op_type in QUANTIZED for node in file.model.graph.node):
+        raise UserError(f"{file.path} is quantized already; name the network before that")
+    kind = image_input(file).dtype
+    if kind == "uint8":
+        raise UserError(
+            f"{file.path} takes images of uint8, which it normalizes itself; export it for images "
+            "of float32 and give --mean and --std"
+        )
+    half = load_extra("onnx", "onnx", "quantizing").TensorProto.FLOAT16
+    if kind != "float32" or any(t.data_type == half for t in file.model.graph.initializer):
+        raise UserError(
+            f"{file.path} computes in float16, which ONNX Runtime does not quantize; name the "
+            "float32 network that it was made from"
+        )
 
 
 def excluded_nodes(model: Model, exclude: Sequence[str], path: str) -> list[str]:
@@ -87,7 +102,7 @@ def excluded_nodes(model: Model, exclude: Sequence[str], path: str) -> list[str]
 
 
 def layer_of(node: Any) -> str:
-    """Return the layer of a node with weights: the module's path in torch, else ``.
+    """Return the layer of a node with weights: the module's path in torch, or an empty text.
 
     Torch names nodes after modules: `/layer1/layer1.0/conv1/Conv` is `layer1.0.conv1`.
     """

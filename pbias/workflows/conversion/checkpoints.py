@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 from pbias.files.logits import read_logits
-from pbias.files.signatures import holds_arrays
-from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
+from pbias.files.signatures import holds_arrays, holds_onnx
+from pbias.files.streams import (
+    check_inputs,
+    check_output,
+    input_name,
+    output_name,
+    read_bytes,
+    write_bytes,
+)
 from pbias.files.table import Table
 from pbias.workflows.runs.options import NetworkOptions
 
@@ -60,11 +67,16 @@ def info(
                 f"{input_name(name)} holds logits, which have no sparsity; name a checkpoint"
             )
         return _logits(name)
-    content, counts = _network(name, network_options or NetworkOptions())
+    options = network_options or NetworkOptions()
+    if holds_onnx(name):
+        return _onnx(name, options, expect_sparsity)
+    content, counts = _network(name, options)
     if expect_sparsity is None:
         return content
     return Content(
-        content.table, content.facts, _compare(counts, expect_sparsity, input_name(name))
+        content.table,
+        content.facts,
+        _compare(counts.num_weights, counts.num_zeros, expect_sparsity, input_name(name)),
     )
 
 
@@ -79,9 +91,10 @@ def unpack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = Fal
 
 
 def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
-    from pbias.files.checkpoint import Checkpoint, load_network_file
-    from pbias.files.checkpoint.foreign import fold_parametrizations
-    from pbias.models.network_files import network, read_network
+    from pbias.files.checkpoint import Checkpoint, parse_network
+    from pbias.files.checkpoint.foreign import as_float32, fold_parametrizations
+    from pbias.files.provenance import sha256
+    from pbias.models.network_files import network, recognize
     from pbias.models.preprocess import Preprocess
     from pbias.pruning.accounting import (
         account_bare,
@@ -89,23 +102,45 @@ def _network(path: str, options: NetworkOptions) -> tuple[Content, Account]:
         facts,
         inventory,
         num_uses,
+        stored,
     )
     from pbias.pruning.one_shot import measure, pruned_part
     from pbias.workflows.runs.networks import named
 
     said = named(options)
-    found = read_network(path, said) if said.name else load_network_file(path)
-    if isinstance(found, Checkpoint):
+    data, shown = read_bytes(path), input_name(path)
+    held = parse_network(data, shown, as_stored=True)
+    if isinstance(held, Checkpoint) or said.name:
+        plain = held if isinstance(held, Checkpoint) else as_float32(held, shown)
+        found = recognize(plain, sha256(data), shown, said)
         model = network(found)
         counts = measure(found, model)
+        if not isinstance(held, Checkpoint):
+            counts = stored(counts, held)
         uses = num_uses(model, Preprocess.from_dict(found.preprocess).crop)
         table = inventory(counts, uses, found.sparsity)
         return Content(table, checkpoint_facts(found, counts)), pruned_part(found, counts)
-    logger.warning(
-        "%s does not say what network it is of; --arch or --model counts exactly", input_name(path)
-    )
-    counts = account_bare(fold_parametrizations(found, input_name(path)))
+    logger.warning("%s does not say what network it is of; --arch or --model counts exactly", shown)
+    counts = account_bare(fold_parametrizations(as_float32(held, shown), shown))
+    counts = stored(counts, held)
     return Content(inventory(counts, {}, {}), {"kind": "state dict", **facts(counts)}), counts
+
+
+def _onnx(path: str, options: NetworkOptions, expect_sparsity: float | None) -> Content:
+    from pbias.models.onnx.graph_file import read_onnx_file
+    from pbias.models.onnx.inventory import count, facts, inventory
+    from pbias.workflows.runs.networks import architecture
+
+    if architecture(options):
+        option = argument("arch" if options.arch else "model")
+        raise UserError(
+            f"{input_name(path)} is an ONNX network, weights and all; leave out {option}"
+        )
+    file = read_onnx_file(path)
+    expectation = None
+    if expect_sparsity is not None:
+        expectation = _compare(*count(file), expect_sparsity, file.path)
+    return Content(inventory(file), facts(file), expectation)
 
 
 def _logits(path: str) -> Content:
@@ -132,16 +167,16 @@ def _logits(path: str) -> Content:
     )
 
 
-def _compare(counts: Account, sparsity: float, path: str) -> Expectation:
+def _compare(num_weights: int, found: int, sparsity: float, path: str) -> Expectation:
     """Compare the zeros with the number that `sparsity` means."""
     from pbias.pruning.selection import num_zeros
 
-    wanted = num_zeros(sparsity, counts.num_weights)
-    met = wanted == counts.num_zeros
+    wanted = num_zeros(sparsity, num_weights)
+    met = wanted == found
     verdict, same = ("pass", "the") if met else ("fail", "not the")
     return Expectation(
         met,
-        f"{verdict}: {path}: {counts.num_zeros:,} of {counts.num_weights:,} weights are zero,"
+        f"{verdict}: {path}: {found:,} of {num_weights:,} weights are zero,"
         f" {same} {wanted:,} of sparsity {sparsity:g}",
     )
 

@@ -21,12 +21,13 @@ def export(
     output: str | Path,
     options: ExportOptions | None = None,
     **changes: Any,
-) -> None:
-    """Write the network of a checkpoint or state dict to `output` as ONNX, checked against torch.
+) -> Path:
+    """Write the network of a checkpoint or state dict as ONNX, checked against torch.
 
-    Options are those of `pbias export`: fields of ExportOptions. Targets, groups, preprocessing and
-    training counts are kept as metadata of the file, so that `predict` needs no options. Raises
-    UserError for inputs that cannot be used, and where the logits differ from those of torch.
+    Returns the file that was written. Options are those of `pbias export`: fields of ExportOptions,
+    given as such or as keywords. Targets, groups, preprocessing and training counts are kept as
+    metadata of the file, so that `predict` needs no options. Raises UserError for inputs that
+    cannot be used, and where the logits differ from those of torch.
     """
     options = dataclasses.replace(options or ExportOptions(), **changes)
     path, target = str(model), str(output)
@@ -39,3 +40,4 @@ def export(
     data = file.data()
     write_bytes(target, data)
     logger.info("%s: %s bytes, the logits of torch", output_name(target), f"{len(data):,}")
+    return Path(target)

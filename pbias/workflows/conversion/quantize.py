@@ -14,7 +14,9 @@ from torch import Tensor
 
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import make_batch, row_batches
-from pbias.data.dataset import Pictures, find_pictures, load
+from pbias.data.dataset import Pictures, find_pictures, stream
+from pbias.errors import UserError, argument
+from pbias.files.checkpoint import Checkpoint
 from pbias.files.manifest import Manifest, read_manifest, select
 from pbias.files.signatures import holds_onnx
 from pbias.files.streams import check_inputs, check_output, input_name, output_name, write_bytes
@@ -23,6 +25,7 @@ from pbias.models.onnx.export import export, write_metadata
 from pbias.models.onnx.graph_file import OnnxFile
 from pbias.models.onnx.metadata import metadata_of
 from pbias.models.onnx.runtime import OnnxNetwork
+from pbias.models.onnx.static_int8 import check_quantizable
 from pbias.models.onnx.static_int8 import quantize as to_int8
 from pbias.models.preprocess import Preprocess
 from pbias.workflows.progress import Watch, silent
@@ -33,6 +36,19 @@ from pbias.workflows.runs.values import selectors, text_or_none
 logger = logging.getLogger(__name__)
 
 
+class _Seen:
+    """The first batch of the calibration, and how many images there were."""
+
+    def __init__(self) -> None:
+        self.first, self.num = torch.empty(0), 0
+
+    def add(self, images: Tensor) -> Tensor:
+        """Return the batch as it is."""
+        self.first = self.first if self.num else images
+        self.num += len(images)
+        return images
+
+
 def quantize(
     model: str | Path,
     output: str | Path,
@@ -40,34 +56,38 @@ def quantize(
     *,
     watch: Watch = silent,
     **changes: Any,
-) -> None:
-    """Write a checkpoint, state dict or ONNX network to `output` as static int8 ONNX.
+) -> Path:
+    """Write a checkpoint, state dict or ONNX network as static int8 ONNX; return the file.
 
-    Options are those of `pbias quantize`: fields of QuantizeOptions. Raises UserError for inputs
+    Options are those of `pbias quantize`: fields of QuantizeOptions, given as such or as keywords,
+    as in `quantize("dense.pt", "int8.onnx", data="faces/labels.csv")`. Raises UserError for inputs
     and options that cannot be used.
     """
     options = dataclasses.replace(options or QuantizeOptions(), **changes)
+    if options.data is None:
+        raise UserError(f"scales come from images; name a manifest with {argument('data')}")
     path, data, target = str(model), str(options.data), str(output)
     check_output(target, [path, data], no_clobber=options.no_clobber)
     check_inputs([path, data])
     checkpoint, file = _read(path, options)
+    check_quantizable(file)
     manifest = read_manifest(
         data, image_root=text_or_none(options.image_root), allow_outside=options.allow_outside
     )
     bad = BadImages(options.skip_bad_images)
     pictures = _draw(manifest, options, bad)
-    net, preprocess = OnnxNetwork(file), Preprocess.from_dict(checkpoint.preprocess)
-    exclude = selectors(options.exclude)
+    net, preprocess = OnnxNetwork(file, options.output_name), _preprocess(checkpoint)
+    exclude, seen = selectors(options.exclude), _Seen()
     with watch("calibrating") as progress:
         batches = _batches(pictures, preprocess, options, bad, progress)
-        feeds = (feed for images in batches for feed in net.feeds(images))
+        feeds = (feed for images in map(seen.add, batches) for feed in net.feeds(images))
         small = to_int8(file, feeds, per_channel=options.per_channel, exclude=exclude)
     bad.report()
     record = {
         "method": "static int8 (QDQ)",
         "per_channel": options.per_channel,
         "exclude": list(exclude),
-        "num_images": len(pictures),
+        "num_images": seen.num,
         "seed": options.seed,
         "data_sha256": manifest.sha256,
     }
@@ -78,15 +98,40 @@ def quantize(
     logger.info(
         "%s: %s bytes in int8, %.1f %% of the %s in floating point; calibrated on %d images",
         *(output_name(target), f"{len(result):,}", 100 * len(result) / file.num_bytes),
-        *(f"{file.num_bytes:,}", len(pictures)),
+        *(f"{file.num_bytes:,}", record["num_images"]),
+    )
+    one_of = (checkpoint.activation or net.activation) == "softmax"
+    _compare(net, OnnxNetwork(small, options.output_name), seen.first, one_of=one_of)
+    return Path(target)
+
+
+def _preprocess(checkpoint: Checkpoint) -> Preprocess:
+    return Preprocess.from_dict(checkpoint.preprocess)
+
+
+def _compare(net: OnnxNetwork, small: OnnxNetwork, images: Tensor, *, one_of: bool) -> None:
+    """Log how far int8 is from floating point on a batch; `one_of`: outputs are classes."""
+    before, after = net(images), small(images)
+    if one_of:
+        same, what = before.argmax(1) == after.argmax(1), "classes"
+    else:
+        same, what = (before > 0) == (after > 0), "predictions (logit above 0)"
+    logger.info(
+        "on %d of these images logits differ by at most %.3g, and %.1f %% of the %s are the same",
+        *(len(images), float((before - after).abs().max()), 100 * float(same.float().mean())),
+        what,
     )
 
 
-def _read(path: str, options: QuantizeOptions) -> tuple[Any, OnnxFile]:
+def _read(path: str, options: QuantizeOptions) -> tuple[Checkpoint, OnnxFile]:
     said = named(options)
     if holds_onnx(path):
-        checkpoint, _, file = read_onnx(path, said)
+        checkpoint, _, file = read_onnx(path, said, options.output_name)
         return checkpoint, file
+    if options.output_name is not None:
+        raise UserError(
+            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+        )
     checkpoint = read_network(path, said)
     return checkpoint, export(checkpoint, network(checkpoint), input_name(path))
 
@@ -108,8 +153,8 @@ def _batches(
     bad: BadImages,
     progress: Any,
 ) -> Iterator[Tensor]:
-    for rows in row_batches(len(pictures), options.batch_size, None):
-        part = pictures.only(rows.tolist())
-        block = load(part, preprocess, bad=bad, workers=options.workers)
-        yield make_batch(block, torch.arange(len(block)), torch.device("cpu"))
-        progress(int(rows[-1]) + 1, len(pictures))
+    device = torch.device("cpu")
+    blocks = stream(pictures, preprocess, bad=bad, workers=options.workers, progress=progress)
+    for block in blocks:
+        for rows in row_batches(len(block), options.batch_size, None):
+            yield make_batch(block, rows, device)

@@ -137,3 +137,15 @@ def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
                 f"{run.path} is of a softmax, whose largest output is predicted whatever the "
                 f"threshold; leave out {thresholds}"
             )
+
+
+def refuse_decisions(run: Logits, purpose: str) -> None:
+    """Raise UserError for a file of predictions without scores, where these are needed."""
+    from pbias.auditing.metrics.models import no_scores
+
+    found = no_scores(run)
+    if len(found) == len(run.targets):
+        raise UserError(
+            f"{run.path} holds predictions alone ({found[run.targets[0]]}), and {purpose} needs "
+            "scores; give logits or probabilities"
+        )

@@ -15,6 +15,7 @@ from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.schedule import Ramp
 from pbias.training.loop import Hooks
+from pbias.training.objective import Objective
 from pbias.training.setup import describe
 from pbias.workflows.progress import Watch
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
@@ -38,6 +39,7 @@ def train_and_prune(
     runs: Sequence[Run],
     ramp: Ramp,
     device: torch.device,
+    objective: Objective,
     options: TrainOptions | PruneOptions,
     watch: Watch,
 ) -> None:
@@ -52,6 +54,7 @@ def train_and_prune(
             data,
             device,
             resume_hint=options.resume_hint,
+            objective=objective,
             hooks=_hooks(parent, model, len(data[0]), schedule, ramp),
             watch=watch,
             label=f"pruning to {max(schedule.values()):g}",
@@ -77,7 +80,8 @@ def _hooks(
     ramp: Ramp,
 ) -> Hooks:
     steps_per_epoch = -(-num_images // parent.recipe["batch_size"])
-    classifier = classifier_weight(parent.model["name"], model, len(parent.targets))
+    named = parent.model
+    classifier = classifier_weight(named["name"], model, len(parent.targets), named["args"])
     pruner = GradualPruner(model, schedule, steps_per_epoch, ramp.method, classifier)
     return Hooks(
         pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore

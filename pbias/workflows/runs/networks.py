@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pbias.data.dataset import default_size
 from pbias.data.training_images import TrainingPictures
 from pbias.errors import UserError
+from pbias.models.library_networks import is_library, preprocess_of, sized_args
 from pbias.models.network_files import Named
 from pbias.models.preprocess import Preprocess
 from pbias.models.user_factory import parse_args, use_factory
@@ -16,28 +18,41 @@ from pbias.workflows.runs.values import names, numbers
 
 # Of torchvision's ImageNet weights.
 IMAGE_SIZE = 224
-MEAN, STD = "0.485,0.456,0.406", "0.229,0.224,0.225"
+IMAGENET = ("0.485,0.456,0.406", "0.229,0.224,0.225")
+COLORS = ("0.5,0.5,0.5", "0.5,0.5,0.5")  # what networks are trained with here
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
     """How images look to a network: sizes in pixels, colors from 0 to 1.
 
-    A size of None depends on the images.
+    A size of None depends on the images. `usual` is what a library says of its network.
     """
 
     crop: int | None
     size: int | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    usual: Preprocess | None = None
 
     @classmethod
-    def of(cls, image_size: int | None, resize: int | None, mean: Numbers, std: Numbers) -> Look:
-        """Read --image-size, --resize, --mean and --std."""
-        colors = [tuple(numbers(*given, 3)) for given in (("--mean", mean), ("--std", std))]
-        if not all(0 < value < float("inf") for value in colors[1]):
+    def of(
+        cls,
+        image_size: int | None,
+        resize: int | None,
+        mean: Numbers | None,
+        std: Numbers | None,
+        usual: Preprocess | None = None,
+        colors: tuple[Numbers, Numbers] = COLORS,
+    ) -> Look:
+        """Read --image-size, --resize, --mean and --std; `colors` are the usual of the last two."""
+        mean = mean or (usual.mean if usual else colors[0])
+        std = std or (usual.std if usual else colors[1])
+        read = [tuple(numbers(*given, 3)) for given in (("--mean", mean), ("--std", std))]
+        if not all(0 < value < float("inf") for value in read[1]):
             raise UserError(f"--std {std} divides pixels; give three numbers above 0")
-        return cls(image_size, resize, *colors)
+        crop = image_size or (usual.crop if usual else None)
+        return cls(crop, resize, read[0], read[1], usual)
 
     def for_crop(self, crop: int) -> Preprocess:
         """Return the preprocessing for inputs of `crop` pixels.
@@ -45,6 +60,9 @@ class Look:
         Raises UserError where --resize leaves fewer pixels than that.
         """
         usual = Preprocess.for_crop(crop)
+        if self.usual is not None:
+            size = self.usual.size if self.usual.crop == crop else usual.size
+            usual = dataclasses.replace(self.usual, size=size, crop=crop)
         size = self.size or usual.size
         if size < crop:
             raise UserError(
@@ -72,17 +90,30 @@ def architecture(options: NetworkOptions) -> str | None:
     return options.factory or options.arch
 
 
+def look_of_library(name: str | None, args: Mapping[str, Any]) -> Preprocess | None:
+    """Return what a library says about the images of its network; None for other networks."""
+    return preprocess_of(name, args) if name and is_library(name) else None
+
+
+def with_size(name: str, args: Mapping[str, Any], side: int) -> dict[str, Any]:
+    """Return the network's arguments, with the size of images where a library builds for one."""
+    return sized_args(name, args, side) if is_library(name) else dict(args)
+
+
 def named(options: NetworkOptions, groups: Names | None = None) -> Named:
     """Return what is said about the network of a file, checked; import code that --model names."""
     said = options if isinstance(options, ForeignOptions) else ForeignOptions()
     looks = {
         "image-size": said.image_size, "resize": said.resize, "mean": said.mean, "std": said.std,
     }  # fmt: skip
-    look = Look.of(said.image_size, None, said.mean or MEAN, said.std or STD)
-    preprocess = look.for_crop(said.image_size or IMAGE_SIZE).as_dict()
+    name = architecture(options)
+    args = arguments(options)
+    usual = look_of_library(name, args)
+    look = Look.of(said.image_size, None, said.mean, said.std, usual, IMAGENET)
+    preprocess = look.for_crop(look.crop or IMAGE_SIZE).as_dict()
     return Named(
-        architecture(options),
-        arguments(options),
+        name,
+        args,
         names(said.targets),
         names(groups) or [],
         preprocess | ({"size": said.resize} if said.resize else {}),

@@ -41,9 +41,9 @@ class ForeignOptions(NetworkOptions):
     """What to know about a network that pbias did not make, and that its file does not say."""
 
     targets: Names | None = None  # what the outputs are
-    image_size: int | None = None  # pixels; None: 224
+    image_size: int | None = None  # pixels; None: 224, or what a library says of its network
     resize: int | None = None  # pixels of the short side before the crop
-    mean: Numbers | None = None  # of R, G and B; None: that of ImageNet
+    mean: Numbers | None = None  # of R, G and B; None: that of ImageNet, or of the library
     std: Numbers | None = None
 
 
@@ -64,6 +64,12 @@ class OptimizationOptions:
     weight_decay: float | None = None
     augment: bool | None = None
     seed: int = 0
+    distill: bool | None = None  # learn from a teacher's probabilities, too
+    teacher: str | Path | None = None  # its checkpoint; None, to prune: the network itself
+    distill_weight: float | None = None  # of the teacher's loss, 0 to 1
+    temperature: float | None = None
+    balance: Names | None = None  # groups whose values, by label value, count alike
+    balance_max: float | None = None  # the largest weight of a label
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,8 @@ class TrainOptions(
     where: Names | None = None  # `COLUMN=VALUE`: use these rows alone
     image_size: int | None = None  # pixels; None: the images' median short side, at most 224
     resize: int | None = None
-    mean: Numbers = "0.5,0.5,0.5"
-    std: Numbers = "0.5,0.5,0.5"
+    mean: Numbers | None = None  # of R, G and B; None: 0.5, or what a library says of its network
+    std: Numbers | None = None
     loss: str | None = None  # None: as the recipe says
     init: str | Path | None = None  # a checkpoint or state dict to start from
 
@@ -160,10 +166,11 @@ class ExportOptions(ForeignOptions):
 class QuantizeOptions(DataOptions, ForeignOptions):
     """Options of `quantize`."""
 
-    data: str | Path = "labels.csv"  # the manifest whose training images calibrate
+    data: str | Path | None = None  # the manifest whose training images calibrate
     batches: int = 8
     batch_size: int = 32
     per_channel: bool = False  # a scale for each output of a layer
     exclude: Names | None = None  # nodes or layers that stay in floating point
+    output_name: str | None = None  # the output of an ONNX network that holds logits
     seed: int = 0
     no_clobber: bool = False

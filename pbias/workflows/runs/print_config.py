@@ -15,6 +15,7 @@ from pbias.workflows.runs.settings import METHOD, Settings
 OTHERS = (
     "arch", "factory", "model_args", "targets", "groups", "cluster", "where", "image_size",
     "resize", "mean", "std", "precision", "sparsity",
+    "teacher",
 )  # fmt: skip
 OPTIONS = {"factory": "model"}  # options that are not called as their field is
 
@@ -34,7 +35,7 @@ def config_text(
     given |= changes or {}
     wanted = (*OTHERS, *METHOD) if chosen.times else OTHERS
     others = {name: given[name] for name in wanted if name in given}
-    recipe = {name: value for name, value in chosen.recipe.as_dict().items() if name in given}
+    recipe = {name: value for name, value in chosen.recipe.in_use().items() if name in given}
     values = {
         "recipe": options.recipe,
         **others,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from pbias.data.batches import ImageData
 from pbias.data.training_images import TrainingPictures
 from pbias.errors import Status, UserError
 from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pbias.training.distillation import say_cost
 from pbias.training.loop import FitResult, Hooks, fit
+from pbias.training.objective import PLAIN, Objective
 from pbias.training.processes import processes
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
@@ -54,6 +57,7 @@ class Run:
         device: torch.device,
         *,
         resume_hint: str,
+        objective: Objective = PLAIN,
         hooks: Hooks | None = None,
         watch: Watch = silent,
         label: str = "training",
@@ -68,11 +72,14 @@ class Run:
         if states and processes().rank == 0:
             check_room(self.output, model)
             save = self._saving(states, image_digest(data))
+        start = time.perf_counter()
         with watch(label) as progress, stoppable(states, resume_hint) as stop:
-            return fit(
-                model, *data, recipe, device=device, hooks=hooks, progress=progress,
-                resume=self.state, save=save, stop=stop,
+            result = fit(
+                model, *data, recipe, device=device, objective=objective, hooks=hooks,
+                progress=progress, resume=self.state, save=save, stop=stop,
             )  # fmt: skip
+        say_cost(objective.teacher, time.perf_counter() - start)
+        return result
 
     def _saving(self, states: StateFile, images: str) -> Callable[[TrainingState], None]:
         """Return how states are saved; UserError where images are not those of the state."""

@@ -23,7 +23,7 @@ from pbias.pruning.schedule import (
 )
 from pbias.training.recipe import Recipe, find_recipe
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
-from pbias.workflows.runs.values import numbers, selectors
+from pbias.workflows.runs.values import first_given, names, numbers, selectors
 
 NUM_STEPS = 20
 
@@ -31,6 +31,7 @@ NUM_STEPS = 20
 TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
+    "distill", "distill_weight", "temperature", "balance", "balance_max",
 )  # fmt: skip
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
 METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
@@ -63,7 +64,10 @@ def settings(
     """
     found = find_recipe(options.recipe or "small", use)
     base = before if before and options.recipe is None else found.recipe
+    base = base.replace(distill=False)  # a teacher is that of one run
     changes = {name: getattr(options, name, None) for name in TRAINING}
+    changes["balance"] = options.balance and ",".join(names(options.balance) or [])
+    _check_teacher(use, options)
     recipe = base.replace(**changes, compile=options.compile or None)
     given = _given(options, PRUNING)
     when = _when(given, found.pruning_epochs)
@@ -72,6 +76,17 @@ def settings(
     check_range(initial)
     shape = given.get("pruning_schedule", "cubic")
     return Settings(recipe, found.image_size, when, times, shape, initial)
+
+
+def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
+    """Raise UserError for distillation without a teacher, and for its options without it."""
+    given = {name: getattr(options, name) for name in ("teacher", "distill_weight", "temperature")}
+    if not options.distill and (useless := first_given(given)):
+        raise UserError(f"{useless} has no effect without --distill; add it")
+    if options.distill and use != "pt" and options.teacher is None:
+        raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
+    if options.balance_max is not None and not options.balance:
+        raise UserError("--balance-max has no effect without --balance; add it")
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.ranks.ranking import auc_left_out, rank
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.auc_buckets import (
+from pbias.auditing.counts.ranks.auc_buckets import (
     NUM_BUCKETS,
     add_to_buckets,
     auc_from_buckets,
@@ -18,7 +18,7 @@ from pbias.auditing.counts.auc_buckets import (
     label_cells,
     value_cells,
 )
-from pbias.auditing.counts.ranking import auc_left_out, rank
+from pbias.auditing.counts.ranks.ranking import auc_left_out, rank
 
 FLOATS = st.floats(width=32, allow_nan=False)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbias.auditing.counts.bucketed_scores import BucketedScores
+from pbias.auditing.counts.ranks.bucketed_scores import BucketedScores
 from pbias.auditing.counts.scores import score_rows
 from pbias.auditing.counts.strata import build_strata
 from pbias.auditing.counts.totals import predictions

@@ -111,19 +111,19 @@ def test_several_gates_say_how_often_they_err() -> None:
 
 
 def test_an_open_gate_says_how_many_samples_would_decide_it() -> None:
-    """0.02 inside with 0.04 to the interval's end: four times as many halve it."""
+    """0.02 inside, 0.04 to the interval's end, and 0.84 of its 1.96 errors: (0.0572 / 0.02)^2."""
     samples = lambda *_: ("Male=1", 500)  # noqa: E731
     found = judged("ppv <= 0.12", rows((0.06, 0.14)), rows((0.0, 0.2)), samples=samples)
     assert "labeled samples of Male=1 would decide it (now 500)" in found.note()
-    assert re.search(r"about 2,\d00 labeled", found.note())
+    assert re.search(r"about 4,100 labeled", found.note())
 
 
 def test_one_row_that_would_fail_decides() -> None:
-    """The row outside needs (0.1 / 0.05)^2 = 4 times; the one inside more, and does not matter."""
+    """The row outside needs ((0.1 + 0.05 * 0.84 / 1.96) / 0.05)^2 = 5.9 times, the other more."""
     gate = parse_gate("ppv <= 0.1")
     found = judged("ppv <= 0.1", rows((0.1, 0.2), (0.0, 0.19)), rows((0.05, 0.25), (-1, 1)))
-    said = would_decide(gate, found.at("undecided"), lambda name, *_: (name, 100))
-    assert said == "about 400 labeled samples of A1 would decide it (now 100)"
+    said = would_decide(gate, found.at("undecided"), 0.05, lambda name, *_: (name, 100))
+    assert said == "about 600 labeled samples of A1 would decide it (now 100)"
 
 
 def test_a_model_against_itself_passes_gates_on_changes_where_0_does(

@@ -164,7 +164,7 @@ def runs_coverage(num_runs: int, run_sd: float) -> float:
 @pytest.mark.parametrize("num_runs", [3, 5])
 @pytest.mark.parametrize("run_sd", [0.05, 0.1, 0.2])
 def test_difference_of_several_runs_a_side_covers(num_runs: int, run_sd: float) -> None:
-    assert 0.935 <= runs_coverage(num_runs, run_sd) <= 0.965
+    assert 0.935 <= runs_coverage(num_runs, run_sd) <= (0.965 if num_runs > 3 else 0.975)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.ranking import rank
+from pbias.auditing.counts.ranks.ranking import rank
 from pbias.auditing.counts.scores import debiased_error, equal_mass_totals
 
 Array = NDArray[Any]

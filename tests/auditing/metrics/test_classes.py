@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import pbias
 from pbias.auditing.counts.totals import log_odds, sigmoid
 from pbias.auditing.engine import Audit, Options, audit
 from pbias.auditing.gates.grammar import parse_gate
 from pbias.auditing.gates.verdicts import judge
 from pbias.auditing.risk.prediction_risk import flag_risk
 from pbias.errors import UserError
-from pbias.files.logits import Logits
+from pbias.files.logits import Logits, write_logits
 from pbias.files.table import Table
 
 NUM = 400
@@ -142,6 +145,46 @@ def test_two_outputs_and_the_logit_of_their_difference_give_the_same_audit() -> 
         for key in [key for key in of_one if key[0] == name and key[1] == "b"]:
             assert of_two[key] == pytest.approx(of_one[key], nan_ok=True), key
     assert of_two["top1_accuracy", "", "", ""] == of_one["accuracy", "b", "", ""]
+
+
+def numbers(logits: Logits, reference: Logits, attributes: list[str] | None) -> dict[str, Any]:
+    """Every number of single classes and of top-1, but for what is adjusted over the table."""
+    found = audit([logits], [reference], Options(attributes=attributes, num_folds=20)).where()
+    names = ("metric", "attribute", "group", "contrast")
+    return {
+        " ".join(row[name] for name in names): [row[k] for k in row if k != "p_adjusted"]
+        for row in found
+        if row["attribute"] or row["metric"] == "top1_accuracy"
+    }
+
+
+def test_chosen_classes_are_predicted_among_all() -> None:
+    """Not as the largest of the chosen outputs, which would make every class look better."""
+    counts = np.random.default_rng(0).integers(5, 50, (4, 2, 3, 2))
+    sides = [replace(classifier(noise), train_counts=counts) for noise in (1.0, 0.0)]
+    whole, some = numbers(*sides, None), numbers(*sides, ["c", "a"])
+    assert some.keys() == {key for key in whole if key.split(" ")[1] in ("", "a", "c")}
+    for key, row in some.items():
+        assert row == pytest.approx(whole[key], nan_ok=True), key
+    s = sides[0].logits.argmax(axis=1)[KNOWN] == 2
+    true = sides[0].labels[KNOWN, 2] == 1
+    assert some["tpr c  "][4] == (s & true).sum() / true.sum()
+
+
+def test_chosen_classes_of_files_in_blocks(tmp_path: Path) -> None:
+    sides = [classifier(1.0), classifier()]
+    paths = [str(tmp_path / name) for name in ("s.npz", "d.npz")]
+    for side, path in zip(sides, paths, strict=True):
+        write_logits(side, path)
+    options = {"attributes": ["b"], "metrics": ["tpr", "top1_accuracy"]}
+    found = [
+        pbias.audit(paths[0], reference=paths[1], in_memory=size, **options).rows.records()
+        for size in (0, 256)
+    ]
+    assert [r["value"] for r in found[0]] == [r["value"] for r in found[1]]
+    assert {r["attribute"] for r in found[0]} == {"", "b"}
+    with pytest.raises(UserError, match="no attribute 'e'"):
+        pbias.audit(paths[0], attributes=["e"])
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:

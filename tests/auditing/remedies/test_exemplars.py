@@ -238,3 +238,16 @@ def test_groups_can_be_targets_and_intersections(make_logits: MakeLogits) -> Non
 def test_without_groups_there_is_no_summary() -> None:
     with pytest.raises(UserError, match="has no groups; name columns with `groups`"):
         over_representation(find_exemplars(runs([[0, 1]]), runs([[1, 1]])))
+
+
+def test_chosen_classes_are_predicted_among_all() -> None:
+    """The third class is the largest output of both rows, so that the first two are never voted."""
+    z = np.array([[2.0, 1.0, 3.0], [1.0, 2.0, 3.0]], np.float32)
+    y, names = np.zeros((2, 3), np.int8), ("a", "b", "c")
+    side = [
+        Logits(outputs, y, names, activation="softmax", path=f"{i}.npz")
+        for i, outputs in enumerate((z, z[::-1].copy()))
+    ]
+    assert not find_exemplars(side[:1], side[1:], ["a", "b"]).modal.any()
+    alone = [replace(one, activation="sigmoid", logits=one.logits - 1.5) for one in side]
+    assert find_exemplars(alone[:1], alone[1:], ["a", "b"]).modal.all()

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pbias.auditing.engine import Options, audit
-from pbias.auditing.remedies.override_curve import BUDGETS, override_curve
+from pbias.auditing.remedies.override_curve import BUDGETS, _orders, override_curve
 from pbias.auditing.remedies.overriding import from_labels, from_model, mask_of, override
 from pbias.files.logits import Logits
 from pbias.files.table import Table
@@ -163,3 +163,27 @@ def test_progress_counts_every_point(sparse: Logits, dense: Logits) -> None:
     )
     total = seen[0][1]
     assert seen == [(done, total) for done in range(1, total + 1)]
+
+
+def test_the_order_of_classes_does_not_depend_on_what_their_outputs_share(
+    sparse: Logits, dense: Logits, flags: NDArray[np.intp]
+) -> None:
+    """In sixteenths, so that nothing is rounded. The closest pair of outputs comes first."""
+    labels = np.eye(3, dtype=np.int8)[np.arange(NUM) % 3]
+    plain, theirs = (
+        replace(x, activation="softmax", labels=labels, logits=np.round(x.logits * 16) / 16)
+        for x in (sparse, dense)
+    )
+    shift = np.random.default_rng(0).integers(-99, 99, (NUM, 1)).astype(np.float32)
+    moved = replace(plain, logits=plain.logits + shift)
+    curves = [
+        override_curve(one, theirs, from_model(theirs, one), flags, num_draws=1)
+        for one in (plain, moved)
+    ]
+    for metric in ("accuracy", "churn"):
+        assert points(curves[0], "uncertainty", metric) == points(curves[1], "uncertainty", metric)
+    two = np.sort(plain.logits, axis=1)[:, 1:]
+    closest = np.argmin(two[:, 1] - two[:, 0])
+    assert next(iter(_orders(moved, flags, 0, 0)))[0] == "flags"
+    order = dict(_orders(moved, flags, 0, 0))["uncertainty"]
+    assert order[0] // 3 == closest

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options.auditing import ClusterOfLabels, LabelsOfIds, Level, Probabilities
+from pbias.cli.options.auditing import (
+    ClusterOfLabels,
+    GateFile,
+    Gates,
+    Groups,
+    JointGates,
+    LabelsOfIds,
+    Level,
+    Probabilities,
+    References,
+    ReferenceThresholds,
+    StrictGates,
+    Thresholds,
+)
 from pbias.cli.options.common import (
     Color,
     ColorWhen,
@@ -25,20 +38,8 @@ def metrics(
     audited: Annotated[
         list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
     ],
-    ref: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
-        ),
-    ] = None,
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            "--groups",
-            metavar="A,B:C",
-            help="Group or target columns, ':' for intersections [default: the file's groups].",
-        ),
-    ] = None,
+    ref: References = None,
+    groups: Groups = None,
     attributes: Annotated[
         str | None,
         typer.Option("--attributes", metavar="A,B", help="Attributes to audit [default: all]."),
@@ -48,14 +49,8 @@ def metrics(
         typer.Option("--metrics", metavar="A,B", help="Metrics to compute [default: all]."),
     ] = None,
     labels: LabelsOfIds = None,
-    thresholds: Annotated[
-        str | None,
-        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
-    ] = None,
-    ref_thresholds: Annotated[
-        str | None,
-        typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
-    ] = None,
+    thresholds: Thresholds = None,
+    ref_thresholds: ReferenceThresholds = None,
     probabilities: Probabilities = None,
     cluster: ClusterOfLabels = None,
     level: Level = 0.95,
@@ -66,23 +61,17 @@ def metrics(
     no_intervals: Annotated[
         bool, typer.Option("--no-intervals", help="Values alone: faster, and no gates.")
     ] = False,
-    gate: Annotated[
-        list[str] | None,
-        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
-    ] = None,
-    gate_file: Annotated[
-        str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
-    ] = None,
-    gate_strict: Annotated[
-        bool,
-        typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
-    ] = False,
-    gate_joint: Annotated[
-        bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
-    ] = False,
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    gate_strict: StrictGates = False,
+    gate_joint: JointGates = False,
     report: Annotated[
         str | None,
         typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+    ] = None,
+    junit: Annotated[
+        str | None,
+        typer.Option("--junit", metavar="FILE", help="Write the verdicts of the gates as JUnit."),
     ] = None,
     in_memory: Annotated[
         float,
@@ -102,9 +91,9 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
-    from pbias.cli.gates import leave_with
+    from pbias.cli.gates import check_junit, leave_with, write_junit
     from pbias.cli.progress import bar
-    from pbias.cli.tables import check_report, check_table_output, write_table
+    from pbias.cli.tables import check_apart, check_report, check_table_output, write_table
     from pbias.workflows.audit import AuditOptions, audit_files
     from pbias.workflows.inputs.files import expand
 
@@ -112,6 +101,8 @@ def metrics(
     inputs = [*paths, *others, labels, thresholds, ref_thresholds, gate_file]
     check_table_output(output, form, inputs, no_clobber=no_clobber)
     check_report(report, output, inputs, no_clobber=no_clobber)
+    check_junit(junit, inputs, gated=bool(gate or gate_file), no_clobber=no_clobber)
+    check_apart({"-o": output, "--report": report, "--junit": junit})
     options = AuditOptions(
         groups=names(groups),
         attributes=names(attributes),
@@ -133,4 +124,5 @@ def metrics(
     result = audit_files(paths, others, options, bar)
     header = {"command": "metrics", "gates": result.verdicts}
     write_table(result.rows, result.sections, output, form, color, report=report, **header)
+    write_junit(junit, result.verdicts)
     leave_with(result.outcomes)

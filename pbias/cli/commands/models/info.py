@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 def info(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Checkpoint, state dict or logits; '-': stdin.")
+        str,
+        typer.Argument(metavar="FILE", help="Checkpoint, state dict, ONNX or logits; '-': stdin."),
     ],
     expect_sparsity: Annotated[
         float | None,

@@ -27,6 +27,7 @@ from pbias.cli.options.networks import (
     ForeignTargets,
     Model,
     ModelArgs,
+    OutputName,
 )
 
 
@@ -51,6 +52,7 @@ def quantize(
             "--exclude", metavar="NAME", help="Leave this layer or node as it is; repeatable."
         ),
     ] = None,
+    output_name: OutputName = None,
     arch: ForeignArch = None,
     model: Model = None,
     model_args: ModelArgs = None,
@@ -79,7 +81,8 @@ def quantize(
 
     options = QuantizeOptions(
         data=data, batches=batches, batch_size=batch_size, per_channel=per_channel,
-        exclude=exclude, arch=arch, factory=model, model_args=model_args, targets=targets,
+        exclude=exclude, output_name=output_name, arch=arch, factory=model,
+        model_args=model_args, targets=targets,
         image_size=image_size, resize=resize, mean=mean, std=std, image_root=image_root,
         seed=seed, workers=workers, skip_bad_images=on_bad_image is BadImage.SKIP,
         allow_outside=allow_outside, no_clobber=no_clobber,

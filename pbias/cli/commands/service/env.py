@@ -6,6 +6,9 @@ import typer
 
 from pbias.cli.options.common import Quiet, Verbose
 
+# What optional features need.
+EXTRAS = ("onnx", "onnxruntime", "timm", "safetensors", "pyarrow")
+
 
 def env(quiet: Quiet = 0, verbose: Verbose = 0) -> None:
     """Print versions, system and devices, one a line, for a bug report."""
@@ -38,9 +41,20 @@ def _facts() -> dict[str, str]:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
         "cuda": _cuda(),
         "mps": _yes(torch.backends.mps.is_available()),
+        **{name: installed(name) for name in EXTRAS},
         "torchvision": f"{versions.get('torchvision', 'missing')}, {_operators()}",
         "encoding": sys.getfilesystemencoding(),
     }
+
+
+def installed(package: str) -> str:
+    """Return the version of a package, or that it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:
@@ -64,7 +78,7 @@ def _cuda() -> str:
 
 
 def _operators() -> str:
-    from pbias.models.torchvision_models import load_torchvision
+    from pbias.models.torchvision_import import load_torchvision
 
     loaded = load_torchvision().extension._has_ops()
     return "its operators load" if loaded else "its operators do not load (not needed here)"

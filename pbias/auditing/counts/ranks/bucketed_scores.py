@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.auc_buckets import (
+from pbias.auditing.counts.ranks.auc_buckets import (
     NUM_BUCKETS,
     BucketedAuc,
     add_to_buckets,

@@ -1,0 +1,1 @@
+"""Scores in order: exact ranks in memory, buckets where files are read in blocks."""

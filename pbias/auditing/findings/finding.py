@@ -1,0 +1,255 @@
+"""The findings of an audit: numbers that got worse or better and hold after correction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from pbias.auditing.findings.labels import group_values, other_side
+from pbias.auditing.findings.selection import (
+    AtLevel,
+    Widened,
+    holding,
+    key_of,
+    selection_level,
+    told_columns,
+)
+from pbias.auditing.findings.unknowns import (
+    NeverPredicted,
+    SmallGroup,
+    Undefined,
+    never_predicted,
+    small_groups,
+    undefined,
+)
+from pbias.auditing.metrics.entry import Good
+from pbias.auditing.metrics.registry import METRICS
+from pbias.auditing.table_rows import SAME_MODEL
+from pbias.files.table import Table
+
+MAX_NAMED = 3
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that changed, or differs between groups, and holds after correction.
+
+    `group` and `group_value` "": everyone; `attribute` "": all classes together. `reference` is the
+    value before, or that of the group value `against` which this one is compared; `low` to `high`
+    holds the change, adjusted for having been selected.
+    """
+
+    metric: str
+    attribute: str
+    group: str
+    group_value: str
+    n: float
+    reference: float
+    audited: float
+    change: float
+    low: float
+    high: float
+    p_adjusted: float
+    worse: bool
+    few: bool
+    against: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """What to call the metric in a sentence."""
+        metric = METRICS[self.metric]
+        return metric.spoken or metric.title
+
+    @property
+    def nearer_end(self) -> float:
+        """How large the change is at least."""
+        return max(self.low, -self.high)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an audit found, and what it could not tell; `found`: the worst first, then the better.
+
+    `paired`: changes from a reference; else gaps between the groups of one model. `looked_at` is
+    the number of changes (gaps) with a p-value, `selected_level` the level of each interval, and
+    `missed` the median of the smallest true changes that would have been found 4 times in 5.
+    """
+
+    paired: bool
+    same_model: bool
+    has_intervals: bool
+    level: float
+    selected_level: float
+    looked_at: int
+    found: tuple[Finding, ...]
+    missed: float
+    too_few: tuple[SmallGroup, ...]
+    never: NeverPredicted
+    undefined: tuple[Undefined, ...]
+    metrics: tuple[str, ...]
+
+    @property
+    def worse(self) -> tuple[Finding, ...]:
+        """What got worse, or is worse for a group than for others."""
+        return tuple(finding for finding in self.found if finding.worse)
+
+    @property
+    def better(self) -> tuple[Finding, ...]:
+        """What got better."""
+        return tuple(finding for finding in self.found if not finding.worse)
+
+    def named(self) -> tuple[Finding, ...]:
+        """The worst ones to name, at most three: of different attributes first, then groups."""
+        chosen: list[Finding] = []
+        for keys in (("attribute",), ("attribute", "group", "group_value")):
+            for finding in self.worse:
+                seen = {tuple(getattr(c, k) for k in keys) for c in chosen}
+                new = tuple(getattr(finding, k) for k in keys) not in seen
+                if new and len(chosen) < MAX_NAMED:
+                    chosen.append(finding)
+        return tuple(finding for finding in self.worse if finding in chosen)
+
+
+def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> Findings:
+    """Derive the findings from an audit's table, whose intervals are at `level`.
+
+    `at_level` makes the rows of a metric at another level; without it, intervals are widened as
+    those of a normal law. Candidates are the metrics that verdicts speak of, for everyone and each
+    group value; where the table has none of them, all metrics of which a direction is good.
+    """
+    records = table.records()
+    paired = any(":" in record["runs"] for record in records)
+    metrics = spoken_metrics(records)
+    looked_at = _changes(records, metrics) if paired else _gaps(records, metrics)
+    rows = [row for row, _ in looked_at]
+    p, adjusted = (np.array([r[k] for r in rows], float) for k in ("p", "p_adjusted"))
+    held = holding(p, adjusted, 1.0 - level)
+    num = int((~np.isnan(p)).sum())
+    selected = selection_level(level, max(int(held.sum()), 1), num)
+    widened = Widened(level, at_level)
+    found = [
+        _with_ends(finding, row, widened, selected)
+        for (row, finding), holds in zip(looked_at, held, strict=True)
+        if holds
+    ]
+    never = never_predicted(records, paired=paired)
+    found.sort(key=lambda f: (not f.worse, -f.nearer_end))
+    sizes = [row["detectable"] for row in rows if row["detectable"] == row["detectable"]]
+    return Findings(
+        paired=paired,
+        same_model=any(record["change_status"] == SAME_MODEL for record in records),
+        has_intervals=any(record["low"] == record["low"] for record in records),
+        level=level,
+        selected_level=selected,
+        looked_at=num,
+        found=_lost_once(found, never.new if paired else ()),
+        missed=median(sizes) if sizes else float("nan"),
+        too_few=small_groups(records, metrics),
+        never=never,
+        undefined=undefined(records, metrics),
+        metrics=metrics,
+    )
+
+
+def spoken_metrics(records: Sequence[Record]) -> tuple[str, ...]:
+    """The metrics of a table that a verdict speaks of.
+
+    Of classes, one of which is always predicted, the accuracy of each by itself says little.
+    """
+    known = dict.fromkeys(record["metric"] for record in records)
+    metrics = [METRICS[name] for name in known]
+    chosen = [m for m in metrics if m.spoken] or [
+        m for m in metrics if m.good is not Good.NEITHER and not (m.is_change or m.fact)
+    ]
+    of_classes = any(m.pooled for m in chosen)
+    return tuple(m.name for m in chosen if not (of_classes and m.binary_only))
+
+
+def _is_told(record: Record) -> bool:
+    """Whether a row is of one attribute, or of all classes together, and not itself a group."""
+    if METRICS[record["metric"]].pooled:
+        return not record["attribute"]
+    return record["attribute"] not in ("", record["group"])
+
+
+def _changes(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
+    """The changes for everyone and each group value."""
+    values = group_values(records)
+    found = []
+    for row in records:
+        mine = row["metric"] in metrics and _is_told(row)
+        if not mine or (row["group"] and row["contrast"] not in values.get(row["group"], ())):
+            continue
+        value, *_ = (row[name] for name in told_columns(row))
+        if value != value:
+            continue
+        found.append((row, _finding(row, row["contrast"], row["reference"], row["value"], value)))
+    return found
+
+
+def _gaps(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
+    """The gaps of one model between group values, each seen from the value that is worse off.
+
+    Of a group of two values there is one; of one with more, each value against the rest.
+    """
+    values = group_values(records)
+    by_key = {key_of(record): record for record in records}
+    found = []
+    for row in records:
+        mine = row["metric"] in metrics and _is_told(row) and row["value"] == row["value"]
+        sides = other_side(row["contrast"], values.get(row["group"], ())) if mine else None
+        if sides is None:
+            continue
+        value, against, mirrored = sides
+        gap = row["value"]
+        good = METRICS[row["metric"]].good
+        if mirrored and (gap > 0) == (good is Good.HIGHER):
+            value, against, gap = against, value, -gap
+        own = by_key[row["metric"], row["attribute"], row["group"], value]
+        other = own["value"] - gap
+        finding = _finding(own, value, other, own["value"], gap)
+        found.append((row, replace(finding, against=against, p_adjusted=row["p_adjusted"])))
+    return found
+
+
+def _finding(row: Record, value: str, before: float, after: float, change: float) -> Finding:
+    higher = METRICS[row["metric"]].good is not Good.LOWER
+    return Finding(
+        metric=row["metric"],
+        attribute=row["attribute"],
+        group=row["group"],
+        group_value=value,
+        n=row["n"],
+        reference=before,
+        audited=after,
+        change=change,
+        low=float("nan"),
+        high=float("nan"),
+        p_adjusted=row["p_adjusted"],
+        worse=(change < 0) == higher,
+        few="low_power" in (row["status"], row["change_status"]),
+    )
+
+
+def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, ...]:
+    """All findings, but one alone of each attribute that is no longer predicted: the worst.
+
+    The others say the same: no false alarms, for there are no alarms.
+    """
+    told: dict[str, Finding] = {}
+    for finding in found:
+        if finding.attribute in lost and finding.worse:
+            told.setdefault(finding.attribute, finding)
+    return tuple(f for f in found if f.attribute not in lost or f is told.get(f.attribute))
+
+
+def _with_ends(finding: Finding, row: Record, widened: Widened, level: float) -> Finding:
+    ends = widened.ends(row, level)
+    turned = finding.against and (row["value"] < 0) != (finding.change < 0)
+    low, high = (-ends.high, -ends.low) if turned else ends
+    return replace(finding, low=low, high=high)

@@ -1,0 +1,56 @@
+"""Group values and contrasts, told apart by the labels in the column `contrast`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pbias.auditing.counts.strata import BINARY
+from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
+
+OF_TWO, REST = "1-0", "-rest"
+
+
+def group_values(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The values of each group in a table, in its order.
+
+    A label that ends as a contrast does is one only if the group has the value that it names.
+    """
+    labels: dict[str, dict[str, None]] = {}
+    for record in records:
+        if record["group"] and record["contrast"]:
+            labels.setdefault(record["group"], {})[record["contrast"]] = None
+    return {
+        group: tuple(label for label in known if not _is_contrast(label, known))
+        for group, known in labels.items()
+    }
+
+
+def _is_contrast(label: str, known: Iterable[str]) -> bool:
+    if label in (MAX, MIN, SPREAD):
+        return True
+    if label == OF_TWO:
+        return set(BINARY) <= set(known)
+    return label.endswith(REST) and label.removesuffix(REST) in known
+
+
+def other_side(contrast: str, values: Sequence[str]) -> tuple[str, str, bool] | None:
+    """The value of a contrast, what it is compared with, and whether that is one value.
+
+    None for what is no contrast, and for the second of the two that mirror each other.
+
+    >>> other_side("1-0", ("0", "1")), other_side("f-rest", ("f", "m"))
+    (('1', '0', True), ('f', 'm', True))
+    >>> other_side("m-rest", ("f", "m")), other_side("II-rest", ("I", "II", "III"))
+    (None, ('II', 'the rest', False))
+    """
+    if contrast in values:
+        return None
+    if contrast == OF_TWO and set(values) == set(BINARY):
+        return "1", "0", True
+    value = contrast.removesuffix(REST)
+    if value == contrast or value not in values:
+        return None
+    if len(values) > 2:
+        return value, "the rest", False
+    return (value, values[-1], True) if len(values) == 2 and value == values[0] else None

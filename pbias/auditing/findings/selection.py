@@ -1,0 +1,117 @@
+"""Numbers chosen for being large: which hold, and intervals that allow for the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.inference.distributions import critical
+from pbias.auditing.metrics.registry import METRICS
+from pbias.files.table import Table
+
+Record = Mapping[str, Any]
+Key = tuple[str, str, str, str]
+# The rows of one metric at another level of the intervals: (level, metric) -> table.
+AtLevel = Callable[[float, str], Table]
+KEYS = ("metric", "attribute", "group", "contrast")
+OF_VALUE = ("value", "low", "high")
+OF_CHANGE = ("change", "change_low", "change_high")
+
+
+class Ends(NamedTuple):
+    """An interval; NaN where there is none."""
+
+    low: float
+    high: float
+
+    def nearer(self) -> float:
+        """How far the end nearer 0 is from 0: negative, if the interval holds 0; NaN without one.
+
+        >>> Ends(-0.25, -0.125).nearer(), Ends(-0.25, 0.125).nearer()
+        (0.125, -0.125)
+        """
+        return max(self.low, -self.high) if self.low == self.low else float("nan")
+
+
+def selection_level(level: float, num_chosen: int, num_looked_at: int) -> float:
+    """The level of each interval, so that of the chosen ones a share of 1 - level misses at most.
+
+    That share is the expected one (false coverage rate), for any choice by the numbers themselves.
+    Source: Benjamini and Yekutieli (2005), JASA 100:71.
+
+    >>> selection_level(0.75, 2, 8)
+    0.9375
+    """
+    return 1.0 - (1.0 - level) * min(num_chosen, num_looked_at) / max(num_looked_at, 1)
+
+
+def holding(p: NDArray[np.float64], adjusted: NDArray[np.float64], error: float) -> NDArray[Any]:
+    """Which numbers hold: p adjusted over everything is at most `error`, and so is their own.
+
+    With R of m left, p is at most R error / m: the interval at the level of `selection_level`
+    excludes 0. NaN never holds.
+    """
+    num, held = int((~np.isnan(p)).sum()), adjusted <= error
+    while held.any():
+        kept = held & (p <= held.sum() * error / num)
+        if kept.sum() == held.sum():
+            break
+        held = kept
+    return np.asarray(held, bool)
+
+
+class Widened:
+    """Intervals of rows at other levels, each table made once."""
+
+    def __init__(self, level: float, at_level: AtLevel | None = None) -> None:
+        """`level` is that of the rows; without `at_level` ends are moved out by the normal law."""
+        self.level, self._at_level = level, at_level
+        self._known: dict[tuple[float, str], dict[Key, Ends]] = {}
+
+    def ends(self, record: Record, level: float) -> Ends:
+        """The interval of what the row tells (its change, or its value) at a level."""
+        names = told_columns(record)
+        value, own = record[names[0]], Ends(record[names[1]], record[names[2]])
+        if level == self.level or own.low != own.low:
+            return own
+        if self._at_level is None:
+            times = float(critical(level) / critical(self.level))
+            return Ends(value - times * (value - own.low), value + times * (own.high - value))
+        return self._of_metric(level, record["metric"], names)[key_of(record)]
+
+    def _of_metric(self, level: float, metric: str, names: tuple[str, str, str]) -> dict[Key, Ends]:
+        if (level, metric) not in self._known:
+            assert self._at_level is not None
+            columns = self._at_level(level, metric).columns
+            keys = zip(*(columns[name] for name in KEYS), strict=True)
+            ends = map(Ends, columns[names[1]], columns[names[2]])
+            self._known[level, metric] = dict(zip(keys, ends, strict=True))
+        return self._known[level, metric]
+
+
+def told_columns(record: Record) -> tuple[str, str, str]:
+    """The columns of the number that a row tells of: of its change, where it has a reference."""
+    paired = ":" in record["runs"] and not METRICS[record["metric"]].is_change
+    return OF_CHANGE if paired else OF_VALUE
+
+
+def key_of(record: Record) -> Key:
+    """What a row of the table is about."""
+    metric, attribute, group, contrast = (record[name] for name in KEYS)
+    return metric, attribute, group, contrast
+
+
+def most_first(rows: list[tuple[Any, Ends]], value: Callable[[Any], float]) -> list[Any]:
+    """Rank rows with their intervals: by the end nearer 0, then those that hold 0 by their value.
+
+    None is left out: a row without an interval comes with those that hold 0.
+    """
+
+    def rank(row: tuple[Any, Ends]) -> tuple[float, float]:
+        nearer = row[1].nearer()
+        return (-nearer if nearer > 0 else 0.0), -abs(value(row[0]))
+
+    return sorted(rows, key=rank)

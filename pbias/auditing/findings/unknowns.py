@@ -1,0 +1,92 @@
+"""What an audit does not tell: groups that are too small, attributes that are never predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from pbias.auditing.findings.labels import group_values
+from pbias.auditing.inference.numbers import MODEL_REASONS
+from pbias.auditing.metrics.registry import METRICS
+
+LARGE = 0.1  # a group in which a change as large as this could be missed is too small to tell
+LEAST = 30  # samples, where no interval says how large
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SmallGroup:
+    """A group value with too few samples; `missed`: a change that could be missed there."""
+
+    group: str
+    value: str
+    n: int
+    missed: float
+
+
+@dataclass(frozen=True)
+class NeverPredicted:
+    """Attributes that are never predicted: `new` ones, and those of which the reference has none.
+
+    With one model all are `new`.
+    """
+
+    new: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A number that has no value because of the data; `value` "": of everyone."""
+
+    metric: str
+    attribute: str
+    group: str
+    value: str
+    reason: str
+
+
+def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[SmallGroup, ...]:
+    """The group values in which a change of `LARGE` would be missed more than once in five times.
+
+    By the median over the attributes of the first of these metrics that is measured there: the
+    accuracy, which rests on all samples.
+    """
+    found = []
+    for group, values in group_values(records).items():
+        rows = [r for r in records if r["group"] == group and r["metric"] in metrics]
+        for value in values:
+            mine = [r for r in rows if r["contrast"] == value and r["n"] == r["n"]]
+            first = [r for r in mine if r["metric"] == mine[0]["metric"]]
+            num = max((int(r["n"]) for r in first), default=0)
+            sizes = [r["detectable"] for r in first if r["detectable"] == r["detectable"]]
+            missed = median(sizes) if sizes else float("nan")
+            if missed > LARGE or (not sizes and num < LEAST):
+                found.append(SmallGroup(group, value, num, missed))
+    return tuple(found)
+
+
+def never_predicted(records: Sequence[Record], *, paired: bool) -> NeverPredicted:
+    """The attributes for which a fact about predictions holds, by whether it is new."""
+    facts = [r for r in records if METRICS[r["metric"]].fact and not r["group"] and r["attribute"]]
+    holds = [r for r in facts if r["value"] == 1]
+    before = tuple(r["attribute"] for r in holds if paired and r["reference"] == 1)
+    return NeverPredicted(
+        tuple(r["attribute"] for r in holds if r["attribute"] not in before), before
+    )
+
+
+def undefined(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Undefined, ...]:
+    """The numbers without a value for everyone or a group value, for which no model is to blame."""
+    values = group_values(records)
+    return tuple(
+        Undefined(r["metric"], r["attribute"], r["group"], r["contrast"], r["reason"])
+        for r in records
+        if r["metric"] in metrics
+        and r["status"] == "undefined"
+        and r["attribute"]
+        and not r["reason"].startswith(MODEL_REASONS)
+        and (not r["group"] or r["contrast"] in values.get(r["group"], ()))
+    )

@@ -1,0 +1,150 @@
+"""What gates can decide before anything is compressed: audits of drawn models, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from pbias.auditing.engine import Audit
+from pbias.auditing.gates.deciding import samples_needed, strays
+from pbias.auditing.gates.verdicts import Judged, Outcome, Verdict
+from pbias.files.table import Table
+
+MEASURED = ("value", "low", "high", "reference", "change", "change_low", "change_high")
+COLUMNS = (
+    "gate", "attribute", "group", "contrast", "value", "low", "high", "half_width", "detectable",
+    "place", "inside", "outside", "smallest_group", "n", "n_needed", "reason",
+)  # fmt: skip
+
+
+class Drawn:
+    """The audit of a drawn model, of which each table is made once."""
+
+    def __init__(self, audit: Audit) -> None:
+        """Nothing is made yet."""
+        self.samples_behind = audit.samples_behind
+        self.table = cache(audit.table)
+
+
+class Expected:
+    """The audits of several drawn models, as one whose numbers are the means of theirs."""
+
+    def __init__(self, draws: Sequence[Drawn]) -> None:
+        """`draws` are of the same files and options."""
+        self.draws = draws
+        self.samples_behind = draws[0].samples_behind
+        self.table = cache(self._table)
+
+    def _table(self, level: float | None = None, metric: str | None = None) -> Table:
+        """The rows of the first draw, with the mean of every number over those that have it.
+
+        A number that most draws lack is undefined, for the reason that the first of them gives.
+        """
+        return _mean([draw.table(level, metric) for draw in self.draws])
+
+
+def power_table(
+    outcomes: Sequence[Outcome], expected: Expected, drawn: Sequence[Sequence[Outcome]]
+) -> Table:
+    """A row for each gate and row that it covers; `drawn` are the outcomes of each draw.
+
+    value, low, high: means over the draws; half_width: of the ordinary interval; detectable: the
+    true value that fails the gate with 80 % power; place: where the mean row lies; inside, outside:
+    the share of draws in which the row lies there; smallest_group and n: the group value with the
+    fewest labelled samples, and how many; n_needed: how many would decide the row with 80 % power,
+    if its value were true.
+    """
+    records = [
+        {
+            "gate": outcome.gate.text,
+            **_numbers(outcome, row),
+            **_shares([_place_of(draw[index], row) for draw in drawn]),
+            **_samples(outcome, row, expected),
+        }
+        for index, outcome in enumerate(outcomes)
+        for row in outcome.rows
+    ]
+    return Table({name: [record[name] for record in records] for name in COLUMNS})
+
+
+def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
+    """A gate as plain data: how many of the draws pass, fail and stay open, and what would decide.
+
+    `verdict` and `note` are those of the mean rows.
+    """
+    verdicts = [one.verdict for one in drawn]
+    record = outcome.record()
+    kept = {name: record[name] for name in ("gate", "verdict", "covers", "note")}
+    return {**kept, "draws": len(drawn), **{v.value: verdicts.count(v) for v in Verdict}}
+
+
+def line_of(record: Mapping[str, Any]) -> str:
+    """The same on one line."""
+    counts = ", ".join(f"{v.value} in {record[v.value]}" for v in Verdict if record[v.value])
+    text = (
+        f"gate '{record['gate']}': of {record['draws']} draws {counts}; covers {record['covers']}"
+    )
+    return f"{text}; {record['note']}" if record["note"] else text
+
+
+def _numbers(outcome: Outcome, row: Judged) -> dict[str, Any]:
+    """The mean row, how wide its interval is, and what would be found outside."""
+    gate = outcome.gate
+    if gate.absolute:  # the lower end stops at 0
+        half, far = row.high - row.value, row.far_high - row.value
+    else:
+        half = (row.high - row.low) / 2
+        far = row.value - row.far_low if gate.at_most else row.far_high - row.value
+    beyond = far + strays(half, outcome.error)
+    return {
+        "attribute": row.attribute,
+        "group": row.group,
+        "contrast": row.contrast,
+        "value": row.value,
+        "low": row.low,
+        "high": row.high,
+        "half_width": half,
+        "detectable": gate.bound + (beyond if gate.at_most else -beyond),
+        "place": row.place,
+        "reason": row.reason if row.value != row.value else "",
+    }
+
+
+def _shares(places: Sequence[str]) -> dict[str, float]:
+    return {name: places.count(name) / len(places) for name in ("inside", "outside")}
+
+
+def _samples(outcome: Outcome, row: Judged, expected: Expected) -> dict[str, Any]:
+    name, num = expected.samples_behind(row.attribute, row.group, row.contrast)
+    needed = samples_needed(outcome.gate, row, outcome.error, num)
+    return {"smallest_group": name, "n": num, "n_needed": needed}
+
+
+def _place_of(outcome: Outcome, row: Judged) -> str:
+    key = (row.attribute, row.group, row.contrast)
+    return next(r.place for r in outcome.rows if (r.attribute, r.group, r.contrast) == key)
+
+
+def _mean(tables: Sequence[Table]) -> Table:
+    first = tables[0].columns
+    columns = dict(first)
+    for name in MEASURED:
+        stacked = np.array([table.columns[name] for table in tables], np.float64)
+        known = ~np.isnan(stacked)
+        num = known.sum(axis=0)
+        total = np.where(known, stacked, 0.0).sum(axis=0)
+        mean = np.where(2 * num >= len(tables), total / np.maximum(num, 1), np.nan)
+        columns[name] = mean.tolist()
+    reasons = [list(filter(None, found)) for found in _each("reason", tables)]
+    undefined = [value != value for value in columns["value"]]
+    columns["reason"] = [
+        found[0] if gone and found else "" for found, gone in zip(reasons, undefined, strict=True)
+    ]
+    return Table(columns)
+
+
+def _each(name: str, tables: Sequence[Table]) -> list[tuple[Any, ...]]:
+    return list(zip(*(table.columns[name] for table in tables), strict=True))

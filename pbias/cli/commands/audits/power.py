@@ -1,0 +1,127 @@
+"""`pbias power`: what gates can decide on these samples, before anything is compressed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options.auditing import (
+    Attributes,
+    ClusterOfLabels,
+    LabelsOfIds,
+    Level,
+    Probabilities,
+)
+from pbias.cli.options.common import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Seed,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+    no_nan,
+)
+
+
+def power(
+    ref: Annotated[
+        list[str],
+        typer.Option(
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        ),
+    ],
+    gates: Annotated[
+        str | None,
+        typer.Argument(metavar="[GATES.txt]", help="Gates, one a line; '-' is standard input."),
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+    ] = None,
+    discordance: Annotated[
+        float,
+        typer.Option(
+            "--discordance",
+            metavar="SHARE",
+            min=0.0,
+            max=0.5,
+            callback=no_nan,
+            help="Share of predictions that compression is supposed to change.",
+        ),
+    ] = 0.05,
+    draws: Annotated[
+        int,
+        typer.Option("--draws", metavar="NUM", min=1, max=1000, help="Models drawn like that."),
+    ] = 20,
+    groups: Annotated[
+        str | None,
+        typer.Option("--groups", metavar="A,B:C", help="Groups [default: those of the gates]."),
+    ] = None,
+    attributes: Attributes = None,
+    labels: LabelsOfIds = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+    ] = None,
+    probabilities: Probabilities = None,
+    cluster: ClusterOfLabels = None,
+    level: Level = 0.95,
+    gate_strict: Annotated[
+        bool,
+        typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
+    ] = False,
+    gate_joint: Annotated[
+        bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
+    ] = False,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+    ] = None,
+    seed: Seed = 0,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Say which gates these samples can decide, before anything is compressed.
+
+    Audits models that are drawn from the dense one: they differ in a share of their predictions and
+    are worse for nobody. Leaves with 0 whatever the gates would say.
+    """
+    from pbias.cli.gates import say_power
+    from pbias.cli.progress import bar
+    from pbias.cli.tables import check_report, check_table_output, write_table
+    from pbias.workflows.gates.power import PowerOptions, power_files
+    from pbias.workflows.inputs.files import expand
+
+    paths = expand(ref)
+    inputs = [*paths, gates, labels, thresholds]
+    check_table_output(output, form, inputs, no_clobber=no_clobber)
+    check_report(report, output, inputs, no_clobber=no_clobber)
+    options = PowerOptions(
+        discordance=discordance,
+        draws=draws,
+        seed=seed,
+        groups=names(groups),
+        attributes=names(attributes),
+        level=level,
+        strict=gate_strict,
+        joint=gate_joint,
+        labels=labels,
+        cluster=cluster,
+        thresholds=thresholds,
+        probabilities=probabilities,
+    )
+    result = power_files(gate or [], gates, paths, options, bar)
+    write_table(
+        result.rows, result.sections, output, form, color,
+        report=report, command="power", gates=result.gates,
+    )  # fmt: skip
+    say_power(result.gates)

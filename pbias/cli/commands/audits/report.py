@@ -1,0 +1,115 @@
+"""`pbias report`: an audit as one HTML page with charts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options.auditing import (
+    Attributes,
+    ClusterOfLabels,
+    LabelsOfIds,
+    Level,
+    Probabilities,
+)
+from pbias.cli.options.common import NoClobber, Quiet, Verbose, names
+
+
+def report(
+    audited: Annotated[
+        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write the page to FILE.html.")
+    ],
+    ref: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        ),
+    ] = None,
+    curves: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--curves",
+            metavar="LOGITS",
+            help="Runs of several sparsities, drawn against it; repeat it, or quote a glob.",
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            "--groups",
+            metavar="A,B:C",
+            help="Group or target columns, ':' for intersections [default: the file's groups].",
+        ),
+    ] = None,
+    attributes: Attributes = None,
+    labels: LabelsOfIds = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
+    ] = None,
+    ref_thresholds: Annotated[
+        str | None,
+        typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
+    ] = None,
+    probabilities: Probabilities = None,
+    cluster: ClusterOfLabels = None,
+    level: Level = 0.95,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+    ] = None,
+    gate_file: Annotated[
+        str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Embed pictures of samples; their ids are paths in DIR [default: none].",
+        ),
+    ] = None,
+    examples: Annotated[
+        int,
+        typer.Option(
+            "--examples", metavar="NUM", min=1, max=200, help="With --images: an attribute's most."
+        ),
+    ] = 24,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Write an audit as one HTML page: verdict, gates, charts, tables, and pictures if asked.
+
+    The page loads nothing from the network and can be read without scripts.
+    """
+    from pbias.cli.gates import leave_with
+    from pbias.cli.progress import bar
+    from pbias.files.streams import check_output
+    from pbias.workflows.audit import AuditOptions, audit_files
+    from pbias.workflows.inputs.files import expand
+    from pbias.workflows.reports.report import check_page
+
+    paths, others, drawn = expand(audited), expand(ref or []), expand(curves or [])
+    inputs = [*paths, *others, *drawn, labels, thresholds, ref_thresholds, gate_file]
+    check_output(output, inputs, no_clobber=no_clobber, binary=False)
+    check_page(output)
+    options = AuditOptions(
+        groups=names(groups),
+        attributes=names(attributes),
+        level=level,
+        gates=gate or [],
+        gate_file=gate_file,
+        labels=labels,
+        cluster=cluster,
+        thresholds=thresholds,
+        reference_thresholds=ref_thresholds,
+        probabilities=probabilities,
+    )
+    result = audit_files(paths, others, options, bar)
+    result.report(output, curves=drawn, images=images, examples=examples)
+    leave_with(result.outcomes)

@@ -1,0 +1,157 @@
+"""The command that imports a table of predictions, guessed from its columns, for messages.
+
+A guess is only ever shown: whoever runs it sees which columns it names.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pbias.files.cells import BINARY, is_unknown_text
+
+SAMPLE = 1 << 16  # bytes of a file that are looked at
+SEPARATORS = ",;\t|"
+MAX_VALUES = 20  # of a column that may be a group
+MAX_LISTED = 12
+IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name", "sample", "uuid")
+# Words in the names of columns, in the order in which they decide.
+KINDS = {
+    "logit": ("logit", "logits", "z"),
+    "probability": ("probability", "prob", "proba", "p", "score", "confidence", "conf"),
+    "prediction": ("prediction", "pred", "predicted", "hat"),
+}
+LABELS = ("label", "labels", "true", "truth", "gt", "target", "actual", "class", "y")
+LABEL_PATTERNS = ("{}", "label_{}", "{}_label", "y_{}", "{}_true", "true_{}", "gt_{}")
+
+Columns = Mapping[str, Sequence[str]]
+
+
+def command_of_bytes(path: str, data: bytes) -> str:
+    """Return the command for a CSV file, or "" where no column seems to hold predictions.
+
+    `data` are its first bytes, `path` is how the file was named.
+    """
+    text = data[:SAMPLE].decode("utf-8-sig", "replace")
+    lines = text.splitlines()[: None if len(data) < SAMPLE else -1]
+    sep = max(SEPARATORS, key=lines[0].count) if lines else ","
+    try:
+        header, *rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=sep)
+    except (csv.Error, ValueError):
+        return ""
+    whole = [[cell.strip() for cell in row] for row in rows if len(row) == len(header)]
+    names = [name.strip() for name in header]
+    cells = zip(*whole, strict=True) if whole else ([] for _ in names)
+    return import_command(path, dict(zip(names, map(list, cells), strict=True)), sep)
+
+
+def import_command(path: str, columns: Columns, sep: str = ",", output: str = "") -> str:
+    """Return the command for a table with these columns, or "" where none holds predictions.
+
+    >>> table = {"id": ["a", "b"], "label": ["0", "1"], "p": ["0.2", "0.9"]}
+    >>> import_command("v1.csv", table)
+    'pbias import table v1.csv --id id --label label --probability p -o v1.npz'
+    """
+    named = {name: cells for name, cells in columns.items() if name}
+    identity = next((n for word in IDS for n in named if n.casefold() == word), None)
+    rest = {name: cells for name, cells in named.items() if name != identity}
+    found = _several(rest) or _single(rest)
+    if found is None:
+        return ""
+    kind, score, label, used = found
+    options = {"id": identity, "label": label, kind: score}
+    options["groups"] = ",".join(n for n in rest if n not in used and _is_group(n, rest[n])) or None
+    if sep != ",":
+        options["sep"] = "\\t" if sep == "\t" else sep
+    if any(re.fullmatch(r"[+-]?\d*,\d+", cell) for name in used for cell in rest[name]):
+        options["decimal"] = ","
+    if not output:
+        output = "logits.npz" if path == "-" else f"{Path(path).stem}.npz"
+    words = ["pbias", "import", "table", path]
+    words += [w for name, value in options.items() if value for w in (f"--{name}", value)]
+    return shlex.join([*words, "-o", output])
+
+
+Found = tuple[str, str, str | None, set[str]]  # kind, scores, labels, columns used
+
+
+def _several(columns: Columns) -> Found | None:
+    """Scores of several targets or classes: columns that differ in one part of their names."""
+    patterns: dict[tuple[str, str], list[str]] = {}
+    for name in columns:
+        for kind, words in KINDS.items():
+            either = "|".join(words)
+            front = re.fullmatch(rf"((?:{either})[_. -])(.+)", name, re.IGNORECASE)
+            back = re.fullmatch(rf"(.+)([_. -](?:{either}))", name, re.IGNORECASE)
+            if front and front[2].casefold() not in LABELS:
+                patterns.setdefault((kind, front[1] + "{}"), []).append(front[2])
+            elif back and back[1].casefold() not in LABELS:
+                patterns.setdefault((kind, "{}" + back[2]), []).append(back[1])
+    for (kind, score), parts in sorted(patterns.items(), key=lambda item: -len(item[1])):
+        scores = {score.format(part) for part in parts}
+        for label in LABEL_PATTERNS:
+            labels = {label.format(part) for part in parts}
+            if labels <= columns.keys() - scores:
+                used = scores | labels
+                kind = _by_values(kind, [columns[name] for name in scores])
+                return kind, score.format("{target}"), label.format("{target}"), used
+        classes = _of_classes(columns, scores, parts) or _label(columns, scores)
+        if len(parts) > 1 and classes and kind != "prediction":
+            kind = _by_values(kind, [columns[name] for name in scores])
+            return kind, score.format("{class}"), classes, scores | {classes}
+    return None
+
+
+def _single(columns: Columns) -> Found | None:
+    """One column of scores, and one of labels if there is any."""
+    for kind, words in KINDS.items():
+        for name in columns:
+            if _words(name) & set(words):
+                label = _label(columns, {name})
+                used = {name} | ({label} if label else set())
+                return _by_values(kind, [columns[name]]), name, label, used
+    return None
+
+
+def _label(columns: Columns, used: set[str]) -> str | None:
+    """The column that seems to hold the labels; else the only one of 0 and 1."""
+    scored = {word for words in KINDS.values() for word in words}
+    free = [name for name in columns if name not in used and not _words(name) & scored]
+    named = [name for name in free if _words(name) & set(LABELS)]
+    binary = [name for name in free if _is_binary(columns[name])]
+    return named[0] if named else binary[0] if len(binary) == 1 else None
+
+
+def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str | None:
+    """The column that holds names of classes, and nothing else."""
+    for name, cells in columns.items():
+        known = {cell for cell in cells if not is_unknown_text(cell)}
+        if name not in used and known and known <= set(classes):
+            return name
+    return None
+
+
+def _by_values(kind: str, columns: Iterable[Sequence[str]]) -> str:
+    """A logit where a probability would be below 0."""
+    below = any(cell.startswith("-") for cells in columns for cell in cells)
+    return "logit" if kind == "probability" and below else kind
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", name.casefold()))
+
+
+def _is_binary(cells: Sequence[str]) -> bool:
+    known = {cell for cell in cells if not is_unknown_text(cell)}
+    return len(known) > 1 and known <= BINARY.keys()
+
+
+def _is_group(name: str, cells: Sequence[str]) -> bool:
+    known = [cell for cell in cells if not is_unknown_text(cell)]
+    num = len(set(known))
+    few = 1 < num <= MAX_VALUES and 2 * num <= len(known)
+    return few and name != "split" and "," not in name

@@ -1,0 +1,113 @@
+"""Numbers of one metric by attribute and group value: what heat maps and forest plots show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pbias.auditing.findings.labels import group_values
+from pbias.auditing.metrics.registry import METRICS
+from pbias.files.escaping import printable
+from pbias.reporting.sections import Record, interval, number, signed
+
+SURE = 0.05
+SPREADS = ("max-min", "max", "min")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number of an attribute and a place (`GROUP=VALUE`, or a contrast of two values).
+
+    `number` is the change where there is a reference, else the value; NaN: undefined. `holds`: it
+    differs from 0 after correction for all that was looked at.
+    """
+
+    attribute: str
+    group: str
+    place: str
+    number: float
+    low: float
+    high: float
+    before: float
+    after: float
+    n: float
+    few: bool
+    holds: bool
+    reason: str
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is a number."""
+        return self.number == self.number
+
+    @property
+    def mark(self) -> str:
+        """What a chart says of the number beside its size; "" where nothing."""
+        if not self.defined:
+            return "undefined"
+        if self.holds:
+            return "rose, beyond chance" if self.number > 0 else "fell, beyond chance"
+        return "few samples" if self.few else ""
+
+    def text(self, label: str) -> str:
+        """Everything in words, as a tooltip shows it."""
+        where = f"{label} of {self.attribute}, {self.place}"
+        if not self.defined:
+            return f"{where}: undefined, {self.reason}"
+        span = interval(self.low, self.high)
+        if self.before == self.before:
+            told = f"{number(self.before)} to {number(self.after)}, {signed(self.number)}{span}"
+        else:
+            told = number(self.number) + span
+        mark = f"; {self.mark}" if self.mark else ""
+        return f"{where}: {told}; n = {self.n:g}{mark}"
+
+    def row(self) -> list[str]:
+        """The cells of its data table, as `HEADER`."""
+        return [
+            self.attribute, self.place, number(self.before), number(self.after),
+            signed(self.number), interval(self.low, self.high).strip() or "-",
+            "-" if self.n != self.n else f"{self.n:g}", self.mark,
+        ]  # fmt: skip
+
+
+HEADER = ["attribute", "group", "reference", "audited", "change", "interval", "n", "note"]
+
+
+def is_change(records: Iterable[Record], metric: str) -> bool:
+    """Whether the numbers of a metric are changes: by definition, or for there is a reference."""
+    mine = (r for r in records if r["metric"] == metric)
+    return METRICS[metric].is_change or any(r["change"] == r["change"] for r in mine)
+
+
+def cells(records: Iterable[Record], metric: str) -> list[Cell]:
+    """The cells of a metric: its group values, or where there are none its contrasts."""
+    mine = [r for r in records if r["metric"] == metric and r["attribute"] and r["group"]]
+    known = group_values(mine)
+    values = [r for r in mine if r["contrast"] in known.get(r["group"], ())]
+    chosen = values or [r for r in mine if r["contrast"] not in SPREADS]
+    changed = is_change(chosen, metric) and not METRICS[metric].is_change
+    return [_cell(r, changed=changed, of_values=bool(values)) for r in chosen]
+
+
+def _cell(r: Record, *, changed: bool, of_values: bool) -> Cell:
+    nan = float("nan")
+    status = r["change_status" if changed else "status"]
+    keys = ("change", "change_low", "change_high") if changed else ("value", "low", "high")
+    value, low, high = (r[key] for key in keys)
+    sign = "=" if of_values else " "
+    place = f"{r['group']}{sign}{r['contrast']}" if r["contrast"] else r["group"]
+    return Cell(
+        attribute=printable(r["attribute"]),
+        group=r["group"],
+        place=printable(place),
+        number=value,
+        low=low,
+        high=high,
+        before=r["reference"] if changed else nan,
+        after=r["value"] if changed or not METRICS[r["metric"]].is_change else nan,
+        n=nan if r["n"] is None else float(r["n"]),
+        few="low_power" in (r["status"], r["change_status"]),
+        holds=bool(r["p_adjusted"] < SURE) and status != "undefined",
+        reason=printable(r["reason"] or "in the reference"),
+    )

@@ -1,0 +1,1 @@
+"""Evidence from an audit: for a technical file, a model card and continuous integration."""

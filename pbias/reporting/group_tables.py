@@ -1,0 +1,113 @@
+"""Each group value: its size, shares and error rates, before and after, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pbias.auditing.findings.labels import group_values
+from pbias.auditing.metrics.entry import Metric
+from pbias.auditing.metrics.registry import METRICS
+from pbias.reporting.sections import Record, Section, interval, mark, number, signed
+
+MAX_VALUES = 12
+FEW = "few"
+WIDE = 13  # characters of a value beside which a column of metrics has no room in 80
+
+
+def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool) -> list[Section]:
+    """One table a group, or one a metric where the names of its values are long.
+
+    Of several attributes these are the means; of one, its own numbers.
+    """
+    attributes = list(dict.fromkeys(r["attribute"] for r in records if r["attribute"]))
+    metrics = [m for m in METRICS.values() if m.by_value and not (of_classes and m.binary_only)]
+    shown = attributes[0] if len(attributes) == 1 else ""
+    sections = []
+    for group, values in group_values(records).items():
+        mine = [r for r in records if r["group"] == group and METRICS[r["metric"]].by_value]
+        if shown == group:
+            continue
+        found = [_Rows.of(m, mine, values, shown, paired=paired) for m in metrics]
+        sections += _tables(group, [rows for rows in found if rows.rows], values, shown, paired)
+    return sections
+
+
+class _Rows:
+    """The rows of one metric: value, n, numbers, mark; and what a mean leaves out."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.rows: list[list[str]] = []
+        self.over: dict[str, list[str]] = {}  # attributes that a mean is over, and of which values
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        records: Sequence[Record],
+        values: Sequence[str],
+        attribute: str,
+        *,
+        paired: bool,
+    ) -> _Rows:
+        found = cls(metric)
+        mine = [r for r in records if r["metric"] == metric.name]
+        wanted = "" if metric.pooled else attribute
+        numbers = {r["contrast"]: r for r in mine if r["attribute"] == wanted}
+        for value in [value for value in values if value in numbers][:MAX_VALUES]:
+            sizes = [r["n"] for r in mine if r["contrast"] == value and r["n"] == r["n"]]
+            size = f"{round(max(sizes))}" if sizes else ""
+            record = numbers[value]
+            found.rows.append(
+                [value, size, *_numbers(record, paired=paired), FEW * bool(mark(record))]
+            )
+            if record["reason"].startswith("over "):
+                over = record["reason"].partition(",")[0].removeprefix("over ")
+                found.over.setdefault(over, []).append(value)
+        return found
+
+    def without(self) -> list[str]:
+        """Which means leave attributes out; without naming the values where all do."""
+        num = len(self.rows)
+        return [
+            f"{self.metric.label} over {over}" + (f" ({', '.join(of)})" if len(of) < num else "")
+            for over, of in self.over.items()
+        ]
+
+
+def _numbers(record: Record, *, paired: bool) -> list[str]:
+    if not paired:
+        return [number(record["value"]) + interval(record["low"], record["high"])]
+    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
+    return [f"{number(record['reference'])} to {number(record['value'])}", change]
+
+
+def _tables(
+    group: str, found: Sequence[_Rows], values: Sequence[str], shown: str, paired: bool
+) -> list[Section]:
+    if not found:
+        return []
+    what = f"`{shown}`" if shown else "means over attributes"
+    columns = ["from, to", "change"] if paired else ["value"]
+    more = len(values) - MAX_VALUES
+    notes = [f"and {more} more values: -f csv has all"] if more > 0 else []
+    if any(row[-1] for rows in found for row in rows.rows):
+        notes.append("few: fewer than 10 of what is counted; the interval is made from the counts.")
+    without = [text for rows in found for text in rows.without()]
+    if without:
+        notes.append(f"Means over some attributes alone: {', '.join(without)}.")
+    if max(map(len, values[:MAX_VALUES])) > WIDE:
+        header = ["n", group, *columns, ""]  # long names may be broken, but in the first column
+        parts = [
+            Section(
+                f"{group}: {rows.metric.label}, {what}",
+                header,
+                [[size, value, *rest] for value, size, *rest in rows.rows],
+            )
+            for rows in found
+        ]
+        return [*parts[:-1], replace(parts[-1], notes=notes)]
+    table = [[rows.metric.label, *row] for rows in found for row in rows.rows]
+    header = ["", group, "n", *columns, ""]
+    return [Section(f"{group}: each value, {what}", header, table, notes)]

@@ -1,0 +1,87 @@
+"""Pages as HTML in one file: Jinja2 escapes whatever comes from names and numbers.
+
+A page makes no request, as its content security policy says, too; the one script that it allows is
+its own, by its digest. Without scripts everything can be read.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from importlib import resources
+from typing import Any
+
+from pbias.extras import load_extra
+from pbias.files.escaping import html_text, printable
+from pbias.reporting.charts.figure import Figure
+from pbias.reporting.charts.render import inline_svg
+from pbias.reporting.page.content import Page
+from pbias.reporting.sections import Section
+
+_CODE = re.compile(r"`([^`]+)`")
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+
+
+def render_page(page: Page) -> str:
+    """The whole page; raises UserError where Jinja2 or vl-convert are not installed."""
+    return _render("audit.html.jinja", page=page)
+
+
+def figure_page(figure: Figure) -> str:
+    """A page of one chart and its numbers."""
+    return _render("figure.html.jinja", figure=figure)
+
+
+def minus(text: str) -> str:
+    """Numbers with the sign that is as wide as a plus, instead of a hyphen.
+
+    >>> minus("-0.070 [-0.1, +0.2], 20-30")
+    '−0.070 [−0.1, +0.2], 20-30'
+    """
+    return _MINUS.sub("−", text)
+
+
+def _render(name: str, **values: Any) -> str:
+    jinja2 = load_extra("jinja2", "report", "writing an HTML page")
+    safe = load_extra("markupsafe", "report", "writing an HTML page").Markup
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(_templates()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = _file("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals |= {
+        "style": safe(_file("style.css")),
+        "script": safe(script),
+        "policy": safe(
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src 'sha256-{digest}'"
+        ),
+    }
+    environment.filters |= {
+        "minus": minus,
+        "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
+        "columns": _numeric,
+        "svg": lambda figure: safe(inline_svg(figure)),
+        "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
+    }
+    return str(environment.get_template(name).render(**values))
+
+
+def _numeric(section: Section) -> str:
+    """The classes of a table, one for each column of numbers, which the style aligns right."""
+    return " ".join(f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i))
+
+
+def _templates() -> dict[str, str]:
+    names = ("audit.html.jinja", "figure.html.jinja", "parts.html.jinja")
+    return {name: _file(name) for name in names}
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")

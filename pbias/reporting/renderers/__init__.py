@@ -1,0 +1,1 @@
+"""Sections as text for one medium each: terminal, Markdown, HTML for notebooks."""

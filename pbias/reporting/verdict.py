@@ -1,0 +1,147 @@
+"""The verdict in words: what got worse, for whom, how surely, what is not known, what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbias.auditing.findings.finding import Finding, Findings
+from pbias.reporting.sections import Section, number
+
+MAX_LISTED = 3
+# A command that predicts what is never predicted; also said by the commands that meet it first.
+CALIBRATE = (
+    "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that predict "
+    "it again; give them to `--thresholds`"
+)
+
+
+def verdict_section(findings: Findings) -> Section:
+    """The verdict as the first lines of a report, and what its intervals are."""
+    notes = verdict_parts(findings)
+    if findings.worse:
+        notes.append(_explained(findings))
+    return Section("Verdict", [], [], notes)
+
+
+def verdict(findings: Findings) -> str:
+    """Everything that a reader must hear, in one paragraph; `Worst:` first where it is bad."""
+    return " ".join(verdict_parts(findings))
+
+
+def verdict_parts(findings: Findings) -> list[str]:
+    """The parts of the verdict, each of one or more sentences, the most important first."""
+    parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
+    parts += [_undefined(findings), _next(findings)]
+    return list(filter(None, parts))
+
+
+def sentence(finding: Finding) -> str:
+    """One finding: the number before and after, or here and there, with its interval."""
+    what, who, digits = _what(finding), _who(finding), _digits(finding)
+    before, after = (number(v, digits) for v in (finding.reference, finding.audited))
+    ends = f"[{finding.low:.{digits}f}, {finding.high:.{digits}f}]"
+    if finding.against:
+        there = finding.against
+        there = there if there == "the rest" else f"{finding.group}={there}"
+        return f"{what} is {after} for {who}, {before} for {there} {ends}"
+    moved = "fell" if finding.change < 0 else "rose"
+    return f"{what} for {who} {moved} from {before} to {after} {ends}"
+
+
+def _digits(finding: Finding) -> int:
+    """Two, or as many as show that the change is not 0, up to four."""
+    smallest = min(abs(finding.change), abs(finding.nearer_end))
+    return next((digits for digits in (2, 3) if smallest >= 2 * 10.0**-digits), 4)
+
+
+def _what(finding: Finding) -> str:
+    return f"{finding.spoken} of `{finding.attribute}`" if finding.attribute else finding.spoken
+
+
+def _who(finding: Finding) -> str:
+    return f"{finding.group}={finding.group_value}" if finding.group else "everyone"
+
+
+def _worst(findings: Findings) -> str:
+    if findings.worse:
+        named = findings.named()
+        more = len(findings.worse) - len(named)
+        said = [sentence(finding) for finding in named] + ([f"{more} more"] if more else [])
+        return f"{'Worst' if findings.paired else 'Largest gap'}: {'; '.join(said)}."
+    if findings.same_model:
+        return "The model is compared with itself: nothing can have changed."
+    if not findings.metrics:
+        return "Nothing that has a good and a bad direction was measured."
+    if not findings.has_intervals:
+        return "Nothing can be said to hold: intervals were left out."
+    if not findings.looked_at:
+        return (
+            "Nothing that was measured can be tested."
+            if findings.paired
+            else "One model and no groups: there is nothing to compare it with."
+        )
+    return _nothing(findings)
+
+
+def _nothing(findings: Findings) -> str:
+    num = f"the {findings.looked_at} numbers looked at"
+    what = (
+        "Nothing got worse" if findings.paired else "No gap between groups"
+    ) + f" that holds after correction over {num}."
+    if findings.missed != findings.missed:
+        return what
+    kind = "changes" if findings.paired else "gaps"
+    size = number(findings.missed)
+    return f"{what} What could have been missed: {kind} under {size} (median; power 80 %)."
+
+
+def _better(findings: Findings) -> str:
+    num = len(findings.better)
+    if not num or not findings.paired:
+        return ""
+    if findings.worse:
+        return f"{num} got better."
+    more = f"; {num - 1} more" if num > 1 else ""
+    return f"Better: {sentence(findings.better[0])}{more}."
+
+
+def _too_few(findings: Findings) -> str:
+    groups = [f"{small.group} {small.value} ({small.n})" for small in findings.too_few]
+    return f"Too few samples to tell: {listed(groups)}." if groups else ""
+
+
+def _never(findings: Findings) -> str:
+    said = f"Never predicted: {listed(findings.never.new)}." if findings.never.new else ""
+    if findings.never.before:
+        also = f"Never predicted, nor by the reference: {listed(findings.never.before)}."
+        return f"{said} {also}".strip()
+    return said
+
+
+def _undefined(findings: Findings) -> str:
+    reasons: dict[str, int] = {}
+    for missing in findings.undefined:
+        reasons[missing.reason] = reasons.get(missing.reason, 0) + 1
+    if not reasons:
+        return ""
+    said = [f"{num} ({why})" for why, num in sorted(reasons.items(), key=lambda item: -item[1])]
+    return f"Numbers that the data cannot give: {listed(said)}."
+
+
+def _next(findings: Findings) -> str:
+    return f"Next: {CALIBRATE}." if findings.never.new or findings.never.before else ""
+
+
+def _explained(findings: Findings) -> str:
+    what = "the change" if findings.paired else "the gap"
+    return (
+        f"In brackets: where {what} lies, widened because these were chosen out of "
+        f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
+        "such intervals miss."
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f", and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more

@@ -1,0 +1,82 @@
+"""Weights of labels that make group values and label values count alike in the loss."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A weight for each group value, target and label value: float32 [V + 1, A, L].
+
+    `codes` [N] are the group values of the training rows; V stands for an unknown one, whose
+    weights are 1. L is 2 for attributes. For classes A is 1, and L is their number.
+    """
+
+    weights: Tensor
+    codes: Tensor
+
+    def of(self, rows: Tensor, labels: Tensor) -> Tensor:
+        """Return the weights of labels of rows, in the shape of `labels`; 1 where unknown."""
+        table = self.weights.to(labels.device)[self.codes[rows].to(labels.device)]  # [B, A, L]
+        wanted = labels.clamp(min=0).long()
+        if labels.dim() == 1:
+            found = table[:, 0].gather(1, wanted[:, None])[:, 0]
+        else:
+            found = table.gather(2, wanted[..., None])[..., 0]
+        return found.masked_fill(labels < 0, 1.0)
+
+
+def balance(
+    labels: Tensor, groups: npt.NDArray[np.int16], largest: float, num_classes: int
+) -> Balance:
+    """Weigh each label by what makes every cell of group value x label value count alike.
+
+    `labels` [N, A] of 0, 1 and -1 (unknown), or [N] classes; `groups` [N, G] group values, -1
+    unknown: a value of each group together make one group. The weights of known labels in known
+    groups have a mean of 1 in every target before they are capped at `largest`.
+    """
+    codes = _joint(groups)
+    num_values = int(codes.max(initial=-1)) + 1
+    num_labels = num_classes if labels.dim() == 1 else 2
+    table = labels[:, None] if labels.dim() == 1 else labels
+    wanted = table.numpy().astype(np.int64)
+    weights = np.ones((num_values + 1, wanted.shape[1], num_labels))
+    for target, column in enumerate(wanted.T):
+        known = (column >= 0) & (codes >= 0)
+        counts = np.zeros((num_values, num_labels))
+        np.add.at(counts, (codes[known], column[known]), 1)
+        alike = counts.sum() / max(np.count_nonzero(counts), 1)
+        weights[:num_values, target] = np.divide(
+            alike, counts, out=np.ones_like(counts), where=counts > 0
+        )
+    capped, most = int((weights > largest).sum()), float(weights.max())
+    logger.info(
+        "balance: %d of %d weights are capped at %g; the largest is %.3g, uncapped %.3g",
+        *(capped, num_values * wanted.shape[1] * num_labels, largest, min(most, largest), most),
+    )
+    places = torch.from_numpy(np.where(codes < 0, num_values, codes))
+    return Balance(torch.tensor(weights.clip(max=largest), dtype=torch.float32), places)
+
+
+def _joint(groups: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    """Number the combinations of group values that occur; -1 where one of them is unknown."""
+    known = (groups >= 0).all(axis=1)
+    codes = np.full(len(groups), -1, np.int64)
+    if known.any():
+        _, codes[known] = np.unique(groups[known], axis=0, return_inverse=True)
+    return codes
+
+
+def chosen_groups(text: str) -> Sequence[str]:
+    """Return the names of the groups in an option `sex,age_band`."""
+    return [name for name in (part.strip() for part in text.split(",")) if name]

@@ -1,0 +1,1 @@
+"""Gates of a command: read, judged, and what they can decide before anything is compressed."""

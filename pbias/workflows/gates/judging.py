@@ -1,0 +1,43 @@
+"""Judge gates on an audit, each at the level that it shares with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pbias.auditing.gates.deciding import Samples
+    from pbias.auditing.gates.grammar import Gate
+    from pbias.auditing.gates.verdicts import Outcome
+    from pbias.files.table import Table
+
+
+def judge_gates(
+    table_at: Callable[[float, str], Table],
+    samples: Samples,
+    rows: Table,
+    gates: Sequence[Gate],
+    *,
+    level: float,
+    strict: bool = False,
+    joint: bool = False,
+) -> list[Outcome]:
+    """The outcome of each gate; `rows` is the audit's whole table.
+
+    `table_at` makes the rows of a metric with intervals of a level.
+    `joint`: `level` holds for all gates together (Bonferroni). Raises UserError for a gate that no
+    row matches.
+    """
+    from pbias.auditing.gates.matching import covered
+    from pbias.auditing.gates.verdicts import judge
+
+    error = (1.0 - level) / (len(gates) if joint else 1)
+    found = []
+    for gate in gates:
+        num = len(covered(gate, rows))
+        ordinary, wide = (table_at(1.0 - share, gate.metric.name) for share in (error, error / num))
+        outcome = judge(
+            gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
+        )
+        found.append(outcome)
+    return found

@@ -1,0 +1,1 @@
+"""Predictions of other programs as logits files: tables, and the paper's run folders."""

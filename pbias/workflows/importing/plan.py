@@ -1,0 +1,167 @@
+"""Which columns of a table hold the scores and the labels of which target or class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pbias.errors import UserError, argument, did_you_mean, first_repeated
+from pbias.files.cells import canonical, in_order
+from pbias.workflows.importing.source import Source
+from pbias.workflows.importing.values import is_binary
+
+TARGET, CLASS = "{target}", "{class}"
+KINDS = ("probability", "logit", "prediction")
+LISTED = 5
+MIN_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table becomes logits.
+
+    `scores` are the columns of the targets in their order; or one column of predicted classes,
+    if `kind` is "prediction" and `classes`. `labels` are the columns of the labels, one for each
+    target; one column of class names or numbers if `classes`; none where the table has no labels.
+    """
+
+    kind: str
+    targets: tuple[str, ...]
+    scores: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    classes: bool = False
+
+    @property
+    def class_labels(self) -> bool:
+        """Whether one column holds the class of each row."""
+        return self.classes and len(self.labels) == 1
+
+
+def make_plan(
+    source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
+) -> Plan:
+    """Find the columns that `score` and `label` name, of `targets` if they are given.
+
+    Either names one column, or many with `{target}` or `{class}` in place of a name. Raises
+    UserError for columns that are not there and for names that do not go together.
+    """
+    if targets is not None and (twice := first_repeated(targets)) is not None:
+        raise UserError(f"{argument('targets')} names '{twice}' twice; name each once")
+    mark = next((mark for mark in (TARGET, CLASS) if mark in score), None)
+    if mark is None:
+        return _plain(source, kind, score, label, targets)
+    if mark == CLASS and kind == "prediction":
+        raise UserError(
+            f"{argument('prediction', score)} has a column for each class; name the one column "
+            "that holds the predicted class"
+        )
+    scores = _matching(source, kind, score, mark, targets)
+    names = tuple(scores)
+    if label is None or mark in label:
+        labels = () if label is None else _labels(source, label, mark, names)
+    elif mark == CLASS:
+        source.cells(label, "label")
+        labels = (label,)
+    else:
+        raise UserError(
+            f"{argument('label', label)} is one column but {argument(kind, score)} has one for "
+            f"each target; write {TARGET} in place of the target in both, or {CLASS} in "
+            f"{argument(kind)} if the columns are classes"
+        )
+    if mark == CLASS and len(names) < MIN_CLASSES:
+        raise UserError(f"{argument(kind, score)} matches one column of {source.path}; name two")
+    return Plan(kind, names, tuple(scores.values()), labels, classes=mark == CLASS)
+
+
+def _plain(
+    source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
+) -> Plan:
+    """One column of scores: of one binary target, or the predicted class."""
+    if label is not None and (TARGET in label or CLASS in label):
+        raise UserError(
+            f"{argument('label', label)} stands for several columns but {argument(kind, score)} "
+            f"is one; write {TARGET} in both"
+        )
+    cells = source.cells(score, kind)
+    known = [] if label is None else source.cells(label, "label")
+    labels = () if label is None else (label,)
+    several = targets is not None and len(targets) >= MIN_CLASSES
+    if kind == "prediction" and (several or not (is_binary(cells) and is_binary(known))):
+        names = _classes(source, score, label, targets)
+        return Plan(kind, names, (score,), labels, classes=True)
+    if several:
+        raise UserError(
+            f"{argument('targets')} names {len(targets or ())} targets but {argument(kind, score)} "
+            f"is one column; write {TARGET} or {CLASS} in its name"
+        )
+    return Plan(kind, (targets[0] if targets else label or score,), (score,), labels)
+
+
+def _classes(
+    source: Source, score: str, label: str | None, targets: Sequence[str] | None
+) -> tuple[str, ...]:
+    """The classes that a column of predicted classes and one of labels hold, in order."""
+    if targets is not None:
+        return tuple(targets)
+    predicted, known = (
+        {canonical(cell) for cell in source.columns[column]} - {""} if column else set()
+        for column in (score, label)
+    )
+    numbered = [bool(found) and all(map(str.isdecimal, found)) for found in (predicted, known)]
+    if label is not None and known and numbered[0] != numbered[1]:
+        raise UserError(
+            f"{source.path}: column '{score}' holds {_few(predicted)} and '{label}' {_few(known)}, "
+            f"class names in one and numbers in the other; name the classes in the order of their "
+            f"numbers with {argument('targets')}"
+        )
+    names = tuple(in_order(predicted | known))
+    if len(names) < MIN_CLASSES:
+        raise UserError(
+            f"{source.path}: columns of classes hold {_few(names) or 'nothing'}; name all classes "
+            f"with {argument('targets')}"
+        )
+    return names
+
+
+def _few(values: Sequence[str] | set[str]) -> str:
+    shown = in_order(set(values))
+    return ", ".join(shown[:LISTED]) + (", ..." if len(shown) > LISTED else "")
+
+
+def _matching(
+    source: Source, kind: str, pattern: str, mark: str, wanted: Sequence[str] | None
+) -> dict[str, str]:
+    """The columns that a pattern matches, by what stands in place of the mark."""
+    before, _, after = pattern.partition(mark)
+    found = {
+        column.removeprefix(before).removesuffix(after): column
+        for column in source.columns
+        if column.startswith(before)
+        and column.endswith(after)
+        and len(column) > len(before) + len(after)
+    }
+    if not found:
+        raise UserError(
+            f"{source.path} has no column like {argument(kind, pattern)}; it has {source.listed()}"
+        )
+    if wanted is None:
+        return found
+    for name in wanted:
+        if name not in found:
+            hint = did_you_mean(name, found, f"there are {', '.join(list(found)[:LISTED])}")
+            raise UserError(
+                f"{source.path} has no column '{before}{name}{after}' for '{name}'; {hint}"
+            )
+    return {name: found[name] for name in wanted}
+
+
+def _labels(source: Source, pattern: str, mark: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The column of the labels of each target; UserError where one is missing."""
+    columns = tuple(pattern.replace(mark, name) for name in names)
+    for name, column in zip(names, columns, strict=True):
+        if column not in source.columns:
+            raise UserError(
+                f"{source.path} has no column '{column}' for the labels of '{name}'; add it, or "
+                f"choose others with {argument('targets')}"
+            )
+    return columns

@@ -1,0 +1,135 @@
+"""Run folders of the paper's code: which outputs there are, and what their paths say.
+
+Source: Iofinova, Peste and Alistarh, Bias in Pruned Vision Models (CVPR 2023); docs/paper-runs.md.
+Only the named text files are opened: pickles and checkpoints beside them never are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbias.errors import UserError
+
+OUTPUTS = re.compile(r"(val|valid|test)_outputs(_best|_last|)\.txt")
+PREFERRED = ("_best", "", "_last")
+SPLITS = {"val": "valid", "valid": "valid", "test": "test"}
+# Folders below each kind of runs, from the top.
+LAYOUTS = {
+    "joint_runs": ("dataset", "arch", "strategy", "sparsity", "run"),
+    "single_label_runs": ("dataset", "arch", "strategy", "attribute", "sparsity", "run"),
+    "backdoor_runs": ("dataset", "arch", "strategy", "attribute", "backdoor", "sparsity", "run"),
+}
+# Columns of CelebA by the names of folders.
+ATTRIBUTES = {
+    "attractive": "Attractive",
+    "bags_under_eyes": "Bags_Under_Eyes",
+    "big_lips": "Big_Lips",
+    "big_nose": "Big_Nose",
+    "blond": "Blond_Hair",
+    "male": "Male",
+    "mustache": "Mustache",
+    "oval_face": "Oval_Face",
+    "receding_hairline": "Receding_Hairline",
+    "smiling": "Smiling",
+    "wearing_necktie": "Wearing_Necktie",
+    "young": "Young",
+}
+WHOLE_PART = 99  # of 99 and of 99.5 alike
+
+
+@dataclass(frozen=True)
+class RunOutput:
+    """One file of outputs: the split that it is of, and what its folders say.
+
+    `folder` is that of the run, relative to the folder that was named. `facts` are the parts of
+    its path by name, none where the layout is another one.
+    """
+
+    path: Path
+    folder: Path
+    split: str
+    facts: dict[str, str]
+
+    @property
+    def attribute(self) -> str | None:
+        """The column of CelebA that a run of one label is of."""
+        folder = self.facts.get("attribute")
+        return None if folder is None else ATTRIBUTES[_plain(folder)]
+
+    @property
+    def sparsity(self) -> float | None:
+        """The share of zeros; None where the path does not tell.
+
+        Folders of single labels hold whole percentages, and 99 is that of 99.5, too.
+        """
+        text = self.facts.get("sparsity")
+        if text is None or ("attribute" in self.facts and float(text) == WHOLE_PART):
+            return None
+        return float(text) / 100
+
+
+def find_outputs(root: Path) -> list[RunOutput]:
+    """Find the outputs of all runs below a folder, one file for each run and split.
+
+    Raises UserError where there is none, or a path cannot be read.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root} is no folder; name the one that holds joint_runs, ...")
+    found: dict[tuple[Path, str], list[Path]] = {}
+    for path in sorted(root.rglob("*_outputs*.txt")):
+        if match := OUTPUTS.fullmatch(path.name):
+            found.setdefault((path.parent, SPLITS[match[1]]), []).append(path)
+    if not found:
+        raise UserError(
+            f"{root} has no test_outputs.txt, valid_outputs.txt or the like below it; name the "
+            "folder of the runs"
+        )
+    top = root.resolve()
+    return [
+        RunOutput(_preferred(paths), folder.relative_to(root), split, _facts(top, root, folder))
+        for (folder, split), paths in found.items()
+    ]
+
+
+def _preferred(paths: Sequence[Path]) -> Path:
+    """The best epoch's outputs rather than the last one's."""
+    by_suffix = {(OUTPUTS.fullmatch(path.name) or [""] * 3)[2]: path for path in paths}
+    return next(by_suffix[suffix] for suffix in PREFERRED if suffix in by_suffix)
+
+
+def _facts(top: Path, root: Path, folder: Path) -> dict[str, str]:
+    """What the folders of a run say, below the last one that names a kind of runs."""
+    parts = (top / folder.relative_to(root)).parts
+    places = [place for place, part in enumerate(parts) if part in LAYOUTS]
+    if not places:
+        return {}
+    kind, below = parts[places[-1]], parts[places[-1] + 1 :]
+    names = LAYOUTS[kind]
+    if len(below) != len(names):
+        raise UserError(
+            f"{folder}: {len(below)} folders below {kind} where there should be {len(names)} "
+            f"({'/'.join(names)}); mend the path, or name the folder of one run"
+        )
+    facts = {"kind": kind, **dict(zip(names, below, strict=True))}
+    _check(folder, facts)
+    return facts
+
+
+def _check(folder: Path, facts: dict[str, str]) -> None:
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?", facts["sparsity"], re.ASCII):
+        raise UserError(
+            f"{folder}: '{facts['sparsity']}' is no sparsity in percent; mend the folder's name"
+        )
+    attribute = facts.get("attribute")
+    if attribute is not None and _plain(attribute) not in ATTRIBUTES:
+        raise UserError(
+            f"{folder}: no attribute '{attribute}' is known; rename it to one of "
+            f"{', '.join(ATTRIBUTES)}"
+        )
+
+
+def _plain(folder: str) -> str:
+    return folder.casefold().replace("-", "_")

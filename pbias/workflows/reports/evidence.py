@@ -1,0 +1,120 @@
+"""Evidence of an audit: a pack for a technical file, and a model card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pbias.workflows.audit import AuditOptions, AuditResult, audit_files, header_of
+from pbias.workflows.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from pbias.reporting.evidence.pack import Evidence, InputFile
+
+
+@dataclass(frozen=True)
+class EvidenceResult:
+    """An audit with everything that its evidence states."""
+
+    audit: AuditResult
+    evidence: Evidence
+
+    def pack(self) -> str:
+        """The evidence pack as Markdown."""
+        from pbias.reporting.evidence.pack import evidence_sections
+        from pbias.reporting.renderers.markdown import render_markdown
+
+        return render_markdown(evidence_sections(self.evidence))
+
+    def card(self) -> str:
+        """The model card: Markdown with metadata for the Hugging Face Hub."""
+        from pbias.reporting.evidence.model_card import render_card
+
+        return render_card(self.evidence)
+
+
+def evidence_files(
+    audited: Sequence[str],
+    references: Sequence[str] = (),
+    facts: str | None = None,
+    options: AuditOptions | None = None,
+    watch: Watch = silent,
+) -> EvidenceResult:
+    """Audit logits files and gather the evidence; the same errors as `audit_files`.
+
+    Without `groups` in the options, all groups of the first file and their intersections in pairs
+    are measured. `facts` is the path of a TOML file. The date is today's in UTC, or that of
+    SOURCE_DATE_EPOCH.
+    """
+    from pbias.files.provenance import environment
+    from pbias.reporting.evidence.facts import read_facts
+    from pbias.reporting.evidence.pack import Evidence
+
+    stated = {} if facts is None else read_facts(facts)
+    options = options or AuditOptions()
+    if options.groups is None:
+        options = replace(options, groups=_groups(audited[0]))
+    result = audit_files(audited, references, options, watch)
+    header = header_of(result.audit)
+    versions = environment("")
+    del versions["device"]
+    roles = ("audited", "reference")
+    sides = zip(roles, result.audit.sides, strict=False)
+    evidence = Evidence(
+        date=_today(),
+        environment=versions,
+        files=_files(audited, references, facts, options),
+        models={role: side.heads[0].meta for role, side in sides},
+        facts=stated,
+        records=result.rows.records(),
+        sizes=header.groups,
+        num_samples=header.num_samples,
+        level=options.level,
+        gates=result.verdicts,
+    )
+    return EvidenceResult(result, evidence)
+
+
+def _groups(path: str) -> list[str] | None:
+    """The groups of a file, and the intersections of two; None where it cannot be read twice."""
+    from pbias.files.logits.npz import Npz
+    from pbias.files.streams import is_regular
+
+    if not is_regular(path):
+        return None
+    with Npz(path, frozenset({"group_names"})) as npz:
+        names = [str(n) for n in npz.read("group_names")] if "group_names" in npz.members else []
+    return [*names, *(f"{a}:{b}" for a, b in combinations(names, 2))] or None
+
+
+def _files(
+    audited: Sequence[str], references: Sequence[str], facts: str | None, options: AuditOptions
+) -> list[InputFile]:
+    from pbias.files.provenance import sha256
+    from pbias.files.streams import input_name, is_regular, read_bytes
+    from pbias.reporting.evidence.pack import InputFile
+
+    others = {
+        "labels": options.labels,
+        "thresholds": options.thresholds,
+        "thresholds of the reference": options.reference_thresholds,
+        "gates": options.gate_file,
+        "facts": facts,
+    }
+    named = [("audited logits", path) for path in audited]
+    named += [("reference logits", path) for path in references]
+    named += [(role, path) for role, path in others.items() if path is not None]
+    return [
+        InputFile(role, input_name(path), sha256(read_bytes(path)) if is_regular(path) else "")
+        for role, path in named
+    ]
+
+
+def _today() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.date().isoformat()

@@ -1,0 +1,174 @@
+"""Examples of what a model gets right and wrong, as thumbnails of the samples.
+
+Eight bins: true and false positives and negatives, each sure or unsure; with a reference also what
+changed. Shapes: N samples.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pbias.errors import UserError, argument
+from pbias.files.logits import Logits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pbias.auditing.engine import Audit
+    from pbias.reporting.page.pictures import Gallery, Picture
+
+SIDE = 96  # pixels
+QUALITY = 80
+MAX_ATTRIBUTES = 4
+SURE = 0.4  # |p - 0.5|
+BINS = {(1, 1): "true positive", (0, 1): "false positive", (0, 0): "true negative",
+        (1, 0): "false negative"}  # fmt: skip  # of label and prediction
+CHANGES = {
+    (1, 1, 0): "lost positive", (0, 0, 1): "new false alarm", (1, 0, 1): "found positive",
+    (0, 1, 0): "false alarm gone",
+}  # fmt: skip  # of label, prediction of the reference, and of the audited model
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What one model says of an attribute: p and s, [N]."""
+
+    p: NDArray[np.float64]
+    s: NDArray[np.bool_]
+
+
+def gallery(audit: Audit, root: str, num: int, attributes: Sequence[str]) -> Gallery:
+    """Choose up to `num` samples of each attribute (four at most) and read their pictures.
+
+    Every kind and every group value takes its turn; of one kind, samples whose probability changed
+    most come first. `root` is the folder that ids are paths in. Raises UserError where there are no
+    ids, an id leads out of the folder, or no picture can be read.
+    """
+    from pbias.reporting.page.pictures import Gallery
+
+    first = audit.sides[0].heads[0]
+    if first.ids is None:
+        raise UserError(
+            f"{first.path} has no ids, which would name the pictures; leave out "
+            f"{argument('images')}"
+        )
+    if not Path(root).is_dir():
+        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+    found, missing = [], 0
+    for attribute in attributes[:MAX_ATTRIBUTES]:
+        pictures, lost = _read(_pictures(audit, Path(root), attribute), num)
+        found += pictures
+        missing += lost
+    if missing and not found:
+        raise UserError(
+            f"none of {missing} pictures could be read, such as {Path(root) / first.ids[0]}; "
+            f"is {argument('images')} the folder that the ids are paths in?"
+        )
+    return Gallery(found, missing)
+
+
+def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], int]:
+    """The first `num` pictures, and how many could not be read; as many of these end the search."""
+    found: list[Picture] = []
+    missing = 0
+    for picture in pictures:
+        if picture is not None:
+            found.append(picture)
+        missing += picture is None
+        if num in (len(found), missing):
+            break
+    return found, missing
+
+
+def _pictures(audit: Audit, root: Path, attribute: str) -> Iterator[Picture | None]:
+    """The pictures of one attribute, in turn; None for each that cannot be read."""
+    from pbias.reporting.page.pictures import Picture
+
+    sides = [_of(side.heads[0], attribute) for side in audit.sides]
+    logits = audit.sides[0].heads[0]
+    label = logits.labels[:, logits.targets.index(attribute)]
+    kinds = {int(row): _kinds(int(row), label, sides) for row in np.flatnonzero(label >= 0)}
+    assert logits.ids is not None
+    for row in _chosen(kinds, _groups(logits), sides):
+        name = str(logits.ids[row])
+        jpeg = _thumbnail(root, name)
+        if jpeg is None:
+            yield None
+            continue
+        probabilities = [f"{side.p[row]:.2f}" for side in reversed(sides)]
+        told = (
+            f"reference {probabilities[0]}, audited {probabilities[1]}"
+            if len(sides) > 1
+            else f"probability {probabilities[0]}"
+        )
+        groups = [group for group in _groups_of(logits, row) if group]
+        caption = f"{name}: label {label[row]}, {told}; {', '.join(groups)}"
+        yield Picture(jpeg, name, attribute, kinds[row], groups, caption)
+
+
+def _of(run: Logits, attribute: str) -> _Side:
+    from pbias.auditing.counts.totals import predictions
+
+    found, target = predictions(run), run.targets.index(attribute)
+    return _Side(found.p_of(target), found.s[target])
+
+
+def _kinds(row: int, label: NDArray[np.int8], sides: Sequence[_Side]) -> list[str]:
+    y, s, p = int(label[row]), int(sides[0].s[row]), float(sides[0].p[row])
+    sure = "sure" if abs(p - 0.5) >= SURE else "unsure"
+    kinds = [f"{BINS[y, s]}, {sure}"]
+    if len(sides) > 1 and (change := CHANGES.get((y, int(sides[1].s[row]), s))):
+        kinds.append(change)
+    return kinds
+
+
+def _groups(logits: Logits) -> NDArray[np.int64]:
+    """The value of the first group, -1 unknown, [N]."""
+    if not logits.group_names:
+        return np.zeros(len(logits), np.int64)
+    return logits.groups[:, 0].astype(np.int64)
+
+
+def _groups_of(logits: Logits, row: int) -> Iterator[str]:
+    for g, name in enumerate(logits.group_names):
+        code = int(logits.groups[row, g])
+        yield f"{name}={logits.group_values[g][code]}" if code >= 0 else ""
+
+
+def _chosen(
+    kinds: dict[int, list[str]], groups: NDArray[np.int64], sides: Sequence[_Side]
+) -> list[int]:
+    """Rows in turn: changes first, then bins, each for every group value."""
+    moved = np.abs(sides[0].p - sides[-1].p) if len(sides) > 1 else np.abs(sides[0].p - 0.5)
+    order = [*CHANGES.values(), *(f"{b}, {sure}" for b in BINS.values() for sure in
+                                  ("sure", "unsure"))]  # fmt: skip
+    heaps: dict[tuple[int, int], list[int]] = {}
+    for row in sorted(kinds, key=lambda row: (-moved[row], row)):
+        heaps.setdefault((order.index(kinds[row][-1]), int(groups[row])), []).append(row)
+    turns = zip_longest(*(heaps[key] for key in sorted(heaps)))
+    return [row for turn in turns for row in turn if row is not None]
+
+
+def _thumbnail(root: Path, name: str) -> bytes | None:
+    """The middle square of a picture as JPEG; None where it cannot be read."""
+    from PIL import Image
+
+    from pbias.data.images import BrokenImage, read_image
+
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"id '{name}' leads out of the folder of images; ids must be paths in it")
+    try:
+        pixels = read_image(root / path, resize=SIDE, size=(SIDE, SIDE))
+    except BrokenImage:
+        return None
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,197 @@
+"""The page of an audit: verdict, gates, charts and tables, put together from a result."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pbias.errors import UserError, argument
+from pbias.extras import load_extra
+from pbias.reporting.page.content import Gate, Page, Part, Term
+from pbias.reporting.verdict import verdict_parts, verdict_section
+
+if TYPE_CHECKING:
+    from pbias.reporting.charts.figure import Figure
+    from pbias.reporting.sections import Section
+    from pbias.workflows.audit import AuditResult
+
+METRICS = ("tpr", "fpr", "accuracy")
+SHOWN_GROUPS = 4
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a page holds beside the audit.
+
+    `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
+    `examples` an attribute are embedded (None: none).
+    """
+
+    curves: Sequence[str] = ()
+    images: str | None = None
+    examples: int = 24
+
+
+def check_page(output: str) -> None:
+    """Refuse what is not named as a page, or cannot be made, before any long work."""
+    if output != "-" and Path(output).suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"{output}: the report is an HTML page; name it .html")
+    load_extra("jinja2", "report", "writing an HTML page")
+    load_extra("vl_convert", "report", "drawing charts")
+
+
+def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Page:
+    """Put the page of an audit together; `header` says what was audited.
+
+    Raises UserError where pictures or curves do not fit.
+    """
+    worst = _worst(result)
+    parts = [
+        _moved(result),
+        _largest(result),
+        _curves(options),
+        _predictions(result, worst),
+        _examples(result, options, worst),
+        *_tables(result),
+    ]
+    return Page(
+        title=_title(result),
+        facts=[_today(), *header.notes],
+        verdict=verdict_parts(result.findings),
+        notes=verdict_section(result.findings).notes[1:],
+        gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
+        parts=[part for part in parts if part is not None],
+        terms=_terms(result),
+    )
+
+
+def _title(result: AuditResult) -> str:
+    names = [Path(side.heads[0].path).name or "model" for side in result.audit.sides]
+    return f"Audit of {names[0]}" + (f" against {names[1]}" if len(names) > 1 else "")
+
+
+def _today() -> str:
+    """The date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
+    stamp, zone = os.environ.get("SOURCE_DATE_EPOCH", ""), datetime.UTC
+    if stamp.isdigit():
+        return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()
+    return datetime.datetime.now(zone).date().isoformat()
+
+
+def _worst(result: AuditResult) -> list[tuple[str, str]]:
+    """Attributes with the group in which they moved most, the worst first, each once."""
+    from pbias.reporting.charts.cells import cells
+
+    known = [cell for cell in cells(result.rows.records(), "tpr") if cell.defined]
+    ranked = sorted(known, key=lambda cell: (not cell.holds, cell.few, -abs(cell.number)))
+    pairs = [(finding.attribute, finding.group) for finding in result.findings.worse]
+    pairs += [(cell.attribute, cell.group) for cell in ranked]
+    pairs += [(name, "") for name in result.audit.design.targets]
+    found: dict[str, str] = {}
+    for attribute, group in filter(itemgetter(0), pairs):
+        found.setdefault(attribute, group)
+    return list(found.items())
+
+
+def _moved(result: AuditResult) -> Part | None:
+    from pbias.reporting.charts.heatmap import heatmap
+
+    records = result.rows.records()
+    figures = [figure for name in METRICS if (figure := heatmap(records, name))]
+    intro = "Each cell is one attribute in one group value. Choose a cell for its numbers."
+    return _part("moved", "Where, at a glance", figures, intro, choice="Metric of the heat map")
+
+
+def _largest(result: AuditResult) -> Part | None:
+    from pbias.reporting.charts.forest import forest
+
+    records = result.rows.records()
+    figures = [figure for name in METRICS if (figure := forest(records, name))]
+    heading = "What is largest, and how sure"
+    return _part("largest", heading, figures, choice="Metric of the forest plot")
+
+
+def _curves(options: ReportOptions) -> Part | None:
+    if not options.curves:
+        return None
+    from pbias.auditing.engine import Options
+    from pbias.workflows.compare import compare_runs
+    from pbias.workflows.inputs.files import Supplements, check_sides, read_side
+    from pbias.workflows.reports.figures import of_runs
+
+    check_sides(options.curves, [])
+    runs = read_side(options.curves, Supplements())
+    figure = of_runs(compare_runs(runs, Options()).rows, runs, "sparsity", [])
+    return _part("sparsity", "Against sparsity", [figure])
+
+
+def _predictions(result: AuditResult, worst: Sequence[tuple[str, str]]) -> Part | None:
+    """Calibration and scores: of all attributes by each group, and of the worst attribute."""
+    from pbias.workflows.reports.figures import has_predictions, of_predictions
+
+    if not has_predictions(result.audit):
+        return None
+    groups = [p.name for p in result.audit.strata.partitions if p.name][:SHOWN_GROUPS] or [""]
+    attribute, group = worst[0]
+    wanted: list[tuple[str, str | None, str]] = []
+    wanted += [("calibration", attribute, group or groups[0])]
+    wanted += [("scores", attribute, group or groups[0])]
+    wanted += [("calibration", None, name) for name in groups]
+    drawn = (of_predictions(result.audit, *one, str(n)) for n, one in enumerate(wanted))
+    heading, intro = "Probabilities", f"First those of {attribute}, then those of all attributes."
+    figures = [figure for figure in drawn if figure]
+    return _part("predictions", heading, figures, intro, choice="Chart of probabilities")
+
+
+def _examples(
+    result: AuditResult, options: ReportOptions, worst: Sequence[tuple[str, str]]
+) -> Part | None:
+    if options.images is None:
+        return None
+    from pbias.workflows.reports.examples import gallery
+    from pbias.workflows.reports.figures import has_predictions
+
+    if not has_predictions(result.audit):
+        raise UserError(f"pictures need files in memory; raise {argument('in_memory')}")
+    names = [attribute for attribute, _ in worst]
+    found = gallery(result.audit, options.images, options.examples, names)
+    intro = (
+        "What the audited model gets right and wrong. A prediction is sure where its probability "
+        "is under 0.1 or at least 0.9."
+    )
+    return Part("examples", "Examples", intro, gallery=found)
+
+
+def _tables(result: AuditResult) -> list[Part | None]:
+    sections = result.sections()[3 if result.outcomes else 2 :]  # verdict, audit, gates: above
+    return [Part("tables", "Tables", sections=sections)]
+
+
+def _part(
+    key: str, heading: str, figures: Sequence[Figure], intro: str = "", choice: str = ""
+) -> Part | None:
+    return Part(key, heading, intro, figures, choice=choice) if figures else None
+
+
+def _terms(result: AuditResult) -> list[Term]:
+    """The metrics of the table and the columns that need words, as `pbias explain` tells them."""
+    from pbias.auditing.metrics.explain import COLUMNS, explained
+
+    words = explained()
+    names = dict.fromkeys(result.rows.columns["metric"])
+    metrics = [
+        Term(name, f"{name}: {one.title}",
+             f"{one.formula}. Range: {one.range}. Good: {one.better}. Undefined: {one.undefined}.")
+        for name in names
+        if (one := words[name])
+    ]  # fmt: skip
+    columns = [
+        Term(name, f"{name}: {one.title}", f"{one.content}. Empty: {one.empty}.")
+        for name, one in COLUMNS.items()
+    ]
+    return metrics + columns

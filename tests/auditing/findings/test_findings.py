@@ -1,0 +1,203 @@
+"""Findings of drawn audits of which the truth is known, and the verdict word by word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import pbias
+from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.findings.labels import group_values
+from pbias.auditing.findings.unknowns import NeverPredicted, SmallGroup
+from pbias.auditing.metrics.entry import Good
+from pbias.auditing.metrics.registry import METRICS
+from pbias.reporting.verdict import verdict
+from pbias.workflows.audit import AuditResult
+
+NAMES = ["smiling", "hat", "mustache"]
+HURT = Finding(
+    "tpr", "smiling", "sex", "f", 1000, 0.94, 0.71, -0.23, -0.26, -0.20, 1e-9, worse=True, few=False
+)  # fmt: skip
+OTHERS = tuple(
+    replace(HURT, group="", group_value="", n=num, audited=0.84, change=-0.1, high=-0.05)
+    for num in range(3)
+)
+FOUND = Findings(
+    paired=True, same_model=False, has_intervals=True, level=0.95, selected_level=0.99,
+    looked_at=100, found=(HURT,), missed=0.05, too_few=(), never=NeverPredicted(), undefined=(),
+    metrics=("accuracy", "tpr"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_hurt() -> AuditResult:
+    """Smiling women lose 1.5 in logits, and mustaches are never predicted; 20 are of age 60+."""
+    rng, num = np.random.default_rng(0), 3000
+    labels = (rng.random((num, 3)) < [0.5, 0.3, 0.1]).astype(int)
+    sex = np.where(rng.random(num) < 0.5, "f", "m")
+    age = np.where(np.arange(num) < 20, "60+", np.where(rng.random(num) < 0.5, "20s", "40s"))
+    dense = np.where(labels == 1, 2.0, -2.0) + rng.normal(0, 1.2, labels.shape)
+    sparse = dense + rng.normal(0, 0.5, labels.shape)
+    sparse[(sex == "f") & (labels[:, 0] == 1), 0] -= 1.5
+    sparse[:, 2] -= 100
+    groups = {"sex": sex, "age": age}
+    return pbias.audit(sparse, labels, reference=dense, groups=groups, targets=NAMES)
+
+
+def test_who_was_hurt_is_said_first(one_hurt: AuditResult) -> None:
+    of_smiles = [f for f in one_hurt.findings.worse if f.attribute == "smiling"]
+    worst = of_smiles[0]
+    assert (worst.metric, worst.group, worst.group_value) == ("tpr", "sex", "f")
+    (row,) = one_hurt.rows.where(metric="tpr", attribute="smiling", group="sex", contrast="f")
+    assert (worst.reference, worst.audited) == (row["reference"], row["value"])
+    assert worst.low < row["change_low"] < row["change"] < row["change_high"] < worst.high < 0
+    assert not [f for f in of_smiles if (f.group, f.group_value) == ("sex", "m")]
+    said = (
+        f"sensitivity of `smiling` for sex=f fell from {worst.reference:.2f} to "
+        f"{worst.audited:.2f} [{worst.low:.2f}, {worst.high:.2f}]"
+    )
+    assert one_hurt.verdict.startswith("Worst: ") and said in one_hurt.verdict
+
+
+def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
+    assert "Too few samples to tell: age 60+ (20). Never predicted: mustache." in one_hurt.verdict
+    assert "Next: `pbias calibrate" in one_hurt.verdict
+    lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
+    assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # and no better false alarms
+
+
+def test_the_verdict_comes_first_everywhere(one_hurt: AuditResult) -> None:
+    assert " ".join(one_hurt.sections()[0].notes).startswith(one_hurt.verdict)
+    assert repr(one_hurt).startswith("Verdict\nWorst: ")
+    assert one_hurt._repr_html_().startswith("<div>\n<h4>Verdict</h4>\n<p>Worst: ")
+
+
+def test_a_table_alone_gives_the_same_findings(one_hurt: AuditResult) -> None:
+    """Intervals are widened by the normal law then, within a tenth of their width."""
+    from pbias.auditing.findings.finding import find
+
+    alone, whole = find(one_hurt.rows).found, one_hurt.findings.found
+    assert {(f.metric, f.attribute, f.group_value) for f in alone} == {
+        (f.metric, f.attribute, f.group_value) for f in whole
+    }
+    for name in ("low", "high"):
+        ends = [
+            {(f.metric, f.attribute, f.group_value): f for f in found} for found in (alone, whole)
+        ]
+        gaps = [abs(getattr(ends[0][k], name) - getattr(ends[1][k], name)) for k in ends[0]]
+        widths = [ends[1][k].high - ends[1][k].low for k in ends[0]]
+        assert all(gap < 0.15 * width for gap, width in zip(gaps, widths, strict=True))
+
+
+def test_where_nobody_was_hurt_hardly_any_draw_says_so() -> None:
+    """Both models are equally good: a finding is false, and one draw in 20 may have any."""
+    said = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        labels = (rng.random((400, 2)) < 0.5).astype(int)
+        base = np.where(labels == 1, 1.0, -1.0) + rng.normal(0, 1.0, labels.shape)
+        pair = [base + rng.normal(0, 0.7, base.shape) for _ in range(2)]
+        sex, metrics = rng.choice(["f", "m"], 400), ["accuracy", "tpr"]
+        result = pbias.audit(
+            pair[0], labels, reference=pair[1], groups={"sex": sex}, targets=["a", "b"],
+            metrics=metrics, folds=20,
+        )  # fmt: skip
+        said.append(result.findings)
+    assert sum(bool(found.found) for found in said) <= 3
+    nothing = next(found for found in said if not found.found)
+    assert nothing.looked_at == 12  # two attributes, two metrics, everyone and two group values
+    assert verdict(nothing).startswith(
+        "Nothing got worse that holds after correction over the 12 numbers looked at. What could "
+        f"have been missed: changes under {nothing.missed:.3f} (median"
+    )
+
+
+def test_the_exact_sentence() -> None:
+    found = replace(
+        FOUND,
+        found=(HURT, *OTHERS),
+        too_few=(SmallGroup("age", "60+", 14, 0.3),),
+        never=NeverPredicted(("mustache",)),
+    )
+    assert verdict(replace(found, found=(HURT,))).startswith(
+        "Worst: sensitivity of `smiling` for sex=f fell from 0.94 to 0.71 [-0.26, -0.20]. "
+        "Too few samples to tell: age 60+ (14). Never predicted: mustache. Next: "
+    )
+    assert verdict(found).startswith(
+        "Worst: sensitivity of `smiling` for sex=f fell from 0.94 to 0.71 [-0.26, -0.20]; "
+        "sensitivity of `smiling` for everyone fell from 0.94 to 0.84 [-0.26, -0.05]; 2 more. Too"
+    )
+
+
+def test_no_more_than_three_are_named_and_attributes_take_turns() -> None:
+    def of(attribute: str, value: str) -> Finding:
+        return replace(HURT, attribute=attribute, group_value=value)
+
+    found = (of("a", "f"), of("a", "m"), of("b", "f"), of("b", "m"), of("c", "f"), of("d", "f"))
+    named = replace(FOUND, found=found).named()
+    assert [(f.attribute, f.group_value) for f in named] == [("a", "f"), ("b", "f"), ("c", "f")]
+    assert [f.group_value for f in replace(FOUND, found=found[:2]).named()] == ["f", "m"]
+
+
+def test_false_alarms_that_rise_are_worse_and_small_ends_keep_their_sign() -> None:
+    rising = replace(
+        HURT, metric="fpr", reference=0.01, audited=0.0145, change=0.0045, low=0.0004, high=0.0086
+    )
+    assert (
+        "false-alarm rate of `smiling` for sex=f rose from 0.0100 to 0.0145 [0.0004, 0.0086]"
+        in (verdict(replace(FOUND, found=(rising,))))
+    )
+    worse = METRICS["fpr"].good
+    assert worse is Good.LOWER
+
+
+def test_one_model_alone_has_the_largest_gap_between_groups() -> None:
+    rng = np.random.default_rng(3)
+    labels = (rng.random((3000, 1)) < 0.5).astype(int)
+    sex = (rng.random(3000) < 0.5).astype(int)
+    z = np.where(labels == 1, 2.0, -2.0) + rng.normal(0, 1.2, labels.shape)
+    z[(sex == 1) & (labels[:, 0] == 1)] -= 1.5
+    result = pbias.audit(z, labels, groups={"Male": sex}, targets=["smiling"])
+    worst = result.findings.worse[0]
+    assert (worst.group_value, worst.against, worst.metric) == ("1", "0", "tpr")
+    (row,) = result.rows.where(metric="tpr", attribute="smiling", group="Male", contrast="1-0")
+    assert worst.change == row["value"] and worst.low < row["low"] and row["high"] < worst.high < 0
+    (zero,) = result.rows.where(metric="tpr", attribute="smiling", group="Male", contrast="0")
+    assert worst.reference == pytest.approx(zero["value"])
+    assert result.verdict.startswith(
+        f"Largest gap: sensitivity of `smiling` is {worst.audited:.2f} for Male=1, "
+        f"{worst.reference:.2f} for Male=0 ["
+    )
+    turned = pbias.audit(z, labels, groups={"Male": 1 - sex}, targets=["smiling"]).findings.worse[0]
+    assert (turned.group_value, turned.against) == ("0", "1")
+    assert (turned.low, turned.high) == pytest.approx((worst.low, worst.high), abs=0.005)
+
+
+def test_a_model_against_itself_and_no_intervals() -> None:
+    z = np.random.default_rng(0).normal(size=(60, 2))
+    labels = (z + 0.1 > 0).astype(int)
+    same = pbias.audit(z, labels, reference=z.copy(), targets=["a", "b"])
+    assert same.verdict.startswith("The model is compared with itself: nothing can have changed.")
+    bare = pbias.audit(z, labels, reference=z + 0.1, targets=["a", "b"], intervals=False)
+    assert bare.verdict.startswith("Nothing can be said to hold: intervals were left out.")
+    alone = pbias.audit(z, labels, targets=["a", "b"])
+    assert alone.verdict.startswith("One model and no groups: there is nothing to compare")
+
+
+def test_a_group_value_that_is_named_like_a_contrast() -> None:
+    labels = ("x", "x-rest", "x-rest-rest", "max-min")
+    rows = [{"group": "g", "contrast": label} for label in labels]
+    assert group_values(rows) == {"g": ("x",)}
+    odd = [{"group": "g", "contrast": label} for label in ("all-rest", "y", "y-rest", "1-0")]
+    assert group_values(odd) == {"g": ("all-rest", "y", "1-0")}
+
+
+def test_the_direction_is_that_of_the_words() -> None:
+    for metric in METRICS.values():
+        word = metric.better.split()[0].rstrip(",;")
+        if word in ("higher", "lower"):
+            assert metric.good.value == word, metric.name
+        if metric.spoken:
+            assert metric.good is not Good.NEITHER

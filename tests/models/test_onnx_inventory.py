@@ -1,0 +1,79 @@
+"""What an ONNX file holds: operators, weights, zeros and what is quantized, counted by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbias.errors import UserError
+from pbias.models.onnx.graph_file import OnnxFile, parse_onnx
+from pbias.models.onnx.inventory import count, facts, inventory
+
+KERNEL = np.zeros((2, 3, 1, 1), np.float32)
+KERNEL[0, 0] = KERNEL[1, 1] = 1.0  # 6 weights, 4 of them zero
+MATRIX = np.array([[3, 5], [3, 3]], np.uint8)  # 3 is zero, so 3 of 4 are
+
+
+def graph(onnx: Any, properties: dict[str, str] | None = None) -> OnnxFile:
+    """A convolution in float and a product in int8, whose weight passes a transposition."""
+    helper, proto = onnx.helper, onnx.TensorProto
+    nodes = [
+        helper.make_node("Conv", ["images", "kernel", "bias"], ["maps"]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("QuantizeLinear", ["flat", "scale", "point"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "point"], ["dq"]),
+        helper.make_node("DequantizeLinear", ["matrix", "scale", "point"], ["m"]),
+        helper.make_node("Transpose", ["m"], ["mt"]),
+        helper.make_node("MatMul", ["dq", "mt"], ["logits"]),
+    ]
+    constants = {
+        "kernel": KERNEL, "bias": np.zeros(2, np.float32), "matrix": MATRIX,
+        "scale": np.float32(0.5), "point": np.uint8(3),
+    }  # fmt: skip
+    made = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "g",
+            [helper.make_tensor_value_info("images", proto.FLOAT, ["N", 3, 4, 4])],
+            [helper.make_tensor_value_info("logits", proto.FLOAT, ["N", 2])],
+            [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid("com.unused", 1)],
+        ir_version=8,
+    )
+    helper.set_model_props(made, properties or {})
+    return parse_onnx(made.SerializeToString(), "net.onnx")
+
+
+def test_operators_weights_and_zeros_are_counted(onnx: Any) -> None:
+    rows = {row["operator"]: row for row in inventory(graph(onnx)).records()}
+    assert [rows[name]["nodes"] for name in ("", "Conv", "DequantizeLinear")] == [8, 1, 2]
+    assert rows["Conv"] == {
+        "operator": "Conv", "nodes": 1, "quantized": 0.0, "weights": 6, "nonzero": 2,
+        "sparsity": 4 / 6, "int8_weights": 0, "bytes": 24,
+    }  # fmt: skip
+    assert rows["MatMul"] == {
+        "operator": "MatMul", "nodes": 1, "quantized": 1.0, "weights": 4, "nonzero": 1,
+        "sparsity": 0.75, "int8_weights": 4, "bytes": 4,
+    }  # fmt: skip
+    # Of the five that compute: the transposition and the product see quantized values.
+    assert rows[""]["quantized"] == 0.4 and rows[""]["weights"] == 10
+
+
+def test_facts_are_of_the_whole_file(onnx: Any) -> None:
+    file = graph(onnx, {"stage": "final"})
+    said = facts(file)
+    assert said["inputs"] == ["images float32 [?, 3, 4, 4]"]
+    assert said["outputs"] == ["logits float32 [?, 2]"]
+    assert (said["prunable"], said["nonzero"], said["sparsity"]) == (10, 3, 0.7)
+    assert said["int8_share"] == 0.4 and said["opsets"] == {"ai.onnx": 13}
+    assert said["bytes_file"] == len(file.data()) and said["other_metadata"] == ["stage"]
+    assert count(file) == (10, 7)
+
+
+def test_zeros_of_chosen_layers_are_not_compared(onnx: Any) -> None:
+    with pytest.raises(UserError, match="was pruned with layers left out"):
+        count(graph(onnx, {"pbias.sparsity": '{"exclude": ["fc"]}'}))

@@ -1,0 +1,225 @@
+"""Charts: what their specifications show of a table, and that they are drawn in every form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbias.auditing.counts.strata import Partition
+from pbias.auditing.score_bins import score_bins
+from pbias.files.logits import Logits
+from pbias.reporting.charts.calibration import calibration
+from pbias.reporting.charts.cells import cells
+from pbias.reporting.charts.curves import Place, curves
+from pbias.reporting.charts.figure import Figure
+from pbias.reporting.charts.forest import forest
+from pbias.reporting.charts.heatmap import heatmap
+from pbias.reporting.charts.scores import scores
+from tests.conftest import Run, needs
+
+NAN = float("nan")
+
+
+def row(attribute: str, contrast: str, change: float, **other: Any) -> dict[str, Any]:
+    """A row of an audit table: the change of TPR for a value of `sex`."""
+    known = change == change
+    return {
+        "metric": "tpr", "attribute": attribute, "group": "sex", "contrast": contrast,
+        "value": 0.9 + change, "low": NAN, "high": NAN, "status": "ok" if known else "undefined",
+        "reason": "" if known else "no positive labels in group", "reference": 0.9,
+        "change": change, "change_low": change - 0.1, "change_high": change + 0.1,
+        "change_status": "ok" if known else "undefined", "p": 0.01, "p_adjusted": 0.2,
+        "detectable": 0.1, "n": 40, "n_positive": 20, "n_predicted_positive": 10,
+        "n_discordant": 4, "runs": "1:1", **other,
+    }  # fmt: skip
+
+
+ROWS = [
+    row("", "f", -0.1),
+    row("smiling", "f", -0.2, p_adjusted=0.01),
+    row("smiling", "m", 0.01, change_status="low_power"),
+    row("smiling", "f-rest", 0.3),
+    row("hat", "f", -0.3),
+    row("hat", "m", NAN, p_adjusted=NAN),
+    row("young", "m", 0.25, p_adjusted=0.04, value=0.85),
+]
+
+
+def test_cells_are_the_values_of_groups_without_means_and_contrasts() -> None:
+    found = cells(ROWS, "tpr")
+    assert [(c.attribute, c.place, c.mark) for c in found] == [
+        ("smiling", "sex=f", "fell, beyond chance"),
+        ("smiling", "sex=m", "few samples"),
+        ("hat", "sex=f", ""),
+        ("hat", "sex=m", "undefined"),
+        ("young", "sex=m", "rose, beyond chance"),
+    ]
+    assert found[0].text("TPR") == (
+        "TPR of smiling, sex=f: 0.900 to 0.700, -0.200 [-0.300, -0.100]; n = 40; "
+        "fell, beyond chance"
+    )
+    assert found[3].text("TPR") == ("TPR of hat, sex=m: undefined, no positive labels in group")
+
+
+def test_a_heat_map_begins_with_the_attribute_that_moved_most() -> None:
+    figure = heatmap(ROWS)
+    assert figure is not None and figure.title.startswith("Change of true-positive rate")
+    layer = figure.spec["layer"][0]["encoding"]
+    assert layer["y"]["sort"] == ["hat", "young", "smiling"]
+    assert layer["x"]["sort"] == ["sex=f", "sex=m"]
+    assert layer["color"]["scale"]["domain"] == [-0.3, 0, 0.3]
+    assert figure.spec["data"]["values"][3]["number"] is None
+    assert [r[0] for r in figure.data.rows] == ["smiling", "smiling", "hat", "hat", "young"]
+    assert figure.data.rows[0][2:6] == ["0.900", "0.700", "-0.200", "[-0.300, -0.100]"]
+
+
+def test_without_a_reference_a_heat_map_shows_values() -> None:
+    alone = [dict(r, change=NAN, reference=NAN, change_status="") for r in ROWS]
+    figure = heatmap(alone)
+    assert figure is not None and figure.title.startswith("True-positive rate")
+    assert figure.spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 1]
+
+
+def test_a_forest_plot_begins_with_what_is_beyond_chance() -> None:
+    figure = forest(ROWS)
+    assert figure is not None
+    names = [v["name"] for v in figure.spec["data"]["values"]]
+    # smiling's other value of sex is nearer to 0, that of hat undefined.
+    assert names == ["young, sex=m", "smiling, sex=f", "hat, sex=f"]
+    first = figure.spec["data"]["values"][0]
+    assert (first["low"], first["high"]) == (pytest.approx(0.15), pytest.approx(0.35))
+    assert forest(ROWS, top=1) != figure
+
+
+def test_a_metric_without_numbers_has_no_chart() -> None:
+    assert heatmap(ROWS, "fpr") is None and forest(ROWS, "fpr") is None
+
+
+def four_groups_of_ten() -> tuple[Logits, Partition]:
+    """p = 0.25 with 1 of 10 positive for `f`, p = 0.75 with 9 of 10 for `m`, three of neither."""
+    p = np.repeat([0.25, 0.75, 0.5], [30, 30, 3])
+    y = np.concatenate([np.arange(30) % 10 == 0, np.arange(30) % 10 != 0, [0, 0, 0]]).astype(int)
+    y[0] = -1
+    logits = Logits.from_arrays(np.log(p / (1 - p)), y, targets=["smiling"])
+    codes = np.repeat([0, 1, -1], [30, 30, 3]).astype(np.int16)
+    return logits, Partition("sex", ("f", "m"), codes)
+
+
+def test_predictions_are_counted_by_probability_group_and_label() -> None:
+    logits, partition = four_groups_of_ten()
+    bins = score_bins([logits], partition)
+    assert bins.n.sum() == 60  # three are of no group
+    assert bins.n[0, :, 2].tolist() == [27, 2, 1] and bins.n[1, :, 7].tolist() == [3, 27, 0]
+    assert bins.p[1, 1, 7] == pytest.approx(27 * 0.75)
+    assert score_bins([logits, logits], partition).n.sum() == 120
+
+
+def test_calibration_is_the_share_of_positives_at_each_probability() -> None:
+    logits, partition = four_groups_of_ten()
+    figure = calibration({"dense": score_bins([logits], partition)}, "sex", "smiling")
+    assert figure is not None
+    f, m = figure.data.rows
+    # Wilson's interval of 2 of 29: (0.0189, 0.2196).
+    assert f == ["dense", "f", "0.250", "0.069", "0.019", "0.220", "29"]
+    assert m[:4] == ["dense", "m", "0.750", "0.900"]
+
+
+def test_scores_are_shares_of_the_samples_with_a_label() -> None:
+    logits, partition = four_groups_of_ten()
+    figure = scores({"dense": score_bins([logits], partition, num_bins=4)}, "sex", "smiling")
+    assert figure is not None
+    shown = {(r[1], r[2], r[3]): (r[5], r[6]) for r in figure.data.rows if r[6] != "0"}
+    assert shown["f", "label 0", "0.25"] == ("1.000", "27")
+    assert shown["m", "label 1", "0.75"] == ("1.000", "27")
+
+
+def test_curves_are_means_over_seeds_with_bands() -> None:
+    records = [{"accuracy": 0.9}, {"accuracy": 0.8}, {"accuracy": 0.6}, {"accuracy": NAN}]
+    dense, sparse = Place("a", "0 %", 0.0), Place("a", "90 %", 0.9)
+    places = [[sparse], [dense], [sparse], [sparse]]
+    figure = curves(records, places, ["accuracy"], "sparsity")
+    assert figure is not None
+    assert figure.data.rows == [
+        ["accuracy", "a", "0 %", "0.800", "0.800", "0.800", "1"],
+        ["accuracy", "a", "90 %", "0.750", "0.600", "0.900", "2"],
+    ]
+    assert len(figure.spec["concat"][0]["layer"]) == 3  # band, line, points
+
+
+@pytest.fixture
+def figures(audit_files: Path) -> dict[str, Figure]:
+    """One figure of each kind, of files."""
+    from pbias.workflows.audit import AuditOptions
+    from pbias.workflows.reports.plot import PlotOptions, plot_audit, plot_curves
+
+    files = [str(audit_files / f"{name}.npz") for name in ("dense", "s90", "s99")]
+    kinds = ("heatmap", "forest", "calibration", "scores")
+    options = AuditOptions(folds=20)
+    found = {k: plot_audit(k, files[1:2], files[:1], options, PlotOptions()) for k in kinds}
+    return {**found, "curves": plot_curves(files, axis="sparsity")}
+
+
+def test_specifications_are_vega_lite(figures: dict[str, Figure]) -> None:
+    needs("altair")
+    import altair
+
+    for figure in figures.values():
+        altair.Chart.from_dict(figure.spec)  # raises where the schema is not met
+
+
+def test_a_figure_is_drawn_with_its_title(figures: dict[str, Figure]) -> None:
+    needs("vl_convert")
+    from pbias.reporting.charts import render
+
+    for figure in figures.values():
+        assert figure.title in render.svg(figure)
+    assert render.png(figures["forest"]).startswith(b"\x89PNG")
+    assert render.pdf(figures["forest"]).startswith(b"%PDF")
+
+
+def test_every_suffix_has_its_form(audit_files: Path, pbias: Run) -> None:
+    needs("vl_convert")
+    needs("jinja2")
+    begins = {"svg": b"<svg", "html": b"<!DOCTYPE html>", "json": b"{"}
+    for suffix, start in begins.items():
+        done = pbias("plot", "forest", "s90.npz", "--ref", "dense.npz", "-o", f"f.{suffix}")
+        assert done.returncode == 0
+        assert (audit_files / f"f.{suffix}").read_bytes().lstrip().startswith(start)
+    spec = json.loads((audit_files / "f.json").read_text())
+    assert "vega-lite" in spec["$schema"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["forest", "s90.npz", "-o", "f.gif"], "f.gif: no chart is written as '.gif'; name it"),
+        (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "tprr"], "did you mean 'tpr'?"),
+        (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "did_tpr"], "need --ref"),
+        (["scores", "s90.npz", "-o", "f.svg", "--group", "Mal"], "did you mean 'Male'?"),
+        (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is no axis; choose"),
+        (["curves", "s90.npz", "-o", "f.svg", "--metrics", "tpr"], "curves do not show 'tpr'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(
+    audit_files: Path, pbias: Run, arguments: list[str], said: str
+) -> None:
+    done = pbias("plot", *arguments)
+    assert done.returncode == 2 and said in done.stderr
+    assert not (audit_files / "f.svg").exists()
+
+
+def test_files_without_a_sparsity_stand_in_the_order_named(
+    tmp_path: Path, make_logits: Callable[..., Logits]
+) -> None:
+    from pbias.workflows.reports.plot import plot_curves
+
+    paths = [str(tmp_path / f"{name}.npz") for name in ("z", "a")]
+    for seed, path in enumerate(paths):
+        make_logits(noise=seed, meta={}).save(path)
+    rows = plot_curves(paths, axis="sparsity", metrics=["accuracy"]).data.rows
+    assert [r[2] for r in rows] == ["z", "a"]

@@ -1,0 +1,232 @@
+"""The page of an audit in a real browser: drawn, usable, accessible, and inert where it must be."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pbias
+from pbias.files.logits import Logits
+from tests.conftest import needs
+
+SCRIPT, LINK, FORMULA = "<script>alert(1)</script>", "[link=file:///x]y[/link]", "=1+1"
+TARGETS = (SCRIPT, LINK, FORMULA)
+VALUES = ("a<b>", "\x1b[31mred")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; absent, the test is skipped, in CI it fails."""
+    for package in ("playwright", "axe_core_python", "jinja2", "vl_convert"):
+        needs(package)
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        message = "no chromium; install it from the system's packages"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def hostile_logits(noise: float, path: str) -> Logits:
+    """Three attributes whose names are code, by a group whose values are; ids are pictures."""
+    rng, num = np.random.default_rng(0), 200
+    labels = (rng.random((num, 3)) < 0.4).astype(int)
+    sex = rng.integers(0, 2, num)
+    logits = 4.0 * labels - 2 + rng.normal(size=labels.shape)
+    other = np.random.default_rng(1)
+    logits += noise * (other.normal(size=labels.shape) - 3 * labels * sex[:, None])
+    logits[:, 2] = -np.abs(logits[:, 2]) if noise else logits[:, 2]  # never predicted
+    return Logits.from_arrays(
+        logits.astype(np.float32),
+        labels,
+        targets=TARGETS,
+        ids=[f"{row}.png" for row in range(num)],
+        groups={"sex<i>": np.array(VALUES)[sex]},
+        meta={"sparsity": 0.9 if noise else 0.0},
+        path=path,
+    )
+
+
+@pytest.fixture(scope="module")
+def page_file(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with everything that pages can hold."""
+    folder = tmp_path_factory.mktemp("page")
+    images = folder / "images"
+    images.mkdir()
+    for row in range(200):
+        Image.new("RGB", (40, 30), (row, 90, 60)).save(images / f"{row}.png")
+    dense, sparse = hostile_logits(0.0, "dense<b>.npz"), hostile_logits(1.5, "s90.npz")
+    for logits in (dense, sparse):
+        logits.save(str(folder / logits.path))
+    result = pbias.audit(sparse, reference=dense, folds=20)
+    curves = [folder / dense.path, folder / sparse.path]
+    result.report(folder / "audit.html", curves=curves, images=images, examples=6)
+    return folder / "audit.html"
+
+
+@dataclass
+class Visit:
+    """An open page, with what it asked for and complained of."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(browser: Any, page_file: Path) -> Iterator[Any]:
+    """Open the page: `visit(width=..., color_scheme=..., java_script_enabled=...)`."""
+    contexts = []
+
+    def open_page(width: int = 1400, **options: Any) -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        found = Visit(context.new_page())
+        found.page.set_default_timeout(10_000)
+        found.page.on("request", lambda request: found.requests.append(request.url))
+        found.page.on("console", lambda said: found.complaints.append(said.text))
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
+        found.page.goto(page_file.as_uri())
+        return found
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_page_asks_for_nothing_and_complains_of_nothing(visit: Any) -> None:
+    found = visit()
+    outside = [url for url in found.requests if not url.startswith("data:")]
+    assert [url.rpartition("/")[2] for url in outside] == ["audit.html"]
+    assert found.complaints == []
+
+
+def test_charts_are_drawn_with_their_numbers(visit: Any) -> None:
+    page = visit().page
+    keys = page.locator("figure.chart").evaluate_all("all => all.map(one => one.id)")
+    assert {"heatmap-tpr", "forest-tpr", "curves", "calibration0", "scores1"} <= set(keys)
+    assert page.locator("figure.chart svg").count() == len(keys) == len(set(keys))
+    assert page.locator("#heatmap-tpr svg path[aria-label^='TPR of']").count() == 6
+    assert page.locator("#heatmap-tpr tbody tr").count() == 6
+    ids = page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_names_stay_text(visit: Any) -> None:
+    page = visit().page
+    assert page.locator("script").count() == 1
+    assert page.locator("i, b").count() == 0
+    heatmap = page.locator("#heatmap-tpr svg").text_content()
+    assert SCRIPT in heatmap and LINK in heatmap
+    assert "\\x1b[31mred" in page.locator("#heatmap-tpr table").text_content()
+    assert "\x1b" not in page.content()
+
+
+def test_everything_can_be_read_without_scripts(visit: Any) -> None:
+    page = visit(java_script_enabled=False).page
+    assert page.locator("#verdict .first").is_visible()
+    for figure in page.locator("figure.chart").all():
+        assert figure.locator("svg").is_visible() and figure.locator("table").is_visible()
+    assert page.locator(".gallery img").first.is_visible()
+    assert not page.locator(".filters").is_visible()
+
+
+def test_a_table_is_filtered_by_mouse_and_saved(visit: Any) -> None:
+    page = visit().page
+    figure = page.locator("#heatmap-tpr")
+    assert not figure.locator("table").is_visible()
+    figure.locator("summary").click()
+    figure.locator("input").fill("=1+1 red")
+    assert figure.locator("tbody tr:visible").count() == 1
+    assert figure.locator("output").text_content() == "1 of 6 rows"
+    with page.expect_download() as started:
+        figure.get_by_role("button", name="Save as CSV").click()
+    lines = Path(started.value.path()).read_text().splitlines()
+    assert lines[0].startswith('"attribute","group"') and len(lines) == 2
+    assert lines[1].startswith('"\'=1+1",') and re.search('"-0[.][0-9]{3}"', lines[1])
+
+
+def test_cells_are_reached_by_keyboard(visit: Any) -> None:
+    page = visit().page
+    figure = page.locator("#heatmap-tpr")
+    cells = figure.locator("svg path[aria-label^='TPR of']")
+    cells.first.focus()
+    page.keyboard.press("ArrowRight")
+    wanted = cells.nth(1).get_attribute("aria-label")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == wanted
+    assert page.get_by_role("tooltip").text_content() == wanted
+    page.keyboard.press("Enter")
+    assert figure.locator(".detail").text_content() == wanted
+    assert figure.locator("tbody tr:visible").count() == 1
+    page.keyboard.press("Escape")
+    assert page.get_by_role("tooltip").count() == 0  # hidden
+
+
+def test_metrics_are_chosen_by_mouse_and_keyboard(visit: Any) -> None:
+    page = visit().page
+    bar = page.locator("#moved .tools").first
+    assert page.locator("#heatmap-tpr").is_visible()
+    assert not page.locator("#heatmap-fpr").is_visible()
+    bar.get_by_role("button", name="false-positive rate").click()
+    assert page.locator("#heatmap-fpr").is_visible()
+    assert not page.locator("#heatmap-tpr").is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("#heatmap-accuracy").is_visible()
+
+
+def test_pictures_are_filtered(visit: Any) -> None:
+    page = visit().page
+    items, output = page.locator(".gallery li"), page.locator(".filters output")
+    total = items.count()
+    assert 6 < total <= 18 and output.text_content() == f"{total} of {total} pictures"
+    page.locator("select[data-filter=attribute]").select_option(LINK)
+    assert page.locator(".gallery li:visible").count() == 6
+    page.locator("select[data-filter=groups]").focus()
+    page.keyboard.press("ArrowDown")
+    shown = page.locator(".gallery li:visible")
+    assert 0 < shown.count() < 6
+    assert "sex<i>=" in shown.first.text_content()
+    width = page.locator(".gallery img").first.evaluate("one => one.naturalWidth")
+    assert width == 96
+
+
+@pytest.mark.parametrize(("width", "color_scheme"), [(360, "dark"), (1400, "light")])
+def test_the_page_is_accessible_and_fits(visit: Any, width: int, color_scheme: str) -> None:
+    from axe_core_python.sync_playwright import Axe
+
+    page = visit(width, color_scheme=color_scheme).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for summary in page.locator("figure:visible summary").all():
+        summary.click()
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    violations = found["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations] == []
+
+
+def test_print_cuts_no_chart(visit: Any) -> None:
+    page = visit(680).page  # the width of A4 within its margins
+    page.emulate_media(media="print")
+    charts = page.locator("figure.chart:visible").all()
+    assert charts
+    for chart in charts:
+        box = chart.locator("svg").bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 680 and box["height"] <= 1000
+        assert not chart.locator(".tools").first.is_visible()
+    assert page.pdf(format="A4").startswith(b"%PDF")
