@@ -82,7 +82,10 @@ def test_devices_may_be_both(shell: Run) -> None:
         ("metrics s90.npz --gate-file - < /dev/null", "standard input is empty"),
         ("metrics s90.npz --gate-file - <<< '# none'", "standard input holds no gate"),
         ("flag dense.npz --config - <<< 'x'", "standard input is no TOML"),
-        ("calibrate s90.npz --config - <<< 'x = 1'", "standard input: no command has the option"),
+        (
+            "calibrate s90.npz --config - <<< 'nosuch = 1'",
+            "standard input: no command has the option",
+        ),
         ("metrics s90.npz --thresholds - < my.csv", "standard input needs the columns attribute"),
         ("info - < my.csv", "standard input is a CSV file, not a network"),
     ],
