@@ -272,7 +272,7 @@ complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcom
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l targets -x -d 'Targets or classes, in order [default: all that the columns name].'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l groups -x -d 'Columns that say which group a picture is of.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l cluster -x -d 'Column that says who a picture belongs to.'
-complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l threshold -x -d 'Probability (or logit) above which a target is predicted [default: 0.5].'
+complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l threshold -x -d 'Probability (or logit) above which a target is predicted [default: 0.5, or 0].'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l sep -x -d 'Between the cells of a CSV file.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l decimal -x -d 'Decimal point of a CSV file.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -s n -l no-clobber -d 'Refuse to replace an existing output.'

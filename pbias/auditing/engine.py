@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.chosen_targets import take_targets
+from pbias.auditing.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
@@ -85,6 +85,7 @@ class Audit:
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
         self._joint, self._estimates = joint, Estimates()
+        self._tables: dict[tuple[float, str | None], Table] = {}
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
             for place, side in enumerate(self.sides)
@@ -122,9 +123,18 @@ class Audit:
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """All rows, or those of one metric, at `level` (that of the options unless given)."""
+        """All rows, or those of one metric, at `level` (that of the options unless given).
+
+        Each table is made once; p-values are adjusted over the rows of the table.
+        """
+        key = level or self.options.level, metric
+        if key not in self._tables:
+            self._tables[key] = self._table(*key)
+        return self._tables[key]
+
+    def _table(self, level: float, metric: str | None) -> Table:
         setting = Setting(
-            level=level or self.options.level,
+            level=level,
             clustered=self.design.clustered,
             single_runs=all(len(side.totals) == 1 for side in self.sides),
             intervals=self.options.num_folds > 1,

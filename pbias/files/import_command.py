@@ -17,7 +17,6 @@ from pbias.files.cells import BINARY, is_unknown_text
 SAMPLE = 1 << 16  # bytes of a file that are looked at
 SEPARATORS = ",;\t|"
 MAX_VALUES = 20  # of a column that may be a group
-MAX_LISTED = 12
 IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name", "sample", "uuid")
 # Words in the names of columns, in the order in which they decide.
 KINDS = {
@@ -92,17 +91,17 @@ def _several(columns: Columns) -> Found | None:
             elif back and back[1].casefold() not in LABELS:
                 patterns.setdefault((kind, "{}" + back[2]), []).append(back[1])
     for (kind, score), parts in sorted(patterns.items(), key=lambda item: -len(item[1])):
-        scores = {score.format(part) for part in parts}
+        scores = {score.replace("{}", part) for part in parts}
         for label in LABEL_PATTERNS:
-            labels = {label.format(part) for part in parts}
+            labels = {label.replace("{}", part) for part in parts}
             if labels <= columns.keys() - scores:
                 used = scores | labels
                 kind = _by_values(kind, [columns[name] for name in scores])
-                return kind, score.format("{target}"), label.format("{target}"), used
+                return kind, score.replace("{}", "{target}"), label.replace("{}", "{target}"), used
         classes = _of_classes(columns, scores, parts) or _label(columns, scores)
         if len(parts) > 1 and classes and kind != "prediction":
             kind = _by_values(kind, [columns[name] for name in scores])
-            return kind, score.format("{class}"), classes, scores | {classes}
+            return kind, score.replace("{}", "{class}"), classes, scores | {classes}
     return None
 
 

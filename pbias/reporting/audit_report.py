@@ -16,6 +16,7 @@ from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.table import Table
 from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
+from pbias.reporting.class_tables import are_classes, class_sections
 from pbias.reporting.group_tables import group_sections
 from pbias.reporting.sections import Record, Section, number, numbers
 
@@ -47,12 +48,13 @@ def audit_sections(
     return [with_scope(section, records) for section in sections]
 
 
-def value_sections(table: Table) -> list[Section]:
-    """The numbers of each group value."""
+def value_sections(table: Table, widened: Widened | None = None) -> list[Section]:
+    """The numbers of each class, where the targets are classes, and of each group value."""
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
-    of_classes = any(METRICS[r["metric"]].pooled for r in records)
-    sections = group_sections(records, paired=paired, of_classes=of_classes)
+    sections = group_sections(records, paired=paired, of_classes=are_classes(records))
+    if are_classes(records):
+        sections = [*class_sections(records, Ranking(widened), paired=paired), *sections]
     return [with_scope(section, records) for section in sections]
 
 
@@ -82,7 +84,11 @@ def _spotlights(asked: list[str] | None) -> list[Metric]:
 
 
 def _headline(records: list[Record], groups: list[str], paired: bool, asked: list[str]) -> Section:
-    chosen = [metric for metric in METRICS.values() if metric.headline]
+    classes = are_classes(records)
+    chosen = [m for m in METRICS.values() if m.headline and not (classes and m.binary_only)]
+    if classes:  # the recall of each class leads, after the accuracy over all of them
+        first = [m for m in METRICS.values() if m.by_value and not m.binary_only]
+        chosen = [*first, *(m for m in chosen if m not in first)]
     by_group = [metric.name for metric in chosen if metric.of_groups]
     means = {
         (r["metric"], r["group"]): r
@@ -95,7 +101,8 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
     found = [(key, means[key]) for key in wanted if key in means]
     rows = [[_title(*key), *numbers(record, paired), _over(record)] for key, record in found]
     columns = ["reference", "audited", "change"] if paired else ["value"]
-    title = "Means over attributes" + (", and what changed" if paired else "")
+    title = "Means over classes" if classes else "Means over attributes"
+    title += ", and what changed" if paired else ""
     facts = [metric for metric in chosen if metric.fact]
     notes = [note for metric in facts for note in _facts(metric, records, paired)]
     return Section(title, ["metric", *columns, "over"], rows, notes)
@@ -152,12 +159,16 @@ def _some(names: list[str]) -> str:
 
 def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:
     """How large a difference would have been found four times in five, by metric and group."""
-    watched = asked or [metric.name for metric in METRICS.values() if metric.watched]
+    skipped = are_classes(records)
+    watched = asked or [
+        m.name for m in METRICS.values() if m.watched and not (skipped and m.binary_only)
+    ]
     found: dict[tuple[str, str, str], list[float]] = {}
     for r in records:
         of_group = r["group"] and (METRICS[r["metric"]].contrasted or _of_one_value(r["contrast"]))
         wanted = r["metric"] in watched and (asked or not of_group)
-        if wanted and r["attribute"] and "undefined" not in (r["status"], r["change_status"]):
+        is_mean = not (r["attribute"] or METRICS[r["metric"]].pooled)
+        if wanted and not is_mean and "undefined" not in (r["status"], r["change_status"]):
             where = (r["metric"].replace("_", " "), r["group"], r["contrast"])
             found.setdefault(where, []).append(r["detectable"])
     rows = [[*where, *_missed(sizes)] for where, sizes in found.items()]

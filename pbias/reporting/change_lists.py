@@ -37,11 +37,11 @@ class Ranking:
 
     widened: Widened | None = None
 
-    def first(self, records: Sequence[Record]) -> list[Record]:
+    def first(self, records: Sequence[Record], top: int = TOP) -> list[Record]:
         """The first rows of those with a number, their intervals adjusted for the choice."""
         known = [r for r in records if r[told_columns(r)[0]] == r[told_columns(r)[0]]]
-        rows = [(record, self._ends(record, len(known))) for record in known]
-        ranked = most_first(rows, lambda record: record[told_columns(record)[0]])[:TOP]
+        rows = [(record, self._ends(record, top, len(known))) for record in known]
+        ranked = most_first(rows, lambda record: record[told_columns(record)[0]])[:top]
         return [
             record | dict(zip(told_columns(record)[1:], ends, strict=True))
             for record, ends in ranked
@@ -56,11 +56,11 @@ class Ranking:
         adjusted = "; intervals allow for this choice" if self.widened else ""
         return [f"First {len(shown)} of {num}, by the end of the interval nearer 0{adjusted}."]
 
-    def _ends(self, record: Record, num: int) -> Ends:
+    def _ends(self, record: Record, top: int, num: int) -> Ends:
         names = told_columns(record)
         if self.widened is None:
             return Ends(record[names[1]], record[names[2]])
-        level = selection_level(self.widened.level, TOP, num)
+        level = selection_level(self.widened.level, top, num)
         return self.widened.ends(record, level)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from pbias.files.table import Table
@@ -10,7 +11,6 @@ from pbias.reporting.sections import Section, interval, number, signed
 
 SHOWN = 20
 VERDICTS = ("high", "raised", "low", "undefined")
-RANKINGS = ("risk", "margin", "random")
 Record = dict[str, Any]
 
 
@@ -69,42 +69,50 @@ def evaluation_sections(table: Table) -> list[Section]:
 
 def _of_run(run: str, records: list[Record]) -> list[Section]:
     flagged = next(r["n_flagged"] for r in records if r["n_flagged"] is not None)
-    found = [r for r in records if r["measure"] in ("precision", "recall", "lift", "auc")]
-    tables = {
-        f"{run}: what {flagged} flagged predictions found": found,
-        f"{run}: share of the change of bias that they carry": [
-            r for r in records if r["measure"] == "share_of_change"
-        ],
-        f"{run}: rank correlation of attribute risk and change": [
-            r for r in records if r["measure"] == "spearman"
-        ],
-    }
-    return [_ranked(title, mine) for title, mine in tables.items() if mine]
+    found = [r for r in records if r["measure"] not in ("share_of_change", "spearman")]
+    sections = []
+    for outcome in dict.fromkeys(r["outcome"] for r in found):
+        title = f"{run}: {_short(outcome)} that {flagged} flagged predictions found"
+        mine = [r for r in found if r["outcome"] == outcome]
+        sections.append(_ranked(title, mine, lambda r: r["measure"]))
+    shares = [r for r in records if r["measure"] == "share_of_change"]
+    title = f"{run}: share of the change of bias that they carry"
+    sections.append(_ranked(title, shares, _outcome))
+    ranks = [r for r in records if r["measure"] == "spearman"]
+    for group in dict.fromkeys(r["group"] for r in ranks):
+        title = f"{run}: rank correlation of attributes and change, {group or 'everyone'}"
+        sections.append(_ranked(title, [r for r in ranks if r["group"] == group], _outcome))
+    return sections
 
 
-def _ranked(title: str, records: list[Record]) -> Section:
-    """A row a number, its rankings side by side."""
-    cells: dict[tuple[str, str, str], dict[str, Record]] = {}
-    for r in records:
-        cells.setdefault((r["measure"], r["outcome"], r["group"]), {})[r["ranking"]] = r
-    present = [name for name in RANKINGS if any(name in one for one in cells.values())]
-    header = ["", "of", "group", *present]
+def _outcome(record: Record) -> str:
+    return " ".join(filter(None, (_short(record["outcome"]), record["group"])))
+
+
+def _ranked(title: str, records: list[Record], column: Callable[[Record], str]) -> Section:
+    """A row a ranking, a column a number."""
+    columns = list(dict.fromkeys(map(column, records)))
+    cells = {(r["ranking"], column(r)): r for r in records}
+    rankings = list(dict.fromkeys(r["ranking"] for r in records))
     rows = [
-        [*map(_short, key[:2]), key[2], *(_value(one.get(name)) for name in present)]
-        for key, one in cells.items()
+        [_short(ranking), *(_value(cells.get((ranking, name))) for name in columns)]
+        for ranking in rankings
     ]
-    return Section(title, header, rows, _without_value(cells))
+    notes = _without_value(records, column)
+    if all(r["reason"] for r in records):
+        return Section(title, [], [], notes)
+    return Section(title, ["by", *columns], rows, notes)
 
 
-def _without_value(cells: dict[tuple[str, str, str], dict[str, Record]]) -> list[str]:
-    """Each reason with what it leaves undefined; a ranking is named where the risk has a value."""
+def _without_value(records: list[Record], column: Callable[[Record], str]) -> list[str]:
+    """Each reason with what it leaves undefined; a ranking is named where another has a value."""
+    known = {column(r) for r in records if not r["reason"]}
     found: dict[str, dict[str, None]] = {}
-    for (measure, outcome, group), one in cells.items():
-        for name, r in one.items():
-            if r["reason"]:
-                which = "" if one["risk"]["reason"] else f"by {name}"
-                what = " ".join(filter(None, (_short(measure), _short(outcome), group, which)))
-                found.setdefault(r["reason"], {})[what] = None
+    for r in records:
+        if r["reason"]:
+            name = column(r)
+            which = f"{name} by {_short(r['ranking'])}" if name in known else name
+            found.setdefault(r["reason"], {})[which] = None
     return [f"Undefined, {why}: {', '.join(what)}" for why, what in found.items()]
 
 

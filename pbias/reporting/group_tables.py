@@ -29,7 +29,9 @@ def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool)
         if shown == group:
             continue
         found = [_Rows.of(m, mine, values, shown, paired=paired) for m in metrics]
-        sections += _tables(group, [rows for rows in found if rows.rows], values, shown, paired)
+        means = "means over classes" if of_classes else "means over attributes"
+        what = f"`{shown}`" if shown else means
+        sections += _tables(group, [rows for rows in found if rows.rows], values, what, paired)
     return sections
 
 
@@ -84,11 +86,10 @@ def _numbers(record: Record, *, paired: bool) -> list[str]:
 
 
 def _tables(
-    group: str, found: Sequence[_Rows], values: Sequence[str], shown: str, paired: bool
+    group: str, found: Sequence[_Rows], values: Sequence[str], what: str, paired: bool
 ) -> list[Section]:
     if not found:
         return []
-    what = f"`{shown}`" if shown else "means over attributes"
     columns = ["from, to", "change"] if paired else ["value"]
     more = len(values) - MAX_VALUES
     notes = [f"and {more} more values: -f csv has all"] if more > 0 else []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.gates.judged import listed
+from pbias.auditing.metrics.registry import METRICS
+from pbias.errors import argument
 from pbias.reporting.sections import Section, number
 
-MAX_LISTED = 3
-# A command that predicts what is never predicted; also said by the commands that meet it first.
-CALIBRATE = (
-    "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that predict "
-    "it again; give them to `--thresholds`"
-)
+
+def calibrate_hint() -> str:
+    """The command that predicts what is never predicted; also for those who meet that first."""
+    return (
+        "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that "
+        f"predict it again; give them by {argument('thresholds')}"
+    )
 
 
 def verdict_section(findings: Findings) -> Section:
@@ -129,7 +131,9 @@ def _undefined(findings: Findings) -> str:
 
 
 def _next(findings: Findings) -> str:
-    return f"Next: {CALIBRATE}." if findings.never.new or findings.never.before else ""
+    never = findings.never.new or findings.never.before
+    of_classes = any(METRICS[name].pooled for name in findings.metrics)  # without thresholds
+    return f"Next: {calibrate_hint()}." if never and not of_classes else ""
 
 
 def _explained(findings: Findings) -> str:
@@ -139,9 +143,3 @@ def _explained(findings: Findings) -> str:
         f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
         "such intervals miss."
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f", and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -21,6 +21,7 @@ from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.weights import plain
 from pbias.files.streams import is_replaceable, read_bytes, write_bytes
+from pbias.training.recipe import Recipe
 
 FORMAT = "pbias-training-state"
 SCHEMA = 1
@@ -93,7 +94,8 @@ class StateFile:
             )
         try:
             state = TrainingState(**content["state"])
-            differing = differences(self.run, content["run"])
+            there = {**content["run"], "recipe": _completed(content["run"]["recipe"])}
+            differing = differences(self.run, there)
             versions = differences(self.environment, content["environment"])
             num_epochs = self.run["recipe"]["epochs"]
             if not differing and not 0 < int(state.epochs) <= num_epochs:
@@ -135,6 +137,11 @@ def state_path(output: str) -> str | None:
     return output + SUFFIX if is_replaceable(output) else None
 
 
+def _completed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe of any version of pbias, with the defaults of what it does not name."""
+    return Recipe.from_dict(recipe).as_dict()
+
+
 def identity(plan: Checkpoint) -> dict[str, Any]:
     """What two runs have in common that give the same network."""
     return {
@@ -143,7 +150,7 @@ def identity(plan: Checkpoint) -> dict[str, Any]:
         "groups": plan.groups,
         "preprocess": plan.preprocess,
         "data": {name: plan.data.get(name) for name in ("sha256", "cluster", "where")},
-        "recipe": plan.recipe,
+        "recipe": _completed(plan.recipe),
         "sparsity": plan.sparsity,
         "parents": plan.parents,
     }

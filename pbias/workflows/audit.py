@@ -26,13 +26,13 @@ from pbias.workflows.results import Result
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
     from pbias.auditing.findings.finding import Findings
+    from pbias.auditing.findings.selection import Widened
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
     from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.logits.npz import Npz
     from pbias.files.manifest import Manifest
-    from pbias.files.table import Table
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
@@ -83,7 +83,6 @@ class AuditResult(Result):
     ) -> None:
         """Make the table and judge the gates; raises UserError for one that no row matches."""
         super().__init__(audit.table())
-        self._at_level: dict[tuple[float, str], Table] = {}
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -117,7 +116,7 @@ class AuditResult(Result):
         """What got worse or better and holds after correction, and what is not known."""
         from pbias.auditing.findings.finding import find
 
-        return find(self.rows, self._audit.options.level, self._table_at)
+        return find(self.rows, self._audit.options.level, self._audit.table)
 
     @property
     def verdict(self) -> str:
@@ -133,7 +132,8 @@ class AuditResult(Result):
         """
         from pbias.reporting.audit_report import value_sections
 
-        return [*self._about(), *value_sections(self.rows), *self._gates(), *self._rest()]
+        values = value_sections(self.rows, self._widened)
+        return [*self._about(), *values, *self._gates(), *self._rest()]
 
     def headline(self) -> list[Section]:
         """The verdict, what was audited, the gates, and the means over attributes."""
@@ -152,12 +152,17 @@ class AuditResult(Result):
         return gate_sections(self.verdicts, summary(self.outcomes))
 
     def _rest(self) -> list[Section]:
-        from pbias.auditing.findings.selection import Widened
         from pbias.reporting.audit_report import audit_sections
 
-        options = self._audit.options
-        asked = None if options.metrics is None else list(options.metrics)
-        return audit_sections(self.rows, asked, Widened(options.level, self._table_at))
+        metrics = self._audit.options.metrics
+        asked = None if metrics is None else list(metrics)
+        return audit_sections(self.rows, asked, self._widened)
+
+    @cached_property
+    def _widened(self) -> Widened:
+        from pbias.auditing.findings.selection import Widened
+
+        return Widened(self._audit.options.level, self._audit.table)
 
     def report(
         self,
@@ -191,15 +196,9 @@ class AuditResult(Result):
     def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
         audit, level = self._audit, self._audit.options.level
         return judge_gates(
-            self._table_at, audit.samples_behind, self.rows, gates, level=level, strict=strict,
+            audit.table, audit.samples_behind, self.rows, gates, level=level, strict=strict,
             joint=joint,
         )  # fmt: skip
-
-    def _table_at(self, level: float, metric: str) -> Table:
-        """The rows of one metric at a level, made once."""
-        if (level, metric) not in self._at_level:
-            self._at_level[level, metric] = self._audit.table(level, metric)
-        return self._at_level[level, metric]
 
 
 def audit(

@@ -41,6 +41,7 @@ def find_exemplars(
     from pbias.auditing.remedies.over_representation import over_representation
     from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.reporting import exemplar_report
+    from pbias.workflows.inputs.never_predicted import say_never_predicted
 
     o = options
     check_sides(sparse, dense, [o.labels])
@@ -50,6 +51,8 @@ def find_exemplars(
         check_runs(side)
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     warn_of_roles(pruned, runs)
+    for run in pruned:
+        say_never_predicted(run)
     exemplars = identified_exemplars.find_exemplars(
         runs, pruned, o.attributes, o.top.of(len(runs[0]))
     )

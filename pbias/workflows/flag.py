@@ -118,8 +118,10 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
     """Flag the predictions of a dense model in memory, as `flag_files` does."""
     from pbias.files.logits.comparability import warn_of_roles
     from pbias.reporting import flag_report
+    from pbias.workflows.inputs.never_predicted import say_never_predicted
 
     o = options
+    say_never_predicted(dense)
     refuse_decisions(dense, "flag")
     if o.summary:
         from pbias.auditing.risk.attribute_risk import attribute_risk

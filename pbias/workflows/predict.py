@@ -31,6 +31,7 @@ from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
+from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import activation, are_unnamed, with_classes
 from pbias.workflows.runs.networks import named
@@ -91,6 +92,8 @@ def predict(
     logits = _logits(job, np.concatenate([part for part, _ in shares]), rows)
     if output is not None and not several.rank:
         write_logits(logits, str(output))
+    if not several.rank:
+        say_never_predicted(dataclasses.replace(logits, path=str(output or model)))
     return logits
 
 

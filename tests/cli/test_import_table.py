@@ -149,6 +149,28 @@ def test_several_targets_that_a_pattern_names(pbias: Run, write: Callable[[str, 
     assert found.labels.tolist() == [[1, 0], [0, -1]] and found.probabilities is None
 
 
+def test_one_target_is_called_like_its_labels_or_as_it_is_named(
+    pbias: Run, write: Callable[[str, str], str]
+) -> None:
+    write("v1.csv", BINARY)
+    for more, name in (((), "label"), (("--targets", "smiling"), "smiling")):
+        assert pbias("import", "table", "v1.csv", *ONE, *more, "-o", "v1.npz").returncode == 0
+        assert read_logits("v1.npz").targets == (name,)
+    assert pbias("import", "table", "v1.csv", "--probability", "p", "-o", "p.npz").returncode == 0
+    assert read_logits("p.npz").targets == ("p",)
+
+
+def test_classes_with_a_column_of_labels_each(pbias: Run, write: Callable[[str, str], str]) -> None:
+    write("hot.csv", "id,is_cat,is_dog,z_cat,z_dog\na,1,0,2.5,-1\nb,FALSE,TRUE,3,1\n")
+    columns = ("--label", "is_{class}", "--logit", "z_{class}")
+    assert pbias("import", "table", "hot.csv", *columns, "-o", "hot.npz").returncode == 0
+    found = read_logits("hot.npz")
+    assert found.activation == "softmax" and found.labels.tolist() == [[1, 0], [0, 1]]
+    done = pbias("metrics", "hot.npz", "--metrics", "top1_accuracy", "--no-intervals")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert float(row["value"]) == 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "columns", "accuracy", "value"),
     [
@@ -237,6 +259,7 @@ BAD: list[tuple[str, str, str]] = [
     ("id,label,p\na,1,.5\n", "--decimal ,", "--decimal is ','; give one character"),
     ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; give one of"),
     ("id,label,p\na,1,.5\n", "--threshold nan", "nan is no number"),
+    ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is no probability; give one"),
     ("id,label,p\na,1,.5\n", "--targets a,b", "names 2 targets but --probability p is one column"),
 ]
 
@@ -366,6 +389,15 @@ def test_audits_of_a_table_name_the_command_that_imports_it(
     assert pbias("metrics", "v1.npz", "--no-intervals").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["p_{x}", "{}_p", "p_{", "p_{0}_prob", "p_\u202e", "p_'"])
+def test_odd_names_of_columns_are_no_bug(
+    pbias: Run, write: Callable[[str, str], str], name: str
+) -> None:
+    write("v1.csv", f"id,y,{name},z_{name}\na,1,.5,1\nb,0,.7,2\n")
+    done = pbias("metrics", "v1.csv")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
 def test_of_a_pipe_too(shell: Run, write: Callable[[str, str], str]) -> None:
     write("v1.csv", BINARY)
     said = "standard input is a CSV file, not logits; import it first: pbias import table - --id id"
@@ -422,8 +454,11 @@ def test_damaged_and_nested_parquet_is_one_line(pbias: Run, tmp_path: Path) -> N
     needs("pyarrow")
     import pandas as pd
 
-    table = pd.DataFrame({"label": [1, 0], "p": [[0.5], [0.2]]})
+    table = pd.DataFrame({"label": [1, 0], "p": [[0.5], [0.2]], "q": [0.5, 0.2]})
+    table["jpeg"] = [b"\xff\xd8", b"\xff"]  # no text, and not asked for
     table.to_parquet(tmp_path / "nested.parquet")
+    named = ("--label", "label", "--probability", "q", "-o", "x.npz")
+    assert pbias("import", "table", "nested.parquet", *named).returncode == 0
     done = pbias("import", "table", "nested.parquet", *ONE, "-o", "x.npz")
     assert done.returncode == 2 and "row 1, column 'p' holds '(list<" in done.stderr
     whole = (tmp_path / "nested.parquet").read_bytes()
@@ -458,3 +493,19 @@ def test_the_same_table_gives_the_same_bytes(pbias: Run, write: Callable[[str, s
     for name in ("a.npz", "b.npz"):
         assert pbias("import", "table", "v1.csv", *ONE, "-o", name).returncode == 0
     assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["compare", "flag", "metrics"])
+def test_a_file_of_probabilities_says_what_the_imported_table_says(
+    pbias: Run, write: Callable[[str, str], str], command: str
+) -> None:
+    write("v1.csv", BINARY)
+    assert pbias("import", "table", "v1.csv", *ONE, "-o", "v1.npz").returncode == 0
+    p = np.array([[0.9], [0.1], [0.5], [0.999999999999], [0.25], [0.49999999999999994]])
+    labels = np.array([[1], [0], [-1], [1], [1], [0]])
+    Path("other").mkdir()
+    np.savez("other/v1.npz", logits=p, labels=labels, targets=["label"], ids=list("abcdef"))
+    refused = pbias(command, "other/v1.npz")
+    assert refused.returncode == 2 and "add --probabilities, if they are logits" in refused.stderr
+    done = pbias(command, "other/v1.npz", "--probabilities")
+    assert done.returncode == 0 and done.stdout == pbias(command, "v1.npz").stdout

@@ -38,6 +38,7 @@ from pbias.files.flag_list import read_flags
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
 from pbias.files.threshold_file import read_thresholds
+from pbias.workflows.importing.table import import_table
 
 LIMIT_S, LIMIT_BYTES = 20, 1 << 30
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.", "socket.")
@@ -274,12 +275,25 @@ def _flags() -> list[bytes]:
     return [text.encode(), b'attribute,id\n"a, ""b""",0\n']
 
 
+def _table() -> list[bytes]:
+    rows = ["a,1,0.9,f,x,0.1,0.9", "b,FALSE,0.1,m,y,.5,.5", "c,,0.999999999999,f,,1,0"]
+    text = "\n".join(["id,label,p,sex,person,p_0,p_1", *rows]) + "\n"
+    return [text.encode(), text.encode("utf-8-sig")]
+
+
+def _read_table(path: str) -> None:
+    samples = {"groups": "sex", "cluster": "person"}
+    import_table(path, label="label", probability="p", threshold=0.3, **samples)
+    import_table(path, label="label", probability="p_{class}")
+
+
 READERS: dict[str, tuple[Callable[[], list[bytes]], Callable[[str], object]]] = {
     "npz": (_npz, read_logits),
     "pt": (_pt, load_network_file),
     "manifest": (_manifest, _read_manifest),
     "thresholds": (_thresholds, _read_thresholds),
     "flags": (_flags, read_flags),
+    "table": (_table, _read_table),
 }
 
 

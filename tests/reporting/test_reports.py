@@ -204,8 +204,7 @@ def test_every_undefined_number_of_an_evaluation_has_its_reason(make_logits: Mak
     sections = evaluation_sections(evaluate(sides[0], sides[1:]))
     section = find(sections, "share of the change of bias")
     assert section.notes == [
-        "Undefined, the change is within chance: share of change did tpr Male by random, "
-        "share of change did tpr Skin, share of change BA Skin"
+        "Undefined, the change is within chance: did tpr Male by random, did tpr Skin, BA Skin"
     ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from pbias.auditing.gates.grammar import Gate
+from pbias.auditing.gates.judged import Judged
 from pbias.auditing.inference.distributions import critical, normal_ppf
 
 # The smallest group value behind a row (attribute, group, contrast), and its labelled samples.
@@ -15,28 +15,7 @@ POWER = 0.8
 MOST = 1000.0  # times as many samples; beyond, no number is worth naming
 
 
-class Row(Protocol):
-    """What is needed of a row under a gate."""
-
-    @property
-    def attribute(self) -> str: ...  # noqa: D102
-    @property
-    def group(self) -> str: ...  # noqa: D102
-    @property
-    def contrast(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float: ...  # noqa: D102
-    @property
-    def high(self) -> float: ...  # noqa: D102
-    @property
-    def far_low(self) -> float: ...  # noqa: D102
-    @property
-    def far_high(self) -> float: ...  # noqa: D102
-
-
-def times_as_many(gate: Gate, row: Row, error: float) -> float:
+def times_as_many(gate: Gate, row: Judged, error: float) -> float:
     """How many times as many samples would decide a row with 80 % power, if its value were true.
 
     Widths go by 1/sqrt(n). Inside the bound the interval's end must come back to it, outside the
@@ -59,7 +38,7 @@ def strays(half_width: float, error: float) -> float:
     return half_width * float(normal_ppf(POWER)) / float(critical(1.0 - error))
 
 
-def samples_needed(gate: Gate, row: Row, error: float, num: int) -> int | None:
+def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | None:
     """How many labelled samples would decide a row that now has `num`, if its value were true.
 
     None where it has no interval, or is too near the bound for any number that is worth naming.
@@ -69,7 +48,7 @@ def samples_needed(gate: Gate, row: Row, error: float, num: int) -> int | None:
 
 
 def would_decide(
-    gate: Gate, undecided: Sequence[Row], error: float, samples: Samples | None
+    gate: Gate, undecided: Sequence[Judged], error: float, samples: Samples | None
 ) -> str:
     """How many samples, of which group: one row outside fails a gate, all inside pass it."""
     if samples is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pbias.auditing.gates.grammar import MEAN, WORST, Gate, needs_reference, numbers_of
+from pbias.auditing.gates.grammar import MEAN, WORST, Gate, Record, needs_reference, numbers_of
 from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
 from pbias.auditing.table_rows import SAME_MODEL
 from pbias.errors import UserError, argument, did_you_mean
@@ -102,8 +102,12 @@ def _missing(kind: str, name: str, known: Sequence[str]) -> str:
     return f"its metric has no {kind} '{name}'; {hint}"
 
 
+def record_at(table: Table, index: int) -> Record:
+    """One row of a table."""
+    return {name: column[index] for name, column in table.columns.items()}
+
+
 def _has_ends(gate: Gate, table: Table, index: int) -> bool:
     """Whether a row has an interval, or could have had one, were it not undefined."""
-    record = {name: column[index] for name, column in table.columns.items()}
-    value, low, _ = numbers_of(gate, record)
+    value, low, _ = numbers_of(gate, record_at(table, index))
     return value != value or low == low

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pbias.auditing.engine import Audit
-from pbias.auditing.gates.deciding import samples_needed, strays
-from pbias.auditing.gates.verdicts import Judged, Outcome, Verdict
+from pbias.auditing.gates.deciding import POWER, samples_needed, strays, would_decide
+from pbias.auditing.gates.judged import Judged
+from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.files.table import Table
 
 MEASURED = ("value", "low", "high", "reference", "change", "change_low", "change_high")
@@ -73,11 +74,17 @@ def power_table(
 def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
     """A gate as plain data: how many of the draws pass, fail and stay open, and what would decide.
 
-    `verdict` and `note` are those of the mean rows.
+    `verdict` and `note` are those of the mean rows; where these are inside but more than a fifth
+    of the draws stay open, the note says, too, how many samples it takes.
     """
     verdicts = [one.verdict for one in drawn]
     record = outcome.record()
     kept = {name: record[name] for name in ("gate", "verdict", "covers", "note")}
+    inside = outcome.at("inside")
+    often_open = verdicts.count(Verdict.INCONCLUSIVE) > (1 - POWER) * len(drawn)
+    if outcome.verdict is Verdict.PASS and often_open and inside:
+        needed = would_decide(outcome.gate, inside, outcome.error, outcome.samples)
+        kept["note"] = "; ".join(filter(None, (kept["note"], needed)))
     return {**kept, "draws": len(drawn), **{v.value: verdicts.count(v) for v in Verdict}}
 
 

@@ -7,11 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from pbias.auditing.gates.deciding import Samples, would_decide
-from pbias.auditing.gates.grammar import MEAN, WORST, Gate, Record, needs_reference, numbers_of
-from pbias.auditing.gates.matching import covered
+from pbias.auditing.gates.grammar import WORST, Gate, Record, needs_reference, numbers_of
+from pbias.auditing.gates.judged import Judged, listed
+from pbias.auditing.gates.matching import covered, record_at
 from pbias.auditing.gates.survivors import LeftOut, left_out
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
 from pbias.auditing.notes import is_lost
@@ -19,7 +20,6 @@ from pbias.auditing.table_rows import SAME_MODEL
 from pbias.errors import argument
 from pbias.files.table import Table
 
-MAX_NAMED = 3
 PLACES = ("inside", "outside", "undecided", "not_assessable")
 
 
@@ -29,38 +29,6 @@ class Verdict(enum.StrEnum):
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
     FAIL = "fail"
-
-
-class Judged(NamedTuple):
-    """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval.
-
-    `left`: what a mean leaves out; `certain`: the value is no estimate.
-    """
-
-    place: str
-    attribute: str
-    group: str
-    contrast: str
-    reason: str
-    value: float
-    low: float
-    high: float
-    far_low: float
-    far_high: float
-    left: LeftOut = LeftOut()
-    certain: bool = False
-
-    def words(self) -> str:
-        """Which row, with its number or why there is none."""
-        name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
-        if self.value != self.value:
-            return f"{name} ({self.reason or 'undefined in the reference'}){self._lost()}"
-        ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{name} {self.value:.4g}{ends}{self._lost()}"
-
-    def _lost(self) -> str:
-        lost = self.left.lost
-        return f" without {len(lost)} lost ({_listed(lost)})" if lost else ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +60,7 @@ class Outcome:
         for row in self.rows:
             contrasts.setdefault(row.group, []).append(row.contrast)
         groups = [_of_group(g, list(dict.fromkeys(c))) for g, c in contrasts.items()]
-        return f"{what}, {_listed(groups)}"
+        return f"{what}, {listed(groups)}"
 
     def largest(self) -> str:
         """The largest harm over the covered rows, with an interval that holds for the largest.
@@ -135,7 +103,7 @@ class Outcome:
             left = [row.left for row in open_rows if _stays_open(row, strict=self.strict)]
             if left:
                 names = left[0].open or left[0].unknown
-                parts.append(f"open, for the mean leaves out {len(names)} ({_listed(names)})")
+                parts.append(f"open, for the mean leaves out {len(names)} ({listed(names)})")
             elif not (self.strict and missing):
                 parts += [_decided_at(self.gate, self.rows)]
                 parts += filter(
@@ -190,7 +158,9 @@ def judge(
     """
     left = left_out(gate, ordinary)
     found = [
-        _judged(gate, _record(ordinary, index), _record(simultaneous, index), left, strict=strict)
+        _judged(
+            gate, record_at(ordinary, index), record_at(simultaneous, index), left, strict=strict
+        )
         for index in covered(gate, ordinary)
     ]
     rows = tuple(sorted(found, key=lambda row: -_beyond(gate, row)))
@@ -212,10 +182,6 @@ def overall(outcomes: Sequence[Outcome]) -> Verdict:
         if verdict in verdicts:
             return verdict
     return Verdict.PASS
-
-
-def _record(table: Table, index: int) -> Record:
-    return {name: column[index] for name, column in table.columns.items()}
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -247,12 +213,7 @@ def _of_group(group: str, contrasts: Sequence[str]) -> str:
     if not group:
         return "everyone"
     known = [contrast for contrast in contrasts if contrast]
-    return f"{group} {_listed(known)}" if known else group
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+    return f"{group} {listed(known)}" if known else group
 
 
 def _stays_open(row: Judged, *, strict: bool) -> bool:
@@ -277,7 +238,7 @@ def _judged(
     if gone.lost:
         place = "outside"
     elif numbers[0] != numbers[0]:
-        place = "outside" if _of_model(row.reason) else "not_assessable"
+        place = "outside" if is_lost(row.reason) else "not_assessable"
     else:
         place = _place(gate, row)
         if place == "inside" and _stays_open(row, strict=strict):
@@ -290,11 +251,6 @@ def _reason(gate: Gate, record: Record) -> str:
     if both and record["reason"].startswith(MODEL_REASONS):
         return f"{record['reason']}, as{IN_REFERENCE}"
     return str(record["reason"])
-
-
-def _of_model(reason: str) -> bool:
-    """Whether a row is undefined because of the audited model, and not of the reference as well."""
-    return is_lost(reason)
 
 
 def _place(gate: Gate, row: Judged) -> str:
@@ -317,8 +273,7 @@ def _beyond(gate: Gate, row: Judged) -> float:
 
 
 def _named(kind: str, rows: Sequence[Judged]) -> str:
-    more = f", and {len(rows) - MAX_NAMED} more" if len(rows) > MAX_NAMED else ""
-    return f"{kind}: " + ", ".join(row.words() for row in rows[:MAX_NAMED]) + more
+    return f"{kind}: {listed([row.words() for row in rows])}"
 
 
 def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:

@@ -195,7 +195,8 @@ EXCESS_BA = Metric(
 )  # fmt: skip
 CEAG = Metric(
     name="ceag", title="compression's effect on the accuracy gap",
-    formula="(acc_d,g - acc_s,g) - (acc_d - acc_s); overall accuracy over rows with a known group",
+    formula="(acc_d,g - acc_s,g) - (acc_d - acc_s) for each value of the group, and the largest of "
+    "these as max; overall accuracy over rows with a known label and group",
     range="-2 to 2", better="0; above 0 this group lost more than all",
     undefined="no known labels in a group",
     source="Hashemizadeh et al.: Balancing Act, ICLR 2024",

@@ -95,7 +95,11 @@ COLUMNS = {
     "status": Column(
         "whether there is a number, and how far it can be trusted",
         "ok; low_power: fewer than 10 samples decide it, so that the interval is made from "
-        "counts; undefined: no number, and the column reason says why",
+        "counts: successes or failures of a rate, either count of a ratio, either class of an AUC, "
+        "wrong predictions where the labels' own number is compared with (tcb, amplification), "
+        "and, in change_status, samples on which the models differ, each in any group behind it, "
+        "and of a mean over all its attributes together; also where nothing varies at all; "
+        "undefined: no number, and the column reason says why",
         "never",
     ),
     "p_adjusted": Column(

@@ -344,7 +344,8 @@ BALANCED_ACCURACY = Metric(
 )  # fmt: skip
 TCB = Metric(
     name="tcb", title="threshold calibration bias",
-    formula="predicted share of the value that is rarer in training / its true share",
+    formula="predicted share of the value that is rarer in training (1 of two that are as frequent)"
+    " / its true share, over samples with a known label",
     range="0 and up", better="1; below 1 the rare value is under-predicted",
     undefined="no training counts; no labels of the value rarer in training", source=PAPER,
     short="TCB", compute=tcb, flips=_flips_of_tcb, errors=_errors_of_tcb, scale=Scale.LOG,

@@ -59,7 +59,7 @@ def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table
     ba = bias_amplification(Model.of(dense.counts))
     assert ba is not None, "there are groups"
     records = [
-        _record(one, shared, _phi(logits, one.group), amplified, index)
+        _record(one, shared, phi_in_training(logits, one.group), amplified, index)
         for one, amplified in zip(found, ba.value[0, 0], strict=True)
         for index in range(len(logits.targets))
         if one.reason[index] != ITSELF
@@ -95,27 +95,32 @@ def group_risks(dense: Side, uncertainty_rare: Floats) -> list[GroupRisk]:
 def uncertainty_of_rare(logits: Logits, risk: Risk) -> tuple[Floats, NDArray[np.int64]]:
     """Share of uncertain ones among the predictions of the value rarer in training, and how many.
 
-    [A] each; NaN where there are none, or no training counts.
+    [A] each; NaN where there are none, or no training counts. Uncertain as the metric has it: by
+    the probability, whatever the threshold.
     """
     if logits.train_counts is None:
         return np.full(len(risk.s), np.nan), np.zeros(len(risk.s), np.int64)
     rare = risk.s == rare_is_one(logits.train_counts)[:, None]
     num_rare = rare.sum(axis=1)
-    unsure = (risk.uncertain() & rare).sum(axis=1)
+    unsure = (risk.unsure & rare).sum(axis=1)
     return np.where(num_rare > 0, unsure / np.maximum(num_rare, 1), np.nan), num_rare
+
+
+def frequency(logits: Logits) -> Floats:
+    """Share of positive labels in training [A]; NaN without training counts."""
+    if logits.train_counts is None:
+        return np.full(len(logits.targets), np.nan)
+    everyone = logits.train_counts[:, -1, -1]
+    return np.asarray(everyone[:, 1] / np.maximum(everyone.sum(-1), 1))
 
 
 def _of_everyone(logits: Logits, dense: Side, risk: Risk) -> dict[str, NDArray[Any]]:
     """The parts that do not depend on a group, [A] each."""
-    frequency = np.full(len(logits.targets), np.nan)
-    if logits.train_counts is not None:
-        everyone = logits.train_counts[:, -1, -1]
-        frequency = everyone[:, 1] / np.maximum(everyone.sum(-1), 1)
     unsure, num_rare = uncertainty_of_rare(logits, risk)
     return {
         "attribute": np.array(logits.targets, object),
-        "frequency": frequency,
-        "uncertainty": risk.uncertain().mean(axis=1),
+        "frequency": frequency(logits),
+        "uncertainty": risk.unsure.mean(axis=1),
         "uncertainty_rare": unsure,
         "tcb": tcb(Model.of(dense.counts)).value[0, 0, 0],
         "n_rare": num_rare,
@@ -135,7 +140,7 @@ def _constant(cells: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray((cells == 0).any(axis=-1))
 
 
-def _phi(logits: Logits, group: str) -> Floats:
+def phi_in_training(logits: Logits, group: str) -> Floats:
     """Association in training [A]: phi for a group of 0 and 1, else Cramer's V; NaN: not known."""
     nothing = np.full(len(logits.targets), np.nan)
     if logits.train_counts is None or group not in logits.group_names:

@@ -1,4 +1,4 @@
-"""How much of the change of bias flagged predictions carry, and which attributes change most.
+"""How much of the change of bias flagged predictions carry.
 
 Shape suffixes: J folds, S rows (groups or contrasts), A targets, n samples.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from pbias.auditing.counts.reduction import Sample
 from pbias.auditing.counts.sums import sum_runs
-from pbias.auditing.counts.totals import Predictions, reduce_rows
+from pbias.auditing.counts.totals import Predictions, Totals, reduce_rows
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.metrics.amplification import (
     BIAS_AMPLIFICATION,
@@ -25,8 +25,7 @@ from pbias.auditing.metrics.entry import Scale
 from pbias.auditing.metrics.measures import Measure, contrasts
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import TCB, tcb, tpr
-from pbias.auditing.risk.attribute_risk import GroupRisk
-from pbias.auditing.risk.outcomes import Number, Ranking, of_folds, spearman, undefined
+from pbias.auditing.risk.outcomes import Number, Ranking, of_folds, undefined
 
 Record = dict[str, Any]
 # Beyond half, what is left after chance is taken off is too little to divide by.
@@ -36,11 +35,20 @@ WITHIN_CHANCE = "the change is within chance"
 
 
 def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
+    """What bias is read from, as `bias_of` the counts."""
+    return bias_of(sample, count(sample, predicted))
+
+
+def count(sample: Sample, predicted: Predictions) -> Totals:
+    """The predictions on a sample, counted by fold."""
+    return reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
+
+
+def bias_of(sample: Sample, totals: Totals) -> dict[str, Measure]:
     """What bias is read from: differences of TPR between groups, BA, and tcb of everyone.
 
     As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
     """
-    totals = reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
     model = Model(sample, sum_runs([totals], sample.strata))
     found, ba = tpr(model), bias_amplification(model)
     enough = found.trials is not None and found.trials >= MIN_POSITIVES
@@ -81,46 +89,6 @@ def carried(
             number = _share(s - d, s - m, level)._asdict()
             listed = {"n_flagged": int(ranking.flagged.sum())}
             found.append({"measure": "share_of_change", **shared, **number, **counts, **listed})
-    return found
-
-
-def correlated(
-    before: Mapping[str, Measure],
-    after: Mapping[str, Measure],
-    risks: Sequence[GroupRisk],
-    margin: Floats,
-    level: float,
-) -> list[Record]:
-    """spearman of the attributes' risk (or mean margin [A], less sure first) and what changed.
-
-    For each group with the change of bias amplification, its size, and the size of did_tpr (the
-    largest of its contrasts); for everyone the change of tcb, with the largest risk of any group: a
-    risk that tells makes that one negative.
-    """
-    change = {name: after[name].value[0, 0] - before[name].value[0, 0] for name in before}
-    found = []
-    for index, one in enumerate(risks):
-        amplified = change[BIAS_AMPLIFICATION.name][index]
-        mine = [i for i, row in enumerate(before[DID_TPR.name].rows) if row.group == one.group]
-        outcomes = {
-            "change(bias_amplification)": amplified,
-            "abs(change(bias_amplification))": np.abs(amplified),
-            "abs(did_tpr)": np.abs(change[DID_TPR.name][mine]).max(axis=0),
-        }
-        for name, outcome in outcomes.items():
-            found += _ranked(name, one.group, outcome, one.risk, margin, level)
-    highest = np.fmax.reduce([one.risk for one in risks])
-    return found + _ranked("change(tcb)", "", change[TCB.name][0], highest, margin, level)
-
-
-def _ranked(
-    outcome: str, group: str, changed: Floats, risk: Floats, margin: Floats, level: float
-) -> list[Record]:
-    found = []
-    for ranking, score in (("risk", risk), ("margin", np.where(np.isnan(risk), np.nan, -margin))):
-        number, num = spearman(score, changed, level)
-        shared = {"outcome": outcome, "group": group, "ranking": ranking}
-        found.append({"measure": "spearman", **shared, **number._asdict(), "n": num})
     return found
 
 

@@ -166,20 +166,23 @@ def of_folds(values: Floats, level: float, scale: Scale, few: bool) -> Number:
     return Number(float(values[0]), low, high, "low_power" if few else "ok")
 
 
-def spearman(x: Floats, y: Floats, level: float) -> tuple[Number, int]:
-    """Rank correlation of two columns where both are known, and over how many rows.
+def spearman(x: Floats, ys: Floats, level: float) -> tuple[Number, int]:
+    """Rank correlation of x and y where both are known, and over how many rows.
 
+    Of several y [K, rows] the mean of the correlations, over the rows that are known in any.
     Ties have their mean rank. The interval is that of Bonett and Wright (2000), Psychometrika
     65:23, Fisher's z with variance `(1 + r^2 / 2) / (n - 3)`: it takes the rows as a sample.
     """
-    known = ~(np.isnan(x) | np.isnan(y))
-    num = int(known.sum())
-    if num < MIN_RANKED:
+    ys = np.atleast_2d(ys)
+    known = ~(np.isnan(x) | np.isnan(ys))
+    num = int(known.any(axis=0).sum())
+    pairs = [(x[at], y[at]) for y, at in zip(ys, known, strict=True) if at.sum() >= MIN_RANKED]
+    if not pairs:
         return undefined(f"fewer than {MIN_RANKED} attributes"), num
-    a, b = (_mean_ranks(v[known]) for v in (x, y))
-    if a.std() == 0 or b.std() == 0:
+    varied = [pair for pair in pairs if all(np.ptp(one) > 0 for one in pair)]
+    if not varied:
         return undefined("all attributes alike"), num
-    r = float(np.clip(np.corrcoef(a, b)[0, 1], -1.0, 1.0))
+    r = float(np.mean([_rank_correlation(*pair) for pair in varied]))
     reach = float(critical(level)) * np.sqrt((1 + r**2 / 2) / (num - 3))
     with np.errstate(divide="ignore"):
         z = np.arctanh(r)
@@ -187,6 +190,11 @@ def spearman(x: Floats, y: Floats, level: float) -> tuple[Number, int]:
     return Number(r, float(np.tanh(z - reach)), float(np.tanh(z + reach)), status), num
 
 
-def _mean_ranks(values: Floats) -> Floats:
+def _rank_correlation(x: Floats, y: Floats) -> float:
+    return float(np.clip(np.corrcoef(mean_ranks(x), mean_ranks(y))[0, 1], -1.0, 1.0))
+
+
+def mean_ranks(values: Floats) -> Floats:
+    """Ranks from 1; ties have their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])

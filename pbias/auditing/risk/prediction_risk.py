@@ -50,26 +50,32 @@ class Risk:
         return np.asarray((self.margin < margin) | (margin >= 0.5))
 
     @property
+    def unsure(self) -> NDArray[np.bool_]:
+        """Whether the probability is near 0.5, as metric `uncertainty` has it: by no threshold."""
+        return np.asarray(np.abs(self.p - 0.5) < UNCERTAIN_MARGIN)
+
+    @property
     def against(self) -> NDArray[np.bool_]:
         """Whether training speaks more against a prediction than the model for it."""
         return np.asarray(self.log_odds > 0)
 
 
-def flag_risk(logits: Logits) -> Risk:
+def flag_risk(logits: Logits, *, by_group: bool = True) -> Risk:
     """The risk of every prediction that pruning overturns it.
 
     Odds `P(other value) / P(predicted value)` of the dense model, times the same odds among the
     training samples of the sample's group, of that group in which they are largest: what a network
     says that falls back on what is usual. A half is added to each training count. A group that is
     the target itself says nothing, nor does an unknown value or one that training lacks; without
-    any group training odds are those of everyone, without training counts 1.
+    any group training odds are those of everyone, without training counts 1. Unless `by_group`, all
+    are those of everyone.
     Source: docs/flagging.md; after the paper, section 5 (samples at risk).
     """
     found = predictions(logits)
     # Of classes, how far an output is from the largest other one.
     z_an = transposed(logits.logits)
     ahead = z_an - _bar(logits, z_an)
-    pull, group, share = _training(logits, found.s)
+    pull, group, share = _training(logits, found.s, by_group=by_group)
     return Risk(
         s=found.s,
         p=found.p,
@@ -89,7 +95,9 @@ def _bar(logits: Logits, z_an: NDArray[np.float32]) -> Floats:
     return np.asarray(logits.thresholds[:, None])
 
 
-def _training(logits: Logits, s_an: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.int16], Floats]:
+def _training(
+    logits: Logits, s_an: NDArray[np.bool_], *, by_group: bool
+) -> tuple[Floats, NDArray[np.int16], Floats]:
     """Log odds of the other value in training, the group that they come from, share of this one."""
     pull = np.zeros(s_an.shape)
     group = np.full(s_an.shape, NOTHING_KNOWN, np.int16)
@@ -99,7 +107,7 @@ def _training(logits: Logits, s_an: NDArray[np.bool_]) -> tuple[Floats, NDArray[
     unknown = np.full(len(logits), UNKNOWN)
     for a, counts in enumerate(logits.train_counts):
         for index, name in enumerate(logits.group_names):
-            if name != logits.targets[a]:
+            if by_group and name != logits.targets[a]:
                 found = _of_group(counts[index], logits.groups[:, index], s_an[a])
                 larger = found[1] & ((group[a] < 0) | (found[0] > pull[a]))
                 pull[a, larger], share[a, larger] = found[0][larger], found[2][larger]

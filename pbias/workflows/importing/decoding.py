@@ -50,6 +50,11 @@ def decode(
         )
     if plan.classes:
         _refuse_threshold(threshold)
+    elif plan.kind == "probability" and threshold is not None and not 0 <= threshold <= 1:
+        raise UserError(
+            f"{argument('threshold', threshold)} is no probability; give one from 0 to 1, as the "
+            "scores are"
+        )
     read = values.probabilities if plan.kind == "probability" else values.numbers
     found = np.stack(
         [read(source, column, source.columns[column], decimal) for column in plan.scores], axis=1

@@ -117,12 +117,14 @@ def _parquet(path: str, data: bytes) -> Source:
     parquet = load_extra("pyarrow.parquet", "parquet", "reading Parquet files")
     arrow = load_extra("pyarrow", "parquet", "reading Parquet files")
     try:
-        table = parquet.ParquetFile(io.BytesIO(data)).read()
-        names = [str(name) for name in table.column_names]
-        _check_names(path, names)
+        file = parquet.ParquetFile(io.BytesIO(data))
+        kinds = {str(field.name): field.type for field in file.schema_arrow}
+        _check_names(path, [str(name) for name in file.schema_arrow.names])
+        flat = [name for name, kind in kinds.items() if not arrow.types.is_nested(kind)]
+        table = file.read(columns=flat)
         columns = {
-            name: _texts(column, nested=arrow.types.is_nested(column.type))
-            for name, column in zip(names, table.columns, strict=True)
+            name: _texts(table.column(name)) if name in flat else [f"({kind})"] * len(table)
+            for name, kind in kinds.items()
             if name.strip()
         }
     except (arrow.ArrowException, OSError, ValueError) as error:
@@ -131,12 +133,10 @@ def _parquet(path: str, data: bytes) -> Source:
     return Source(path, sha256(data), columns)
 
 
-def _texts(column: Any, *, nested: bool) -> list[str]:
+def _texts(column: Any) -> list[str]:
     """Cells as a CSV file of pandas would hold them; numbers keep all their digits."""
-    if nested:  # no cell of a prediction
-        return [f"({column.type})"] * len(column)
     return ["" if cell is None else _text(cell).strip() for cell in column.to_pylist()]
 
 
 def _text(cell: Any) -> str:
-    return cell.decode("utf-8") if isinstance(cell, bytes) else str(cell)
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)

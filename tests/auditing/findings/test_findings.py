@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,10 @@ from pbias.auditing.findings.labels import group_values
 from pbias.auditing.findings.unknowns import NeverPredicted, SmallGroup
 from pbias.auditing.metrics.entry import Good
 from pbias.auditing.metrics.registry import METRICS
+from pbias.files.logits import Logits
 from pbias.reporting.verdict import verdict
 from pbias.workflows.audit import AuditResult
+from pbias.workflows.inputs.never_predicted import say_never_predicted
 
 NAMES = ["smiling", "hat", "mustache"]
 HURT = Finding(
@@ -184,6 +187,21 @@ def test_a_model_against_itself_and_no_intervals() -> None:
     assert bare.verdict.startswith("Nothing can be said to hold: intervals were left out.")
     alone = pbias.audit(z, labels, targets=["a", "b"])
     assert alone.verdict.startswith("One model and no groups: there is nothing to compare")
+
+
+def test_flag_says_it_too_with_the_command(
+    make_logits: Callable[..., Logits], caplog: pytest.LogCaptureFixture
+) -> None:
+    never = np.array([0.0, np.inf, 0.0])
+    silent = make_logits(thresholds=never, path="s.npz")
+    pbias.flag(silent)
+    say_never_predicted(replace(silent, labels=np.minimum(silent.labels, 0)))  # nobody wears one
+    say_never_predicted(replace(silent, activation="softmax", thresholds=None))
+    said = [r.getMessage() for r in caplog.records if "never predicted" in r.getMessage()]
+    assert said == [
+        "s.npz: never predicted: Wearing_Hat; `pbias calibrate VALID.npz -o thresholds.csv` fits "
+        "thresholds on validation data that predict it again; give them by `thresholds`"
+    ]
 
 
 def test_a_group_value_that_is_named_like_a_contrast() -> None:

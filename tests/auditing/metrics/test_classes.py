@@ -187,6 +187,82 @@ def test_chosen_classes_of_files_in_blocks(tmp_path: Path) -> None:
         pbias.audit(paths[0], attributes=["e"])
 
 
+def test_two_outputs_and_one_logit_have_the_same_intervals_of_changes() -> None:
+    ours, theirs = classifier(1.0), classifier()
+    columns = ("value", "low", "high", "change", "change_low", "change_high", "p", "n_discordant")
+
+    def binary(logits: Logits, *, two: bool) -> Logits:
+        z = np.round(logits.logits[:, :2] * 16) / 16
+        positive = logits.labels[:, 1]
+        both = np.stack([np.where(positive < 0, -1, 1 - positive), positive], axis=1)
+        if two:
+            return replace(logits, logits=z, labels=both.astype(np.int8), targets=("no", "b"))
+        return replace(
+            logits, logits=z[:, 1:] - z[:, :1], labels=both[:, 1:].astype(np.int8), targets=("b",),
+            activation="sigmoid",
+        )  # fmt: skip
+
+    metrics = ("accuracy", "tpr", "fpr", "ppv", "churn", "did_tpr", "auc", "brier")
+    of_two, of_one = (
+        audit([binary(ours, two=two)], [binary(theirs, two=two)], Options(metrics=metrics))
+        for two in (True, False)
+    )
+    rows = [row for row in of_two.where() if row["attribute"] == "b"]
+    others = [row for row in of_one.where() if row["attribute"] == "b"]
+    assert len(rows) == len(others) == 29
+    for row, other in zip(rows, others, strict=True):
+        for name in columns:
+            assert row[name] == pytest.approx(other[name], rel=1e-6, nan_ok=True), (row, name)
+
+
+def test_top_1_and_the_recall_of_each_class_lead_the_report() -> None:
+    result = pbias.audit(classifier(1.5), reference=classifier())
+    titles = [section.title for section in result.sections()]
+    assert titles[:4] == [
+        "Verdict", "Audit", "Recall of each class", "Male: each value, means over classes"
+    ]  # fmt: skip
+    recall, by_group, means = result.sections()[2:5]
+    assert [row[0] for row in recall.rows] == ["a", "b", "c", "d"]
+    (found,) = result.rows.where(metric="tpr", attribute="c", group="")
+    assert recall.rows[2][1:4] == [
+        f"{found['n_positive']}", f"{found['reference']:.3f}", f"{found['value']:.3f}"
+    ]  # fmt: skip
+    assert [row[0] for row in by_group.rows] == ["top-1"] * 2 + ["TPR"] * 2 + ["FPR"] * 2 + [
+        "PPV"
+    ] * 2
+    assert means.title.startswith("Means over classes")
+    assert [row[0] for row in means.rows][:2] == ["top1 accuracy", "tpr"]
+    shown = {row[0] for row in means.rows}
+    assert not shown & {"accuracy", "interdependence"}  # of one class alone, and of one-hot rows
+    assert "accuracy" not in result.findings.metrics
+    assert "top-1 accuracy for " in result.verdict
+
+
+def test_of_many_classes_the_recall_that_fell_most_is_shown() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.arange(1200) % 20
+    z = 3.0 * np.eye(20)[classes] + rng.normal(size=(1200, 20))
+    worse = z + 0.3 * rng.normal(size=z.shape)
+    worse[classes == 17, 17] -= 3
+    names = [f"k{i}" for i in range(20)]
+    labels = np.eye(20, dtype=int)[classes]
+    result = pbias.audit(
+        worse, labels, reference=z, targets=names, activation="softmax",
+        metrics=["top1_accuracy", "tpr"],
+    )  # fmt: skip
+    (section,) = [s for s in result.sections() if s.title == "Recall of each class"]
+    assert len(section.rows) == 12 and section.rows[0][0] == "k17"
+    assert section.notes[1] == "20 classes: -f csv has all."
+
+
+def test_a_class_that_is_never_predicted_has_no_threshold_to_calibrate() -> None:
+    silent = classifier()
+    logits = silent.logits.copy()
+    logits[:, 3] -= 100
+    said = pbias.audit(replace(silent, logits=logits), reference=silent).verdict
+    assert "Never predicted: d." in said and "calibrate" not in said
+
+
 def test_log_odds_are_those_of_the_softmax() -> None:
     z = np.array([[3.0, 1.0, -40.0], [1.0, 1.0, 1.0], [2.0, -70.0, 60.0]])  # [A, n]
     e = np.exp(z - z.max(axis=0))

@@ -21,7 +21,6 @@ from pbias.files.logits import Logits, select_rows
 from pbias.files.table import Table
 
 MakeLogits = Callable[..., Logits]
-CONTRASTS = ("1-0", "I-rest", "II-rest", "III-rest")
 
 
 @pytest.fixture(scope="module")
@@ -192,15 +191,13 @@ def wide(make_logits: MakeLogits) -> list[Logits]:
 
 @pytest.mark.parametrize("group", ["Male", "Skin"])
 def test_spearman_is_that_of_the_summary_and_the_audit(wide: list[Logits], group: str) -> None:
-    """With the largest contrast of an attribute, where a group has several."""
     found = evaluate(wide[0], [wide[1]])
     risk = {r["attribute"]: r["risk"] for r in attribute_risk(wide[0]).where(group=group)}
-    size: dict[str, float] = {}
-    for r in audit([wide[1]], [wide[0]], Options(num_folds=1, metrics=("did_tpr",))).records():
-        if r["group"] == group and r["attribute"] and r["contrast"] in CONTRASTS:
-            size[r["attribute"]] = max(size.get(r["attribute"], 0.0), abs(r["value"]))
-    expected = _rank_correlation([[of[name] for name in risk] for of in (risk, size)])
-    assert value(found, "spearman", "abs(did_tpr)", group=group) == pytest.approx(expected)
+    changes = audit([wide[1]], [wide[0]], Options(num_folds=1, metrics=("bias_amplification",)))
+    change = {r["attribute"]: r["change"] for r in changes.where(group=group) if r["attribute"]}
+    expected = _rank_correlation([[of[name] for name in risk] for of in (risk, change)])
+    outcome = "change(bias_amplification)"
+    assert value(found, "spearman", outcome, group=group) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("ranking", ["risk", "margin"])
@@ -225,7 +222,7 @@ def test_nothing_changed_is_undefined_and_said(pair: tuple[Logits, Logits]) -> N
     assert reasons["recall", "flips"] == reasons["auc", "flips"] == "no flips"
     assert reasons["lift", "lost_positives"] == "no lost_positives"
     assert reasons["share_of_change", "did_tpr"] == "nothing changed"
-    assert reasons["spearman", "abs(did_tpr)"] == "fewer than 4 attributes"
+    assert reasons["spearman", "did_tpr^2"] == "fewer than 4 attributes"
 
 
 def test_nothing_flagged_is_undefined_and_said(pair: tuple[Logits, Logits]) -> None:

@@ -65,7 +65,7 @@ def table(
             "--threshold",
             metavar="NUM",
             callback=no_nan,
-            help="Probability (or logit) above which a target is predicted [default: 0.5].",
+            help="Probability (or logit) above which a target is predicted [default: 0.5, or 0].",
         ),
     ] = None,
     sep: Annotated[

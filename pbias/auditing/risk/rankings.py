@@ -1,0 +1,75 @@
+"""Ways to rank predictions before pruning: the risk, and rules that are simpler.
+
+Shape suffixes: A targets, n samples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbias.auditing.counts.trained import rare_is_one
+from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.risk.flagging import Budget, flagged, in_order
+from pbias.auditing.risk.outcomes import Ranking
+from pbias.auditing.risk.prediction_risk import Risk, flag_risk
+from pbias.files.logits import Logits
+
+RANDOM_SEED = 0
+
+
+def prediction_rankings(
+    dense: Logits, risk: Risk, margin: float, budget: Budget | None
+) -> tuple[Ranking, ...]:
+    """The risk with what it flags, and rules that flag as many.
+
+    `without_groups`: the same odds of everyone; `rarer_first`: predictions of the value that is
+    rarer in training, then the others, each the least sure first (without training counts all are
+    alike); `positive_first`: positive predictions, then negative ones, each the least sure first;
+    `margin`: the least sure first; `random`: drawn by chance.
+    """
+    target, row = flagged(dense, risk, margin, budget)
+    chosen = np.zeros(risk.s.shape, bool)
+    chosen[target, row] = True
+    others = {
+        "without_groups": flag_risk(dense, by_group=False).log_odds,
+        "rarer_first": _first(_rarer(dense, risk), risk),
+        "positive_first": _first(risk.s, risk),
+        "margin": -risk.margin,
+        "random": _by_chance(dense, risk),
+    }
+    return (
+        Ranking("risk", risk.log_odds, chosen),
+        *(
+            Ranking(name, scores, _largest(dense, scores, len(row)))
+            for name, scores in others.items()
+        ),
+    )
+
+
+def _first(before: NDArray[np.bool_], risk: Risk) -> Floats:
+    """Scores of those `before` the others, each by margin, which is 0.5 at most."""
+    return before - risk.margin
+
+
+def _rarer(dense: Logits, risk: Risk) -> NDArray[np.bool_]:
+    if dense.train_counts is None:
+        return np.zeros_like(risk.s)
+    return np.asarray(risk.s == rare_is_one(dense.train_counts)[:, None])
+
+
+def _by_chance(dense: Logits, risk: Risk) -> Floats:
+    """A number for every prediction, the same in whatever order the samples stand."""
+    drawn = np.random.default_rng(RANDOM_SEED).random(risk.s.shape)
+    if dense.ids is None:
+        return drawn
+    return np.asarray(drawn[:, np.unique(dense.ids, return_inverse=True)[1]])
+
+
+def _largest(dense: Logits, scores: Floats, count: int) -> NDArray[np.bool_]:
+    """The predictions with the `count` largest scores."""
+    at = np.nonzero(np.ones(scores.shape, bool))
+    order = in_order(dense, at, -scores[at])[:count]
+    chosen = np.zeros(scores.shape, bool)
+    chosen[at[0][order], at[1][order]] = True
+    return chosen
