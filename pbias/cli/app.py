@@ -34,6 +34,7 @@ PACKAGES = {
     "torchvision": ("torchvision", "pip install torch torchvision"),
     "PIL": ("pillow", "pip install pillow"),
 }
+MAX_LINE = 4000  # characters of a line of a traceback
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc")
 SMALLER = "use a smaller batch, image size or model, fewer files, or a machine with more"
@@ -105,8 +106,7 @@ def _run(arguments: list[str]) -> int:
     except UserError as error:
         return _refused(str(error))
     except SystemExit as ended:
-        # The parser ends so where the reader of its help has gone; 1 would be a failed gate.
-        return Status.CLOSED_PIPE if ended.code == 1 else int(ended.code or 0)
+        return _status(ended.code)
     except OutputClosed:
         return Status.CLOSED_PIPE
     except KeyboardInterrupt:
@@ -118,23 +118,42 @@ def _run(arguments: list[str]) -> int:
             return _refused(f"out of memory{_said(error)}; {SMALLER}")
         if isinstance(error, OSError) and error.errno in FULL:
             return _refused(_unwritable(error))
+        if isinstance(error, OSError) and error.filename is not None:
+            said = (error.strerror or "it cannot be used").lower()
+            return _refused(f"cannot use {error.filename}: {said}; check the path")
         if missing := _missing_package(command, error):
             console.logger.error("%s", missing)
             return Status.USAGE
-        import traceback
-
-        traceback.print_exc()
+        _print_traceback()
         console.logger.error("this is a bug in pbias; please report it with the lines above")
         return Status.BUG
 
 
+def _status(code: object) -> int:
+    """The status of a SystemExit: a number, nothing, or a text that says what is wrong."""
+    if code is None or isinstance(code, int):
+        # The parser ends so where the reader of its help has gone; 1 would be a failed gate.
+        return Status.CLOSED_PIPE if code == 1 else int(code or 0)
+    return _refused(str(code))
+
+
 def _refused(message: str) -> int:
     if console.debug:
-        import traceback
-
-        traceback.print_exc()
+        _print_traceback()
     console.logger.error("%s", message)
     return Status.USAGE
+
+
+def _print_traceback() -> None:
+    """The traceback, with what a file put into its messages escaped line by line."""
+    import traceback
+
+    from pbias.files.escaping import printable
+
+    lines = traceback.format_exc().split("\n")
+    text = "\n".join(printable(line[:MAX_LINE]) for line in lines)
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, end="")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -139,8 +139,12 @@ def _with_common_options(
     def run(
         config: Any = None, debug: bool = False, safe_csv: bool = False, **options: Any
     ) -> None:
-        from pbias.files.streams import check_no_input
+        from pbias.files.streams import check_encodable, check_no_input
 
+        for name, value in options.items():
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str):
+                    check_encodable(text, f"--{name.replace('_', '-')}")
         variables.warn_of_unknown(every)
         for name in ("output", "curve", "sheet"):
             if config and options.get(name):

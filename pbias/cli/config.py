@@ -68,7 +68,7 @@ def _read(path: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(read_bytes(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of wrong TOML, no UTF-8, and 5,000 digits
         name = input_name(path)
         raise UserError(f"{name} is no TOML: {error}; write lines as epochs = 20") from error
 
@@ -110,6 +110,12 @@ def _value(value: Any, param: Any, path: str) -> Any:
     """What the command line would have held: a list is `a,b` where the option takes one value."""
     if isinstance(value, dict):
         raise UserError(f"{input_name(path)}: {param.name} is a table; give a value")
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str | int | float):
+            raise UserError(
+                f"{input_name(path)}: {param.name} holds a {type(one).__name__}; write it as text,"
+                " in quotes"
+            )
     if param.multiple:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):

@@ -48,26 +48,44 @@ def write_table(
     output: str,
     asked: Format,
     color: Color,
+    *,
+    report: str | None = None,
     **header: Any,
 ) -> None:
-    """The whole table as CSV or JSON, or its sections for people."""
-    from pbias.files.streams import write_text
+    """The whole table as CSV or JSON, or its sections for people.
+
+    With `report`, the sections go to that path as Markdown, too: both are written, or neither.
+    """
+    from pbias.files.streams import write_texts
+
+    texts = [(output, _text(table, sections, output, asked, color, **header))]
+    if report is not None:
+        texts.append((report, _text(table, sections, report, Format.MD, Color.NEVER)))
+    write_texts(texts)
+
+
+def _text(
+    table: Table,
+    sections: Callable[[], list[Section]],
+    output: str,
+    asked: Format,
+    color: Color,
+    **header: Any,
+) -> str:
     from pbias.files.table import to_csv, to_json
 
     form = chosen(output, asked)
     if form is Format.CSV:
-        text = to_csv(table, safe=console.safe_csv)
-    elif form is Format.JSON:
-        text = to_json(table, **header)
-    elif form is Format.MD:
+        return to_csv(table, safe=console.safe_csv)
+    if form is Format.JSON:
+        return to_json(table, **header)
+    if form is Format.MD:
         from pbias.reporting.renderers.markdown import render_markdown
 
-        text = render_markdown(sections())
-    else:
-        from pbias.reporting.renderers.terminal import render_terminal
+        return render_markdown(sections())
+    from pbias.reporting.renderers.terminal import render_terminal
 
-        text = render_terminal(sections(), color=_colored(output, color))
-    write_text(output, text)
+    return render_terminal(sections(), color=_colored(output, color))
 
 
 def check_report(

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pbias.errors import OutputClosed, UserError
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 STDIO = "-"
+_looked_at: set[tuple[Path, str]] = set()  # folders that were searched, and for what
+
+
+def check_encodable(text: str, what: str) -> None:
+    """Refuse text that no path can hold: a NUL, or half a surrogate pair."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise UserError(f"{what}: {text[:100]!r} holds a character that no name can; correct it")
 
 
 def read_bytes(path: str) -> bytes:
     """All bytes of a file, or of standard input for `-`; UserError where nothing can be read."""
     if path == STDIO:
         return _read_stdin()
+    check_encodable(path, "input")
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -48,6 +68,7 @@ def check_inputs(paths: Sequence[str]) -> None:
             "'-' is given for more than one input; standard input can be read only once"
         )
     for path in paths:
+        check_encodable(path, "input")
         if path == STDIO:
             _check_stdin()
         elif stat.S_ISDIR(_mode(Path(path))):
@@ -87,6 +108,7 @@ def check_output(
     if path == STDIO:
         _check_stdout(binary)
         return
+    check_encodable(path, "output")
     check_no_input(path, inputs)
     mode = _mode(Path(path))
     if stat.S_ISDIR(mode):
@@ -151,14 +173,41 @@ def write_bytes(path: str, data: bytes) -> None:
     except BrokenPipeError as error:
         raise OutputClosed from error
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {reason(error)}; nothing was changed there"
-        ) from error
+        raise _unwritten(path, error) from error
+
+
+def write_texts(texts: Sequence[tuple[str, str]]) -> None:
+    """Write several texts, `(path, text)`, all of them or none; raises as `write_bytes` does.
+
+    Files are complete on the disk before streams are written, and take their names after that.
+    """
+    files = [(path, text) for path, text in texts if is_replaceable(path)]
+    with ExitStack() as stack:
+        ready = []
+        for path, text in files:
+            target = _resolve(Path(path))
+            try:
+                ready.append((stack.enter_context(_prepared(target, _encoded(text))), target))
+            except OSError as error:
+                raise _unwritten(path, error) from error
+        for path, text in texts:
+            if not is_replaceable(path):
+                write_text(path, text)
+        for temporary, target in ready:
+            temporary.replace(target)
 
 
 def write_text(path: str, text: str) -> None:
     """`write_bytes` for text in UTF-8, line ends as they are; what is no Unicode is escaped."""
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, _encoded(text))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _unwritten(path: str, error: OSError) -> UserError:
+    return UserError(f"cannot write {path}: {reason(error)}; nothing was changed there")
 
 
 def reason(error: OSError) -> str:
@@ -204,19 +253,50 @@ def _resolve(target: Path) -> Path:
 
 
 def _replace(target: Path, data: bytes) -> None:
+    with _prepared(target, data) as temporary:
+        temporary.replace(target)
+
+
+@contextmanager
+def _prepared(target: Path, data: bytes) -> Iterator[Path]:
+    """A file beside the target with these bytes on the disk; gone at the end if it is left."""
     # Not named after the target, whose name may be as long as names can be.
-    handle, name = tempfile.mkstemp(prefix=".pbias-", dir=target.parent)
+    own = f".pbias-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:10]}-"
+    _remove_abandoned(target.parent, own)
+    handle, name = tempfile.mkstemp(prefix=own, dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            _lock(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_permissions(target))
-        temporary.replace(target)
-    except BaseException:
+            temporary.chmod(_permissions(target))
+            yield temporary
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
+
+
+def _lock(file: int) -> bool:
+    """Lock a file until it is closed, or its process killed; False where another one holds it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(folder: Path, own: str) -> None:
+    """Remove what a killed process left when it wrote the same target: nobody locks it."""
+    if (folder, own) in _looked_at:
+        return
+    _looked_at.add((folder, own))
+    for path in folder.glob(own + "*"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if _lock(file.fileno()):
+                path.unlink()
 
 
 def _permissions(target: Path) -> int:

@@ -24,6 +24,16 @@ class Preprocess:
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
     interpolation: str = INTERPOLATIONS[0]
 
+    def __post_init__(self) -> None:
+        """Refuse what no checkpoint may say."""
+        from pbias.files.checkpoint.metadata import MAX_CROP, MAX_SIZE
+
+        if not (1 <= self.crop <= MAX_CROP and self.crop <= self.size <= MAX_SIZE):
+            raise UserError(
+                f"images resized to {self.size} and cropped to {self.crop} px; use a crop from 1 to"
+                f" {MAX_CROP:,}, and at least that up to {MAX_SIZE:,} before"
+            )
+
     @classmethod
     def for_crop(cls, crop: int) -> Preprocess:
         """What a network with inputs of `crop` pixels is trained with here.

@@ -6,8 +6,10 @@ import contextlib
 import json
 import math
 import multiprocessing
+import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -136,7 +138,7 @@ def _each(chunks: list[_Chunk], num_processes: int) -> Iterator[int]:
         yield from (_draw_chunk(*chunk) for chunk in chunks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, context, _leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(num_processes, context, _depend_on_parent) as pool:
         try:
             with _interrupts_held_back():
                 futures = [pool.submit(_draw_chunk, *chunk) for chunk in chunks]
@@ -157,8 +159,17 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _depend_on_parent() -> None:
+    """Leave Ctrl-C to the parent, and end when it does, even where it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers wait for their parent"
+    parent.join()
+    os._exit(1)
 
 
 def _draw_chunk(images: Path, labels: NDArray[np.int8], seed: int, start: int, size: int) -> int:

@@ -44,6 +44,7 @@ class TrainingState:
     kept_epoch: int
     best: list[float]  # its validation accuracy and negative loss; empty without validation
     hooks: dict[str, Any]  # of what takes part in training
+    images: str = ""  # a checksum of what it is trained on; empty in files before 0.2
 
     def restore(
         self,
@@ -75,7 +76,7 @@ class StateFile:
         """`plan` is the checkpoint to be made, without what training will give it."""
         self.path = path
         self.run = identity(plan)
-        self.environment = plan.environment
+        self.environment = {**plan.environment, "threads": str(torch.get_num_threads())}
 
     def exists(self) -> bool:
         """Whether an interrupted run left a state."""

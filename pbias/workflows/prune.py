@@ -38,7 +38,7 @@ from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.print_config import config_text
-from pbias.workflows.runs.run import say_what_would_be_done, unfinished
+from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import TRAINING, method_of, settings
 from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of
 from pbias.workflows.runs.values import asked_sparsity, first_given, parse_jobs, text_or_none
@@ -235,6 +235,7 @@ def _prune_gradually(
     join(device)
     if not runs:
         return
+    hold_outputs(runs)
     preprocess = Preprocess.from_dict(parent.preprocess)
     data = decode(pictures, preprocess, jobs[0][1], bad, options, watch)
     kept = bad.kept(manifest.ids, manifest.rows("train"))

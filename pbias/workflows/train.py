@@ -47,7 +47,7 @@ from pbias.workflows.runs.networks import (
 from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
-from pbias.workflows.runs.run import Run, say_what_would_be_done, unfinished
+from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, method_of, settings
 from pbias.workflows.runs.training_data import decode, find
 from pbias.workflows.runs.values import (
@@ -132,6 +132,7 @@ def train(
         return []
     join(device)
     if runs:
+        hold_outputs(runs)
         _run(task, found, network, plan, teacher, runs, device)
     return outputs
 

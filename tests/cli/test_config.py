@@ -147,3 +147,20 @@ def test_completion_prints_the_script_that_is_shipped(pbias: Run, shell: str, st
     names = {"bash": "pbias.bash", "zsh": "_pbias", "fish": "pbias.fish"}
     assert done.stdout.startswith(start)
     assert done.stdout == (folder / names[shell]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("folds = 2020-01-01", "ci.toml: folds holds a date; write it as text"),
+        ("groups = [[1], [2]]", "ci.toml: groups holds a list; write it as text"),
+        ("folds = " + "[" * 3000 + "]" * 3000, "ci.toml is no TOML: maximum recursion depth"),
+        ("folds = " + "9" * 5000, "ci.toml is no TOML: Exceeds the limit"),
+        ('groups = "a\\u0000b"', "--groups: 'a\\x00b' holds a character that no name can"),
+    ],
+)
+def test_odd_values_are_refused_in_one_line(pbias: Run, text: str, said: str) -> None:
+    write(text)
+    done = pbias(*AUDIT)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"pbias: error: {said}")

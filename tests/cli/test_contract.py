@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pbias.auditing.metrics.explain import explained
+from pbias.cli import app
 from pbias.cli.command_table import COMMANDS
 
 Run = Callable[..., CompletedProcess[str]]
@@ -265,3 +266,21 @@ def test_when_colour_is_used(
         monkeypatch.setenv(name, value)
     text = pbias(*TABLES["flag"], "-f", "table", *options).stdout
     assert ("\x1b[" in text) == colored
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(None, 0), (0, 0), (1, 141), (2, 2), (143, 143), ("in words", 2)]
+)
+def test_every_way_to_exit_has_a_status(code: object, status: int) -> None:
+    assert app._status(code) == status
+
+
+def test_tracebacks_are_escaped(pbias: Run) -> None:
+    done = pbias("info", "\x1b[31m.pt", "--debug")
+    assert done.returncode == 2 and "Traceback" in done.stderr
+    assert "\x1b" not in done.stderr and "\\x1b[31m.pt" in done.stderr
+
+
+def test_a_name_that_is_too_long_is_no_bug(pbias: Run) -> None:
+    done = pbias("manifest", "check", "labels.csv", "--image-root", "a" * 300)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1

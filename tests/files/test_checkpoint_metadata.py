@@ -19,7 +19,8 @@ for _ in range(MAX_DEPTH + 1):
 @pytest.mark.parametrize(
     ("metadata", "name", "words"),
     [
-        ({"preprocess": {"crop": 0}}, "preprocess.crop", "a whole number from 1 to 4,096"),
+        ({"preprocess": {"crop": 0}}, "preprocess.crop", "a whole number from 1 to 2,048"),
+        ({"preprocess": {"size": 8, "crop": 9}}, "preprocess", "a crop up to its size"),
         ({"preprocess": {"size": float("inf")}}, "preprocess.size", "a finite number"),
         ({"preprocess": {"std": [0.5, 0.5, 0]}}, "preprocess.std", "3 numbers above 0"),
         ({"recipe": {"epochs": True}}, "recipe.epochs", "a whole number, 1 or more"),

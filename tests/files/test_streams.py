@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -14,7 +15,15 @@ from typing import Any
 import pytest
 
 from pbias.errors import OutputClosed, UserError
-from pbias.files.streams import check_inputs, check_output, read_bytes, write_bytes, write_text
+from pbias.files import streams
+from pbias.files.streams import (
+    check_inputs,
+    check_output,
+    read_bytes,
+    write_bytes,
+    write_text,
+    write_texts,
+)
 
 LONG = "a" * 300  # more than a file name can have
 LONGEST = "é" * 127  # 254 bytes of the 255 that it can have
@@ -220,3 +229,42 @@ def test_a_closed_standard_output_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_no_unicode_is_escaped(tmp_path: Path) -> None:
     write_text(str(tmp_path / "out"), os.fsdecode(b"x\xff"))
     assert (tmp_path / "out").read_text(encoding="utf-8") == "x\\udcff"
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    code = (
+        "import os, sys, signal\n"
+        "from pbias.files import streams\n"
+        "with streams._prepared(__import__('pathlib').Path(sys.argv[1]), b'half'):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert len(list(tmp_path.glob(".pbias-*"))) == 1
+    (tmp_path / ".pbias-another").write_text("of somebody else")
+    write_bytes(str(target), b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".pbias-another", "table.csv"]
+
+
+def test_a_file_that_somebody_writes_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    with streams._prepared(target, b"first"):
+        streams._looked_at.clear()
+        write_bytes(str(target), b"second")
+        assert len(list(tmp_path.glob(".pbias-*"))) == 1
+
+
+def test_several_texts_are_written_all_or_none(tmp_path: Path) -> None:
+    table, report = tmp_path / "t.csv", tmp_path / "no folder" / "r.md"
+    with pytest.raises(UserError, match=r"cannot write .*r\.md"):
+        write_texts([(str(table), "a"), (str(report), "b")])
+    assert list(tmp_path.iterdir()) == []
+    write_texts([(str(table), "a"), (str(tmp_path / "r.md"), "b")])
+    assert (table.read_text(), (tmp_path / "r.md").read_text()) == ("a", "b")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800"])
+def test_a_path_that_cannot_be_is_refused(path: str) -> None:
+    for use in (read_bytes, check_output, lambda path: check_inputs([path])):
+        with pytest.raises(UserError, match="holds a character that no name can"):
+            use(path)

@@ -1,12 +1,13 @@
 """Damaged and hostile inputs for every reader: a UserError or a result, and nothing else.
 
-    python tests/fuzz/fuzz.py --num 100000     # what `make fuzz` runs
+    python tests/fuzz/fuzz.py --num 200000     # what `make fuzz` runs
     python tests/fuzz/fuzz.py --only npz --seed 7 --num 1 --save case.bin
 
 Valid files are changed at random: bytes flipped, cut, doubled and spliced; archives also member by
 member, packed again with right checksums, so that the change reaches the reader; text also cell by
-cell. An input fails that raises anything but UserError, takes longer than 10 seconds, needs more
-than 2 GiB, or starts a process, connects, or writes a file. The first that fails is saved.
+cell. Others are made as a whole (kinds.py): checkpoints, names, gates, expressions, options. An
+input fails that raises anything but UserError, takes longer than 20 seconds, needs more than 1 GiB
+beyond the imports, or starts a process, connects, or writes a file. The first that fails is saved.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from kinds import KINDS
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint, load_network_file, serialize
@@ -38,7 +40,7 @@ from pbias.files.manifest import read_manifest, select, train_counts
 from pbias.files.threshold_file import read_thresholds
 from pbias.workflows.importing.table import import_table
 
-LIMIT_S, LIMIT_BYTES = 10, 2 << 30
+LIMIT_S, LIMIT_BYTES = 20, 1 << 30
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.", "socket.")
 NUMBERS = (
     b"-1",
@@ -63,12 +65,12 @@ class Forbidden(BaseException):
 def main() -> None:
     """Run, say how many inputs were refused and read, and exit with 1 at the first failure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--num", type=int, default=100_000, help="inputs in all")
+    parser.add_argument("--num", type=int, default=200_000, help="inputs in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=READERS, help="one reader")
+    parser.add_argument("--only", choices=[*READERS, *KINDS], help="one reader")
     parser.add_argument("--save", default="fuzz-failure.bin", help="where the failing input goes")
     given = parser.parse_args()
-    names = [given.only] if given.only else list(READERS)
+    names = [given.only] if given.only else [*READERS, *KINDS]
     guard()
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
@@ -77,13 +79,16 @@ def main() -> None:
 
 def run(name: str, num: int, seed: int, folder: Path, save: str) -> None:
     """Feed one reader."""
-    seeds, reader = READERS[name]
-    examples = seeds()
+    if name in KINDS:
+        make, reader = KINDS[name]
+    else:
+        seeds, reader = READERS[name]
+        make = mutating(seeds(), archive=name in ("npz", "pt"))
     path = folder / f"input.{name}"
     counts = {"read": 0, "refused": 0}
     for number in range(num):
         rng = random.Random(f"{name} {seed} {number}")
-        data = mutate(rng, rng.choice(examples), archive=name in ("npz", "pt"))
+        data = make(rng)
         path.write_bytes(data)
         try:
             with watched():
@@ -96,6 +101,11 @@ def run(name: str, num: int, seed: int, folder: Path, save: str) -> None:
             traceback.print_exc()
             sys.exit(f"{name}: input {number} of seed {seed} failed; it is in {save}")
     print(f"{name}: {num} inputs, {counts['refused']} refused, {counts['read']} read")
+
+
+def mutating(examples: list[bytes], *, archive: bool) -> Callable[[random.Random], bytes]:
+    """Return what changes one of the examples at random."""
+    return lambda rng: mutate(rng, rng.choice(examples), archive=archive)
 
 
 def mutate(rng: random.Random, data: bytes, *, archive: bool) -> bytes:

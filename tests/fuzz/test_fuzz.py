@@ -22,9 +22,17 @@ def run(tmp_path: Path, *options: str, code: str = "") -> subprocess.CompletedPr
 
 @pytest.mark.slow
 def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
-    done = run(tmp_path, "--num", "3000", "--seed", "1")
+    done = run(tmp_path, "--num", "2200", "--seed", "1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("500 inputs") == 6 and " 0 refused" not in done.stdout
+    assert done.stdout.count("200 inputs") == 11 and " 0 refused" not in done.stdout
+
+
+@pytest.mark.slow
+def test_killed_commands_end_as_whole_ones(tmp_path: Path) -> None:
+    command = [sys.executable, str(FUZZ.with_name("kills.py")), "--num", "12", "--seed", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "all ended as the whole ones" in done.stdout
 
 
 @pytest.mark.parametrize(

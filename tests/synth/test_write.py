@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +165,37 @@ def test_command_does_not_replace_with_no_clobber(tmp_path: Path) -> None:
     synth(output=str(tmp_path), num=2, size=16, no_clobber=True)
     with pytest.raises(UserError, match="exists and --no-clobber"):
         synth(output=str(tmp_path), num=3, size=16, no_clobber=True)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="children are looked for in /proc")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "draw.py"
+    script.write_text(
+        "from pbias.synth import write_faces\n"
+        "if __name__ == '__main__':\n"
+        "    write_faces('f', 20_000, workers=2)\n"
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path)
+    drawn = tmp_path / "f" / "images"
+    wait_for(lambda: drawn.exists() and len(list(drawn.iterdir())) > 5)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    parent.kill()
+    parent.wait()
+    assert len(children) >= 2
+    wait_for(lambda: not any(_is_alive(child) for child in children))
+
+
+def _is_alive(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(happens: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something holds, and fail where it does not in time."""
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, "waited for too long"
+        time.sleep(0.05)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 MAX_DEPTH = 20  # lists and dicts in one another
 MAX_WHOLE = 2**53  # beyond, a float no longer tells whole numbers apart
 MAX_SEED = 2**63 - 1
-MAX_SIDE = 4096  # pixels of a network's input
+MAX_CROP = 2048  # pixels of a side of a network's input
+MAX_SIZE = 2 * MAX_CROP  # of the short side before that is cut out
 MAX_SHOWN = 60
 PLAIN = "None, a number, text, or a list or dict of them"
 
@@ -115,6 +116,14 @@ def _colors(value: object, holds: Callable[[Any], bool]) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(map(holds, value))
 
 
+def _is_cut(value: object) -> bool:
+    """Whether a crop is no larger than what it is cut from, where both are numbers."""
+    if not isinstance(value, dict):
+        return False
+    size, crop = value.get("size"), value.get("crop")
+    return not (_is_whole(size) and _is_whole(crop)) or size >= crop  # type: ignore[operator]
+
+
 TEXT = Rule("text", _is_text)
 TEXT_OR_NONE = Rule("text or None", lambda value: value is None or _is_text(value))
 TEXTS = Rule("a list of text", lambda value: _all(value, _is_text))
@@ -123,7 +132,8 @@ TEXT_BY_NAME = Rule("a dict of text", lambda value: _values(value, _is_text))
 FLAG = Rule("True or False", lambda value: isinstance(value, bool))
 COUNT = Rule("a whole number, not below 0", _is_whole)
 POSITIVE = Rule("a whole number, 1 or more", lambda value: _is_whole(value, 1))
-SIDE = Rule(f"a whole number from 1 to {MAX_SIDE:,}", lambda value: _is_whole(value, 1, MAX_SIDE))
+CROP = Rule(f"a whole number from 1 to {MAX_CROP:,}", lambda value: _is_whole(value, 1, MAX_CROP))
+SIZE = Rule(f"a whole number from 1 to {MAX_SIZE:,}", lambda value: _is_whole(value, 1, MAX_SIZE))
 SEED = Rule("a whole number below 2^63", lambda value: _is_whole(value, 0, MAX_SEED))
 NUMBER = Rule("a number", _is_number)
 SHARE = Rule("a number from 0 to 1", _is_share)
@@ -144,9 +154,10 @@ SCHEMA: dict[str, Rule] = {
     ),
     "model.name": TEXT,
     "model.args": DICT,
-    "preprocess": DICT,
-    "preprocess.size": SIDE,
-    "preprocess.crop": SIDE,
+    "preprocess": Rule("a dict with a crop up to its size", _is_cut),
+    "preprocess.size": SIZE,
+    "preprocess.crop": CROP,
+    "preprocess.interpolation": TEXT,
     "preprocess.mean": Rule("3 numbers", lambda value: _colors(value, _is_number)),
     "preprocess.std": Rule(
         "3 numbers above 0", lambda value: _colors(value, lambda one: _is_number(one) and one > 0)
@@ -176,6 +187,11 @@ SCHEMA: dict[str, Rule] = {
     "recipe.seed": SEED,
     "recipe.precision": TEXT,
     "recipe.compile": FLAG,
+    "recipe.distill": FLAG,
+    "recipe.distill_weight": NUMBER,
+    "recipe.temperature": NUMBER,
+    "recipe.balance": TEXT_OR_NONE,
+    "recipe.balance_max": NUMBER,
     "sparsity": DICT,
     "sparsity.asked": SHARE,
     "sparsity.reached": SHARE,

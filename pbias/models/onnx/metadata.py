@@ -14,6 +14,7 @@ import numpy as np
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
+from pbias.files.checkpoint.metadata import find_fault
 from pbias.models.preprocess import Preprocess
 
 PREFIX = "pbias."
@@ -66,9 +67,8 @@ def checkpoint_of(properties: Mapping[str, str], path: str, digest: str) -> Chec
     for name, kind in FIELDS.items():
         if not isinstance(values[name], kind):
             raise _wrong(path, name)
-    names = values["targets"] + values["groups"]
-    if not values["targets"] or not all(isinstance(name, str) for name in names):
-        raise _wrong(path, "targets")
+    if fault := find_fault(values):
+        raise _wrong(path, fault.name, f"{fault.shown} instead of {fault.words}")
     Preprocess.from_dict(values["preprocess"])  # raises where something is missing
     counts = _train_counts(value_of(properties, "train_counts", path), values, path)
     return Checkpoint(**values, state_dict={}, train_counts=counts, sha256=digest)
@@ -78,7 +78,7 @@ def value_of(properties: Mapping[str, str], name: str, path: str) -> Any:
     """Return a value of the metadata; None where it is absent."""
     try:
         return json.loads(properties.get(PREFIX + name, "null"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(path, name) from error
 
 
@@ -96,7 +96,9 @@ def _train_counts(value: Any, values: Mapping[str, Any], path: str) -> Any:
     return counts
 
 
-def _wrong(path: str, name: str) -> UserError:
+def _wrong(path: str, name: str, what: str = "") -> UserError:
+    said = f": {what}" if what else ""
     return UserError(
-        f"{path}: its metadata '{PREFIX}{name}' is not what it should be; export the network again"
+        f"{path}: its metadata '{PREFIX}{name}' is not what it should be{said}; export the network"
+        " again"
     )

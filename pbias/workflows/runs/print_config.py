@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pbias.files.escaping import json_text
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.settings import METHOD, Settings
 
@@ -54,4 +55,6 @@ def config_text(
 def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(json.dumps(value) if isinstance(value, Mapping) else value)
+    value = json.dumps(value) if isinstance(value, Mapping) else value
+    # TOML has no surrogate pairs, which JSON writes for characters beyond 16 bits.
+    return json_text(json.dumps(value, ensure_ascii=False))

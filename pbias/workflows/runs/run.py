@@ -28,6 +28,7 @@ from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
 from pbias.training.steps import Stopped
 from pbias.workflows.progress import Watch, silent
+from pbias.workflows.runs.guard import check_room, hold, image_digest, release, rescue
 
 if TYPE_CHECKING:
     from pbias.pruning.schedule import Ramp
@@ -67,7 +68,10 @@ class Run:
         """
         states = self.states
         recipe = Recipe.from_dict(self.plan.recipe)
-        save = states.write if states and processes().rank == 0 else None
+        save = None
+        if states and processes().rank == 0:
+            check_room(self.output, model)
+            save = self._saving(states, image_digest(data))
         start = time.perf_counter()
         with watch(label) as progress, stoppable(states, resume_hint) as stop:
             result = fit(
@@ -77,10 +81,26 @@ class Run:
         say_cost(objective.teacher, time.perf_counter() - start)
         return result
 
+    def _saving(self, states: StateFile, images: str) -> Callable[[TrainingState], None]:
+        """Return how states are saved; UserError where images are not those of the state."""
+        if self.state and self.state.images not in ("", images):
+            raise UserError(
+                f"{states.path} was trained on other images (checksum {self.state.images} there"
+                f" and {images} here); restore them, or start again without --resume"
+            )
+        return lambda state: states.write(replace(state, images=images))
+
     def finish(self, made: Checkpoint, *, packed: bool = False) -> None:
-        """Write the output; then nothing is left to resume."""
+        """Write the output; then nothing is left to resume.
+
+        A network that cannot be written there is kept elsewhere, which the UserError says.
+        """
         if processes().rank == 0:
-            save_checkpoint(made, self.output, packed=packed)
+            try:
+                save_checkpoint(made, self.output, packed=packed)
+            except UserError as error:
+                raise rescue(made, error, packed=packed) from error
+            release(self.output)
             if self.states:
                 self.states.remove()
 
@@ -99,6 +119,13 @@ def unfinished(runs: list[Run], *, resume: bool) -> list[Run]:
                 )
         return runs
     return [_with_state(run) for run in runs if not _is_done(run)]
+
+
+def hold_outputs(runs: Sequence[Run]) -> None:
+    """Refuse outputs that another process trains now; of several processes the first asks."""
+    if processes().rank == 0:
+        for run in runs:
+            hold(run.output)
 
 
 def _with_state(run: Run) -> Run:
@@ -129,6 +156,7 @@ def _is_done(run: Run) -> bool:
             "leave --resume out to replace it"
         )
     logger.info("%s is done already", run.output)
+    run.states.remove()  # a run that was killed just after its end leaves one
     return True
 
 

@@ -122,9 +122,7 @@ def metrics(
         in_memory_mib=in_memory,
     )
     result = audit_files(paths, others, options, bar)
-    if report is not None:
-        write_table(result.rows, result.sections, report, Format.MD, Color.NEVER)
     header = {"command": "metrics", "gates": result.verdicts}
-    write_table(result.rows, result.sections, output, form, color, **header)
+    write_table(result.rows, result.sections, output, form, color, report=report, **header)
     write_junit(junit, result.verdicts)
     leave_with(result.outcomes)

@@ -120,8 +120,8 @@ def power(
         probabilities=probabilities,
     )
     result = power_files(gate or [], gates, paths, options, bar)
-    if report is not None:
-        write_table(result.rows, result.sections, report, Format.MD, Color.NEVER)
-    header = {"command": "power", "gates": result.gates}
-    write_table(result.rows, result.sections, output, form, color, **header)
+    write_table(
+        result.rows, result.sections, output, form, color,
+        report=report, command="power", gates=result.gates,
+    )  # fmt: skip
     say_power(result.gates)

@@ -80,7 +80,7 @@ def predict(
         typer.Option("--thresholds", metavar="CSV", help="Logit thresholds to store: 'calibrate'."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images at a time; no matter for the result.")
+        int, typer.Option("--batch-size", min=1, help="Images at a time; changes rounding alone.")
     ] = 256,
     device: Device = "auto",
     precision: Annotated[

@@ -12,8 +12,10 @@ EXTRAS = ("onnx", "onnxruntime", "timm", "safetensors", "pyarrow")
 
 def env(quiet: Quiet = 0, verbose: Verbose = 0) -> None:
     """Print versions, system and devices, one a line, for a bug report."""
+    from pbias.files.escaping import printable
+
     for name, value in _facts().items():
-        typer.echo(f"{name}: {value}")
+        typer.echo(printable(f"{name}: {value}"))
 
 
 def _facts() -> dict[str, str]:

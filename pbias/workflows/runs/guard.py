@@ -1,0 +1,104 @@
+"""What protects a run of training: one run an output, room on the disk, and the same images."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from pbias.errors import UserError
+from pbias.files.checkpoint import Checkpoint, save_checkpoint
+from pbias.files.streams import is_replaceable
+from pbias.workflows.runs.training_data import TrainingData
+
+MIB = 2**20
+# In a training state: the weights, the best ones, and at most two moments of each.
+WEIGHTS_IN_STATE = 4
+BLOCK = 1024  # images
+
+_held: dict[str, socket.socket] = {}
+
+logger = logging.getLogger(__name__)
+
+
+def hold(output: str) -> None:
+    """Refuse an output that another process trains now, and keep it for this one.
+
+    The lock is an address that ends with its process, however that ends, and leaves no file.
+    Linux has such addresses; elsewhere nothing is locked.
+    """
+    if not is_replaceable(output) or output in _held:
+        return
+    place = os.fsencode(os.path.realpath(output))
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        lock.bind(b"\0pbias-" + hashlib.sha256(place).hexdigest().encode())
+    except OSError as error:
+        lock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(
+                f"another process is training {output} now; wait for it, or name another output"
+            ) from error
+        return
+    _held[output] = lock
+
+
+def release(output: str) -> None:
+    """Let others write the output."""
+    if lock := _held.pop(output, None):
+        lock.close()
+
+
+def check_room(output: str, model: nn.Module) -> None:
+    """Refuse a disk without room for the network; warn where training states will not fit."""
+    if not is_replaceable(output):
+        return
+    folder = Path(os.path.realpath(output)).parent
+    free = shutil.disk_usage(folder).free
+    weights = sum(tensor.nbytes for tensor in model.state_dict().values()) + MIB
+    if free < weights:
+        raise UserError(
+            f"{folder} has {free / MIB:,.0f} MiB free and the network takes {weights / MIB:,.0f};"
+            " make room, or name another output"
+        )
+    # A state is replaced: for a moment there are two.
+    wanted = weights * (1 + 2 * WEIGHTS_IN_STATE)
+    if free < wanted:
+        logger.warning(
+            "%s has %s MiB free; with less than %s a run cannot be resumed where it is interrupted",
+            *(folder, f"{free / MIB:,.0f}", f"{wanted / MIB:,.0f}"),
+        )
+
+
+def rescue(made: Checkpoint, error: UserError, *, packed: bool) -> UserError:
+    """Save a network that could not be written to the folder for temporary files; say so."""
+    handle, path = tempfile.mkstemp(prefix="pbias-", suffix=".pt")
+    os.close(handle)
+    try:
+        save_checkpoint(made, path, packed=packed)
+    except UserError:
+        Path(path).unlink(missing_ok=True)
+        return UserError(f"{error}, and {Path(path).parent} has no room either; train again")
+    return UserError(f"{error}; the network is in {path}: move it from there")
+
+
+def image_digest(data: TrainingData) -> str:
+    """A checksum of the decoded images and their labels, to notice that they have changed."""
+    sums = []
+    for part in data:
+        if part is None:
+            continue
+        crc = zlib.crc32(part.labels.contiguous().numpy().tobytes())
+        for start in range(0, len(part), BLOCK):
+            crc = zlib.crc32(np.ascontiguousarray(part.images[start : start + BLOCK]).data, crc)
+        sums.append(f"{len(part)}:{crc:08x}")
+    return " ".join(sums)
