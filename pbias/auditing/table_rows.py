@@ -17,7 +17,7 @@ from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
 from pbias.auditing.inference.means import ends_alike, widen
-from pbias.auditing.inference.numbers import Numbers, of_change, of_value
+from pbias.auditing.inference.numbers import Numbers, most_changed, of_change, of_value
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
 from pbias.auditing.multiplicity import adjusted, is_primary
@@ -177,7 +177,10 @@ class _Writer:
         if block.metric.pooled:
             return of_value(block.audited, self.setting)
         each, mean = of_value(block.audited, self.setting), of_value(block.mean, self.setting)
-        return self._with_mean(block, mean, each, [block.audited])
+        found = self._with_mean(block, mean, each, [block.audited])
+        if block.audited.sides is not None:
+            return found
+        return replace(found, high=np.minimum(found.high, block.metric.limit))
 
     def _changes(self, block: Block) -> Numbers:
         assert block.reference is not None and block.reference_mean is not None
@@ -189,7 +192,9 @@ class _Writer:
             return each
         of_all = np.where(block.defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
         mean = of_change(block.mean, block.reference_mean, self.setting, of_all)
-        return self._with_mean(block, mean, each, sides)
+        found, limit = self._with_mean(block, mean, each, sides), most_changed(block.audited)
+        ends = {"low": np.maximum(found.low, -limit), "high": np.minimum(found.high, limit)}
+        return replace(found, **ends)
 
     def _with_mean(
         self, block: Block, mean: Numbers, each: Numbers, sides: Sequence[Measure]

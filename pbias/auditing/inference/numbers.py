@@ -70,7 +70,8 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
         low, high = _least_ends(measure.least, setting)
     elif behavior.fact or behavior.noise is not Noise.NONE or measure.of_extremes:
         low = high = np.full_like(low, np.nan)
-    high = np.minimum(high, behavior.highest)
+    if measure.sides is None:
+        high = np.minimum(high, behavior.limit)
     low, high, p = _without_certainty(silent, low, high, p)
     return _numbers(found, (low, high, p), few, _reason_of_runs(measure), setting)
 
@@ -241,7 +242,14 @@ def of_change(
     if behavior.fact or behavior.noise is Noise.LARGEST or audited.of_extremes:
         low = high = p = np.full_like(low, np.nan)
     low, high, p = _without_certainty(silent, low, high, p)
+    limit = most_changed(audited)
+    low, high = np.maximum(low, -limit), np.minimum(high, limit)
     return _numbers(found, (low, high, p), few, _reason_of_both(audited, reference), setting)
+
+
+def most_changed(measure: Measure) -> float:
+    """How much a number can change at most; a difference of two numbers twice as much."""
+    return measure.behavior.limit * (1.0 if measure.sides is None else 2.0)
 
 
 def _change_ends(

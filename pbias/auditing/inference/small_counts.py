@@ -56,7 +56,8 @@ def value_interval(measure: Measure, setting: Setting) -> Interval:
         return Interval(*map(measure.mapped, value_interval(measure.raw, setting)))
     if measure.quotient is not None:
         top, bottom = (_with_value(m, value_interval(m, setting)) for m in measure.quotient)
-        return mover_ratio(*top, *bottom)
+        low, high = mover_ratio(*top, *bottom)
+        return Interval(low, np.minimum(high, measure.behavior.highest))
     first, second = _counts(measure)
     estimates, level = setting.estimates, setting.reach
     if measure.behavior.counted is Counted.CLASSES:

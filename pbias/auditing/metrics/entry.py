@@ -71,13 +71,18 @@ class Behavior:
     scale: Scale = Scale.IDENTITY
     counted: Counted = Counted.PROPORTION
     noise: Noise = Noise.NONE
-    highest: float = math.inf  # by definition: intervals of values end there
+    highest: float = math.inf  # by definition, where the scale does not say so
     signed: bool = False  # compared with 0 also without a reference
     of_scores: bool = False  # from probabilities or their order: changes where no prediction does
     of_labels: bool = False  # of labels alone: the same in both models
     # What a value may rise to if a share more of the rows are wrong than were seen: (value, share).
     risen: Callable[[Any, Any], Any] | None = None
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
+
+    @property
+    def limit(self) -> float:
+        """The highest value of a metric that is never below 0; inf where there is none."""
+        return 1.0 if self.scale is Scale.LOGIT else self.highest
 
 
 @dataclass(frozen=True, kw_only=True)
