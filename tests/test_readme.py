@@ -170,6 +170,16 @@ def test_every_command_about_onnx_runs_as_it_stands(folder: Path, onnx: Any) -> 
     run_workflow(folder, "audit-int8.yml")
 
 
+def test_every_path_begins_with_a_command_that_is_run() -> None:
+    table = README.partition("## Choose your path")[2].partition("\n## ")[0]
+    named = re.findall(r"^\|[^|]+\| `(pbias [^`]+)`", table, re.MULTILINE)
+    assert len(named) > 8 and set(named) <= set(commands())
+    links = re.findall(r"\]\(#([^)]+)\)", README)
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    places = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
+    assert set(links) <= places
+
+
 def test_there_is_no_command_that_is_not_run() -> None:
     lines = [line.strip() for body in fences("") for line in body.splitlines()]
     assert {line for line in lines if re.match(r"\S*pbias\S* [a-z]", line)} <= {*commands()}

@@ -312,3 +312,4 @@ def _run(
     )
     logger.info("kept epoch %d", result.epoch + 1)
     runs[0].finish(replace(plan, state_dict=network.state_dict()))
+    runs[0].say_never_predicted(network, data[1], device)

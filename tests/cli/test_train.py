@@ -216,3 +216,17 @@ def test_the_weights_load_into_the_plain_network(pbias: Run, photos: Path) -> No
     pbias(*TRAIN)
     content = torch.load("dense.pt", weights_only=True)
     build("resnet_small", 3).load_state_dict(content["state_dict"])
+
+
+def test_attributes_that_are_never_predicted_are_named(pbias: Run, photos: Path) -> None:
+    """So rare an attribute is not predicted after one epoch; the hint says how it could be."""
+    rows = (photos / "labels.csv").read_text().splitlines()
+    header, *body = rows
+    rare = [f"{row},{int(number in (0, 4))}" for number, row in enumerate(body)]
+    (photos / "labels.csv").write_text("\n".join([f"{header},rare", *rare]) + "\n")
+    done = pbias(
+        "train", "photos/labels.csv", "--targets", "bright,rare", "--epochs", "4", "-o", "a.pt"
+    )
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "never predicted" in line]
+    assert "a.pt: never predicted: rare; `pbias calibrate VALID.npz" in line

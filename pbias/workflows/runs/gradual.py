@@ -64,6 +64,7 @@ def train_and_prune(
         )
         run.finish(child, packed=options.pack)
         report(child, counts, run.output)
+        run.say_never_predicted(model, data[1], device)
 
 
 def _copy(parent: Checkpoint) -> nn.Module:

@@ -20,13 +20,16 @@ from pbias.data.batches import ImageData
 from pbias.data.training_images import TrainingPictures
 from pbias.errors import Status, UserError
 from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pbias.files.logits import Logits
 from pbias.training.distillation import say_cost
+from pbias.training.evaluation import BATCH_SIZE, predict_logits
 from pbias.training.loop import FitResult, Hooks, fit
 from pbias.training.objective import PLAIN, Objective
 from pbias.training.processes import processes
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
 from pbias.training.steps import Stopped
+from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.guard import check_room, hold, image_digest, release, rescue
 
@@ -103,6 +106,18 @@ class Run:
             release(self.output)
             if self.states:
                 self.states.remove()
+
+    def say_never_predicted(
+        self, model: nn.Module, valid: ImageData | None, device: torch.device
+    ) -> None:
+        """Warn of attributes that no validation image is predicted to have; nothing of classes."""
+        if valid is None or valid.labels.dim() == 1 or processes().rank > 0:
+            return
+        precision = Recipe.from_dict(self.plan.recipe).precision
+        logits = predict_logits(model, [valid], device, BATCH_SIZE, precision)
+        labels, targets = valid.labels.numpy(), self.plan.targets
+        said = Logits.from_arrays(logits, labels, targets=targets, path=self.output)
+        say_never_predicted(said)
 
 
 def unfinished(runs: list[Run], *, resume: bool) -> list[Run]:
