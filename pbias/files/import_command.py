@@ -22,7 +22,7 @@ IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name
 KINDS = {
     "logit": ("logit", "logits", "z"),
     "probability": ("probability", "prob", "proba", "p", "score", "confidence", "conf"),
-    "prediction": ("prediction", "pred", "predicted", "hat"),
+    "prediction": ("prediction", "pred", "predicted", "hat", "top1", "argmax"),
 }
 LABELS = ("label", "labels", "true", "truth", "gt", "target", "actual", "class", "y")
 LABEL_PATTERNS = ("{}", "label_{}", "{}_label", "y_{}", "{}_true", "true_{}", "gt_{}")
@@ -145,8 +145,8 @@ def _words(name: str) -> set[str]:
 
 
 def _is_binary(cells: Sequence[str]) -> bool:
-    known = {cell for cell in cells if not is_unknown_text(cell)}
-    return len(known) > 1 and known <= BINARY.keys()
+    known = {cell.casefold() for cell in cells if not is_unknown_text(cell)}
+    return len(known) > 1 and known <= BINARY.keys() | {"true", "false"}
 
 
 def _is_group(name: str, cells: Sequence[str]) -> bool:

@@ -72,7 +72,7 @@ def _how_to_import(first: bytes, path: str) -> str:
         return f"import it first: {command}"
     return (
         "name what 'pbias predict' wrote, or import predictions with 'pbias import table FILE "
-        "--label COLUMN --probability COLUMN'"
+        "--label COLUMN' and one of --probability, --logit and --prediction COLUMN"
     )
 
 

@@ -238,6 +238,45 @@ def test_tabs_are_named_as_pandas_names_them(pbias: Run, write: Callable[[str, s
     assert len(read_logits("t.npz")) == 6
 
 
+def test_true_and_false_are_labels_in_the_suggested_command(
+    pbias: Run, write: Callable[[str, str], str]
+) -> None:
+    write("t.csv", "id,smiling,p,sex\na,True,0.9,f\nb,FALSE,0.2,m\nc,false,0.4,f\nd,TRUE,0.6,m\n")
+    said = pbias("metrics", "t.csv").stderr
+    assert "--label smiling --probability p --groups sex -o t.npz" in said
+
+
+def test_a_table_without_labels_is_warned_of(pbias: Run, write: Callable[[str, str], str]) -> None:
+    write("t.csv", "id,p\na,0.9\nb,0.2\n")
+    done = pbias("import", "table", "t.csv", "--probability", "p", "-o", "t.npz")
+    assert done.returncode == 0 and "no label is known" in done.stderr
+
+
+def test_decimal_commas_in_quotes(pbias: Run, write: Callable[[str, str], str]) -> None:
+    write("t.csv", 'id,label,p\na,1,"0,75"\nb,0,"0,25"\n')
+    done = pbias("import", "table", "t.csv", *ONE, "--decimal", ",", "-o", "t.npz")
+    assert done.returncode == 0, done.stderr
+    assert read_logits("t.npz").logits[:, 0].tolist() == pytest.approx([np.log(3), -np.log(3)])
+
+
+def test_numbered_columns_take_the_names_of_targets(
+    pbias: Run, write: Callable[[str, str], str]
+) -> None:
+    write("t.csv", "id,species,p_0,p_1\na,dog,0.1,0.9\nb,cat,0.7,0.3\n")
+    scores = ("--label", "species", "--probability", "p_{class}")
+    done = pbias("import", "table", "t.csv", *scores, "--targets", "cat,dog", "-o", "t.npz")
+    assert done.returncode == 0, done.stderr
+    found = read_logits("t.npz")
+    assert found.targets == ("cat", "dog") and found.labels.tolist() == [[0, 1], [1, 0]]
+    done = pbias("import", "table", "t.csv", *scores, "--targets", "cat,dog,fox", "-o", "u.npz")
+    assert done.returncode == 2 and "there are p_0, p_1" in done.stderr
+
+
+def test_a_predicted_class_is_found(pbias: Run, write: Callable[[str, str], str]) -> None:
+    write("t.csv", "id,label,top1,sex\na,cat,dog,f\nb,dog,dog,m\nc,cat,cat,m\nd,cat,cat,f\n")
+    assert "--label label --prediction top1 --groups sex" in pbias("metrics", "t.csv").stderr
+
+
 BAD: list[tuple[str, str, str]] = [
     ("id,label,p\na,1,93\nb,0,4.5\n", "", "runs from 4.5 to 93, so it looks like percentages"),
     ("id,label,p\na,1,93%\n", "", "line 2, column 'p' holds '93%', a percentage"),
@@ -256,7 +295,7 @@ BAD: list[tuple[str, str, str]] = [
     ("id,label,p\na,1\n", "", "line 2: 2 cells where the header has 3"),
     ("id,label,p\na,1,.5\n", "--groups age", "no column 'age'"),
     ("id,label,p\na,1,.5\n", "--sep ab", "--sep is 'ab'; give one character"),
-    ("id,label,p\na,1,.5\n", "--decimal ,", "--decimal is ','; give one character"),
+    ("id,label,p\na,1,.5\n", "--decimal xy", "--decimal is 'xy'; give one character"),
     ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; give one of"),
     ("id,label,p\na,1,.5\n", "--threshold nan", "nan is no number"),
     ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is no probability; give one"),

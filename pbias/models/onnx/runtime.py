@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,4 +113,7 @@ def _session(data: bytes, path: str) -> Any:
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What ONNX Runtime says, without its code and the place in its source."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    text = re.sub(r"^(Load model .*? failed: ?)?/\S+:\d+ .*\) ", "", text)
+    return text[:200] or type(error).__name__

@@ -146,9 +146,12 @@ def _matching(
         )
     if wanted is None:
         return found
+    if mark == CLASS and set(found) == {str(number) for number in range(len(wanted))}:
+        return {name: found[str(number)] for number, name in enumerate(wanted)}
     for name in wanted:
         if name not in found:
-            hint = did_you_mean(name, found, f"there are {', '.join(list(found)[:LISTED])}")
+            there = ", ".join(list(found.values())[:LISTED])
+            hint = did_you_mean(name, found, f"there are {there}")
             raise UserError(
                 f"{source.path} has no column '{before}{name}{after}' for '{name}'; {hint}"
             )

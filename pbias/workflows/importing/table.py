@@ -67,11 +67,8 @@ def import_table(
     if output is not None:
         check_output(str(output), [path], no_clobber=o.no_clobber)
     check_inputs([path])
-    if len(o.decimal) != 1 or o.decimal == o.sep:
-        raise UserError(
-            f"{argument('decimal')} is {o.decimal!r}; give one character, '.' or ',', which is not "
-            "the separator"
-        )
+    if len(o.decimal) != 1:
+        raise UserError(f"{argument('decimal')} is {o.decimal!r}; give one character, '.' or ','")
     source = read_source(path, o.sep)
     kind, score = _score(source, path, o, text_or_none(output))
     plan = make_plan(source, kind, score, o.label, names(o.targets))
@@ -142,6 +139,11 @@ def _say(logits: Logits, source: Source) -> None:
     logger.info(
         "rows: %d (with a label: %d), %s: %d", len(logits), known, what, len(logits.targets)
     )
+    if not known:
+        logger.warning(
+            "%s: no label is known, so that whatever needs labels will be undefined; name their "
+            "column with %s", source.path, argument("label"),
+        )  # fmt: skip
     if logits.ids is None:
         logger.warning(
             "%s: no column of ids is named, so that files are joined by position; name one with %s",
