@@ -65,5 +65,5 @@ def _totals(whole: Totals, columns: list[int]) -> Totals:
         uncertain=whole.uncertain[:, :, columns],
         errors=whole.errors[:, :, columns],
         squares=whole.squares[:, :, columns],
-        gram=whole.gram[:, ends][:, :, ends],
+        gram=whole.gram[:, ends][:, :, ends] if whole.gram.size else whole.gram,
     )

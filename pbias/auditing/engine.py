@@ -121,16 +121,23 @@ class Audit:
         progress: Callable[[int, int], None] | None,
     ) -> Reduction:
         o, files = self.options, [*audited, *references]
+        products = any(metric.products for metric in self.metrics)
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
-            return reduce_whole(*whole_sides, o.groups, attributes, o.num_folds)
+            return reduce_whole(*whole_sides, o.groups, attributes, o.num_folds, products=products)
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
         ranked = any(metric.ranked for metric in self.metrics)
         return reduce_blocks(
-            *sides, o.groups, attributes, o.num_folds, ranked=ranked, progress=progress
+            *sides,
+            o.groups,
+            attributes,
+            o.num_folds,
+            ranked=ranked,
+            products=products,
+            progress=progress,
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:

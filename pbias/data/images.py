@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 UInt8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
@@ -34,6 +36,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 100_000_000  # of what a decoder may hold, before and after resizing
 # Pillow's limit is on what a header says and partly a warning; `_check_pixels` replaces it.
 Image.MAX_IMAGE_PIXELS = None
+# libtiff writes to the file descriptor 2 by itself, with bytes of the picture: it shall not. What
+# is wrong is raised as well. A Pillow without libtiff has no such function.
+with contextlib.suppress(OSError, AttributeError):
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 class BrokenImage(Exception):

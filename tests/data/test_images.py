@@ -258,6 +258,20 @@ def test_a_pipe_in_place_of_a_picture_is_not_waited_for(tmp_path: Path) -> None:
             read_it(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_libtiff_says_nothing_by_itself(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], compression: str
+) -> None:
+    path = tmp_path / "x.tif"
+    two_colours().save(path, compression=compression)
+    content = bytearray(path.read_bytes())
+    content[10:40] = b"\xff" * 30
+    path.write_bytes(content)
+    with pytest.raises(BrokenImage):
+        read(path)
+    assert capfd.readouterr() == ("", "")
+
+
 @given(data=st.data(), suffix=st.sampled_from(SUFFIXES))
 def test_mutated_files_are_read_or_broken(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, suffix: str

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.lib import format as npy
 
 from pbias.errors import UserError
-from pbias.files.logits import read_logits
+from pbias.files.logits import npz, read_logits
 from pbias.files.logits.npz import KNOWN, Npz
 
 ROWS = np.arange(21, dtype=np.float32).reshape(7, 3)
@@ -270,3 +270,16 @@ def test_arrays_of_other_names_are_not_read(tmp_path: Path) -> None:
     with Npz(str(path), KNOWN) as npz:
         assert set(npz.members) == {"logits", "labels"}
     assert len(read_logits(str(path))) == 2
+
+
+def test_arrays_that_unfold_to_more_than_the_limit_are_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz, "MAX_UNFOLDED", 1000)
+    labels = np.zeros((10_000, 1), np.int8)
+    packed = npz_bytes(np.savez_compressed, labels=labels)
+    said = refusal(tmp_path / "x.npz", packed)
+    size = zipfile.ZipFile(io.BytesIO(packed)).infolist()[0].compress_size
+    assert f"unfold from {size:,} to 10,000 bytes, more than {64 * size:,}; " in said
+    (tmp_path / "x.npz").write_bytes(npz_bytes(labels=labels))
+    assert (read_all(tmp_path / "x.npz")["labels"] == labels).all()

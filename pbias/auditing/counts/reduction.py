@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -93,6 +93,7 @@ class Side:
 
     sample: Sample
     runs: list[Logits]
+    products: bool = True  # count those of the predictions for two targets, too
 
     @cached_property
     def predicted(self) -> list[Predictions]:
@@ -104,7 +105,8 @@ class Side:
         """Each run, counted."""
         s = self.sample
         totals = [
-            reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted
+            reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds, products=self.products)
+            for p in self.predicted
         ]
         return RunCounts(s, self.runs, totals, self._rank)
 
@@ -124,9 +126,12 @@ def reduce_whole(
     groups: Sequence[str] | None,
     attributes: Sequence[str] | None,
     num_folds: int,
+    *,
+    products: bool = True,
 ) -> Reduction:
     """Join and count both sides; raises UserError as `join_sides`."""
-    sides = join_sides(audited, references, groups, attributes, num_folds)
+    joined = join_sides(audited, references, groups, attributes, num_folds)
+    sides = [replace(side, products=products) for side in joined]
     joint = join_predictions(*sides) if references else None
     return Reduction([side.counts for side in sides], joint)
 

@@ -43,6 +43,7 @@ def reduce_blocks(
     num_folds: int,
     *,
     ranked: bool = True,
+    products: bool = True,
     progress: Advance | None = None,
 ) -> Reduction:
     """As `reduce_whole`, of files read in blocks; samples must stand in the same order in all.
@@ -56,7 +57,7 @@ def reduce_blocks(
     head = select_targets(first.head, attributes) if attributes else first.head
     about = design(head, build_strata(first.head, groups))
     heads = [select_targets(file.head, head.targets) for file in files]
-    sums = _Sums(about, folds, heads, len(audited), ranked=ranked)
+    sums = _Sums(about, folds, heads, len(audited), ranked=ranked, products=products)
     join, row = BlockJoin(head.targets), 0
     for blocks in zip(*(file.blocks() for file in files), strict=True):
         sums.add(blocks[0], list(join(blocks, row)), row)
@@ -82,11 +83,12 @@ class _Sums:
         num_audited: int,
         *,
         ranked: bool,
+        products: bool,
     ) -> None:
         partitions = about.strata.partitions
         size = (sum(len(p.values) for p in partitions), len(about.targets), folds.num)
         self.about, self.folds = about, folds
-        self.heads, self.num_audited = heads, num_audited
+        self.heads, self.num_audited, self.products = heads, num_audited, products
         self.groups = [partition.name for partition in partitions[1:]]
         self.totals: list[Totals | None] = [None] * len(heads)
         self.ranked = [BucketedScores(*size) for _ in (heads if ranked else ())]
@@ -100,7 +102,8 @@ class _Sums:
         rows = (labels_an, strata, fold_n, self.folds.num)
         predicted = [predictions(run) for run in joined]
         for index, run in enumerate(predicted):
-            totals, before = reduce_rows(run, *rows), self.totals[index]
+            totals = reduce_rows(run, *rows, products=self.products)
+            before = self.totals[index]
             self.totals[index] = totals if before is None else before + totals
             if self.ranked:
                 self.ranked[index].add(run, labels_an, strata, fold_n)

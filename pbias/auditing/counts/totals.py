@@ -63,7 +63,7 @@ class Totals:
     uncertain int64 [J, P, A]: rows with p within 0.4 of 0.5;
     errors float64 [J, P, A, 10]: sums of p - y by bin of p, over rows with a known label;
     squares float64 [J, P, A]: sums of (p - y)^2 over the same;
-    gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows;
+    gram int64 [J, A+1, A+1]: products of (1, predictions), over all rows; [J, 0, 0] if not wanted;
     classes int64 [J, P, 2]: rows of exactly one known class by whether it is predicted (0, 1), all
     0 unless the targets are classes.
     """
@@ -152,8 +152,13 @@ def reduce_rows(
     strata: Strata,
     folds: NDArray[np.intp],
     num_folds: int,
+    *,
+    products: bool = True,
 ) -> Totals:
-    """Totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n]."""
+    """Totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n].
+
+    Without `products` there are none of the predictions for two targets, whose number is A^2.
+    """
     tally = Tally(strata, folds, num_folds)
     shape = (num_folds, tally.num_values, len(labels_an))
     cells = np.empty((*shape, NUM_LABELS, 2, 2), np.int64)
@@ -173,7 +178,7 @@ def reduce_rows(
         uncertain=cells[..., 1].sum((-1, -2)),
         errors=errors,
         squares=squares,
-        gram=_gram(predicted.s, folds, num_folds),
+        gram=_gram(predicted.s, folds, num_folds) if products else np.zeros((num_folds, 0, 0), int),
         classes=_classes(predicted, labels_an, tally),
     )
 

@@ -109,6 +109,7 @@ class Metric(Behavior):
     compares: Compares = Compares.NOTHING
     labels: bool = True  # needs labels
     ranked: bool = False  # needs the order of logits
+    products: bool = False  # needs products of the predictions for every two targets
     # Model -> Flips: the rows whose flips are the change, and those whose errors are what the value
     # differs by from that of perfect predictions.
     flips: Callable[[Any], Any] | None = None

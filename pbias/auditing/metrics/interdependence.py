@@ -70,5 +70,5 @@ INTERDEPENDENCE = Metric(
     formula="R^2 of a least-squares fit with intercept of s on the s of all other attributes",
     range="0 to 1", better="near that of the dense model", undefined="constant predictions",
     source=PAPER, labels=False, short="interdep.",
-    compute=interdependence, noise=Noise.ALIKE, headline=True, binary_only=True,
+    compute=interdependence, products=True, noise=Noise.ALIKE, headline=True, binary_only=True,
 )  # fmt: skip

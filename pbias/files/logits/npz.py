@@ -32,6 +32,9 @@ KNOWN = frozenset((
 ENCRYPTED = 1
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100
+# Of all arrays that are read. Real logits hardly shrink; zeros do, and a small file fills memory.
+MAX_UNFOLDED = 1 << 28
+MAX_UNFOLDING = 64
 # What arrays of objects, as pandas gives them, should be saved as; the others as text.
 OBJECT_KINDS = {
     "logits": "float", "probabilities": "float", "labels": "float", "thresholds": "float",
@@ -71,6 +74,7 @@ class Npz:
             }
         except DAMAGED as error:
             raise self._damaged(error) from error
+        self._check_unfolded()
 
     def __enter__(self) -> Npz:
         """Use as a context manager: the file is closed at the end."""
@@ -133,12 +137,29 @@ class Npz:
             member = _read_header(file)
         if member.dtype.hasobject:
             return member
-        claimed = member.dtype.itemsize * math.prod(member.shape)
-        if claimed > info.file_size or info.file_size > MAX_EXPANSION * (info.compress_size + 1):
+        claimed = _size(member)
+        if claimed > info.file_size:
             raise ValueError(
                 f"{info.filename} claims {claimed} bytes but the archive holds {info.file_size}"
             )
+        if info.file_size > MAX_EXPANSION * (info.compress_size + 1):
+            raise ValueError(
+                f"{info.filename} claims {info.file_size} bytes, more than {MAX_EXPANSION:,} times "
+                f"its {info.compress_size} compressed ones"
+            )
         return member
+
+    def _check_unfolded(self) -> None:
+        """Refuse a small file whose arrays would fill memory, before any of them is read."""
+        packed = sum(self._zip.getinfo(f"{name}.npy").compress_size for name in self.members)
+        limit = max(MAX_UNFOLDED, MAX_UNFOLDING * packed)
+        unfolded = sum(_size(member) for member in self.members.values())
+        if unfolded > limit:
+            self._zip.close()
+            raise UserError(
+                f"{self.path}: its arrays unfold from {packed:,} to {unfolded:,} bytes, more than "
+                f"{limit:,}; if that is what they are, save them with numpy.savez, uncompressed"
+            )
 
     def _of_objects(self, name: str) -> UserError:
         kind = OBJECT_KINDS.get(name, "str")
@@ -150,6 +171,10 @@ class Npz:
     def _damaged(self, error: Exception) -> UserError:
         what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
         return UserError(f"{self.path} is not a usable NPZ file: {what}; write it again with numpy")
+
+
+def _size(member: Member) -> int:
+    return member.dtype.itemsize * math.prod(member.shape)
 
 
 def _read_header(file: IO[bytes]) -> Member:
