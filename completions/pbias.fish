@@ -479,6 +479,7 @@ complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l attributes -x -d
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l labels -r -d 'Take labels and groups from CSV, by id.'
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l level -x -d 'Level of the intervals.'
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l probabilities -l logits -d 'What the files hold; asked for where all values lie in [0, 1].'
+complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l images -r -d 'With -o SHEET.png: draw a contact sheet; ids are paths in DIR.'
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -s o -l output -r -d 'Write the table to FILE.'
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -s f -l format -x -a 'auto table csv json md' -d 'auto: a table on a terminal, else by suffix, else CSV.'
 complete -c pbias -n '__fish_seen_subcommand_from exemplars' -l color -x -a 'auto always never' -d 'When to use colour.'
