@@ -80,4 +80,4 @@ def _lines(record: dict[str, Any], found: Exemplars) -> list[str]:
         f"{side}: {round(record[f'{side}_share'] * run.num_runs)} of {run.num_runs} say 1"
         for side, run in (("dense", found.dense), ("sparse", found.sparse))
     )
-    return [record["id"], f"{record['attribute']}: {label}", *votes]
+    return [record["id"], f"{record['attribute']}: label {label}", *votes]
