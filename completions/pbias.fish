@@ -534,6 +534,7 @@ complete -c pbias -n '__fish_seen_subcommand_from report' -l gate -x -d 'METRIC@
 complete -c pbias -n '__fish_seen_subcommand_from report' -l gate-file -r -d 'Gates, one a line.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -l images -r -d 'Embed pictures of samples; their ids are paths in DIR [default: none].'
 complete -c pbias -n '__fish_seen_subcommand_from report' -l examples -x -d 'With --images: an attribute’s most.'
+complete -c pbias -n '__fish_seen_subcommand_from report' -l facts -x -d 'Add the evidence pack, with what TOML states.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -s n -l no-clobber -d 'Refuse to replace an existing output.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -s q -l quiet -d 'Warnings and errors only; -qq: errors only.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -s v -l verbose -d 'Show details.'

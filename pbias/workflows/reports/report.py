@@ -32,7 +32,7 @@ class ReportOptions:
 
     `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
     `examples` an attribute are embedded (None: none). `labels`, the path of a manifest, and
-    `probabilities` are for the files of `curves`.
+    `probabilities` are for the files of `curves`. `evidence`: sections for a technical file.
     """
 
     curves: Sequence[str] = ()
@@ -40,6 +40,7 @@ class ReportOptions:
     examples: int = 24
     labels: str | None = None
     probabilities: bool | None = None
+    evidence: Sequence[Section] = ()
 
 
 def check_page(output: str) -> None:
@@ -65,6 +66,7 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
         _predictions(result, worst),
         _examples(result, options, worst),
         Part("tables", "Tables", sections=rest),
+        Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
     ]
     return Page(
         title=_title(result),
