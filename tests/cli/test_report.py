@@ -32,6 +32,7 @@ def test_a_report_begins_with_the_verdict_and_ends_with_the_gates_status(
     assert done.returncode == 1 and "fail" in done.stderr
     page = (audit_files / "a.html").read_text()
     assert page.index('<h2 id="verdict-heading">') < page.index("<figure")
+    assert "FAIL: accuracy &gt;= 0.99" in page.split('<section id="gates"', 1)[1]
     assert 'class="gate fail"' in page and "accuracy &gt;= 0.99" in page
     assert len(page) < 1_000_000
 

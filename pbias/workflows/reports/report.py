@@ -59,6 +59,7 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
     worst = _worst(result)
     values, rest = _sections(result)
     parts = [
+        _gates(result),
         _groups(result, values),
         _moved(result),
         _largest(result),
@@ -191,6 +192,13 @@ def _sections(result: AuditResult) -> tuple[list[Section], list[Section]]:
     values = value_sections(result.rows, result.widened)
     above = 2 + len(values) + bool(result.outcomes)  # verdict, header; gates
     return values, result.sections()[above:]
+
+
+def _gates(result: AuditResult) -> Part | None:
+    from pbias.reporting.charts.gates import gates
+
+    figure = gates(result.outcomes)
+    return _part("gates", "Gates", [figure] if figure else [])
 
 
 def _groups(result: AuditResult, values: Sequence[Section]) -> Part | None:
