@@ -174,13 +174,15 @@ class AuditResult(Result):
         examples: int = 24,
         labels: str | os.PathLike[str] | None = None,
         probabilities: bool | None = None,
+        evidence: Sequence[Section] = (),
     ) -> None:
         """Write the report as an HTML page in one file, with charts; `-` is standard output.
 
         `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
         that the ids are paths in; so many `examples` of an attribute are then embedded as
         thumbnails. `labels` and `probabilities` are those of `audit`, for the files of `curves`.
-        Needs the extra `report`; raises UserError without it.
+        `evidence`: sections for a technical file. Needs the extra `report`; raises UserError
+        without it.
         """
         from pbias.files.streams import write_text
         from pbias.reporting.audit_header import header_section
@@ -195,6 +197,7 @@ class AuditResult(Result):
             examples=examples,
             labels=None if labels is None else os.fspath(labels),
             probabilities=probabilities,
+            evidence=evidence,
         )
         page = page_of(self, header_section(header_of(self._audit)), options)
         write_text(os.fspath(path), render_page(page))

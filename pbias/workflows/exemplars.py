@@ -10,6 +10,7 @@ from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, 
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
+    from pbias.auditing.remedies.identified_exemplars import Exemplars
     from pbias.auditing.risk.flagging import Budget
 
 
@@ -37,10 +38,23 @@ def find_exemplars(
 
     Raises UserError where files cannot be read or do not fit together.
     """
-    from pbias.auditing.remedies import identified_exemplars
+    from pbias.auditing.remedies.identified_exemplars import exemplar_table
     from pbias.auditing.remedies.over_representation import over_representation
-    from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.reporting import exemplar_report
+
+    exemplars = read_exemplars(dense, sparse, options)
+    if options.summary:
+        table = over_representation(exemplars, options.groups, options.level)
+        return TableResult(table, exemplar_report.over_representation_sections)
+    return TableResult(exemplar_table(exemplars), exemplar_report.exemplar_sections)
+
+
+def read_exemplars(
+    dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions
+) -> Exemplars:
+    """The exemplars of every attribute; the same errors as `find_exemplars`."""
+    from pbias.auditing.remedies import identified_exemplars
+    from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.workflows.inputs.never_predicted import say_never_predicted
 
     o = options
@@ -53,11 +67,4 @@ def find_exemplars(
     warn_of_roles(pruned, runs)
     for run in pruned:
         say_never_predicted(run)
-    exemplars = identified_exemplars.find_exemplars(
-        runs, pruned, o.attributes, o.top.of(len(runs[0]))
-    )
-    if o.summary:
-        table = over_representation(exemplars, o.groups, o.level)
-        return TableResult(table, exemplar_report.over_representation_sections)
-    table = identified_exemplars.exemplar_table(exemplars)
-    return TableResult(table, exemplar_report.exemplar_sections)
+    return identified_exemplars.find_exemplars(runs, pruned, o.attributes, o.top.of(len(runs[0])))

@@ -10,11 +10,13 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFont
 
 from pbias.auditing.remedies.identified_exemplars import exemplar_table, find_exemplars
 from pbias.auditing.remedies.over_representation import over_representation
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
+from pbias.reporting.page.contact_sheet import _fitting
 
 Run = Callable[..., CompletedProcess[str]]
 SIDES = ("exemplars", "--dense", "d*.npz", "--sparse", "s*.npz")
@@ -89,3 +91,45 @@ def test_what_cannot_be_done_is_one_line(pbias: Run, arguments: tuple[str, ...],
 def test_a_pipe_is_one_of_the_runs(pbias: Run, shell: Run) -> None:
     done = shell("pbias exemplars --dense 'd*.npz' --sparse - --sparse s1.npz -q < s0.npz")
     assert (done.returncode, done.stdout) == (0, pbias(*SIDES).stdout)
+
+
+def test_a_contact_sheet_shows_pictures_in_the_order_of_the_list(pbias: Run) -> None:
+    Path("images").mkdir()
+    for row in range(120):
+        Image.new("RGB", (20, 30), (2 * row, 0, 255)).save(f"images/{row:04d}.png")
+    done = pbias(*SIDES, "--top", "40", "--images", ".", "-o", "sheet.png")
+    assert done.returncode == 0
+    rows = json.loads(pbias(*SIDES, "--top", "40", "-f", "json").stdout)["rows"]
+    assert len(rows) > 48
+    with Image.open("sheet.png") as sheet:
+        assert (sheet.format, sheet.width) == ("PNG", 6 * 160 + 16)
+        # Tiles of 144 pixels and four lines of 16, under 48 of title; 16 between tiles.
+        middles = [
+            sheet.getpixel((16 + 160 * (i % 6) + 72, 48 + 224 * (i // 6) + 72)) for i in range(48)
+        ]
+    wanted = [(2 * int(row["id"][7:11]), 0, 255) for row in rows[:48]]
+    assert middles == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-o", "sheet.png"), "sheet.png: a contact sheet needs the pictures; name their folder"),
+        (("-o", "cie.csv", "--images", "."), "--images . is for a contact sheet; name the output"),
+        (("-o", "sheet.png", "--images", ".", "--summary"), "--summary is a table; name it .csv"),
+        (("-o", "sheet.png", "--images", "."), "none of 44 pictures could be read, such as"),
+        (("-o", "sheet.png", "--images", "no"), "no is not a folder; name the one that the ids"),
+    ],
+)
+def test_what_makes_no_sheet_is_said(pbias: Run, arguments: tuple[str, ...], said: str) -> None:
+    done = pbias(*SIDES, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr.splitlines()[-1]
+    assert not Path("sheet.png").exists()
+
+
+def test_an_id_too_long_for_a_tile_keeps_its_end() -> None:
+    font = ImageFont.load_default(12)
+    shown = _fitting("a/very/long/path/of/folders/to/a/picture/000123.jpg", font, 144)
+    assert shown.startswith("...") and shown.endswith("/000123.jpg")
+    assert font.getlength(shown) <= 144 and _fitting("\x1b[1m", font, 144) == "\\x1b[1m"

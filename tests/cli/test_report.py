@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ def test_a_report_begins_with_the_verdict_and_ends_with_the_gates_status(
     assert done.returncode == 1 and "fail" in done.stderr
     page = (audit_files / "a.html").read_text()
     assert page.index('<h2 id="verdict-heading">') < page.index("<figure")
+    assert "FAIL: accuracy &gt;= 0.99" in page.split('<section id="gates"', 1)[1]
     assert 'class="gate fail"' in page and "accuracy &gt;= 0.99" in page
     assert len(page) < 1_000_000
 
@@ -93,6 +95,20 @@ def test_examples_take_every_kind_and_group_in_turn(
     assert page.count("data:image/jpeg;base64,") == 24
     assert "24 pictures of samples are in this file" in page
     assert "lost positive" in page and "Male=0" in page and "Male=1" in page
+
+
+def test_facts_add_the_evidence_pack(audit_files: Path, pbias: Run) -> None:
+    (audit_files / "facts.toml").write_text('system = "Screening <b>"\n')
+    done = pbias("report", "s90.npz", "--facts", "facts.toml", "-o", "a.html")
+    assert done.returncode == 0, done.stderr
+    pack = (audit_files / "a.html").read_text().split('<section id="evidence"', 1)[1]
+    digest = hashlib.sha256((audit_files / "s90.npz").read_bytes()).hexdigest()
+    assert "Screening &lt;b&gt;" in pack and digest in pack
+    assert "to be completed" in pack and "Signatures" in pack
+    (audit_files / "facts.toml").write_text("system = \n")
+    done = pbias("report", "s90.npz", "--facts", "facts.toml", "-o", "b.html")
+    assert done.returncode == 2 and "facts.toml" in done.stderr.splitlines()[-1]
+    assert not (audit_files / "b.html").exists()
 
 
 @pytest.mark.parametrize(

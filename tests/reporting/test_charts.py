@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from pbias.auditing.counts.strata import Partition
+from pbias.auditing.gates.grammar import parse_gate
+from pbias.auditing.gates.judged import Judged
+from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.auditing.score_bins import score_bins
 from pbias.files.logits import Logits
 from pbias.reporting.charts.calibration import calibration
@@ -18,6 +21,7 @@ from pbias.reporting.charts.cells import cells
 from pbias.reporting.charts.curves import Place, curves
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.forest import forest
+from pbias.reporting.charts.gates import gates
 from pbias.reporting.charts.heatmap import heatmap
 from pbias.reporting.charts.scores import scores
 from tests.conftest import Run, needs
@@ -223,3 +227,23 @@ def test_files_without_a_sparsity_stand_in_the_order_named(
         make_logits(noise=seed, meta={}).save(path)
     rows = plot_curves(paths, axis="sparsity", metrics=["accuracy"]).data.rows
     assert [r[2] for r in rows] == ["z", "a"]
+
+
+def test_gates_are_drawn_with_the_row_that_decides() -> None:
+    """A row that is outside for sure decides a failure, not one whose value is further out."""
+    wide = Judged("undecided", "hat", "sex", "f", "", 0.9, 0.0, 1.0, 0.0, 1.0)
+    sure = Judged("outside", "smiling", "sex", "f", "", 0.4, 0.3, 0.5, 0.3, 0.5)
+    fine = Judged("inside", "young", "sex", "f", "", 0.1, 0.05, 0.15, 0.05, 0.15)
+    lost = Judged("not_assessable", "bald", "sex", "f", "none", NAN, NAN, NAN, NAN, NAN)
+    fails = Outcome(parse_gate("tpr@sex <= 0.2"), Verdict.FAIL, (wide, sure, fine))
+    passes = Outcome(parse_gate("tpr@sex/young >= 0.01"), Verdict.PASS, (fine,))
+    nothing = Outcome(parse_gate("tpr@sex/bald >= 0.01"), Verdict.PASS, (lost,))
+    figure = gates([fails, passes, nothing])
+    assert figure is not None
+    assert figure.data.rows == [
+        ["tpr@sex <= 0.2", "fail", "smiling sex f", "0.400", "0.300", "0.500", "0.200"],
+        ["tpr@sex/young >= 0.01", "pass", "young sex f", "0.100", "0.050", "0.150", "0.010"],
+    ]
+    names = [value["gate"] for value in figure.spec["data"]["values"]]
+    assert names == ["FAIL: tpr@sex <= 0.2", "PASS: tpr@sex/young >= 0.01"]
+    assert gates([nothing]) is None

@@ -16,7 +16,10 @@ from PIL import Image
 
 import pbias
 from pbias.files.logits import Logits
+from pbias.reporting.charts.heatmap import heatmap
+from pbias.reporting.page.document import figure_page
 from tests.conftest import needs
+from tests.reporting.test_charts import row
 
 SCRIPT, LINK, FORMULA = "<script>alert(1)</script>", "[link=file:///x]y[/link]", "=1+1"
 TARGETS = (SCRIPT, LINK, FORMULA)
@@ -68,8 +71,8 @@ def page_file(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     images = folder / "images"
     images.mkdir()
-    for row in range(200):
-        Image.new("RGB", (40, 30), (row, 90, 60)).save(images / f"{row}.png")
+    for i in range(200):
+        Image.new("RGB", (40, 30), (i, 90, 60)).save(images / f"{i}.png")
     dense, sparse = hostile_logits(0.0, "dense<b>.npz"), hostile_logits(1.5, "s90.npz")
     for logits in (dense, sparse):
         logits.save(str(folder / logits.path))
@@ -230,3 +233,30 @@ def test_print_cuts_no_chart(visit: Any) -> None:
         assert box["x"] >= 0 and box["x"] + box["width"] <= 680 and box["height"] <= 1000
         assert not chart.locator(".tools").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_table_is_cut(visit: Any, width: int) -> None:
+    page = visit(width).page
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    tables = page.locator(".tables .wide")
+    assert tables.count() >= 3 and tables.evaluate_all(cut) == []
+
+
+def test_no_name_of_a_row_runs_into_the_title_of_the_axis(browser: Any) -> None:
+    rows = [row(f"an_attribute_with_a_very_long_name_{i}", "f", -0.1) for i in range(35)]
+    figure = heatmap(rows)
+    assert figure is not None
+    page = browser.new_page()
+    page.set_content(figure_page(figure))
+    boxes = """all => all.map(one => [one.textContent, one.getBoundingClientRect()])
+      .map(([text, box]) => [text, box.left, box.right, box.top, box.bottom])"""
+    texts = page.locator("svg text").evaluate_all(boxes)
+    page.close()
+    ((_, left, right, top, bottom),) = [one for one in texts if one[0] == "attribute"]
+    others = [one for one in texts if one[0] and one[0] != "attribute"]
+    assert len(others) > 35
+    hit = [
+        t for t, x1, x2, y1, y2 in others if x1 < right and left < x2 and y1 < bottom and top < y2
+    ]
+    assert hit == []

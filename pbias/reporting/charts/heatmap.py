@@ -12,6 +12,10 @@ from pbias.reporting.sections import Record, Section
 STEP = 18
 GAP = 0.06  # between cells, of a step
 SMALLEST = 0.05  # of the scale of colors: noise alone is pale
+# The title of the rows stands over them: beside them, long names run into it.
+ABOVE = {
+    "titleAngle": 0, "titleAlign": "right", "titleBaseline": "bottom", "titleX": -8, "titleY": -6,
+}  # fmt: skip
 MARKS = {
     "rose, beyond chance": "triangle-up",
     "fell, beyond chance": "triangle-down",
@@ -73,8 +77,10 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
             "axis": {"orient": "top", "labelAngle": -45, "grid": False},
             "scale": {"paddingInner": GAP},
         },
-        "y": {"field": "attribute", "type": "nominal", "sort": attributes, "title": "attribute",
-              "scale": {"paddingInner": GAP}},
+        "y": {
+            "field": "attribute", "type": "nominal", "sort": attributes, "title": "attribute",
+            "axis": ABOVE, "scale": {"paddingInner": GAP},
+        },
         "description": {"field": "text"},
     }  # fmt: skip
     color = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -67,6 +68,7 @@ def _render(name: str, **values: Any) -> str:
         "minus": minus,
         "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
         "columns": _numeric,
+        "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
     }
@@ -76,6 +78,15 @@ def _render(name: str, **values: Any) -> str:
 def _numeric(section: Section) -> str:
     """The classes of a table, one for each column of numbers, which the style aligns right."""
     return " ".join(f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i))
+
+
+def _used(section: Section) -> Section:
+    """The section without a column that has neither a name nor a cell."""
+    keep = [
+        i for i, name in enumerate(section.header) if name or any(row[i] for row in section.rows)
+    ]
+    rows = [[row[i] for i in keep] for row in section.rows]
+    return replace(section, header=[section.header[i] for i in keep], rows=rows)
 
 
 def _templates() -> dict[str, str]:

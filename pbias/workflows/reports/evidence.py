@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -14,6 +14,7 @@ from pbias.workflows.progress import Watch, silent
 
 if TYPE_CHECKING:
     from pbias.reporting.evidence.pack import Evidence, InputFile
+    from pbias.reporting.sections import Section
 
 
 @dataclass(frozen=True)
@@ -50,33 +51,55 @@ def evidence_files(
     are measured. `facts` is the path of a TOML file. The date is today's in UTC, or that of
     SOURCE_DATE_EPOCH.
     """
-    from pbias.files.provenance import environment
     from pbias.reporting.evidence.facts import read_facts
-    from pbias.reporting.evidence.pack import Evidence
 
     stated = {} if facts is None else read_facts(facts)
     options = options or AuditOptions()
     if options.groups is None:
         options = replace(options, groups=_groups(audited[0]))
     result = audit_files(audited, references, options, watch)
+    evidence = _evidence(result, _files(audited, references, facts, options), stated, options.level)
+    return EvidenceResult(result, evidence)
+
+
+def evidence_of(
+    result: AuditResult,
+    audited: Sequence[str],
+    references: Sequence[str],
+    facts: str,
+    options: AuditOptions,
+) -> list[Section]:
+    """The sections of the evidence on an audit of these files, made with `options`."""
+    from pbias.reporting.evidence.facts import read_facts
+    from pbias.reporting.evidence.pack import evidence_sections
+
+    files = _files(audited, references, facts, options)
+    return evidence_sections(_evidence(result, files, read_facts(facts), options.level))
+
+
+def _evidence(
+    result: AuditResult, files: Sequence[InputFile], facts: Mapping[str, str], level: float
+) -> Evidence:
+    from pbias.files.provenance import environment
+    from pbias.reporting.evidence.pack import Evidence
+
     header = header_of(result.audit)
     versions = environment("")
     del versions["device"]
     roles = ("audited", "reference")
     sides = zip(roles, result.audit.sides, strict=False)
-    evidence = Evidence(
+    return Evidence(
         date=_today(),
         environment=versions,
-        files=_files(audited, references, facts, options),
+        files=files,
         models={role: side.heads[0].meta for role, side in sides},
-        facts=stated,
+        facts=facts,
         records=result.rows.records(),
         sizes=header.groups,
         num_samples=header.num_samples,
-        level=options.level,
+        level=level,
         gates=result.verdicts,
     )
-    return EvidenceResult(result, evidence)
 
 
 def _groups(path: str) -> list[str] | None:

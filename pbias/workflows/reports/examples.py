@@ -10,13 +10,12 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pbias.errors import UserError, argument
 from pbias.files.logits import Logits
+from pbias.workflows.reports.thumbnails import check_pictures, none_read, thumbnail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,23 +53,15 @@ def gallery(audit: Audit, root: str, num: int, attributes: Sequence[str]) -> Gal
     from pbias.reporting.page.pictures import Gallery
 
     first = audit.sides[0].heads[0]
-    if first.ids is None:
-        raise UserError(
-            f"{first.path} has no ids, which would name the pictures; leave out "
-            f"{argument('images')}"
-        )
-    if not Path(root).is_dir():
-        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+    check_pictures(first, root)
     found, missing = [], 0
     for attribute in attributes[:MAX_ATTRIBUTES]:
-        pictures, lost = _read(_pictures(audit, Path(root), attribute), num)
+        pictures, lost = _read(_pictures(audit, root, attribute), num)
         found += pictures
         missing += lost
     if missing and not found:
-        raise UserError(
-            f"none of {missing} pictures could be read, such as {Path(root) / first.ids[0]}; "
-            f"is {argument('images')} the folder that the ids are paths in?"
-        )
+        assert first.ids is not None
+        raise none_read(missing, root, str(first.ids[0]))
     return Gallery(found, missing)
 
 
@@ -87,7 +78,7 @@ def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], 
     return found, missing
 
 
-def _pictures(audit: Audit, root: Path, attribute: str) -> Iterator[Picture | None]:
+def _pictures(audit: Audit, root: str, attribute: str) -> Iterator[Picture | None]:
     """The pictures of one attribute, in turn; None for each that cannot be read."""
     from pbias.reporting.page.pictures import Picture
 
@@ -98,7 +89,7 @@ def _pictures(audit: Audit, root: Path, attribute: str) -> Iterator[Picture | No
     assert logits.ids is not None
     for row in _chosen(kinds, _groups(logits), sides):
         name = str(logits.ids[row])
-        jpeg = _thumbnail(root, name)
+        jpeg = _jpeg(root, name)
         if jpeg is None:
             yield None
             continue
@@ -156,18 +147,12 @@ def _chosen(
     return [row for turn in turns for row in turn if row is not None]
 
 
-def _thumbnail(root: Path, name: str) -> bytes | None:
+def _jpeg(root: str, name: str) -> bytes | None:
     """The middle square of a picture as JPEG; None where it cannot be read."""
     from PIL import Image
 
-    from pbias.data.images import BrokenImage, read_image
-
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise UserError(f"id '{name}' leads out of the folder of images; ids must be paths in it")
-    try:
-        pixels = read_image(root / path, resize=SIDE, size=(SIDE, SIDE))
-    except BrokenImage:
+    pixels = thumbnail(root, name, SIDE)
+    if pixels is None:
         return None
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY, optimize=True)

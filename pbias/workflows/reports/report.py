@@ -32,7 +32,7 @@ class ReportOptions:
 
     `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
     `examples` an attribute are embedded (None: none). `labels`, the path of a manifest, and
-    `probabilities` are for the files of `curves`.
+    `probabilities` are for the files of `curves`. `evidence`: sections for a technical file.
     """
 
     curves: Sequence[str] = ()
@@ -40,6 +40,7 @@ class ReportOptions:
     examples: int = 24
     labels: str | None = None
     probabilities: bool | None = None
+    evidence: Sequence[Section] = ()
 
 
 def check_page(output: str) -> None:
@@ -58,6 +59,7 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
     worst = _worst(result)
     values, rest = _sections(result)
     parts = [
+        _gates(result),
         _groups(result, values),
         _moved(result),
         _largest(result),
@@ -65,6 +67,7 @@ def page_of(result: AuditResult, header: Section, options: ReportOptions) -> Pag
         _predictions(result, worst),
         _examples(result, options, worst),
         Part("tables", "Tables", sections=rest),
+        Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
     ]
     return Page(
         title=_title(result),
@@ -189,6 +192,13 @@ def _sections(result: AuditResult) -> tuple[list[Section], list[Section]]:
     values = value_sections(result.rows, result.widened)
     above = 2 + len(values) + bool(result.outcomes)  # verdict, header; gates
     return values, result.sections()[above:]
+
+
+def _gates(result: AuditResult) -> Part | None:
+    from pbias.reporting.charts.gates import gates
+
+    figure = gates(result.outcomes)
+    return _part("gates", "Gates", [figure] if figure else [])
 
 
 def _groups(result: AuditResult, values: Sequence[Section]) -> Part | None:

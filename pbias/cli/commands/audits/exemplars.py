@@ -46,6 +46,14 @@ def exemplars(
     labels: LabelsOfIds = None,
     level: Level = 0.95,
     probabilities: Probabilities = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="With -o SHEET.png: draw a contact sheet; ids are paths in DIR.",
+        ),
+    ] = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -59,9 +67,11 @@ def exemplars(
     predict 1 are furthest apart. Several runs (seeds) a side tell pruning from chance.
     """
     from pbias.cli.tables import check_table_output, write_table
+    from pbias.files.streams import check_output, write_bytes
     from pbias.workflows.exemplars import ExemplarOptions, find_exemplars
     from pbias.workflows.inputs.budget import parse_budget
     from pbias.workflows.inputs.files import expand
+    from pbias.workflows.reports.exemplar_sheet import check_sheet, draw_exemplars, is_sheet
 
     before, after = expand(dense), expand(sparse)
     options = ExemplarOptions(
@@ -73,6 +83,12 @@ def exemplars(
         level=level,
         probabilities=probabilities,
     )
-    check_table_output(output, form, [*before, *after, labels], no_clobber=no_clobber)
+    inputs = [*before, *after, labels]
+    if images is not None or (form is Format.AUTO and is_sheet(output)):
+        check_output(output, inputs, no_clobber=no_clobber)
+        folder = check_sheet(output, images, summary=summary)
+        write_bytes(output, draw_exemplars(before, after, options, folder))
+        return
+    check_table_output(output, form, inputs, no_clobber=no_clobber)
     result = find_exemplars(before, after, options)
     write_table(result.rows, result.sections, output, form, color, command="exemplars")

@@ -79,6 +79,12 @@ def report(
             "--examples", metavar="NUM", min=1, max=200, help="With --images: an attribute's most."
         ),
     ] = 24,
+    facts: Annotated[
+        str | None,
+        typer.Option(
+            "--facts", metavar="TOML", help="Add the evidence pack, with what TOML states."
+        ),
+    ] = None,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
@@ -92,10 +98,11 @@ def report(
     from pbias.files.streams import check_output
     from pbias.workflows.audit import AuditOptions, audit_files
     from pbias.workflows.inputs.files import expand
+    from pbias.workflows.reports.evidence import evidence_of
     from pbias.workflows.reports.report import check_page
 
     paths, others, drawn = expand(audited), expand(ref or []), expand(curves or [])
-    inputs = [*paths, *others, *drawn, labels, thresholds, ref_thresholds, gate_file]
+    inputs = [*paths, *others, *drawn, labels, thresholds, ref_thresholds, gate_file, facts]
     check_output(output, inputs, no_clobber=no_clobber, binary=False)
     check_page(output)
     options = AuditOptions(
@@ -111,6 +118,7 @@ def report(
         probabilities=probabilities,
     )
     result = audit_files(paths, others, options, bar)
+    evidence = [] if facts is None else evidence_of(result, paths, others, facts, options)
     result.report(
         output,
         curves=drawn,
@@ -118,5 +126,6 @@ def report(
         examples=examples,
         labels=labels,
         probabilities=probabilities,
+        evidence=evidence,
     )
     leave_with(result.outcomes)

@@ -1,0 +1,83 @@
+"""Exemplars as a contact sheet: what pruned runs see differently, in one picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pbias.errors import UserError, argument
+from pbias.workflows.exemplars import ExemplarOptions, read_exemplars
+from pbias.workflows.reports.thumbnails import check_pictures, none_read, thumbnail
+
+if TYPE_CHECKING:
+    from pbias.auditing.remedies.identified_exemplars import Exemplars
+
+SHOWN = 48
+SUFFIX = ".png"
+
+
+def is_sheet(output: str) -> bool:
+    """Whether an output is named as a picture."""
+    return Path(output).suffix.lower() == SUFFIX
+
+
+def check_sheet(output: str, images: str | None, *, summary: bool) -> str:
+    """The folder of images; raises UserError where a contact sheet is not what is asked for."""
+    if not is_sheet(output):
+        raise UserError(
+            f"{argument('images')} {images} is for a contact sheet; name the output {SUFFIX}"
+        )
+    if summary:
+        raise UserError(f"{output}: {argument('summary')} is a table; name it .csv")
+    if images is None:
+        raise UserError(
+            f"{output}: a contact sheet needs the pictures; name their folder with "
+            f"{argument('images')}"
+        )
+    return images
+
+
+def draw_exemplars(
+    dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions, images: str
+) -> bytes:
+    """A PNG file of the exemplars furthest apart, 48 at most, with what both sides say.
+
+    `images` is the folder that ids are paths in. Raises UserError where there are no exemplars, no
+    ids or no pictures.
+    """
+    from pbias.auditing.remedies.identified_exemplars import exemplar_table
+    from pbias.reporting.page.contact_sheet import SIDE, Tile, contact_sheet
+
+    found = read_exemplars(dense, sparse, options)
+    check_pictures(found.logits, images)
+    records = exemplar_table(found).records()
+    if not records:
+        raise UserError("nothing to draw: there is no exemplar")
+    tiles: list[Tile] = []
+    num_tried = 0
+    for record in records[: 2 * SHOWN]:
+        num_tried += 1
+        pixels = thumbnail(images, record["id"], SIDE)
+        if pixels is not None:
+            tiles.append(Tile(pixels, _lines(record, found)))
+        if len(tiles) == SHOWN:
+            break
+    if not tiles:
+        raise none_read(num_tried, images, records[0]["id"])
+    title = f"{len(tiles)} of {len(records)} compression identified exemplars, furthest apart first"
+    if lost := num_tried - len(tiles):
+        title += f"; {lost} pictures could not be read"
+    data = io.BytesIO()
+    contact_sheet(title, tiles).save(data, format="PNG")
+    return data.getvalue()
+
+
+def _lines(record: dict[str, Any], found: Exemplars) -> list[str]:
+    label = "unknown" if record["label"] is None else record["label"]
+    votes = (
+        f"{side}: {round(record[f'{side}_share'] * run.num_runs)} of {run.num_runs} say 1"
+        for side, run in (("dense", found.dense), ("sparse", found.sparse))
+    )
+    return [record["id"], f"{record['attribute']}: label {label}", *votes]

@@ -1,0 +1,48 @@
+"""Thumbnails of samples, whose ids are paths in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pbias.errors import UserError, argument
+from pbias.files.logits import Logits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def check_pictures(logits: Logits, root: str) -> None:
+    """Raise UserError where a file has no ids that name pictures, or `root` is no folder."""
+    if logits.ids is None:
+        raise UserError(
+            f"{logits.path} has no ids, which would name the pictures; leave out "
+            f"{argument('images')}"
+        )
+    if not Path(root).is_dir():
+        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+
+
+def none_read(num: int, root: str, name: str) -> UserError:
+    """The error that none of `num` pictures could be read, such as that of the id `name`."""
+    return UserError(
+        f"none of {num} pictures could be read, such as {Path(root) / name}; "
+        f"is {argument('images')} the folder that the ids are paths in?"
+    )
+
+
+def thumbnail(root: str, name: str, side: int) -> NDArray[np.uint8] | None:
+    """The middle square of a picture, uint8 [side, side, 3]; None where it cannot be read.
+
+    Raises UserError for an id that leads out of the folder.
+    """
+    from pbias.data.images import BrokenImage, read_image
+
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"id '{name}' leads out of the folder of images; ids must be paths in it")
+    try:
+        return read_image(Path(root) / path, resize=side, size=(side, side))
+    except BrokenImage:
+        return None
