@@ -371,7 +371,10 @@ def test_names_in_one_file_and_numbers_in_the_other(
             pbias("import", "table", f"{name}.csv", *columns, "-o", f"{name}.npz").returncode == 0
         )
     done = pbias("metrics", "v2.npz", "--ref", "v1.npz")
-    assert done.returncode == 2 and "has no attribute '0' but v2.npz does" in done.stderr
+    assert (
+        done.returncode == 2
+        and "has no attribute '0' but v2.npz does; classes have numbers" in done.stderr
+    )
     named = ("--targets", "cat,cow,dog")
     for name in ("v1", "v2"):
         more = (*columns, *named, "-o", f"{name}.npz")

@@ -55,6 +55,8 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
     for name in targets:
         if name not in logits.targets:
             hint = did_you_mean(name, logits.targets, f"choose with {argument('attributes')}")
+            if _are_numbers(targets) != _are_numbers(logits.targets):
+                hint = "classes have numbers in one file and names in the other; name them alike"
             raise UserError(f"{logits.path} has no attribute '{name}'{because}; {hint}")
     columns = [logits.targets.index(name) for name in targets]
     return replace(
@@ -66,6 +68,10 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
         train_counts=None if logits.train_counts is None else logits.train_counts[columns],
         thresholds=None if logits.thresholds is None else logits.thresholds[columns],
     )
+
+
+def _are_numbers(targets: Sequence[str]) -> bool:
+    return all(name.isdecimal() for name in targets)
 
 
 def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
