@@ -75,3 +75,6 @@ StrictGates = Annotated[
 JointGates = Annotated[
     bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
 ]
+Audited = Annotated[
+    list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
+]

@@ -8,6 +8,7 @@ import typer
 
 from pbias.cli.options.auditing import (
     Attributes,
+    Audited,
     ClusterOfLabels,
     GateFile,
     Gates,
@@ -25,9 +26,7 @@ from pbias.cli.options.common import NoClobber, Quiet, Verbose, names
 
 
 def evidence(
-    audited: Annotated[
-        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
-    ],
+    audited: Audited,
     ref: References = None,
     facts: Annotated[
         str | None,

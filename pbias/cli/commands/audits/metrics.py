@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pbias.cli.options.auditing import (
+    Audited,
     ClusterOfLabels,
     GateFile,
     Gates,
@@ -35,9 +36,7 @@ from pbias.cli.options.common import (
 
 
 def metrics(
-    audited: Annotated[
-        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
-    ],
+    audited: Audited,
     ref: References = None,
     groups: Groups = None,
     attributes: Annotated[

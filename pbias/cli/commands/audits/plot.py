@@ -6,30 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pbias.cli.options.auditing import Attributes, LabelsOfIds, Level, Probabilities
+from pbias.cli.options.auditing import (
+    Attributes,
+    Audited,
+    Groups,
+    LabelsOfIds,
+    Level,
+    Probabilities,
+    References,
+)
 from pbias.cli.options.common import NoClobber, Quiet, Verbose, names
 
 if TYPE_CHECKING:
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions
 
-Audited = Annotated[
-    list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
-]
-Reference = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
-    ),
-]
-Groups = Annotated[
-    str | None,
-    typer.Option(
-        "--groups",
-        metavar="A,B:C",
-        help="Group or target columns, ':' for intersections [default: the file's groups].",
-    ),
-]
 Metric = Annotated[str, typer.Option("--metric", metavar="NAME", help="Metric that is drawn.")]
 Attribute = Annotated[
     str | None,
@@ -94,7 +85,7 @@ def curves(
 def heatmap(
     audited: Audited,
     output: Picture,
-    ref: Reference = None,
+    ref: References = None,
     metric: Metric = "tpr",
     groups: Groups = None,
     attributes: Attributes = None,
@@ -118,7 +109,7 @@ def heatmap(
 def forest(
     audited: Audited,
     output: Picture,
-    ref: Reference = None,
+    ref: References = None,
     metric: Metric = "tpr",
     top: Annotated[
         int, typer.Option("--top", metavar="NUM", min=1, max=200, help="Rows that are drawn.")
@@ -146,7 +137,7 @@ def forest(
 def calibration(
     audited: Audited,
     output: Picture,
-    ref: Reference = None,
+    ref: References = None,
     attribute: Attribute = None,
     group: Group = None,
     labels: LabelsOfIds = None,
@@ -163,7 +154,7 @@ def calibration(
 def scores(
     audited: Audited,
     output: Picture,
-    ref: Reference = None,
+    ref: References = None,
     attribute: Attribute = None,
     group: Group = None,
     labels: LabelsOfIds = None,

@@ -9,9 +9,13 @@ import typer
 from pbias.cli.options.auditing import (
     Attributes,
     ClusterOfLabels,
+    Gates,
+    JointGates,
     LabelsOfIds,
     Level,
     Probabilities,
+    StrictGates,
+    Thresholds,
 )
 from pbias.cli.options.common import (
     Color,
@@ -39,10 +43,7 @@ def power(
         str | None,
         typer.Argument(metavar="[GATES.txt]", help="Gates, one a line; '-' is standard input."),
     ] = None,
-    gate: Annotated[
-        list[str] | None,
-        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
-    ] = None,
+    gate: Gates = None,
     discordance: Annotated[
         float,
         typer.Option(
@@ -64,20 +65,12 @@ def power(
     ] = None,
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
-    thresholds: Annotated[
-        str | None,
-        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
-    ] = None,
+    thresholds: Thresholds = None,
     probabilities: Probabilities = None,
     cluster: ClusterOfLabels = None,
     level: Level = 0.95,
-    gate_strict: Annotated[
-        bool,
-        typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
-    ] = False,
-    gate_joint: Annotated[
-        bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
-    ] = False,
+    gate_strict: StrictGates = False,
+    gate_joint: JointGates = False,
     report: Annotated[
         str | None,
         typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),

@@ -8,27 +8,27 @@ import typer
 
 from pbias.cli.options.auditing import (
     Attributes,
+    Audited,
     ClusterOfLabels,
+    GateFile,
+    Gates,
+    Groups,
     LabelsOfIds,
     Level,
     Probabilities,
+    References,
+    ReferenceThresholds,
+    Thresholds,
 )
 from pbias.cli.options.common import NoClobber, Quiet, Verbose, names
 
 
 def report(
-    audited: Annotated[
-        list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
-    ],
+    audited: Audited,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write the page to FILE.html.")
     ],
-    ref: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
-        ),
-    ] = None,
+    ref: References = None,
     curves: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,34 +37,16 @@ def report(
             help="Runs of several sparsities, drawn against it; repeat it, or quote a glob.",
         ),
     ] = None,
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            "--groups",
-            metavar="A,B:C",
-            help="Group or target columns, ':' for intersections [default: the file's groups].",
-        ),
-    ] = None,
+    groups: Groups = None,
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
-    thresholds: Annotated[
-        str | None,
-        typer.Option("--thresholds", metavar="CSV", help="Logit thresholds: attribute,threshold."),
-    ] = None,
-    ref_thresholds: Annotated[
-        str | None,
-        typer.Option("--ref-thresholds", metavar="CSV", help="Thresholds of the reference."),
-    ] = None,
+    thresholds: Thresholds = None,
+    ref_thresholds: ReferenceThresholds = None,
     probabilities: Probabilities = None,
     cluster: ClusterOfLabels = None,
     level: Level = 0.95,
-    gate: Annotated[
-        list[str] | None,
-        typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
-    ] = None,
-    gate_file: Annotated[
-        str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
-    ] = None,
+    gate: Gates = None,
+    gate_file: GateFile = None,
     images: Annotated[
         str | None,
         typer.Option(
