@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +74,3 @@ def _joint(groups: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
     if known.any():
         _, codes[known] = np.unique(groups[known], axis=0, return_inverse=True)
     return codes
-
-
-def chosen_groups(text: str) -> Sequence[str]:
-    """Return the names of the groups in an option `sex,age_band`."""
-    return [name for name in (part.strip() for part in text.split(",")) if name]

@@ -13,15 +13,16 @@ from pbias.errors import UserError, did_you_mean
 from pbias.files.checkpoint import Checkpoint, load_checkpoint
 from pbias.files.manifest import Int64, Labels
 from pbias.models.network_files import network
-from pbias.training.balance import Balance, balance, chosen_groups
+from pbias.training.balance import Balance, balance
 from pbias.training.distillation import Teacher
 from pbias.training.objective import Objective
 from pbias.training.recipe import Recipe
+from pbias.workflows.runs.values import names
 
 
 def check_balance(recipe: Recipe, labels: Labels) -> None:
     """Raise UserError for groups to balance that the run does not read."""
-    for name in chosen_groups(recipe.balance):
+    for name in names(recipe.balance) or []:
         if name not in labels.group_names:
             hint = did_you_mean(name, labels.group_names, "add it to --groups")
             read = ", ".join(labels.group_names) or "none"
@@ -56,7 +57,7 @@ def objective_of(
     """Return the objective of a recipe for these training images, the manifest's `rows`."""
     weights: Balance | None = None
     if recipe.balance:
-        columns = [labels.group_names.index(name) for name in chosen_groups(recipe.balance)]
+        columns = [labels.group_names.index(name) for name in names(recipe.balance) or []]
         groups = np.asarray(labels.groups[rows][:, columns], np.int16)
         weights = balance(data.labels, groups, recipe.balance_max, len(labels.targets))
     if not recipe.distill:
