@@ -378,6 +378,7 @@ complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate-strict -d 'Ro
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l gate-joint -d 'Hold --level for all gates together (Bonferroni).'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l report -r -d 'Write the report as Markdown, too.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l junit -r -d 'Write the verdicts of the gates as JUnit.'
+complete -c pbias -n '__fish_seen_subcommand_from metrics' -l tag -x -d 'Add a column with this text to the table; repeat it.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -l in-memory -x -d 'Read files with more logits than this in blocks.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -s o -l output -r -d 'Write the table to FILE.'
 complete -c pbias -n '__fish_seen_subcommand_from metrics' -s f -l format -x -a 'auto table csv json md' -d 'auto: a table on a terminal, else by suffix, else CSV.'
