@@ -64,7 +64,7 @@ def test_people_see_what_differs_and_once_what_is_alike(runs: list[Logits]) -> N
     )
     (section,) = compare_sections(compare([first, second]))
     assert section.header[:3] == ["run", "sparsity", "accuracy"]
-    assert section.notes[-1] == "All runs: architecture resnet18, strategy dense, seed 0."
+    assert section.notes[-1] == "All runs: architecture resnet18, seed 0."
     (section,) = compare_sections(compare(runs))
     assert section.header[:3] == ["run", "sparsity", "accuracy"] and len(section.notes) == 1
 

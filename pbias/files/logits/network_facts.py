@@ -60,7 +60,8 @@ def strategy_of(meta: Meta) -> str:
         *(word for name, word in told.items() if word != USUAL[name]),
         INT8 if is_quantized(meta) else "",
     ]
-    return " ".join(filter(None, words)) or (DENSE if _text(meta, "model") else "")
+    dense = DENSE if _text(meta, "model") and not meta.get("sparsity") else ""
+    return " ".join(filter(None, words)) or dense
 
 
 def is_quantized(meta: Meta) -> bool:
