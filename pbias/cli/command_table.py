@@ -212,6 +212,12 @@ COMMANDS = {
         "pbias explain",
         "pbias explain bias_amplification",
     ),
+    "help": Entry(
+        "service.help:show",
+        "Print the help of a command",
+        "pbias help",
+        "pbias help manifest check",
+    ),
     "env": Entry(
         "service.env:env",
         "Print versions and devices, for a bug report",
