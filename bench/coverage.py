@@ -134,7 +134,15 @@ NULLS = {
 
 
 AT_ONCE = 100  # draws in a file: many cost little more than few
-GATES = [(1, 1), (1, 10), (1, 40), (3, 1), (5, 1)]  # runs a side, and rows that a gate covers
+GATES = [
+    (1, 1),
+    (1, 10),
+    (1, 40),
+    (2, 1),
+    (2, 10),
+    (3, 1),
+    (5, 1),
+]  # runs a side, and rows that a gate covers
 
 
 class Asked(NamedTuple):

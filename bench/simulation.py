@@ -170,6 +170,7 @@ class Population:
         kept = np.ones((len(group), w.cluster), bool)
         if w.zipf and len(group) < len(self.group):
             kept = np.arange(w.cluster) < w.cluster / np.arange(1, len(group) + 1)[:, None]
+            kept = rng.permuted(kept, axis=1)  # any of its rows, as the truth is of all
         sizes = kept.sum(axis=1)
         codes = np.repeat(group, sizes)
 
