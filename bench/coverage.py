@@ -99,15 +99,23 @@ CLUSTERS = {
     ),
 }
 CROSSED = {
-    f"{runs} runs which differ by {others}": World(
+    f"{runs} by {others}": World(
         runs=runs, reference_runs=num, given=num == 1, run_noise=0.3, run_shift=0.1
     )
     for runs, num, others in (
-        (2, 2, 2),
+        (2, 2, "2 runs"),
         (5, 1, "one reference, which is as it is"),
-        (5, 2, 2),
-        (3, 5, 5),
+        (5, 2, "2 runs"),
+        (3, 5, "5 runs"),
     )
+}
+# Nearly all is right, and the few errors lie where the classes part.
+BINS = {
+    f"N = {num:,}; {share} % positive, {where}": World(
+        num=num, prevalence=(share / 100,) * 2, separation=3.1, noise=0.1, loss=(0.0, 0.0)
+    )
+    for share, where in ((25, "within a bin"), (20, "at an edge between bins"))
+    for num in (2_000, 10_000, 20_000)
 }
 # The last attributes are hardly ever predicted by the pruned model, as at high sparsity.
 MEANS = {
@@ -229,10 +237,16 @@ def clusters(asked: Asked) -> Iterator[str]:
 
 
 def crossed(asked: Asked) -> Iterator[str]:
-    """Flips of all pairs of runs, and changes, with unequal numbers of runs a side."""
+    """Flips of all pairs of runs which differ, and changes, with unequal numbers a side."""
     names = ("churn", "nfr", "lost_positives")
     rows = [*(Row(name, "1") for name in names), Row("accuracy", "1", change=True)]
     yield from coverage(CROSSED, [*rows, Row("churn", "1-0"), Row("accuracy", "1")], asked)
+
+
+def bins(asked: Asked) -> Iterator[str]:
+    """Calibration in equal-mass bins where 99.9 % are right."""
+    rows = [Row("calibration_error_debiased", "", change) for change in (False, True)]
+    yield from coverage(BINS, [*rows, Row("brier")], asked)
 
 
 def means(asked: Asked) -> Iterator[str]:
@@ -302,7 +316,8 @@ def _share(count: int, total: int) -> str:
 
 
 SECTIONS = {
-    f.__name__: f for f in (rates, groups, rare, clusters, runs, crossed, means, p_values, gates)
+    f.__name__: f
+    for f in (rates, groups, rare, bins, clusters, runs, crossed, means, p_values, gates)
 }
 
 
