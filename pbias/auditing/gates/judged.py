@@ -14,7 +14,8 @@ MAX_NAMED = 3
 class Judged(NamedTuple):
     """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval.
 
-    `left`: what a mean leaves out; `certain`: the value is no estimate.
+    `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
+    several.
     """
 
     place: str
@@ -29,6 +30,7 @@ class Judged(NamedTuple):
     far_high: float
     left: LeftOut = LeftOut()
     certain: bool = False
+    of_runs: bool = False
 
     def words(self) -> str:
         """Which row, with its number or why there is none."""

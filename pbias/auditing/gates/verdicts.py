@@ -235,6 +235,7 @@ def _judged(
         needs_reference(gate) and record["change_status"] == SAME_MODEL
     )
     row = Judged("", *where, *numbers, far[0], far[1])._replace(left=gone, certain=certain)
+    row = row._replace(of_runs=str(record["runs"]) not in ("1", "1:1"))
     if gone.lost:
         place = "outside"
     elif numbers[0] != numbers[0]:
