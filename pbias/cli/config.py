@@ -120,4 +120,5 @@ def _value(value: Any, param: Any, path: str) -> Any:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return value
+    # A whole number of 400 digits has no float; its text has, as when it is typed.
+    return str(value) if type(value) is int else value

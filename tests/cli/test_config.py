@@ -164,3 +164,11 @@ def test_odd_values_are_refused_in_one_line(pbias: Run, text: str, said: str) ->
     done = pbias(*AUDIT)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"pbias: error: {said}")
+
+
+def test_a_number_without_a_float_is_refused_as_if_typed(pbias: Run) -> None:
+    digits = "9" * 400
+    write(f"[metrics]\nlevel = {digits}\n")
+    done, typed = pbias(*AUDIT), pbias(*AUDIT[:4], "--level", digits)
+    assert (done.returncode, done.stderr) == (2, typed.stderr)
+    assert done.stderr.count("\n") == 1 and "inf is not in the range" in done.stderr
