@@ -120,5 +120,5 @@ def _value(value: Any, param: Any, path: str) -> Any:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(map(str, value))
-    # A whole number of 400 digits has no float; its text has, as when it is typed.
-    return str(value) if type(value) is int else value
+    # As text, as if typed: 400 digits have no float, and neither 5.7 nor inf is a whole number.
+    return value if isinstance(value, bool) else str(value)
