@@ -36,7 +36,10 @@ PACKAGES = {
 }
 MAX_LINE = 4000  # characters of a line of a traceback
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc")
+OUT_OF_MEMORY = (
+    "out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc",
+    "can't start new thread", "failed to map segment",  # of a library that is imported
+)  # fmt: skip
 SMALLER = "use a smaller batch, image size or model, fewer files, or a machine with more"
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
@@ -155,11 +158,13 @@ def _print_traceback() -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Also torch's errors, which are of no class of their own on a CPU."""
-    torch_says = isinstance(error, RuntimeError) and any(
+    """Also errors of torch, of the loader and of the system, which have no class of their own."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    says = isinstance(error, RuntimeError | ImportError) and any(
         words in str(error) for words in OUT_OF_MEMORY
     )
-    return isinstance(error, MemoryError) or torch_says
+    return isinstance(error, MemoryError) or says
 
 
 def _said(error: Exception) -> str:

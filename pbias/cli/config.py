@@ -120,4 +120,5 @@ def _value(value: Any, param: Any, path: str) -> Any:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return value
+    # As text, as if typed: 400 digits have no float, and neither 5.7 nor inf is a whole number.
+    return value if isinstance(value, bool) else str(value)

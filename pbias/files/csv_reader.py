@@ -74,9 +74,7 @@ def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
-        raise UserError(
-            f"{path}, line {reader.line_num}: {error}; mend the quoting of that line"
-        ) from error
+        raise UserError(f"{path}, line {reader.line_num}: {_remedy(str(error))}") from error
     return CsvFile(path, header, rows, lines, sha256(data))
 
 
@@ -93,6 +91,15 @@ def decode(path: str, data: bytes) -> str:
             f"{path} is not UTF-8 text (byte {error.start}) but perhaps {seems}; save it as CSV in "
             "UTF-8"
         ) from error
+
+
+def _remedy(error: str) -> str:
+    if error.startswith("field larger"):
+        return (
+            f"a cell has more than {csv.field_size_limit():,} characters; shorten it, or close the"
+            " quote that opens it"
+        )
+    return f"{error}; mend the quoting of that line"
 
 
 def _check_header(path: str, header: list[str], *, commas: bool) -> None:

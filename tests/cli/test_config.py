@@ -164,3 +164,20 @@ def test_odd_values_are_refused_in_one_line(pbias: Run, text: str, said: str) ->
     done = pbias(*AUDIT)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"pbias: error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("option", "number", "said"),
+    [
+        ("level", "9" * 400, "inf is not in the range"),
+        ("folds", "inf", "'inf' is not a valid int"),
+        ("folds", "20.7", "'20.7' is not a valid int"),
+    ],
+)
+def test_a_number_that_an_option_cannot_be_is_refused_as_if_typed(
+    pbias: Run, option: str, number: str, said: str
+) -> None:
+    write(f"[metrics]\n{option} = {number}\n")
+    done, typed = pbias(*AUDIT), pbias(*AUDIT[:4], f"--{option}", number)
+    assert (done.returncode, done.stderr) == (2, typed.stderr)
+    assert done.stderr.count("\n") == 1 and said in done.stderr

@@ -84,3 +84,11 @@ def test_a_file_of_a_known_data_set_is_read_as_strictly(tmp_path: Path) -> None:
     (tmp_path / "list_attr_celeba.csv").write_text('image_id,Male\n1.jpg,"1"x\n')
     with pytest.raises(UserError, match=r"list_attr_celeba\.csv, line 2: .*quoting"):
         list_celeba(str(tmp_path))
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_that_is_too_long_is_said_to_be(tmp_path: Path, quote: str) -> None:
+    data = f"a\n{quote}{'x' * 131_073}{quote}\n".encode()
+    with pytest.raises(UserError, match="line 2: a cell has more than 131,072 characters; shorten"):
+        read(tmp_path, data)
+    assert read(tmp_path, data.replace(b"xx", b"x", 1)).rows == [["x" * 131_072]]

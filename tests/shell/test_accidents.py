@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from subprocess import CompletedProcess
@@ -44,6 +45,9 @@ def test_closed_streams(shell: Run) -> None:
         MemoryError("Unable to allocate 3 GiB"),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("CUDA out of memory. Tried to allocate 3 GiB.\nMore lines"),
+        RuntimeError("can't start new thread"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        OSError(errno.ENOMEM, "Cannot allocate memory", "photos"),
     ],
 )
 def test_out_of_memory_is_one_line_with_advice(
@@ -57,6 +61,12 @@ def test_out_of_memory_is_one_line_with_advice(
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("pbias: error: out of memory")
     assert "use a smaller batch" in done.stderr
+
+
+def test_a_machine_without_room_for_torch_is_one_line_and_2(shell: Run) -> None:
+    done = shell("ulimit -v 307200; echo > x.pt; pbias pack x.pt -o y.pt")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("pbias: error: out of memory (")
 
 
 @pytest.mark.parametrize("place", ["import", "call"])
