@@ -7,7 +7,7 @@ For each data set and seed a small network is trained, pruned to 90, 95 and 99 %
 int8 (which needs the extra `onnx`). `pbias flag --evaluate` then says what each ranking found on
 the test split. Photographs are read from $PBIAS_TEST_DATA/data; without it only faces are drawn.
 What is there already is kept. Printed are means over seeds, a row a ranking and a column a
-compression; "best in" counts seeds and sparsities.
+compression; "best in" counts seeds and sparsities, ties for each.
 """
 
 from __future__ import annotations
@@ -129,11 +129,14 @@ def _print_rankings(
     """One row a ranking; a change of tcb is foretold by a correlation below 0."""
     sign = -1 if falling else 1
     runs = sorted({key for values in mine.values() for key in values if key[0] != "int8"})
-    best = [max(mine, key=lambda r: sign * mine[r].get(run, -sign * 9.0)) for run in runs]
+    best = {
+        run: max(sign * values[run] for values in mine.values() if run in values) for run in runs
+    }
     print(f"| by | {' | '.join(RUNS.values())} | best in |")
     print(f"| --- |{' ---: |' * (len(RUNS) + 1)}")
     for ranking, values in mine.items():
-        print(f"| {ranking} | {_columns(values, seeds)} | {best.count(ranking)} of {len(runs)} |")
+        wins = sum(sign * values[run] == most for run, most in best.items() if run in values)
+        print(f"| {ranking} | {_columns(values, seeds)} | {wins} of {len(runs)} |")
 
 
 def _columns(values: dict[tuple[str, int], float], seeds: int, digits: int = 3) -> str:
