@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics evidence power compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics evidence power sweep select compare flag exemplars calibrate override report plot explain env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -47,6 +47,8 @@ _pbias() {
         "metrics --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "power -f"|"power --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "power --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "select -f"|"select --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
+        "select --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "compare -f"|"compare --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "compare --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
         "flag -f"|"flag --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
@@ -75,9 +77,11 @@ _pbias() {
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch --model --model-args -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --gate-joint --report --junit --in-memory -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
+            "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --gate-joint --report --junit --tag --in-memory -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "evidence") COMPREPLY=($(compgen -W "--ref --facts --groups --attributes --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --gate --gate-file --gate-strict --gate-joint -o --output --card -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "power") COMPREPLY=($(compgen -W "--ref --gate --discordance --draws --groups --attributes --labels --thresholds --probabilities --logits --cluster --level --gate-strict --gate-joint --report -s --seed -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
+            "sweep") COMPREPLY=($(compgen -W "-o --output --run --dry-run -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
+            "select") COMPREPLY=($(compgen -W "--ref --gate --gate-file --gate-strict --gate-joint --order --groups --attributes --labels --probabilities --logits --cluster --level --report -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "compare") COMPREPLY=($(compgen -W "--groups --attributes --labels --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "flag") COMPREPLY=($(compgen -W "--margin --budget --by-group --summary --evaluate --groups --labels --cluster --thresholds --evaluate-thresholds --probabilities --logits -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "exemplars") COMPREPLY=($(compgen -W "--dense --sparse --summary --top --groups --attributes --labels --level --probabilities --logits --images -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;

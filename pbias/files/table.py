@@ -40,6 +40,10 @@ class Table:
         """The rows whose columns equal what is wanted."""
         return [r for r in self.records() if all(r[k] == v for k, v in wanted.items())]
 
+    def tagged(self, tags: Mapping[str, str]) -> Table:
+        """The table with a column of one text for each tag, behind the others."""
+        return Table({**self.columns, **{k: [v] * len(self) for k, v in tags.items()}})
+
     def _rows(self) -> Iterable[tuple[Any, ...]]:
         return zip(*self.columns.values(), strict=True)
 

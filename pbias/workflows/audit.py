@@ -89,7 +89,7 @@ class AuditResult(Result):
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
         self._audit = audit
-        self.outcomes = self._judge(gates, strict=strict, joint=joint)
+        self.outcomes = self.judge(gates, strict=strict, joint=joint)
 
     @property
     def audit(self) -> Audit:
@@ -109,7 +109,7 @@ class AuditResult(Result):
         """
         o = self._audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
-        return self._judge(gates, strict=strict)[0]
+        return self.judge(gates, strict=strict)[0]
 
     @cached_property
     def findings(self) -> Findings:
@@ -202,16 +202,24 @@ class AuditResult(Result):
         page = page_of(self, header_section(header_of(self._audit)), options)
         write_text(os.fspath(path), render_page(page))
 
+    def judge(
+        self,
+        gates: Sequence[Gate],
+        *,
+        strict: bool,
+        joint: bool = False,
+        level: float | None = None,
+    ) -> list[Outcome]:
+        """Judge parsed gates at a level, by default that of the audit."""
+        audit = self._audit
+        return judge_gates(
+            audit.table, audit.samples_behind, self.rows, gates,
+            level=audit.options.level if level is None else level, strict=strict, joint=joint,
+        )  # fmt: skip
+
     @property
     def _paired(self) -> bool:
         return len(self._audit.sides) > 1
-
-    def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
-        audit, level = self._audit, self._audit.options.level
-        return judge_gates(
-            audit.table, audit.samples_behind, self.rows, gates, level=level, strict=strict,
-            joint=joint,
-        )  # fmt: skip
 
 
 def audit(

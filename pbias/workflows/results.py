@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ class Result(ABC):
         """The columns of the CSV that the command writes; an empty number is NaN, a text ""."""
         import pandas as pd
 
-        return pd.DataFrame({name: list(cells) for name, cells in self.rows.columns.items()})
+        return pd.DataFrame({name: _filled(cells) for name, cells in self.rows.columns.items()})
 
     @abstractmethod
     def sections(self) -> list[Section]:
@@ -63,3 +63,8 @@ class TableResult(Result):
     def sections(self) -> list[Section]:
         """The report, as titled tables of text."""
         return self._report(self.rows)
+
+
+def _filled(cells: Sequence[Any]) -> list[Any]:
+    """Cells with NaN for an absent number."""
+    return [float("nan") if cell is None else cell for cell in cells]
