@@ -496,6 +496,7 @@ complete -c pbias -n '__fish_seen_subcommand_from compare' -l debug -d 'Show the
 complete -c pbias -n '__fish_seen_subcommand_from compare' -s h -l help -d 'Show this message and exit.'
 complete -c pbias -n '__fish_seen_subcommand_from flag' -l margin -x -d 'Unsure means abs(p - 0.5) below this; 0.5: all predictions.'
 complete -c pbias -n '__fish_seen_subcommand_from flag' -l budget -x -d 'List so many, or this share of all predictions.'
+complete -c pbias -n '__fish_seen_subcommand_from flag' -l by-group -d 'Score against what is usual in the sample’s group, not among everyone.'
 complete -c pbias -n '__fish_seen_subcommand_from flag' -l summary -d 'A row an attribute and group instead: its risk.'
 complete -c pbias -n '__fish_seen_subcommand_from flag' -l evaluate -r -d 'Compare with what this pruned model does; repeat it, or quote a glob.'
 complete -c pbias -n '__fish_seen_subcommand_from flag' -l groups -x -a '(__pbias_columns)' -d 'Groups of --summary, or of --labels [default: the file’s groups].'
