@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pbias.auditing.findings.finding import Finding, Findings
-from pbias.auditing.gates.judged import listed
 from pbias.auditing.metrics.registry import METRICS
-from pbias.errors import argument
+from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
 
 

@@ -43,8 +43,17 @@ class ReportOptions:
     evidence: Sequence[Section] = ()
 
 
-def check_page(output: str) -> None:
-    """Refuse what is not named as a page, or cannot be made, before any long work."""
+def check_page(output: str, *, curves: Sequence[str] = (), images: str | None = None) -> None:
+    """Refuse what is not named as a page, or cannot be made, before any long work.
+
+    `curves` are files and `images` a folder that the page needs.
+    """
+    from pbias.workflows.inputs.files import check_sides
+    from pbias.workflows.reports.thumbnails import check_folder
+
+    check_sides(curves, [])
+    if images is not None:
+        check_folder(images)
     if output != "-" and Path(output).suffix.lower() not in (".html", ".htm"):
         raise UserError(f"{output}: the report is an HTML page; name it .html")
     load_extra("jinja2", "report", "writing an HTML page")

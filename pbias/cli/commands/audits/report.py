@@ -80,13 +80,13 @@ def report(
     from pbias.files.streams import check_output
     from pbias.workflows.audit import AuditOptions, audit_files
     from pbias.workflows.inputs.files import expand
-    from pbias.workflows.reports.evidence import evidence_of
+    from pbias.workflows.reports.evidence import Facts, evidence_of
     from pbias.workflows.reports.report import check_page
 
     paths, others, drawn = expand(audited), expand(ref or []), expand(curves or [])
     inputs = [*paths, *others, *drawn, labels, thresholds, ref_thresholds, gate_file, facts]
     check_output(output, inputs, no_clobber=no_clobber, binary=False)
-    check_page(output)
+    check_page(output, curves=drawn, images=images)
     options = AuditOptions(
         groups=names(groups),
         attributes=names(attributes),
@@ -99,8 +99,9 @@ def report(
         reference_thresholds=ref_thresholds,
         probabilities=probabilities,
     )
+    stated = None if facts is None else Facts.read(facts)
     result = audit_files(paths, others, options, bar)
-    evidence = [] if facts is None else evidence_of(result, paths, others, facts, options)
+    evidence = [] if stated is None else evidence_of(result, paths, others, stated, options)
     result.report(
         output,
         curves=drawn,
