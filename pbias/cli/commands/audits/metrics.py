@@ -90,6 +90,8 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
+    import dataclasses
+
     from pbias.cli.gates import check_junit, leave_with, write_junit
     from pbias.cli.progress import bar
     from pbias.cli.tables import check_apart, check_report, check_table_output, write_table
@@ -121,7 +123,11 @@ def metrics(
         in_memory_mib=in_memory,
     )
     result = audit_files(paths, others, options, bar)
-    header = {"command": "metrics", "gates": result.verdicts}
+    header = {
+        "command": "metrics",
+        "audit": dataclasses.asdict(result.header),
+        "gates": result.verdicts,
+    }
     write_table(result.rows, result.sections, output, form, color, report=report, **header)
     write_junit(junit, result.verdicts)
     leave_with(result.outcomes)
