@@ -66,9 +66,9 @@ def _who(finding: Finding) -> str:
 def _worst(findings: Findings) -> str:
     if findings.worse:
         named = findings.named()
-        more = len(findings.worse) - len(named)
-        said = [sentence(finding) for finding in named] + ([f"{more} more"] if more else [])
-        return f"{'Worst' if findings.paired else 'Largest gap'}: {'; '.join(said)}."
+        said = "; ".join(map(sentence, named))
+        more = _in_all(findings) if len(findings.worse) > len(named) else ""
+        return f"{'Worst' if findings.paired else 'Largest gap'}: {said}.{more}"
     if findings.same_model:
         return "The model is compared with itself: nothing can have changed."
     if not findings.metrics:
@@ -82,6 +82,19 @@ def _worst(findings: Findings) -> str:
             else "One model and no groups: there is nothing to compare it with."
         )
     return _nothing(findings)
+
+
+def _in_all(findings: Findings) -> str:
+    """How many attributes are worse anywhere: one counts once, whatever its metrics and groups."""
+    num = len({finding.attribute for finding in findings.worse if finding.attribute})
+    if not num:
+        return f" In all, {len(findings.worse)} numbers are worse."
+    where = "got worse for everyone or a group" if findings.paired else "differ between groups"
+    return f" In all, {num} of {_attributes(len(findings.attributes))} {where}."
+
+
+def _attributes(num: int) -> str:
+    return f"{num} attribute" + "s" * (num != 1)
 
 
 def _nothing(findings: Findings) -> str:
@@ -100,10 +113,12 @@ def _better(findings: Findings) -> str:
     num = len(findings.better)
     if not num or not findings.paired:
         return ""
+    names = {finding.attribute for finding in findings.better if finding.attribute}
+    in_all = f"{len(names)} of {_attributes(len(findings.attributes))}"
     if findings.worse:
-        return f"{num} got better."
-    more = f"; {num - 1} more" if num > 1 else ""
-    return f"Better: {sentence(findings.better[0])}{more}."
+        return f"Something got better in {in_all}." if names else f"{num} numbers got better."
+    more = f" In all, something got better in {in_all}." if names and num > 1 else ""
+    return f"Better: {sentence(findings.better[0])}.{more}"
 
 
 def _too_few(findings: Findings) -> str:

@@ -78,6 +78,7 @@ class Findings:
     `paired`: changes from a reference; else gaps between the groups of one model. `looked_at` is
     the number of changes (gaps) with a p-value, `selected_level` the level of each interval, and
     `missed` the median of the smallest true changes that would have been found 4 times in 5.
+    `attributes` are those of which any number was looked at.
     """
 
     paired: bool
@@ -92,6 +93,7 @@ class Findings:
     never: NeverPredicted
     undefined: tuple[Undefined, ...]
     metrics: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
 
     @property
     def worse(self) -> tuple[Finding, ...]:
@@ -153,6 +155,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         never=never,
         undefined=undefined(records, metrics),
         metrics=metrics,
+        attributes=tuple(dict.fromkeys(r["attribute"] for r in rows if r["attribute"])),
     )
 
 

@@ -91,6 +91,7 @@ def page_of(
         table_parts.largest(result),
         _curves(audit, options),
         *_predicted(audit, options, table_parts.worst(result)),
+        table_parts.numbers(result),
         Part("tables", "Tables", sections=result.rest()),
         Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
     ]

@@ -46,9 +46,20 @@ def moved(result: AuditTable) -> Part | None:
         if figure and (not figures or num_cells <= MAX_CELLS):
             figures.append(figure)
     intro = "Each cell is one attribute in one group value. Choose a cell for its numbers."
-    return figures_part(
-        "moved", "Where, at a glance", figures, intro, choice="Metric of the heat map"
+    heading, choice = "Where, at a glance", "Metric of the heat map"
+    return figures_part("moved", heading, figures, intro, choice=choice, shared="numbers")
+
+
+def numbers(result: AuditTable) -> Part:
+    """All numbers that a page has room for."""
+    from pbias.reporting.page.number_table import number_table
+
+    table = number_table(result.rows.records())
+    intro = (
+        "The surest come first. With scripts, a heading sorts by its column; words filter rows, "
+        "and words in quotation marks are whole cells."
     )
+    return Part("numbers", "All numbers", " ".join([intro, *table.notes]), numbers=table)
 
 
 def largest(result: AuditTable) -> Part | None:
@@ -79,10 +90,16 @@ def groups(result: AuditTable) -> Part | None:
 
 
 def figures_part(
-    key: str, heading: str, figures: Sequence[Figure], intro: str = "", choice: str = ""
+    key: str,
+    heading: str,
+    figures: Sequence[Figure],
+    intro: str = "",
+    *,
+    choice: str = "",
+    shared: str = "",
 ) -> Part | None:
     """A part of figures; None without any."""
-    return Part(key, heading, intro, figures, choice=choice) if figures else None
+    return Part(key, heading, intro, figures, choice=choice, shared=shared) if figures else None
 
 
 def terms(result: AuditTable) -> list[Term]:
