@@ -115,7 +115,7 @@ def _clusters(header: Header) -> str:
 
 
 def _values(sizes: Mapping[str, int]) -> str:
-    named = [f"{value} {count}" for value, count in sizes.items()]
+    named = [f"{value} ({count})" for value, count in sizes.items()]
     more = [f"and {len(named) - MAX_VALUES} more"] if len(named) > MAX_VALUES else []
     return ", ".join(named[:MAX_VALUES] + more)
 

@@ -31,8 +31,8 @@ def verdict(findings: Findings) -> str:
 
 def verdict_parts(findings: Findings) -> list[str]:
     """The parts of the verdict, each of one or more sentences, the most important first."""
-    parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
-    parts += [_undefined(findings), _next(findings)]
+    parts = [_lost(findings), _worst(findings), _beside(findings), _better(findings)]
+    parts += [_too_few(findings), _never(findings), _undefined(findings), _next(findings)]
     return list(filter(None, parts))
 
 
@@ -84,6 +84,29 @@ def _worst(findings: Findings) -> str:
     return _nothing(findings)
 
 
+def _beside(findings: Findings) -> str:
+    """What the worst number did for the other values of its group, who may be hurt, too."""
+    said = [
+        f"{_who(other)}: from {number(other.reference, 2)} to {number(other.audited, 2)} "
+        f"[{other.low:.2f}, {other.high:.2f}]{', which may be chance' * _may_be_chance(other)}"
+        for other in findings.beside
+    ]
+    return f"The same number for {listed(said)}." if said else ""
+
+
+def _may_be_chance(finding: Finding) -> bool:
+    return not (finding.low > 0 or finding.high < 0)
+
+
+def _lost(findings: Findings) -> str:
+    """Attributes that are no longer predicted lead where no number is named before them."""
+    names = findings.never.new
+    if not (names and findings.paired) or findings.worse:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"Worst: {listed(names)} {verb} never predicted any more, unlike by the reference."
+
+
 def _in_all(findings: Findings) -> str:
     """How many attributes are worse anywhere: one counts once, whatever its metrics and groups."""
     num = len({finding.attribute for finding in findings.worse if finding.attribute})
@@ -99,8 +122,9 @@ def _attributes(num: int) -> str:
 
 def _nothing(findings: Findings) -> str:
     num = f"the {findings.looked_at} numbers looked at"
+    nothing = "Nothing else got worse" if findings.never.new else "Nothing got worse"
     what = (
-        "Nothing got worse" if findings.paired else "No gap between groups"
+        nothing if findings.paired else "No gap between groups"
     ) + f" that holds after correction over {num}."
     if findings.missed != findings.missed:
         return what
@@ -113,10 +137,8 @@ def _better(findings: Findings) -> str:
     num = len(findings.better)
     if not num or not findings.paired:
         return ""
-    names = {finding.attribute for finding in findings.better if finding.attribute}
+    names = dict.fromkeys(f.attribute for f in findings.better if f.attribute)
     in_all = f"{len(names)} of {_attributes(len(findings.attributes))}"
-    if findings.worse:
-        return f"Something got better in {in_all}." if names else f"{num} numbers got better."
     more = f" In all, something got better in {in_all}." if names and num > 1 else ""
     return f"Better: {sentence(findings.better[0])}.{more}"
 
@@ -127,7 +149,9 @@ def _too_few(findings: Findings) -> str:
 
 
 def _never(findings: Findings) -> str:
-    said = f"Never predicted: {listed(findings.never.new)}." if findings.never.new else ""
+    told = _lost(findings)
+    new = findings.never.new
+    said = f"Never predicted: {listed(new)}." if new and not told else ""
     if findings.never.before:
         also = f"Never predicted, nor by the reference: {listed(findings.never.before)}."
         return f"{said} {also}".strip()
@@ -153,8 +177,12 @@ def _next(findings: Findings) -> str:
 def explained(findings: Findings) -> str:
     """Say what the intervals of a verdict are."""
     what = "the change" if findings.paired else "the gap"
+    first = findings.worse[0]
+    low, high = sorted((abs(first.low), abs(first.high)))
+    digits = _digits(first)
     return (
-        f"In brackets: where {what} lies, widened because these were chosen out of "
+        f"In brackets: where {what} lies; the first is between {low:.{digits}f} and "
+        f"{high:.{digits}f} large. They are widened because these were chosen out of "
         f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
         "such intervals miss."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.charts.cells import HEADER, Cell, cells, is_change
-from pbias.reporting.charts.figure import INK, ON_COLOR, Figure, Spec, whole
+from pbias.reporting.charts.figure import INK, ON_COLOR, PADDING, Figure, Spec, whole
 from pbias.reporting.sections import Record, Section
 
 STEP = 18
@@ -43,6 +43,7 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
     )
     title = f"{what}, by attribute and group"
     spec = whole(_spec(found, METRICS[metric].label, what, changed=changed), title)
+    spec["padding"] = PADDING | {"right": PADDING["right"] + _missing_width(found, title)}
     caption = (
         "Rows are sorted by their largest number. A triangle marks a change that is beyond chance, "
         "corrected for how many numbers were looked at; hatched cells rest on few samples, and "
@@ -51,6 +52,13 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
     data = Section(title, HEADER, [cell.row() for cell in found])
     short, word = METRICS[metric].title, METRICS[metric].label
     return Figure(f"heatmap-{metric}", title, caption, spec, data, short, word)
+
+
+def _missing_width(found: Sequence[Cell], title: str) -> int:
+    """How much wider than the map, its names and its legend the title is, in pixels, about."""
+    names = max(len(cell.attribute) for cell in found)
+    places = len({cell.place for cell in found})
+    return max(0, 9 * len(title) - 5 * names - (STEP + 4) * places - 100)
 
 
 def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spec:
@@ -105,15 +113,16 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "legend": {"title": "mark", "symbolStrokeColor": INK},
     }  # fmt: skip
     size_of = {
-        "field": "mark", "type": "nominal", "legend": None,
+        "field": "mark", "type": "nominal", "legend": shape["legend"],
         "scale": {"domain": known, "range": [SIZES.get(name, SIGN_SIZE) for name in known]},
     }  # fmt: skip
     block = {"mark": {"type": "rect", "invalid": None}}
+    where = {k: at[k] for k in ("x", "y")}
     sign = {
-        "mark": {"type": "point", "stroke": ON_COLOR, "fill": "white", "strokeWidth": 1.1,
+        "mark": {"type": "point", "color": ON_COLOR, "filled": False, "strokeWidth": 1.1,
                  "opacity": 1, "aria": False},
         "data": {"values": signs},
-        "encoding": {**{k: at[k] for k in ("x", "y")}, "shape": shape, "size": size_of},
+        "encoding": {**where, "shape": shape, "size": size_of},
     }  # fmt: skip
     layers: list[Spec] = [{**block, "encoding": {**at, "color": color}}]
     return {
