@@ -19,6 +19,9 @@ COLUMNS = (
     "reference", "change", "change_low", "change_high", "change_status", "p", "p_adjusted",
     "detectable", "n", "n_positive", "n_predicted_positive", "n_discordant", "runs",
 )  # fmt: skip
+TEXT = frozenset({
+    "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbias.auditing.gates.grammar import MEAN
 from pbias.auditing.gates.survivors import LeftOut
-
-MAX_NAMED = 3
+from pbias.errors import listed
 
 
 class Judged(NamedTuple):
@@ -43,9 +41,3 @@ class Judged(NamedTuple):
     def _lost(self) -> str:
         lost = self.left.lost
         return f" without {len(lost)} lost ({listed(lost)})" if lost else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more

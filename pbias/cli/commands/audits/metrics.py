@@ -98,6 +98,8 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
+    import dataclasses
+
     from pbias.cli.gates import check_junit, leave_with, write_junit
     from pbias.cli.progress import bar
     from pbias.cli.tables import (
@@ -137,7 +139,11 @@ def metrics(
         in_memory_mib=in_memory,
     )
     result = audit_files(paths, others, options, bar)
-    header = {"command": "metrics", "gates": result.verdicts}
+    header = {
+        "command": "metrics",
+        "audit": dataclasses.asdict(result.header),
+        "gates": result.verdicts,
+    }
     table = result.rows.tagged(tags)
     write_table(table, result.sections, output, form, color, report=report, **header)
     write_junit(junit, result.verdicts)
