@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
 from pbias.training.evaluation import Score, evaluate
-from pbias.training.objective import PLAIN, Objective
+from pbias.training.objectives.objective import PLAIN, Objective
 from pbias.training.processes import processes, shared_batch_norm, together
 from pbias.training.recipe import Recipe
 from pbias.training.setup import make_optimizer
@@ -102,8 +102,9 @@ def fit(
         hooks.after_step, progress, stop,
     )  # fmt: skip
     best = _Best()
+    objective.reset()
     if resume:
-        resume.restore(model, optimizer, scaler, hooks.restore)
+        resume.restore(model, optimizer, scaler, hooks.restore, objective.restore)
         best = _Best(resume.kept, resume.kept_epoch, resume.best)
     reports = []
     with ExitStack() as stack:
@@ -116,6 +117,7 @@ def fit(
         for epoch in range(resume.epochs if resume else 0, recipe.epochs):
             reports.append(_run_epoch(trainer, epoch, valid_data, hooks))
             report(reports[-1])
+            objective.report()
             if hooks.eligible(epoch):
                 best.offer(model, reports[-1])
             if save:
@@ -169,4 +171,5 @@ class _Best:
             self.epoch,
             self.rank,
             hooks.state(),
+            objective=trainer.objective.state(),
         )

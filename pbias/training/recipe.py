@@ -48,6 +48,8 @@ class Recipe:
     temperature: float = 4.0  # by which logits are divided to compare with the teacher's
     balance: str = ""  # groups whose values, by label value, count alike: "sex" or "sex,age"
     balance_max: float = 10.0  # the largest weight that a label gets by it
+    group_dro: str = ""  # groups the worst of whose values leads: "sex" or "sex,age"
+    group_dro_step_size: float = 0.01  # how fast the weights of groups follow their losses
 
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
@@ -84,6 +86,8 @@ class Recipe:
             )
         if not 1 <= self.balance_max < math.inf:
             raise UserError(f"a largest balancing weight of {self.balance_max}; use 1 or more")
+        if not 0 < self.group_dro_step_size < math.inf:
+            raise UserError(f"a group DRO step size of {self.group_dro_step_size}; use one above 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -99,6 +103,7 @@ class Recipe:
         """As a dict, without what has no effect in this recipe."""
         unused = [] if self.distill else ["distill", "distill_weight", "temperature"]
         unused += [] if self.balance else ["balance", "balance_max"]
+        unused += [] if self.group_dro else ["group_dro", "group_dro_step_size"]
         return {name: value for name, value in self.as_dict().items() if name not in unused}
 
     def replace(self, **changes: int | float | str | bool | None) -> Recipe:

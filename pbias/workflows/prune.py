@@ -35,7 +35,7 @@ from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
 from pbias.workflows.runs.networks import named
-from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
+from pbias.workflows.runs.objectives import check_groups, objective_of, read_teacher
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
@@ -223,7 +223,7 @@ def _prune_gradually(
         check_compiler(device)
     bad = BadImages(options.skip_bad_images)
     pictures = find(manifest, labels, recipe.loss, bad, options, watch)
-    check_balance(recipe, labels)
+    check_groups(recipe, labels)
     parent = _with_data(parent, manifest, recipe, options)
     teacher = parent
     if options.teacher is not None:

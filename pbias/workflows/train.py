@@ -44,7 +44,7 @@ from pbias.workflows.runs.networks import (
     look_of_library,
     with_size,
 )
-from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
+from pbias.workflows.runs.objectives import check_groups, objective_of, read_teacher
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
@@ -224,7 +224,7 @@ def _find(task: _Task) -> _Found:
         groups=names(options.groups) or [],
         cluster=options.cluster,
     )
-    check_balance(task.recipe, labels)
+    check_groups(task.recipe, labels)
     pictures = find(manifest, labels, task.recipe.loss, task.bad, options, task.watch)
     return _Found(manifest, labels, pictures)
 

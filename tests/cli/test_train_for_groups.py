@@ -66,9 +66,9 @@ def test_settings_are_printed_where_they_have_an_effect(pbias: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_with_both_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
+def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
-    options = f"{PRUNE} --epochs 25 --distill --balance band -o"
+    options = f"{PRUNE} --epochs 25 --distill --balance band --group-dro band -o"
     code, said = interrupt(f"{options} a.pt", photos.parent, "a.pt.state", signal.SIGINT)
     assert code == 130, said
     resumed = pbias(*shlex.split(f"{options} a.pt --resume"))
@@ -85,6 +85,9 @@ def test_a_run_with_both_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> 
         ("--distill", "--distill needs a teacher to learn from; name its checkpoint by --teacher"),
         ("--balance-max 3", "--balance-max has no effect without --balance; add it"),
         ("--balance bnd", "--balance names 'bnd', but the groups are: band; did you mean"),
+        ("--group-dro bnd", "--group-dro names 'bnd', but the groups are: band; did you mean"),
+        ("--group-dro-step-size 1", "--group-dro-step-size has no effect without --group-dro"),
+        ("--group-dro band --group-dro-step-size 0", "a group DRO step size of 0"),
         ("--balance band --balance-max 0.5", "a largest balancing weight of 0.5; use 1 or more"),
         ("--distill --teacher photos/labels.csv", "photos/labels.csv"),
     ],

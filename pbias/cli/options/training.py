@@ -194,6 +194,22 @@ BalanceMax = Annotated[
         help="With --balance: largest weight of a label [default: 10].",
     ),
 ]
+GroupDro = Annotated[
+    str | None,
+    typer.Option(
+        "--group-dro",
+        metavar="A[,B]",
+        help="Let the group values with the highest loss lead (Sagawa et al. 2020).",
+    ),
+]
+GroupDroStepSize = Annotated[
+    float | None,
+    typer.Option(
+        "--group-dro-step-size",
+        metavar="ETA",
+        help="With --group-dro: how fast weights follow losses [default: 0.01].",
+    ),
+]
 
 
 def required(value: str | None, name: str, command: str) -> str:

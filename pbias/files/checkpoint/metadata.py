@@ -192,6 +192,8 @@ SCHEMA: dict[str, Rule] = {
     "recipe.temperature": NUMBER,
     "recipe.balance": TEXT_OR_NONE,
     "recipe.balance_max": NUMBER,
+    "recipe.group_dro": TEXT_OR_NONE,
+    "recipe.group_dro_step_size": NUMBER,
     "sparsity": DICT,
     "sparsity.asked": SHARE,
     "sparsity.reached": SHARE,

@@ -15,7 +15,7 @@ from pbias.pruning.gradual import GradualPruner
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.schedule import Ramp
 from pbias.training.loop import Hooks
-from pbias.training.objective import Objective
+from pbias.training.objectives.objective import Objective
 from pbias.training.setup import describe
 from pbias.workflows.progress import Watch
 from pbias.workflows.runs.options import PruneOptions, TrainOptions

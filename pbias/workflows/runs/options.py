@@ -70,6 +70,8 @@ class OptimizationOptions:
     temperature: float | None = None
     balance: Names | None = None  # groups whose values, by label value, count alike
     balance_max: float | None = None  # the largest weight of a label
+    group_dro: Names | None = None  # groups the worst of whose values leads
+    group_dro_step_size: float | None = None  # how fast weights follow the groups' losses
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
     "distill", "distill_weight", "temperature", "balance", "balance_max",
+    "group_dro", "group_dro_step_size",
 )  # fmt: skip
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
 METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
@@ -66,7 +67,8 @@ def settings(
     base = before if before and options.recipe is None else found.recipe
     base = base.replace(distill=False)  # a teacher is that of one run
     changes = {name: getattr(options, name, None) for name in TRAINING}
-    changes["balance"] = options.balance and ",".join(names(options.balance) or [])
+    for name in ("balance", "group_dro"):
+        changes[name] = changes[name] and ",".join(names(changes[name]) or [])
     _check_teacher(use, options)
     recipe = base.replace(**changes, compile=options.compile or None)
     given = _given(options, PRUNING)
@@ -87,6 +89,8 @@ def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
         raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
     if options.balance_max is not None and not options.balance:
         raise UserError("--balance-max has no effect without --balance; add it")
+    if options.group_dro_step_size is not None and not options.group_dro:
+        raise UserError("--group-dro-step-size has no effect without --group-dro; add it")
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
