@@ -40,7 +40,7 @@ from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import TRAINING, method_of, settings
-from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of
+from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of, valid_rows
 from pbias.workflows.runs.values import asked_sparsity, first_given, parse_jobs, text_or_none
 
 BN_BATCHES = 50
@@ -244,7 +244,8 @@ def _prune_gradually(
         data={**parent.data, "skipped": len(bad.skipped)},
         train_counts=train_counts(labels, kept),
     )
-    objective = objective_of(recipe, data[0], labels, kept, teacher, device)
+    rows = kept, valid_rows(bad, manifest)
+    objective = objective_of(recipe, data, labels, rows, teacher, device)
     train_and_prune(parent, data, runs, ramp, device, objective, options, watch)
 
 

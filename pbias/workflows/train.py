@@ -49,7 +49,7 @@ from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, method_of, settings
-from pbias.workflows.runs.training_data import decode, find
+from pbias.workflows.runs.training_data import decode, find, valid_rows
 from pbias.workflows.runs.values import (
     asked_sparsity,
     each,
@@ -298,7 +298,8 @@ def _run(
         train_counts=train_counts(found.labels, kept),
     )
     recipe = Recipe.from_dict(plan.recipe)
-    objective = objective_of(recipe, data[0], found.labels, kept, teacher, device)
+    rows = kept, valid_rows(task.bad, found.manifest)
+    objective = objective_of(recipe, data, found.labels, rows, teacher, device)
     if task.ramp:
         train_and_prune(plan, data, runs, task.ramp, device, objective, options, task.watch)
         return

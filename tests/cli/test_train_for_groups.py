@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import shlex
 import signal
 from collections.abc import Callable
@@ -65,10 +67,48 @@ def test_settings_are_printed_where_they_have_an_effect(pbias: Run) -> None:
     assert pbias("prune", "--config", "printed.toml", "--print-config").stdout == printed
 
 
+def test_a_bound_is_about_what_the_audit_measures(pbias: Run, photos: Path) -> None:
+    pbias(*shlex.split(f"{TRAIN} --epochs 2 --precision fp32 -o dense.pt"))
+    texts = ("ceag@band <= 0.02", "ceag@band:red/bright <= 0.5")
+    bounds = " ".join(f"--constrain '{text}'" for text in texts)
+    done = pbias(*shlex.split(f"{PRUNE} --epochs 1 --precision fp32 {bounds} -o s.pt"))
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint("s.pt").recipe["constrain"] == list(texts)
+    assert "NO EPOCH KEEPS THE BOUNDS" in done.stderr or "keeps the bounds" in done.stderr
+    for name in ("dense", "s"):
+        pbias("predict", f"{name}.pt", "photos/labels.csv", "--split", "valid", "-o", f"{name}.npz")
+    groups = ("--groups", "band,band:red", "--metrics", "ceag", "-o", "t.csv")
+    audit = pbias("metrics", "s.npz", "--ref", "dense.npz", *groups)
+    assert audit.returncode == 0 and f"constrain {texts[0]}," in audit.stderr, audit.stderr
+    with Path("t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for text, group, attribute in ((texts[0], "band", ""), (texts[1], "band:red", "bright")):
+        said = next(line for line in done.stderr.splitlines() if f"{text}: " in line)
+        found = [r for r in rows if (r["group"], r["attribute"]) == (group, attribute)]
+        values = {r["contrast"]: float(r["value"]) for r in found if r["contrast"] != "max"}
+        assert len(values) >= 2
+        for name, value in values.items():
+            logged = re.search(rf"[ ,]{name} ([-+][.\d]+) \(training", said)
+            assert logged and abs(float(logged[1]) - value) < 1e-4, (said, values)
+
+
+def test_train_compares_with_the_network_that_is_named(pbias: Run, photos: Path) -> None:
+    pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
+    options = f"{TRAIN} --epochs 1 --teacher dense.pt --constrain 'ceag@band <= 0.5'"
+    done = pbias(*shlex.split(f"{options} --sparsity 0.5 --steps 1 -o s.pt"))
+    assert done.returncode == 0 and "multiplier" in done.stderr, done.stderr
+    for wrong, hint in (("bnd", "did you mean 'band'?"), ("band=x", "has no value 'x'; it has: ")):
+        done = pbias(*shlex.split(f"{options} --constrain 'ceag@{wrong} <= 0.5' -o a.pt"))
+        assert done.returncode == 2 and hint in done.stderr, done.stderr
+
+
 @pytest.mark.slow
 def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
-    options = f"{PRUNE} --epochs 25 --distill --balance band --group-dro band -o"
+    options = (
+        f"{PRUNE} --epochs 25 --distill --balance band --group-dro band"
+        " --constrain 'ceag@band <= 0.01' -o"
+    )
     code, said = interrupt(f"{options} a.pt", photos.parent, "a.pt.state", signal.SIGINT)
     assert code == 130, said
     resumed = pbias(*shlex.split(f"{options} a.pt --resume"))
@@ -81,7 +121,7 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
     ("options", "said"),
     [
         ("--temperature 2", "--temperature has no effect without --distill; add it"),
-        ("--teacher photos/labels.csv", "--teacher has no effect without --distill; add it"),
+        ("--teacher photos/labels.csv", "--teacher has no effect without --distill or --constrain"),
         ("--distill", "--distill needs a teacher to learn from; name its checkpoint by --teacher"),
         ("--balance-max 3", "--balance-max has no effect without --balance; add it"),
         ("--balance bnd", "--balance names 'bnd', but the groups are: band; did you mean"),
@@ -90,6 +130,13 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
         ("--group-dro band --group-dro-step-size 0", "a group DRO step size of 0"),
         ("--balance band --balance-max 0.5", "a largest balancing weight of 0.5; use 1 or more"),
         ("--distill --teacher photos/labels.csv", "photos/labels.csv"),
+        ("--constrain 'ceag@band <= 0.1'", "--constrain needs the dense network to compare with"),
+        ("--constrain 'tpr@band <= 0.1'", "'tpr@band <= 0.1' cannot be trained for; --constrain"),
+        ("--constrain 'ceag@band >= 0.1'", "is no bound of 0 or more from above; --constrain"),
+        ("--constrain 'ceag <= 0.1'", "'ceag <= 0.1' names no group; --constrain takes bounds"),
+        ("--constrain 'ceag@band/worst <= 0.1'", "the worst attribute changes from step to step"),
+        ("--constrain 'ceag@band < 0.1'", "use <= in place of <"),
+        ("--constrain-lr 1", "--constrain-lr has no effect without --constrain; add it"),
     ],
 )
 def test_options_without_effect_are_refused(

@@ -162,7 +162,11 @@ Distill = Annotated[
 ]
 TeacherFile = Annotated[
     str | None,
-    typer.Option("--teacher", metavar="FILE", help="With --distill: checkpoint of the teacher."),
+    typer.Option(
+        "--teacher",
+        metavar="FILE",
+        help="With --distill or --constrain: checkpoint of the dense network.",
+    ),
 ]
 DistillWeight = Annotated[
     float | None,
@@ -208,6 +212,22 @@ GroupDroStepSize = Annotated[
         "--group-dro-step-size",
         metavar="ETA",
         help="With --group-dro: how fast weights follow losses [default: 0.01].",
+    ),
+]
+Constrain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constrain",
+        metavar="BOUND",
+        help="Bound what each group loses beyond all: 'ceag@sex <= 0.02'; repeatable.",
+    ),
+]
+ConstrainLr = Annotated[
+    float | None,
+    typer.Option(
+        "--constrain-lr",
+        metavar="ETA",
+        help="With --constrain: how fast multipliers rise [default: 1].",
     ),
 ]
 

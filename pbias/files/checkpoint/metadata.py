@@ -194,6 +194,8 @@ SCHEMA: dict[str, Rule] = {
     "recipe.balance_max": NUMBER,
     "recipe.group_dro": TEXT_OR_NONE,
     "recipe.group_dro_step_size": NUMBER,
+    "recipe.constrain": TEXTS,
+    "recipe.constrain_lr": NUMBER,
     "sparsity": DICT,
     "sparsity.asked": SHARE,
     "sparsity.reached": SHARE,

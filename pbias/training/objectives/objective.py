@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pbias.training.evaluation import loss_sum
+from pbias.training.evaluation import correctness, loss_sum
 from pbias.training.objectives.balance import Balance
+from pbias.training.objectives.bounds import Bounds
 from pbias.training.objectives.distillation import Teacher, soft_loss
 from pbias.training.objectives.group_dro import GroupDro
 from pbias.training.objectives.groups import Rows
@@ -20,7 +22,8 @@ class Objective:
     """The loss of a batch; without options it is the cross-entropy of the known labels.
 
     With a `teacher`, a known label's loss is mixed with `weight` of the teacher's; an unknown label
-    takes the teacher's alone. `dro` weighs the losses that result, image by image.
+    takes the teacher's alone. `dro` weighs the losses that result, image by image, and `bounds` add
+    to the weights, label by label.
     """
 
     balance: Balance | None = None
@@ -28,6 +31,7 @@ class Objective:
     weight: float = 0.5
     temperature: float = 4.0
     dro: GroupDro | None = None
+    bounds: Bounds | None = None
 
     def count(self, labels: Tensor) -> int:
         """Return the number of labels that a whole batch's loss is the mean over."""
@@ -41,12 +45,23 @@ class Objective:
         if self == PLAIN:
             return loss_sum(logits, labels)
         losses = self._losses(logits, labels, images, rows)
+        weights = self._weights(losses.detach(), logits.detach(), labels, rows)
+        return losses.sum() if weights is None else (losses * weights.view(losses.shape)).sum()
+
+    def _weights(self, losses: Tensor, logits: Tensor, labels: Tensor, rows: Rows) -> Tensor | None:
+        """Return the weight of each label by its group, [b, A] or [b, 1]; None where all are 1.
+
+        None is below 0: no group is made worse so that a gap between groups closes.
+        """
+        weights = None
         if self.dro is not None:
-            counted = labels == labels if self.teacher else labels >= 0
-            each, those = _as_table(losses.detach()), _as_table(counted)
-            weights = self.dro.of(each, those, rows)
-            losses = losses * weights.view(-1, *[1] * (losses.dim() - 1))
-        return losses.sum()
+            counted = torch.ones_like(losses) if self.teacher else labels >= 0
+            weights = self.dro.of(_as_table(losses), _as_table(counted), rows)[:, None]
+            weights = weights.expand_as(_as_table(losses))
+        if self.bounds is not None:
+            added = self.bounds.of(correctness(logits, labels), rows)
+            weights = ((1 if weights is None else weights) + added).clamp(min=0)
+        return weights
 
     def _losses(self, logits: Tensor, labels: Tensor, images: Tensor, rows: Rows) -> Tensor:
         """Return the loss of each label, in their shape; 0 where it does not count."""
@@ -81,8 +96,8 @@ class Objective:
             part.restore(state[name])
 
     @property
-    def _changing(self) -> dict[str, GroupDro]:
-        parts = {"dro": self.dro}
+    def _changing(self) -> dict[str, GroupDro | Bounds]:
+        parts = {"dro": self.dro, "bounds": self.bounds}
         return {name: part for name, part in parts.items() if part is not None}
 
 

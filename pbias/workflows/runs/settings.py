@@ -22,8 +22,9 @@ from pbias.pruning.schedule import (
     pruning_times,
 )
 from pbias.training.recipe import Recipe, find_recipe
+from pbias.workflows.runs.bounds import parse_bound
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
-from pbias.workflows.runs.values import first_given, names, numbers, selectors
+from pbias.workflows.runs.values import each, first_given, names, numbers, selectors, typed
 
 NUM_STEPS = 20
 
@@ -32,8 +33,15 @@ TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
     "distill", "distill_weight", "temperature", "balance", "balance_max",
-    "group_dro", "group_dro_step_size",
+    "group_dro", "group_dro_step_size", "constrain", "constrain_lr",
 )  # fmt: skip
+# Options without which others have no effect.
+NEEDED = {
+    "distill": ("distill_weight", "temperature"),
+    "balance": ("balance_max",),
+    "group_dro": ("group_dro_step_size",),
+    "constrain": ("constrain_lr",),
+}
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
 METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
 
@@ -65,8 +73,9 @@ def settings(
     """
     found = find_recipe(options.recipe or "small", use)
     base = before if before and options.recipe is None else found.recipe
-    base = base.replace(distill=False)  # a teacher is that of one run
+    base = base.replace(distill=False, constrain=())  # the dense network is that of one run
     changes = {name: getattr(options, name, None) for name in TRAINING}
+    changes["constrain"] = [parse_bound(text).text for text in each(options.constrain)] or None
     for name in ("balance", "group_dro"):
         changes[name] = changes[name] and ",".join(names(changes[name]) or [])
     _check_teacher(use, options)
@@ -81,16 +90,19 @@ def settings(
 
 
 def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
-    """Raise UserError for distillation without a teacher, and for its options without it."""
-    given = {name: getattr(options, name) for name in ("teacher", "distill_weight", "temperature")}
-    if not options.distill and (useless := first_given(given)):
-        raise UserError(f"{useless} has no effect without --distill; add it")
+    """Raise UserError for options without what they are about, as distilling without a teacher."""
+    for needed, names_of in NEEDED.items():
+        given = {name: getattr(options, name) for name in names_of}
+        if not getattr(options, needed) and (useless := first_given(given)):
+            raise UserError(f"{useless} has no effect without {typed(needed)}; add it")
+    if options.teacher is not None and not (options.distill or options.constrain):
+        raise UserError("--teacher has no effect without --distill or --constrain; add one of them")
     if options.distill and use != "pt" and options.teacher is None:
         raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
-    if options.balance_max is not None and not options.balance:
-        raise UserError("--balance-max has no effect without --balance; add it")
-    if options.group_dro_step_size is not None and not options.group_dro:
-        raise UserError("--group-dro-step-size has no effect without --group-dro; add it")
+    if options.constrain and use != "pt" and options.teacher is None:
+        raise UserError(
+            "--constrain needs the dense network to compare with; name its checkpoint by --teacher"
+        )
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
