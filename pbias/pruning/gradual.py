@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pbias.pruning.layers import prunable
-from pbias.pruning.method import Chooser, Method
+from pbias.pruning.method import Chooser, Measure, Method
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +23,15 @@ class Masks:
         weights: Mapping[str, nn.Parameter],
         method: Method | None = None,
         classifier: str = "",
+        measure: Measure | None = None,
     ) -> None:
         """What is zero already counts as pruned, and stays so where `method` prunes nothing.
 
-        `classifier` names the weight whose rows the method may have to keep.
+        `classifier` names the weight whose rows the method may have to keep; `measure` is that of
+        a `Chooser`.
         """
         self.weights = weights
-        self.chooser = Chooser(method or Method(), weights, classifier)
+        self.chooser = Chooser(method or Method(), weights, classifier, measure)
         self.pruned = {name: weight.detach() == 0 for name, weight in weights.items()}
 
     @property
@@ -84,9 +86,10 @@ class GradualPruner:
         steps_per_epoch: int,
         method: Method | None = None,
         classifier: str = "",
+        measure: Measure | None = None,
     ) -> None:
         """`schedule`: the sparsity to prune to at a time, in epochs from the start of training."""
-        self.masks = Masks(prunable(model), method, classifier)
+        self.masks = Masks(prunable(model), method, classifier, measure)
         self.last_time = max(schedule)
         self.due = sorted(schedule.items())
         self.steps_per_epoch = steps_per_epoch

@@ -37,6 +37,7 @@ from pbias.training.setup import (
 )
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.gradual import planned, train_and_prune
+from pbias.workflows.runs.importances import check_score_groups, sample_of
 from pbias.workflows.runs.networks import (
     Look,
     architecture,
@@ -225,6 +226,8 @@ def _find(task: _Task) -> _Found:
         cluster=options.cluster,
     )
     check_groups(task.recipe, labels)
+    if task.ramp:
+        check_score_groups(task.ramp.method, labels)
     pictures = find(manifest, labels, task.recipe.loss, task.bad, options, task.watch)
     return _Found(manifest, labels, pictures)
 
@@ -301,7 +304,8 @@ def _run(
     rows = kept, valid_rows(task.bad, found.manifest)
     objective = objective_of(recipe, data, found.labels, rows, teacher, device)
     if task.ramp:
-        train_and_prune(plan, data, runs, task.ramp, device, objective, options, task.watch)
+        sample = sample_of(task.ramp.method, data[0], found.labels, kept, recipe.batch_size, device)
+        train_and_prune(plan, data, runs, task.ramp, device, objective, sample, options, task.watch)
         return
     result = runs[0].train(
         network,

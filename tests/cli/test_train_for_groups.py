@@ -93,6 +93,33 @@ def test_a_bound_is_about_what_the_audit_measures(pbias: Run, photos: Path) -> N
             assert logged and abs(float(logged[1]) - value) < 1e-4, (said, values)
 
 
+def test_weights_are_scored_on_the_images_of_each_group(pbias: Run, photos: Path) -> None:
+    pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
+    score = "--score fisher --score-groups band --score-batches 2"
+    done = pbias(*shlex.split(f"{PRUNE} --epochs 2 {score} -o s.pt"))
+    assert "fisher is measured on 32 images at each pruning step: old 16, young 16" in done.stderr
+    pruned = load_checkpoint("s.pt").sparsity
+    asked = {name: pruned[name] for name in pruned if name.startswith("score")}
+    assert asked == {
+        "score": "fisher", "score_batches": 2, "score_groups": ["band"], "score_reduce": "max"
+    }  # fmt: skip
+    assert pruned["num_zeros"] == round(0.8 * pruned["num_weights"])
+    # At once, from the data that the checkpoint names, in steps and to a pattern.
+    for options in ("--sparsity 0.8 --steps 3", "--pattern 2:4", "--sparsity 0.8 --scope erk"):
+        one = f"prune dense.pt --one-shot --batch-size 8 {score} --score-reduce mean {options}"
+        done = pbias(*shlex.split(one), "-o", "o.pt")
+        assert done.returncode == 0 and "old 16, young 16" in done.stderr, done.stderr
+        pruned = load_checkpoint("o.pt").sparsity
+        assert pruned["score_reduce"] == "mean"
+        if "0.8" in options:
+            assert pruned["num_zeros"] == round(0.8 * pruned["num_weights"])
+    asked_for = f"prune --recipe small --sparsity 0.9 {score} --print-config"
+    printed = pbias(*shlex.split(asked_for)).stdout
+    assert {'score-groups = "band"', "score-batches = 2"} <= set(printed.splitlines())
+    Path("printed.toml").write_text(printed)
+    assert pbias("prune", "--config", "printed.toml", "--print-config").stdout == printed
+
+
 def test_train_compares_with_the_network_that_is_named(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
     options = f"{TRAIN} --epochs 1 --teacher dense.pt --constrain 'ceag@band <= 0.5'"
@@ -108,7 +135,7 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
     options = (
         f"{PRUNE} --epochs 25 --distill --balance band --group-dro band"
-        " --constrain 'ceag@band <= 0.01' -o"
+        " --constrain 'ceag@band <= 0.01' --score fisher --score-groups band -o"
     )
     code, said = interrupt(f"{options} a.pt", photos.parent, "a.pt.state", signal.SIGINT)
     assert code == 130, said
@@ -137,6 +164,11 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
         ("--constrain 'ceag <= 0.1'", "'ceag <= 0.1' names no group; --constrain takes bounds"),
         ("--constrain 'ceag@band/worst <= 0.1'", "the worst attribute changes from step to step"),
         ("--constrain 'ceag@band < 0.1'", "use <= in place of <"),
+        ("--sparsity 0.5 --score-groups band", "--score-groups has no effect with --score magni"),
+        ("--sparsity 0.5 --score taylor --score-groups bnd", "the groups are: band; did you mean"),
+        ("--sparsity 0.5 --score fisher --score-reduce mean", "no effect without --score-groups"),
+        ("--score-batches 2", "--score-batches has no effect with --score magnitude"),
+        ("--score taylor", "--score has no effect without --sparsity; add it"),
         ("--constrain-lr 1", "--constrain-lr has no effect without --constrain; add it"),
     ],
 )

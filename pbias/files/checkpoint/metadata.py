@@ -201,6 +201,8 @@ SCHEMA: dict[str, Rule] = {
     "sparsity.reached": SHARE,
     "sparsity.num_weights": COUNT,
     "sparsity.num_zeros": COUNT,
+    "sparsity.score_batches": COUNT,
+    "sparsity.score_groups": TEXTS,
     "sparsity.only": TEXTS,
     "sparsity.exclude": TEXTS,
     "sparsity.per_layer": SHARES,

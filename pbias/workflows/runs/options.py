@@ -86,6 +86,9 @@ class PruningOptions:
     pruning_schedule: str | None = None  # None: cubic
     initial_sparsity: float | None = None  # None: 0.05
     score: str = "magnitude"
+    score_batches: int | None = None  # taylor, fisher: batches to measure on; None: 8
+    score_groups: Names | None = None  # taylor, fisher: groups with importances of their own
+    score_reduce: str | None = None  # max or mean over groups; None: max
     scope: str = "global"
     pattern: str = "unstructured"
     only: Names | None = None  # layers, by name or `re:REGEX`

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pbias.errors import UserError
-from pbias.pruning.method import Method
+from pbias.pruning.method import OF_DATA, Method
 from pbias.pruning.one_shot import check_range
 from pbias.pruning.schedule import (
     INITIAL_SPARSITY,
@@ -43,7 +43,17 @@ NEEDED = {
     "constrain": ("constrain_lr",),
 }
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
-METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
+OF_DATA_SCORES = ("score_batches", "score_groups", "score_reduce")
+METHOD = (
+    "score",
+    *OF_DATA_SCORES,
+    "scope",
+    "pattern",
+    "only",
+    "exclude",
+    "min_keep",
+    "min_keep_row",
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,17 @@ def method_of(options: TrainOptions | PruneOptions) -> Method:
     """Return which weights become zero by these options."""
     layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
     given = {name: getattr(options, name) for name in (*METHOD, "seed")}
-    return Method(**{**given, **layers})
+    of_data = {name: given.pop(name) for name in OF_DATA_SCORES}
+    if options.score not in OF_DATA and (useless := first_given(of_data)):
+        raise UserError(
+            f"{useless} has no effect with --score {options.score}; use taylor or fisher"
+        )
+    if options.score_reduce is not None and not options.score_groups:
+        raise UserError("--score-reduce has no effect without --score-groups; add it")
+    if options.score_groups is not None:
+        of_data["score_groups"] = tuple(names(options.score_groups) or [])
+    of_data = {name: value for name, value in of_data.items() if value is not None}
+    return Method(**{**given, **of_data, **layers})
 
 
 def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[str, Any]:
