@@ -151,6 +151,7 @@ class NamedRecipe:
     image_size: int | None = None  # pixels, of the crop; None: what the pictures have
     pruning_epochs: tuple[float, float, float] | None = None  # start, every, end (not included)
     uses: Collection[str] = tuple(USES)
+    strategy: str = "gradual"  # or "acdc"
 
 
 _DENSE = Recipe(
@@ -173,6 +174,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
     "paper-gmp-ri": NamedRecipe(
         _DENSE.replace(name="paper-gmp-ri"), 224, (10.0, 10.0, 81.0), uses=["ri"]
     ),
+    "paper-acdc": NamedRecipe(_DENSE.replace(name="paper-acdc"), 224, uses=["ri"], strategy="acdc"),
     "paper-gmp-pt": NamedRecipe(_GMP_PT, 224, (1.0, 4.0, 60.0), uses=["pt"]),
     "paper-single": NamedRecipe(_SINGLE, 224, (2.0, 1.0, 16.0)),
     "small": NamedRecipe(Recipe()),

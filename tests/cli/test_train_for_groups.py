@@ -131,6 +131,25 @@ def test_train_compares_with_the_network_that_is_named(pbias: Run, photos: Path)
 
 
 @pytest.mark.slow
+def test_acdc_reaches_its_sparsity_and_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
+    options = f"{TRAIN} --epochs 25 --sparsity 0.8 --strategy acdc -o"
+    code, said = interrupt(f"{options} a.pt", photos.parent, "a.pt.state", signal.SIGINT)
+    assert code == 130, said
+    resumed = pbias(*shlex.split(f"{options} a.pt --resume"))
+    assert "of 25 epochs are done" in resumed.stderr
+    pbias(*shlex.split(f"{options} whole.pt"))
+    assert Path("a.pt").read_bytes() == Path("whole.pt").read_bytes()
+    pruned = load_checkpoint("a.pt").sparsity
+    assert pruned["method"] == "acdc" and len(pruned["at_epochs"]) == 15
+    assert pruned["num_zeros"] == round(0.8 * pruned["num_weights"])
+    asked = "train --sparsity 0.8 --strategy acdc --print-config"
+    printed = pbias(*shlex.split(asked)).stdout
+    assert 'strategy = "acdc"' in printed and "schedule" not in printed.replace("lr-schedule", "")
+    Path("printed.toml").write_text(printed)
+    assert pbias("train", "--config", "printed.toml", "--print-config").stdout == printed
+
+
+@pytest.mark.slow
 def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
     options = (

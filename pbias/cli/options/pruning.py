@@ -33,6 +33,13 @@ class Scope(enum.StrEnum):
     ERK = "erk"
 
 
+class Strategy(enum.StrEnum):
+    """How a network is pruned while it is trained from random weights."""
+
+    GRADUAL = "gradual"
+    ACDC = "acdc"
+
+
 class PruningSchedule(enum.StrEnum):
     """How sparsity rises."""
 
@@ -48,6 +55,14 @@ SparsityWhileTraining = Annotated[
         "--sparsity",
         metavar="S[,S]",
         help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
+    ),
+]
+StrategyOrNone = Annotated[
+    Strategy | None,
+    typer.Option(
+        "--strategy",
+        help="Sparsity rises (gradual), or comes and goes (AC/DC, Peste et al. 2021)"
+        " [default: gradual].",
     ),
 ]
 CheckpointOrNone = Annotated[

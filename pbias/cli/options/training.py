@@ -85,7 +85,7 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small"
+        help="paper-dense, paper-gmp-ri, paper-acdc, paper-gmp-pt, paper-single or small"
         " [default: small; prune: as before].",
     ),
 ]

@@ -129,6 +129,7 @@ class TrainOptions(
     std: Numbers | None = None
     loss: str | None = None  # None: as the recipe says
     init: str | Path | None = None  # a checkpoint or state dict to start from
+    strategy: str | None = None  # gradual or acdc; None: as the recipe says, else gradual
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pbias.files.escaping import json_text
 from pbias.pruning.method import OF_DATA
+from pbias.pruning.schedule import ACDC
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.settings import METHOD, OF_DATA_SCORES, Settings, method_of
 
@@ -49,7 +50,8 @@ def config_text(
     }
     if chosen.times:
         values |= dict([chosen.when])
-        values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
+        if chosen.shape != ACDC:
+            values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
     lines = [
         f"{OPTIONS.get(name, name).replace('_', '-')} = {_toml(value)}"
         for name, value in values.items()

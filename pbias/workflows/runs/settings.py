@@ -14,19 +14,22 @@ from pbias.errors import UserError
 from pbias.pruning.method import OF_DATA, Method
 from pbias.pruning.one_shot import check_range
 from pbias.pruning.schedule import (
+    ACDC,
     INITIAL_SPARSITY,
     PRUNING_SHARE,
     SCRATCH_SHARES,
     Ramp,
+    alternation_times,
     pruning_epochs,
     pruning_times,
 )
-from pbias.training.recipe import Recipe, find_recipe
+from pbias.training.recipe import NamedRecipe, Recipe, find_recipe
 from pbias.workflows.runs.bounds import parse_bound
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.values import each, first_given, names, numbers, selectors, typed
 
 NUM_STEPS = 20
+STRATEGIES = ("gradual", ACDC)
 
 # Options that are fields of a recipe, that say when to prune, and that are fields of a method.
 TRAINING = (
@@ -91,12 +94,28 @@ def settings(
     _check_teacher(use, options)
     recipe = base.replace(**changes, compile=options.compile or None)
     given = _given(options, PRUNING)
+    strategy = _strategy(options, found, use)
+    if strategy == ACDC:
+        if useless := first_given(given):
+            raise UserError(f"{useless} has no effect with --strategy acdc; leave one of them out")
+        when, times = ("strategy", ACDC), alternation_times(recipe.epochs)
+        return Settings(recipe, found.image_size, when, times, ACDC, 0.0)
     when = _when(given, found.pruning_epochs)
     times = [] if use == "dense" else _times(*when, recipe.epochs, use)
     initial = given.get("initial_sparsity", INITIAL_SPARSITY)
     check_range(initial)
     shape = given.get("pruning_schedule", "cubic")
     return Settings(recipe, found.image_size, when, times, shape, initial)
+
+
+def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str) -> str:
+    """Return how the network is pruned meanwhile, as an option or the recipe says."""
+    given: str | None = getattr(options, "strategy", None)
+    if given is not None and given not in STRATEGIES:
+        raise UserError(f"no strategy '{given}'; use one of {', '.join(STRATEGIES)}")
+    if given is not None and use == "dense":
+        raise UserError("--strategy has no effect without --sparsity; add it")
+    return given or found.strategy
 
 
 def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:

@@ -44,6 +44,7 @@ from pbias.cli.options.pruning import (
     ScoreReduce,
     SparsityWhileTraining,
     Steps,
+    StrategyOrNone,
 )
 from pbias.cli.options.training import (
     Arch,
@@ -124,6 +125,7 @@ def train(
     constrain_lr: ConstrainLr = None,
     init: Init = None,
     sparsity: SparsityWhileTraining = None,
+    strategy: StrategyOrNone = None,
     steps: Steps = None,
     pruning_epochs: PruningEpochs = None,
     pruning_schedule: PruningScheduleOrNone = None,
@@ -176,7 +178,7 @@ def train(
         balance=balance, balance_max=balance_max, group_dro=group_dro,
         group_dro_step_size=group_dro_step_size, constrain=constrain or None,
         constrain_lr=constrain_lr, seed=seed,
-        sparsity=sparsity, steps=steps, pruning_epochs=pruning_epochs,
+        sparsity=sparsity, strategy=strategy, steps=steps, pruning_epochs=pruning_epochs,
         pruning_schedule=pruning_schedule, initial_sparsity=initial_sparsity, score=score,
         score_batches=score_batches, score_groups=score_groups, score_reduce=score_reduce,
         scope=scope, pattern=pattern, only=only, exclude=exclude, min_keep=min_keep,
