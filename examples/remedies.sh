@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} out=${OUT:-remedies}
 remedies=${REMEDIES:-distill balance dro constrain taylor fisher-groups}
 both=${BOTH:-distill+balance}   # the two that are tried together
+sparsities=${SPARSITIES:-0.95 0.98}   # beyond the first only plain pruning and the two together
 for name in CLOTHING ISIC; do
     [ -z "${!name:-}" ] || declare "$name=$(realpath "${!name}")"
 done
@@ -53,9 +54,9 @@ one() {
         make "$set-dense-$seed.pt" pbias train "$labels" --arch resnet_small --model-args width=32,depth=1 \
             --epochs "$epochs" --seed "$seed" --resume "$@"
         make "$set-dense-$seed.npz" pbias predict "$set-dense-$seed.pt" "$labels" --split test
-        for s in 0.95 0.98; do
-            for name in plain $remedies $both; do
-                [ "$s" = 0.95 ] || [ "$name" = plain ] || [ "$name" = "$both" ] || continue
+        for s in $sparsities; do
+            for name in plain $remedies "$both"; do
+                [ "$s" = "${sparsities%% *}" ] || [ "$name" = plain ] || [ "$name" = "$both" ] || continue
                 mapfile -t extra < <(options "$name" "$group")
                 make "$set-$s-$name-$seed.pt" pbias prune "$set-dense-$seed.pt" --sparsity "$s" \
                     --epochs "$prune_epochs" --seed "$seed" --resume "${extra[@]}"
@@ -64,15 +65,15 @@ one() {
         done
     done
     # The audit, over all seeds: against the dense networks, and against plain pruning.
-    for s in 0.95 0.98; do
-        for name in plain $remedies $both; do
+    for s in $sparsities; do
+        for name in plain $remedies "$both"; do
             compgen -G "$set-$s-$name-*.npz" > /dev/null || continue
-            pbias metrics "$set-$s-$name-*.npz" --ref "$set-dense-*.npz" --groups "$group" -o "$set-$s-$name.csv" -q
+            pbias metrics "$set-$s-$name-*.npz" --ref "$set-dense-*.npz" --groups "$group" -o "$set-$s-$name.csv" -q -q
             [ "$name" = plain ] || pbias metrics "$set-$s-$name-*.npz" --ref "$set-$s-plain-*.npz" \
-                --groups "$group" -o "$set-$s-$name-over-plain.csv" -q
+                --groups "$group" -o "$set-$s-$name-over-plain.csv" -q -q
         done
         echo; echo "## $set, $s of the weights pruned, group $group"; echo
-        python3 "$here/remedies.py" --group "$group" --set "$set-$s" plain $remedies "$both"
+        python3 "$here/remedies.py" --group "$group" --set "$set-$s" --dense "$set-dense" plain $remedies "$both"
     done
 }
 
