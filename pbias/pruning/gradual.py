@@ -10,26 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from pbias.pruning.layers import prunable
-from pbias.pruning.method import Chooser, Method
+from pbias.pruning.method import Chooser, Measure, Method
 
 logger = logging.getLogger(__name__)
 
 
 class Masks:
-    """The pruned places of some weights (True = pruned); they only ever grow."""
+    """The pruned places of some weights (True = pruned); they grow until they are released."""
 
     def __init__(
         self,
         weights: Mapping[str, nn.Parameter],
         method: Method | None = None,
         classifier: str = "",
+        measure: Measure | None = None,
     ) -> None:
         """What is zero already counts as pruned, and stays so where `method` prunes nothing.
 
-        `classifier` names the weight whose rows the method may have to keep.
+        `classifier` names the weight whose rows the method may have to keep; `measure` is that of
+        a `Chooser`.
         """
         self.weights = weights
-        self.chooser = Chooser(method or Method(), weights, classifier)
+        self.chooser = Chooser(method or Method(), weights, classifier, measure)
         self.pruned = {name: weight.detach() == 0 for name, weight in weights.items()}
 
     @property
@@ -50,6 +52,14 @@ class Masks:
             # A trained weight may have become 0 too, and tie with what is pruned.
             self.pruned[name] = torch.logical_or(self.pruned[name].to(mask.device), mask)
         self.apply()
+
+    def release(self) -> None:
+        """Let every weight that the method may prune be trained again, from 0.
+
+        Optimizers have no moments of them, because `apply` set those to 0.
+        """
+        for name in self.chooser.weights:
+            self.pruned[name] = torch.zeros_like(self.pruned[name])
 
     @torch.no_grad()
     def apply(self, optimizer: torch.optim.Optimizer | None = None) -> None:
@@ -84,13 +94,18 @@ class GradualPruner:
         steps_per_epoch: int,
         method: Method | None = None,
         classifier: str = "",
+        measure: Measure | None = None,
     ) -> None:
-        """`schedule`: the sparsity to prune to at a time, in epochs from the start of training."""
-        self.masks = Masks(prunable(model), method, classifier)
+        """`schedule`: the sparsity to prune to at a time, in epochs from the start of training.
+
+        Where it falls, all weights are released.
+        """
+        self.masks = Masks(prunable(model), method, classifier, measure)
         self.last_time = max(schedule)
         self.due = sorted(schedule.items())
         self.steps_per_epoch = steps_per_epoch
         self.epoch = self.step = 0
+        self.level = 0.0  # the sparsity that the schedule asked for last
 
     def start_epoch(self, epoch: int) -> None:
         """Prune to what is due by the start of this epoch (from 0)."""
@@ -103,7 +118,10 @@ class GradualPruner:
         self.step += 1
         # What is due at the end of an epoch waits for the start of the next: the network is
         # evaluated as it was trained.
-        while self.due and self.due[0][0] < self.epoch + self.step / self.steps_per_epoch:
+        now = self.epoch + self.step / self.steps_per_epoch
+        if self.due and self.due[0][0] < now:
+            self.masks.apply(optimizer)  # what is released begins at 0
+        while self.due and self.due[0][0] < now:
             self._prune()
         self.masks.apply(optimizer)
 
@@ -113,7 +131,9 @@ class GradualPruner:
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on after this epoch."""
-        return {"num_due": len(self.due), "pruned": dict(self.masks.pruned)}
+        return {
+            "num_due": len(self.due), "pruned": dict(self.masks.pruned), "level": self.level
+        }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a pruner with the same schedule; ValueError for another network."""
@@ -122,8 +142,13 @@ class GradualPruner:
             raise ValueError("masks of another network")
         self.due = self.due[len(self.due) - state["num_due"] :]
         self.masks.pruned = dict(state["pruned"])
+        self.level = state.get("level", 0.0)  # absent before 0.2, where nothing was released
 
     def _prune(self) -> None:
         time, sparsity = self.due.pop(0)
-        self.masks.prune_to(sparsity)
+        if sparsity < self.level:
+            self.masks.release()
+        else:
+            self.masks.prune_to(sparsity)
+        self.level = sparsity
         logger.debug("after %.2f epochs: pruned to %.4f", time, sparsity)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pbias.errors import UserError
 from pbias.pruning import selection
+from pbias.pruning.importance import FISHER, REDUCTIONS, TAYLOR
 from pbias.pruning.keeping import KEPT, UNSTRUCTURED, Keeping, parse_pattern
 from pbias.pruning.layers import chosen_names
 from pbias.pruning.selection import Weights, num_zeros
@@ -25,7 +26,12 @@ SCORES: dict[str, Callable[[int], Score]] = {
     "magnitude": lambda seed: magnitude,
     "magnitude_norm": lambda seed: magnitude_norm,
     "random": random,
+    # By magnitude until they are measured: counts of zeros and of what stays are the same.
+    TAYLOR: lambda seed: magnitude,
+    FISHER: lambda seed: magnitude,
 }
+OF_DATA = (TAYLOR, FISHER)  # scores that look at images
+SCORE_BATCHES = 8
 # How many weights a layer keeps is in proportion to this; None: the score decides over all layers.
 SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
     "global": None,
@@ -35,6 +41,7 @@ SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
 TIE_RULE = "lower index kept"
 MAX_ROUNDING = 1e-6  # of the sparsity that a pattern implies, such as 0.666667
 
+Measure = Callable[[Weights], Score]
 Counts = NDArray[np.int64]
 Shares = NDArray[np.float64]
 
@@ -51,11 +58,16 @@ class Method:
     min_keep: int = 0  # weights of every layer
     min_keep_row: int = 0  # weights of every row of the classifier
     seed: int = 0  # of random scores
+    # Of scores that look at images.
+    score_batches: int = SCORE_BATCHES  # of each group
+    score_groups: tuple[str, ...] = ()  # whose combinations of values have importances of their own
+    score_reduce: str = "max"  # over groups
 
     def __post_init__(self) -> None:
         """Refuse names that there are not."""
         _check("score", self.score, SCORES)
         _check("scope", self.scope, SCOPES)
+        _check("reduction over groups", self.score_reduce, REDUCTIONS)
         parse_pattern(self.pattern)
 
     @property
@@ -66,10 +78,13 @@ class Method:
 
     def record(self) -> dict[str, Any]:
         """For a checkpoint."""
-        seed = {"score_seed": self.seed} if self.score == "random" else {}
+        more: dict[str, Any] = {"score_seed": self.seed} if self.score == "random" else {}
+        if self.score in OF_DATA:
+            more = {"score_batches": self.score_batches, "score_groups": list(self.score_groups)}
+            more |= {"score_reduce": self.score_reduce} if self.score_groups else {}
         return {
             "score": self.score,
-            **seed,
+            **more,
             "scope": self.scope,
             "pattern": self.pattern,
             "only": list(self.only),
@@ -86,18 +101,18 @@ class Chooser:
     `weights` are those among them that may be pruned.
     """
 
-    def __init__(self, method: Method, weights: Weights, classifier: str) -> None:
-        """`classifier` names the weight whose rows `min_keep_row` is about."""
-        self.method = method
+    def __init__(
+        self, method: Method, weights: Weights, classifier: str, measure: Measure | None = None
+    ) -> None:
+        """`classifier` names the weight whose rows `min_keep_row` is about.
+
+        `measure` gives the score of weights as they are now, for methods that look at images.
+        """
+        self.method, self.measure, self.classifier = method, measure, classifier
         names = chosen_names(list(weights), method.only, method.exclude)
         self.weights = {name: weights[name] for name in names if weights[name].numel()}
         self.num_weights = sum(weight.numel() for weight in self.weights.values())
-        self.score = SCORES[method.score](method.seed)
-        pattern = parse_pattern(method.pattern)
-        if pattern or method.min_keep or method.min_keep_row:
-            self.score = Keeping(
-                self.score, pattern, method.min_keep, method.min_keep_row, classifier
-            )
+        self.score = self._keeping(SCORES[method.score](method.seed))
 
     def num_pruned(self, sparsity: float) -> int:
         """How many of the weights are zero at `sparsity`.
@@ -122,12 +137,14 @@ class Chooser:
 
     def masks(self, num_pruned: int) -> Iterator[tuple[str, Tensor]]:
         """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
+        self._measure()
         for weights, num in self._pools(num_pruned):
             cut = selection.select(weights, num, self.score)
             yield from selection.pruned_masks(weights, cut, self.score)
 
     def prune(self, num_pruned: int) -> None:
         """Set what goes to exact +0.0, in place."""
+        self._measure()
         for weights, num in self._pools(num_pruned):
             selection.prune(weights, num, self.score)
 
@@ -144,6 +161,17 @@ class Chooser:
         num_left = self.num_weights - num_zeros(sparsity, self.num_weights)
         left = in_proportion(self._shares(), np.zeros_like(sizes), sizes, num_left)
         return dict(zip(self.weights, (1 - left / sizes).tolist(), strict=True))
+
+    def _measure(self) -> None:
+        if self.method.score in OF_DATA:
+            assert self.measure is not None, "a score of images needs images"
+            self.score = self._keeping(self.measure(self.weights))
+
+    def _keeping(self, score: Score) -> Score:
+        method, pattern = self.method, parse_pattern(self.method.pattern)
+        if not (pattern or method.min_keep or method.min_keep_row):
+            return score
+        return Keeping(score, pattern, method.min_keep, method.min_keep_row, self.classifier)
 
     def _pools(self, num_pruned: int) -> list[tuple[Weights, int]]:
         """Weights that are compared with each other, and how many of them go."""

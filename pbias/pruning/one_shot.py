@@ -16,7 +16,7 @@ from pbias.files.streams import input_name, output_name
 from pbias.models import classifier_weight
 from pbias.pruning.accounting import Account, account
 from pbias.pruning.layers import chosen_names, prunable
-from pbias.pruning.method import Chooser, Method
+from pbias.pruning.method import Chooser, Measure, Method
 from pbias.pruning.selection import num_zeros
 
 MAX_LISTED = 40
@@ -62,13 +62,17 @@ def check_method(
 
 
 def prune_at_once(
-    checkpoint: Checkpoint, model: nn.Module, method: Method, sparsities: Iterable[float]
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    method: Method,
+    sparsities: Iterable[float],
+    measure: Measure | None = None,
 ) -> None:
     """Prune the network of a checkpoint in place to one sparsity after another, without training.
 
-    At 0 it stays as it is.
+    At 0 it stays as it is. `measure` is that of a `Chooser`.
     """
-    chooser = _chooser(method, checkpoint, model)
+    chooser = _chooser(method, checkpoint, model, measure)
     for sparsity in sparsities:
         if sparsity > 0:
             num_zeros = sum(int((weight == 0).sum()) for weight in chooser.weights.values())
@@ -109,8 +113,10 @@ def pruned_checkpoint(
     return child, counts
 
 
-def _chooser(method: Method, checkpoint: Checkpoint, model: nn.Module) -> Chooser:
-    return Chooser(method, prunable(model), _classifier(checkpoint, model))
+def _chooser(
+    method: Method, checkpoint: Checkpoint, model: nn.Module, measure: Measure | None = None
+) -> Chooser:
+    return Chooser(method, prunable(model), _classifier(checkpoint, model), measure)
 
 
 def _classifier(checkpoint: Checkpoint, model: nn.Module) -> str:

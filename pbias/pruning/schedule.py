@@ -19,6 +19,7 @@ PRUNING_SHARE = 0.6
 MAX_STEPS = 10_000
 # For a network that starts from random weights: the paper prunes it at epochs 10 to 80 of 100.
 SCRATCH_SHARES = (0.1, 0.8)
+ACDC = "acdc"
 POWERS = {"cubic": 3, "linear": 1, "constant": 1, "paper": 3}
 
 logger = logging.getLogger(__name__)
@@ -97,9 +98,22 @@ def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> l
     return [float(time) for time in times]
 
 
+def alternation_times(num_epochs: int) -> list[float]:
+    """When AC/DC compresses and decompresses a network by turns, in epochs.
+
+    Of 100 epochs the first 10 are dense. Then compressed and decompressed phases of 5 alternate up
+    to the last two: 10 decompressed and 15 compressed. Other numbers of epochs have the same
+    shares. Source: Peste et al., AC/DC, NeurIPS 2021.
+
+    >>> alternation_times(20)[:3], alternation_times(20)[-3:]
+    ([2.0, 3.0, 4.0], [14.0, 15.0, 17.0])
+    """
+    return [percent * num_epochs / 100 for percent in (*range(10, 80, 5), 85)]
+
+
 @dataclass(frozen=True)
 class Ramp:
-    """How sparsity rises while a network is trained."""
+    """How sparsity rises while a network is trained, or (`acdc`) rises and falls by turns."""
 
     shape: str
     times: Sequence[float]  # in epochs from the start of training
@@ -108,11 +122,18 @@ class Ramp:
     method: Method = field(default_factory=Method)
 
     def schedule(self, target: float) -> dict[float, float]:
-        """The sparsity to prune to at each time; UserError for a shape that there is not."""
+        """The sparsity to prune to at each time; UserError for a shape that there is not.
+
+        A sparsity of 0 after another lets all weights be trained again.
+        """
+        if self.shape == ACDC:
+            return {time: 0.0 if index % 2 else target for index, time in enumerate(self.times)}
         return sparsities(self.shape, min(self.initial, target), target, self.times, self.end)
 
     def record(self, target: float) -> dict[str, Any]:
         """For a checkpoint."""
+        if self.shape == ACDC:
+            return {"method": ACDC, "at_epochs": list(self.times)}
         return {
             "method": "gradual",
             "schedule": self.shape,

@@ -49,21 +49,39 @@ def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
 
 def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """Sum of losses, number of right predictions, number of known labels: float32 [3]."""
-    known = labels >= 0
+    right = correctness(logits, labels)
+    return torch.stack([loss, (right == 1).sum(), (right >= 0).sum()])
+
+
+def correctness(logits: Tensor, labels: Tensor) -> Tensor:
+    """Where predictions are right, int8 [B, A]: 1, 0, or -1 for an unknown label.
+
+    Labels [B, A] are attributes; of labels [B] of classes, A is 1.
+    """
     if labels.dim() == 1:
-        right = (logits.argmax(dim=1) == labels) & known
+        labels = labels[:, None]
+        right = logits.argmax(dim=1, keepdim=True) == labels
     else:
-        right = ((logits > 0) == (labels == 1)) & known
-    return torch.stack([loss, right.sum(), known.sum()])
+        right = (logits > 0) == (labels == 1)
+    return right.to(torch.int8).masked_fill(labels < 0, -1)
 
 
-@torch.inference_mode()
 def evaluate(
     model: nn.Module, data: ImageData, device: torch.device, precision: str = "fp32"
 ) -> Score:
     """Loss and accuracy on pictures cropped in the middle; each process takes its share."""
+    return judge(model, data, device, precision)[0]
+
+
+@torch.inference_mode()
+def judge(
+    model: nn.Module, data: ImageData, device: torch.device, precision: str = "fp32"
+) -> tuple[Score, Tensor]:
+    """As `evaluate`, and where the predictions are right, as `correctness`: int8 [N, A]."""
     model.eval()
     sums = []
+    num_targets = data.labels.shape[1] if data.labels.dim() > 1 else 1
+    right = torch.zeros(len(data), num_targets, dtype=torch.int32)
     part = processes().part(len(data))
     for rows in row_batches(part.stop - part.start, BATCH_SIZE, None):
         images = make_batch(data, rows + part.start, device)
@@ -71,7 +89,8 @@ def evaluate(
             logits = model(images)
         labels = to_device(data.labels[rows + part.start], device)
         sums.append(score_sums(loss_sum(logits.float(), labels), logits, labels))
-    return Score.of(sums)
+        right[rows + part.start] = correctness(logits, labels).cpu().int()
+    return Score.of(sums), processes().total(right).to(torch.int8)
 
 
 @torch.inference_mode()

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
-from pbias.training.evaluation import Score, evaluate
-from pbias.training.objective import PLAIN, Objective
+from pbias.training.evaluation import Score, judge
+from pbias.training.objectives.objective import PLAIN, Objective
 from pbias.training.processes import processes, shared_batch_norm, together
 from pbias.training.recipe import Recipe
 from pbias.training.setup import make_optimizer
 from pbias.training.small_maps import small_maps_as_products
 from pbias.training.state import TrainingState
 from pbias.training.steps import Stopped, Trainer
+
+WITH_BOUNDS = 3  # numbers in a rank: how far beyond the bounds, accuracy, loss
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,9 @@ class EpochReport:
     train: Score
     valid: Score | None
     images_per_s: float  # in training
+    beyond: float | None = (
+        None  # by how much the worst group misses its bound; below 0: it keeps it
+    )
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,14 @@ def fit(
     """Train `model` in place, and leave it as it was after its best eligible epoch.
 
     Best is the highest validation accuracy, then the lowest validation loss, then the earliest;
-    without known validation labels the last eligible epoch. `progress` counts pictures over all
-    epochs. `save` is given a state after every epoch, and `resume` is one to go on from, to the
-    same end. `objective` is the loss of a step; validation is scored by the labels alone. `stop` is
-    asked after every step. Where processes have joined, each trains on its
-    share of every batch. Raises UserError when the loss is no longer a number, Stopped when asked
-    to stop.
+    without known validation labels the last eligible epoch. Where the objective has bounds, epochs
+    that keep them go first, and then those that miss them by least.
+
+    `progress` counts pictures over all epochs. `save` is given a state after every epoch, and
+    `resume` is one to go on from, to the same end. `objective` is the loss of a step; validation is
+    scored by the labels alone. `stop` is asked after every step. Where processes have joined, each
+    trains on its share of every batch. Raises UserError when the loss is no longer a number,
+    Stopped when asked to stop.
     """
     hooks, several = hooks or Hooks(), processes()
     if valid_data is None or not (valid_data.labels >= 0).any():
@@ -102,8 +109,9 @@ def fit(
         hooks.after_step, progress, stop,
     )  # fmt: skip
     best = _Best()
+    objective.reset()
     if resume:
-        resume.restore(model, optimizer, scaler, hooks.restore)
+        resume.restore(model, optimizer, scaler, hooks.restore, objective.restore)
         best = _Best(resume.kept, resume.kept_epoch, resume.best)
     reports = []
     with ExitStack() as stack:
@@ -116,6 +124,7 @@ def fit(
         for epoch in range(resume.epochs if resume else 0, recipe.epochs):
             reports.append(_run_epoch(trainer, epoch, valid_data, hooks))
             report(reports[-1])
+            objective.report()
             if hooks.eligible(epoch):
                 best.offer(model, reports[-1])
             if save:
@@ -124,6 +133,7 @@ def fit(
                 raise Stopped(epoch + 1)
     assert best.weights, "no epoch was eligible"
     model.load_state_dict(best.weights)
+    best.say_if_bounds_are_kept(objective)
     return FitResult(best.epoch, reports)
 
 
@@ -137,10 +147,12 @@ def _run_epoch(
     start = time.perf_counter()
     train = trainer.run(epoch)
     rate = len(trainer.data) / (time.perf_counter() - start)
-    valid = None
+    valid, beyond = None, None
     if valid_data is not None:
-        valid = evaluate(trainer.model, valid_data, trainer.device, recipe.precision)
-    return EpochReport(epoch, recipe.epochs, train, valid, rate)
+        valid, right = judge(trainer.model, valid_data, trainer.device, recipe.precision)
+        if trainer.objective.bounds:
+            beyond = trainer.objective.bounds.measure(right)
+    return EpochReport(epoch, recipe.epochs, train, valid, rate, beyond)
 
 
 @dataclass
@@ -154,9 +166,26 @@ class _Best:
     def offer(self, model: nn.Module, report: EpochReport) -> None:
         """Take an epoch that is better than the best, or the latest without validation."""
         rank = [report.valid.accuracy, -report.valid.loss] if report.valid else []
+        if report.beyond is not None:
+            rank = [-max(report.beyond, 0.0), *rank]
         if not self.weights or not rank or rank > self.rank:
             self.weights = {name: value.clone() for name, value in model.state_dict().items()}
             self.epoch, self.rank = report.epoch, rank
+
+    def say_if_bounds_are_kept(self, objective: Objective) -> None:
+        """Log it; warn where the bounds are missed, or nobody can say."""
+        if objective.bounds is None:
+            return
+        if len(self.rank) < WITH_BOUNDS:
+            logger.warning("no labels to validate with: nobody knows whether the bounds are kept")
+        elif self.rank[0] < 0:
+            logger.warning(
+                "NO EPOCH KEEPS THE BOUNDS in validation: epoch %d, which is kept, is the nearest"
+                " and misses them by %.4f; loosen them, prune less, or train longer",
+                *(self.epoch + 1, -self.rank[0]),
+            )
+        else:
+            logger.info("epoch %d keeps the bounds in validation", self.epoch + 1)
 
     def state(self, epochs: int, trainer: Trainer, hooks: Hooks) -> TrainingState:
         """Where the run stands after so many epochs."""
@@ -169,4 +198,5 @@ class _Best:
             self.epoch,
             self.rank,
             hooks.state(),
+            objective=trainer.objective.state(),
         )

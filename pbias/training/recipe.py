@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,10 @@ class Recipe:
     temperature: float = 4.0  # by which logits are divided to compare with the teacher's
     balance: str = ""  # groups whose values, by label value, count alike: "sex" or "sex,age"
     balance_max: float = 10.0  # the largest weight that a label gets by it
+    group_dro: str = ""  # groups the worst of whose values leads: "sex" or "sex,age"
+    group_dro_step_size: float = 0.01  # how fast the weights of groups follow their losses
+    constrain: Sequence[str] = ()  # bounds on what groups lose: "ceag@sex <= 0.02"
+    constrain_lr: float = 1.0  # how fast the multipliers of bounds follow what is lost
 
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
@@ -84,24 +88,31 @@ class Recipe:
             )
         if not 1 <= self.balance_max < math.inf:
             raise UserError(f"a largest balancing weight of {self.balance_max}; use 1 or more")
+        if not 0 < self.group_dro_step_size < math.inf:
+            raise UserError(f"a group DRO step size of {self.group_dro_step_size}; use one above 0")
+        if not 0 < self.constrain_lr < math.inf:
+            raise UserError(f"a step size of multipliers of {self.constrain_lr}; use one above 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """The recipe that a checkpoint holds; what this version does not know is left out."""
         names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in names})
+        known = {name: value for name, value in values.items() if name in names}
+        return cls(**{**known, "constrain": tuple(known.get("constrain", ()))})
 
     def as_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "constrain": list(self.constrain)}
 
     def in_use(self) -> dict[str, Any]:
         """As a dict, without what has no effect in this recipe."""
         unused = [] if self.distill else ["distill", "distill_weight", "temperature"]
         unused += [] if self.balance else ["balance", "balance_max"]
+        unused += [] if self.group_dro else ["group_dro", "group_dro_step_size"]
+        unused += [] if self.constrain else ["constrain", "constrain_lr"]
         return {name: value for name, value in self.as_dict().items() if name not in unused}
 
-    def replace(self, **changes: int | float | str | bool | None) -> Recipe:
+    def replace(self, **changes: int | float | str | bool | Sequence[str] | None) -> Recipe:
         """The recipe with the changes that are not None."""
         given = {name: value for name, value in changes.items() if value is not None}
         return dataclasses.replace(self, **given)  # type: ignore[arg-type]
@@ -140,6 +151,7 @@ class NamedRecipe:
     image_size: int | None = None  # pixels, of the crop; None: what the pictures have
     pruning_epochs: tuple[float, float, float] | None = None  # start, every, end (not included)
     uses: Collection[str] = tuple(USES)
+    strategy: str = "gradual"  # or "acdc"
 
 
 _DENSE = Recipe(
@@ -162,6 +174,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
     "paper-gmp-ri": NamedRecipe(
         _DENSE.replace(name="paper-gmp-ri"), 224, (10.0, 10.0, 81.0), uses=["ri"]
     ),
+    "paper-acdc": NamedRecipe(_DENSE.replace(name="paper-acdc"), 224, uses=["ri"], strategy="acdc"),
     "paper-gmp-pt": NamedRecipe(_GMP_PT, 224, (1.0, 4.0, 60.0), uses=["pt"]),
     "paper-single": NamedRecipe(_SINGLE, 224, (2.0, 1.0, 16.0)),
     "small": NamedRecipe(Recipe()),

@@ -9,7 +9,7 @@ import dataclasses
 import io
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class TrainingState:
     best: list[float]  # its validation accuracy and negative loss; empty without validation
     hooks: dict[str, Any]  # of what takes part in training
     images: str = ""  # a checksum of what it is trained on; empty in files before 0.2
+    objective: dict[str, Any] = field(default_factory=dict)  # of what changes the loss meanwhile
 
     def restore(
         self,
@@ -52,6 +53,7 @@ class TrainingState:
         optimizer: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
         restore_hooks: Callable[[dict[str, Any]], None],
+        restore_objective: Callable[[dict[str, Any]], None] = lambda state: None,
     ) -> None:
         """Bring all that is trained to where it was; UserError where that cannot be."""
         groups = optimizer.state_dict()["param_groups"]
@@ -60,6 +62,7 @@ class TrainingState:
             optimizer.load_state_dict({"state": self.optimizer, "param_groups": groups})
             scaler.load_state_dict(self.scaler)
             restore_hooks(self.hooks)
+            restore_objective(self.objective)
         except WRONG as error:
             raise UserError("the training state is damaged; start without --resume") from error
         # A moment is walked through beside its weight, and must lie in memory as it does.

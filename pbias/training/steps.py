@@ -16,7 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 from pbias.data.batches import ImageData, make_batch, row_batches, to_device
 from pbias.errors import UserError
 from pbias.training.evaluation import Score, score_sums
-from pbias.training.objective import Objective
+from pbias.training.objectives.groups import Rows
+from pbias.training.objectives.objective import Objective
 from pbias.training.precision import autocast
 from pbias.training.processes import Processes
 from pbias.training.recipe import Recipe
@@ -51,7 +52,7 @@ class Batch:
     num_rows: int  # of the whole batch
     num_known: int  # known labels of the whole batch
     num_counted: int  # labels of the whole batch that its loss is the mean over
-    rows: Tensor  # of the training data
+    rows: Rows  # of the training data
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Trainer:
                 len(rows),
                 int((labels >= 0).sum()),
                 self.objective.count(labels),
-                rows[part],
+                Rows(rows, part),
             )
             done += len(rows)
 

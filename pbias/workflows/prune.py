@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from pbias.data.bad_images import BadImages
@@ -18,7 +19,7 @@ from pbias.files.streams import check_inputs, check_no_input, check_output, inpu
 from pbias.models.network_files import network, read_network
 from pbias.models.preprocess import Preprocess
 from pbias.pruning.batch_norm import Reestimation, draw_pictures
-from pbias.pruning.method import Method
+from pbias.pruning.method import OF_DATA, Method
 from pbias.pruning.one_shot import (
     check_method,
     check_range,
@@ -34,13 +35,19 @@ from pbias.training.setup import check_compiler, choose_device
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
+from pbias.workflows.runs.importances import (
+    check_score_groups,
+    measure_of,
+    one_shot_sample,
+    sample_of,
+)
 from pbias.workflows.runs.networks import named
-from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
+from pbias.workflows.runs.objectives import check_groups, objective_of, read_teacher
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import TRAINING, method_of, settings
-from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of
+from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of, valid_rows
 from pbias.workflows.runs.values import asked_sparsity, first_given, parse_jobs, text_or_none
 
 BN_BATCHES = 50
@@ -111,7 +118,8 @@ def _num_batches(options: PruneOptions) -> int:
 
 def _check_one_shot(options: PruneOptions) -> None:
     """Raise UserError for options about training, or about steps where there is one step."""
-    allowed = {"loss", "seed", "batch_size" if _num_batches(options) else ""}
+    reads = _num_batches(options) or options.score in OF_DATA
+    allowed = {"loss", "seed", "batch_size" if reads else ""}
     given = {name: getattr(options, name) for name in TRAINING if name not in allowed}
     given |= {
         "pruning_epochs": options.pruning_epochs,
@@ -156,13 +164,16 @@ def _prune_at_once(
     if options.dry_run:
         logger.info("would write %s without training", ", ".join(name for _, name in jobs))
         return
+    size, device = _batch_size(parent, options), torch.device("cpu")
+    sample = one_shot_sample(parent, path, method, options, size, bad, device)
     ramp = Ramp(options.pruning_schedule or SCHEDULE, range(options.steps or 1), method=method)
     steps = {"schedule": ramp.shape, "steps": len(ramp.times)} if len(ramp.times) > 1 else {}
     for sparsity, name in jobs:
         if len(jobs) > 1:
             weights = {key: tensor.clone() for key, tensor in parent.state_dict.items()}
             model = network(dataclasses.replace(parent, state_dict=weights))
-        prune_at_once(parent, model, method, _steps(ramp, sparsity))
+        measure = measure_of(sample, model, method)
+        prune_at_once(parent, model, method, _steps(ramp, sparsity), measure)
         record = {"method": "one-shot", **steps}
         if reestimation:
             record |= reestimation.apply(model, watch)
@@ -179,10 +190,14 @@ def _steps(ramp: Ramp, target: float) -> list[float]:
     return list(ramp.schedule(target).values())
 
 
+def _batch_size(parent: Checkpoint, options: PruneOptions) -> int:
+    return options.batch_size or Recipe.from_dict(parent.recipe).batch_size
+
+
 def _reestimation(
     parent: Checkpoint, path: str, options: PruneOptions, bad: BadImages
 ) -> Reestimation:
-    batch_size = options.batch_size or Recipe.from_dict(parent.recipe).batch_size
+    batch_size = _batch_size(parent, options)
     manifest = manifest_of(parent, path, options, "leave --bn-batches out")
     pictures = draw_pictures(manifest, _num_batches(options) * batch_size, options.seed, bad)
     return Reestimation(
@@ -223,7 +238,8 @@ def _prune_gradually(
         check_compiler(device)
     bad = BadImages(options.skip_bad_images)
     pictures = find(manifest, labels, recipe.loss, bad, options, watch)
-    check_balance(recipe, labels)
+    check_groups(recipe, labels)
+    check_score_groups(method, labels)
     parent = _with_data(parent, manifest, recipe, options)
     teacher = parent
     if options.teacher is not None:
@@ -244,8 +260,10 @@ def _prune_gradually(
         data={**parent.data, "skipped": len(bad.skipped)},
         train_counts=train_counts(labels, kept),
     )
-    objective = objective_of(recipe, data[0], labels, kept, teacher, device)
-    train_and_prune(parent, data, runs, ramp, device, objective, options, watch)
+    rows = kept, valid_rows(bad, manifest)
+    objective = objective_of(recipe, data, labels, rows, teacher, device)
+    sample = sample_of(method, data[0], labels, kept, recipe.batch_size, device)
+    train_and_prune(parent, data, runs, ramp, device, objective, sample, options, watch)
 
 
 def _training_manifest(

@@ -37,6 +37,7 @@ from pbias.training.setup import (
 )
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.gradual import planned, train_and_prune
+from pbias.workflows.runs.importances import check_score_groups, sample_of
 from pbias.workflows.runs.networks import (
     Look,
     architecture,
@@ -44,12 +45,12 @@ from pbias.workflows.runs.networks import (
     look_of_library,
     with_size,
 )
-from pbias.workflows.runs.objectives import check_balance, objective_of, read_teacher
+from pbias.workflows.runs.objectives import check_groups, objective_of, read_teacher
 from pbias.workflows.runs.options import TrainOptions
 from pbias.workflows.runs.print_config import config_text
 from pbias.workflows.runs.run import Run, hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import METHOD, PRUNING, Settings, method_of, settings
-from pbias.workflows.runs.training_data import decode, find
+from pbias.workflows.runs.training_data import decode, find, valid_rows
 from pbias.workflows.runs.values import (
     asked_sparsity,
     each,
@@ -224,7 +225,9 @@ def _find(task: _Task) -> _Found:
         groups=names(options.groups) or [],
         cluster=options.cluster,
     )
-    check_balance(task.recipe, labels)
+    check_groups(task.recipe, labels)
+    if task.ramp:
+        check_score_groups(task.ramp.method, labels)
     pictures = find(manifest, labels, task.recipe.loss, task.bad, options, task.watch)
     return _Found(manifest, labels, pictures)
 
@@ -294,9 +297,11 @@ def _run(
         train_counts=train_counts(found.labels, kept),
     )
     recipe = Recipe.from_dict(plan.recipe)
-    objective = objective_of(recipe, data[0], found.labels, kept, teacher, device)
+    rows = kept, valid_rows(task.bad, found.manifest)
+    objective = objective_of(recipe, data, found.labels, rows, teacher, device)
     if task.ramp:
-        train_and_prune(plan, data, runs, task.ramp, device, objective, options, task.watch)
+        sample = sample_of(task.ramp.method, data[0], found.labels, kept, recipe.batch_size, device)
+        train_and_prune(plan, data, runs, task.ramp, device, objective, sample, options, task.watch)
         return
     result = runs[0].train(
         network,

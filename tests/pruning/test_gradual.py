@@ -216,3 +216,63 @@ def test_within_an_epoch_pruning_comes_when_it_is_due() -> None:
     expected = [0.1, 0.1, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9]
     assert reached == [num_zeros(sparsity, _num_weights(model)) for sparsity in expected]
     assert [pruner.eligible(epoch) for epoch in range(2)] == [False, True]
+
+
+def _trained_by_turns(pruner: GradualPruner, model: nn.Module, epochs: range) -> list[list[int]]:
+    """The number of zeros after each of four steps of each epoch; each moves every weight."""
+    optimizer, counts = OPTIMIZERS["sgd"](model), []
+    for epoch in epochs:
+        pruner.start_epoch(epoch)
+        counts.append([])
+        for _ in range(4):
+            optimizer.zero_grad()
+            F.cross_entropy(model(torch.randn(8, 3, 16, 16)), torch.arange(8) % 3).backward()
+            optimizer.step()
+            pruner.after_step(optimizer)
+            counts[-1].append(_num_zeros(model))
+    return counts
+
+
+def test_acdc_compresses_and_releases_by_turns() -> None:
+    """Epochs: dense, compressed, decompressed from the middle of the next on, compressed again."""
+    model = _model()
+    num = num_zeros(0.8, _num_weights(model))
+    pruner = GradualPruner(model, {1.0: 0.8, 2.5: 0.0, 3.5: 0.8}, 4)
+    counts = _trained_by_turns(pruner, model, range(5))
+    assert counts[0] == [0] * 4 and counts[1] == [num] * 4 and counts[4] == [num] * 4
+    # Released weights begin at 0, and move with the next step.
+    assert counts[2][:3] == [num] * 3 and counts[2][3] < num / 2
+    assert counts[3][0] < num / 2 and counts[3][3] == num
+    assert [pruner.eligible(epoch) for epoch in range(5)] == [False, False, False, True, True]
+
+
+def test_acdc_may_prune_other_weights_the_next_time() -> None:
+    model = _model()
+    pruner = GradualPruner(model, {0.0: 0.5, 1.0: 0.0, 6.0: 0.5}, 4)
+    _trained_by_turns(pruner, model, range(1))
+    first = _zeros(model)
+    _trained_by_turns(pruner, model, range(1, 7))
+    second = _zeros(model)
+    assert sum(int(mask.sum()) for mask in first.values()) == _num_zeros(model)
+    assert any((first[name] & ~second[name]).any() for name in first)
+
+
+def test_acdc_goes_on_from_a_state_within_a_phase() -> None:
+    schedule = {0.0: 0.8, 1.0: 0.0, 3.0: 0.8}
+    model = _model()
+    pruner = GradualPruner(model, schedule, 4)
+    _trained_by_turns(pruner, model, range(2))
+    state = pruner.state()
+    other = GradualPruner(_model(), schedule, 4)
+    other.restore(state)
+    assert other.level == 0.0 and other.due == [(3.0, 0.8)]
+    assert not any(mask.any() for mask in other.masks.pruned.values())
+
+
+def test_a_first_step_to_nothing_releases_nothing() -> None:
+    model = _model()
+    with torch.no_grad():
+        prunable(model)["fc.weight"][0] = 0
+    pruner = GradualPruner(model, {0.0: 0.0, 1.0: 0.5}, 4)
+    pruner.start_epoch(0)
+    assert pruner.masks.pruned["fc.weight"][0].all()

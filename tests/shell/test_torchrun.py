@@ -89,6 +89,25 @@ def test_two_processes_train_and_prune_as_one(pbias: Run, photos: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_processes_look_after_groups_as_one(pbias: Run, photos: Path) -> None:
+    pbias(*shlex.split(f"{TRAIN} --targets b --groups a -o dense.pt"))
+    options = (
+        "prune dense.pt --sparsity 0.8 --steps 2 --epochs 2 --precision fp32 --distill"
+        " --group-dro a --constrain 'ceag@a <= 0.01' --score fisher"
+        " --score-groups a --score-batches 1 -o"
+    )
+    one = pbias(*shlex.split(options), "one.pt").stderr
+    said = two(f"{options} two.pt", photos.parent)
+    here, there = load_checkpoint("one.pt"), load_checkpoint("two.pt")
+    for name, tensor in here.state_dict.items():
+        torch.testing.assert_close(there.state_dict[name], tensor, rtol=1e-3, atol=1e-4)
+    assert here.sparsity == there.sparsity
+    for words in ("group DRO: weights", "ceag@a <= 0.01: "):
+        lines = [[n for n in text.splitlines() if words in n] for text in (one, said)]
+        assert lines[0] == lines[1] and len(lines[0]) == 2
+
+
+@pytest.mark.slow
 def test_two_processes_predict_in_order(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(TRAIN), "-o", "dense.pt")
     predict = "predict dense.pt photos/labels.csv --split all --batch-size 7 -o"

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from pbias.data.batches import ImageData
 from pbias.models.preprocess import Preprocess
-from pbias.training.balance import balance
-from pbias.training.distillation import Teacher, soft_loss
 from pbias.training.evaluation import loss_sum
 from pbias.training.loop import fit
-from pbias.training.objective import Objective
+from pbias.training.objectives.balance import balance
+from pbias.training.objectives.distillation import Teacher, soft_loss
+from pbias.training.objectives.group_dro import GroupDro
+from pbias.training.objectives.groups import Rows, members_of
+from pbias.training.objectives.objective import Objective
 from pbias.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -74,7 +76,7 @@ def test_the_loss_of_a_teacher_by_hand() -> None:
 
 def test_known_labels_are_mixed_and_unknown_ones_take_the_teacher_alone() -> None:
     ours, theirs = torch.tensor([[0.5, -1.0]]), torch.tensor([[2.0, 1.0]])
-    labels, rows = torch.tensor([[1, -1]], dtype=torch.int8), torch.tensor([0])
+    labels, rows = torch.tensor([[1, -1]], dtype=torch.int8), Rows(torch.tensor([0]))
     objective = Objective(None, fixed(theirs), weight=0.25, temperature=1.0)
     soft = [divergence(sigmoid(2), sigmoid(0.5)), divergence(sigmoid(1), sigmoid(-1))]
     hard = -math.log(sigmoid(0.5))
@@ -85,10 +87,42 @@ def test_known_labels_are_mixed_and_unknown_ones_take_the_teacher_alone() -> Non
 
 @pytest.mark.parametrize("labels", [torch.tensor([[1, 0], [0, -1]]), torch.tensor([1, -1])])
 def test_weights_of_one_change_nothing(labels: Tensor) -> None:
-    logits, rows = torch.tensor([[0.3, -2.0], [1.0, 0.2]]), torch.tensor([0, 1])
+    logits, rows = torch.tensor([[0.3, -2.0], [1.0, 0.2]]), Rows(torch.tensor([0, 1]))
     alike = balance(labels, np.full((2, 1), -1, np.int16), 10, 2)
     found = Objective(alike).loss_sum(logits, labels, torch.empty(0), rows)
     assert found.item() == pytest.approx(loss_sum(logits, labels).item(), rel=1e-6)
+
+
+def two_groups(codes: list[int]) -> GroupDro:
+    return GroupDro(members_of(np.array(codes, np.int16)[:, None], [["f", "m"]]), step_size=0.5)
+
+
+def test_the_weights_of_groups_by_hand() -> None:
+    dro = two_groups([0, 0, 0, 1, -1])
+    losses = torch.tensor([[1.0, 2.0], [3.0, 9.0], [2.0, 2.0], [4.0, 6.0], [5.0, 5.0]])
+    counted = torch.tensor([[1, 1], [1, 0], [1, 1], [1, 1], [1, 1]]).bool()
+    found = dro.of(losses, counted, Rows(torch.arange(5))).tolist()
+    # Group f has 5 labels with a mean of 2, m has 2 with a mean of 5; the last image is unknown.
+    f, m = math.exp(0.5 * 2), math.exp(0.5 * 5)
+    q = [f / (f + m), m / (f + m)]
+    assert dro.weights.tolist() == pytest.approx(q, rel=1e-6)
+    assert found == pytest.approx([q[0] * 7 / 5] * 3 + [q[1] * 7 / 2, 1.0], rel=1e-6)
+    # The next step goes on from there; a group without images keeps its share but for the scale.
+    dro.of(torch.tensor([[1.0]]), torch.tensor([[True]]), Rows(torch.tensor([0])))
+    f, m = q[0] * math.exp(0.5), q[1]
+    assert dro.weights.tolist() == pytest.approx([f / (f + m), m / (f + m)], rel=1e-6)
+    dro.reset()
+    assert dro.weights.tolist() == [0.5, 0.5]
+
+
+def test_the_robust_loss_is_the_weighted_mean_of_the_groups_losses() -> None:
+    logits, labels = torch.tensor([[0.3], [1.0], [-2.0]]), torch.tensor([[1], [0], [1]])
+    dro = two_groups([0, 1, 1])
+    found = Objective(dro=dro).loss_sum(logits, labels, torch.empty(0), Rows(torch.arange(3)))
+    f = -math.log(sigmoid(0.3))
+    m = (-math.log(sigmoid(-1.0)) - math.log(sigmoid(-2.0))) / 2
+    q = dro.weights.tolist()
+    assert found.item() == pytest.approx(3 * (q[0] * f + q[1] * m), rel=1e-6)
 
 
 def task(num: int, seed: int, skew: float = 0.0) -> tuple[ImageData, np.ndarray]:
@@ -132,6 +166,17 @@ def test_balancing_serves_a_rare_group_better() -> None:
     for weights in (None, balance(data.labels, groups, 100, 1)):
         model = network(0)
         fit(model, data, None, RECIPE, device=CPU, objective=Objective(weights))
+        found.append(right(model, test, of_test))
+    assert found[1] > found[0] + 0.2
+
+
+def test_group_dro_serves_the_worst_group_better() -> None:
+    data, groups = task(400, 0, skew=0.4)
+    test, of_test = task(400, 1)
+    found = []
+    for dro in (None, GroupDro(members_of(groups, [["0", "1"]]), step_size=0.2)):
+        model = network(0)
+        fit(model, data, None, RECIPE, device=CPU, objective=Objective(dro=dro))
         found.append(right(model, test, of_test))
     assert found[1] > found[0] + 0.2
 

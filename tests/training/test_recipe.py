@@ -125,7 +125,7 @@ def test_small_is_what_is_used_unless_asked_otherwise() -> None:
     [
         ("paper", "dense", "no recipe 'paper'; use one of paper-dense, paper-gmp-ri"),
         ("paper-gmp-pt", "dense", "is for prune, not for training without --sparsity"),
-        ("paper-dense", "ri", "use one of paper-gmp-ri, paper-single, small"),
+        ("paper-dense", "ri", "use one of paper-gmp-ri, paper-acdc, paper-single, small"),
         ("paper-gmp-ri", "pt", "is for train --sparsity, not for prune"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pbias.errors import UserError
 from pbias.workflows.runs.options import TrainOptions
-from pbias.workflows.runs.settings import settings
+from pbias.workflows.runs.settings import method_of, settings
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,20 @@ def test_options_win_over_the_recipe() -> None:
 def test_steps_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         settings("ri", TrainOptions(recipe="paper-gmp-ri", **changes))
+
+
+def test_acdc_has_the_phases_of_its_paper() -> None:
+    """Of 100 epochs: 10 dense, phases of 5, then 10 decompressed and 15 compressed."""
+    for options in (TrainOptions(recipe="paper-acdc"), TrainOptions(strategy="acdc", epochs=100)):
+        asked = settings("ri", options)
+        ramp = asked.ramp(method_of(options))
+        schedule = ramp.schedule(0.9)
+        assert list(schedule) == [*range(10, 80, 5), 85]
+        assert list(schedule.values()) == [0.9, 0.0] * 7 + [0.9]
+        assert ramp.record(0.9) == {"method": "acdc", "at_epochs": list(schedule)}
+    with pytest.raises(UserError, match="--steps has no effect with --strategy acdc"):
+        settings("ri", TrainOptions(strategy="acdc", steps=3))
+    with pytest.raises(UserError, match="no strategy 'dc'; use one of gradual, acdc"):
+        settings("ri", TrainOptions(strategy="dc"))
+    with pytest.raises(UserError, match="--strategy has no effect without --sparsity"):
+        settings("dense", TrainOptions(strategy="acdc"))

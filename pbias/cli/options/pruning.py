@@ -14,6 +14,15 @@ class Score(enum.StrEnum):
     MAGNITUDE = "magnitude"
     MAGNITUDE_NORM = "magnitude_norm"
     RANDOM = "random"
+    TAYLOR = "taylor"
+    FISHER = "fisher"
+
+
+class Reduction(enum.StrEnum):
+    """How importances of groups become one."""
+
+    MAX = "max"
+    MEAN = "mean"
 
 
 class Scope(enum.StrEnum):
@@ -22,6 +31,13 @@ class Scope(enum.StrEnum):
     GLOBAL = "global"
     LAYER = "layer"
     ERK = "erk"
+
+
+class Strategy(enum.StrEnum):
+    """How a network is pruned while it is trained from random weights."""
+
+    GRADUAL = "gradual"
+    ACDC = "acdc"
 
 
 class PruningSchedule(enum.StrEnum):
@@ -39,6 +55,14 @@ SparsityWhileTraining = Annotated[
         "--sparsity",
         metavar="S[,S]",
         help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
+    ),
+]
+StrategyOrNone = Annotated[
+    Strategy | None,
+    typer.Option(
+        "--strategy",
+        help="Sparsity rises (gradual), or comes and goes (AC/DC, Peste et al. 2021)"
+        " [default: gradual].",
     ),
 ]
 CheckpointOrNone = Annotated[
@@ -110,7 +134,33 @@ PruningScheduleOrNone = Annotated[
 ]
 ScoreName = Annotated[
     Score,
-    typer.Option("--score", help="Smallest go first: |w|, |w| over its layer's L2 norm, random."),
+    typer.Option(
+        "--score",
+        help="Smallest go first: |w|, |w| over its layer's L2 norm, random, |w g|, w² E[g²].",
+    ),
+]
+ScoreBatches = Annotated[
+    int | None,
+    typer.Option(
+        "--score-batches",
+        min=1,
+        metavar="N",
+        help="taylor, fisher: training batches to measure on, of each group [default: 8].",
+    ),
+]
+ScoreGroups = Annotated[
+    str | None,
+    typer.Option(
+        "--score-groups",
+        metavar="A[,B]",
+        help="taylor, fisher: measure for each group value, so that what any needs can stay.",
+    ),
+]
+ScoreReduce = Annotated[
+    Reduction | None,
+    typer.Option(
+        "--score-reduce", help="With --score-groups: max or mean over groups [default: max]."
+    ),
 ]
 ScopeName = Annotated[
     Scope,

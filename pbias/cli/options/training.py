@@ -15,7 +15,9 @@ FALLBACK = "[default: the recipe's]"
 ARCHITECTURES = (
     "resnet_small", "resnet18", "resnet50", "mobilenet_v1", "vit_b_16", "vit_l_16",
 )  # fmt: skip
-RECIPES = ("paper-dense", "paper-gmp-ri", "paper-gmp-pt", "paper-single", "small")
+RECIPES = (
+    "paper-dense", "paper-gmp-ri", "paper-acdc", "paper-gmp-pt", "paper-single", "small",
+)  # fmt: skip
 
 LabelsOrNone = Annotated[
     str | None, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
@@ -165,7 +167,11 @@ Distill = Annotated[
 ]
 TeacherFile = Annotated[
     str | None,
-    typer.Option("--teacher", metavar="FILE", help="With --distill: checkpoint of the teacher."),
+    typer.Option(
+        "--teacher",
+        metavar="FILE",
+        help="With --distill or --constrain: checkpoint of the dense network.",
+    ),
 ]
 DistillWeight = Annotated[
     float | None,
@@ -195,6 +201,38 @@ BalanceMax = Annotated[
         "--balance-max",
         metavar="W",
         help="With --balance: largest weight of a label [default: 10].",
+    ),
+]
+GroupDro = Annotated[
+    str | None,
+    typer.Option(
+        "--group-dro",
+        metavar="A[,B]",
+        help="Let the group values with the highest loss lead (Sagawa et al. 2020).",
+    ),
+]
+GroupDroStepSize = Annotated[
+    float | None,
+    typer.Option(
+        "--group-dro-step-size",
+        metavar="ETA",
+        help="With --group-dro: how fast weights follow losses [default: 0.01].",
+    ),
+]
+Constrain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constrain",
+        metavar="BOUND",
+        help="Bound what each group loses beyond all: 'ceag@sex <= 0.02'; repeatable.",
+    ),
+]
+ConstrainLr = Annotated[
+    float | None,
+    typer.Option(
+        "--constrain-lr",
+        metavar="ETA",
+        help="With --constrain: how fast multipliers rise [default: 1].",
     ),
 ]
 

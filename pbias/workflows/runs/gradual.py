@@ -13,12 +13,14 @@ from pbias.files.logits.network_facts import RANDOM, TRAINED
 from pbias.models import classifier_weight
 from pbias.models.network_files import network
 from pbias.pruning.gradual import GradualPruner
+from pbias.pruning.importance import Sample
 from pbias.pruning.one_shot import pruned_checkpoint, report
 from pbias.pruning.schedule import Ramp
 from pbias.training.loop import Hooks
-from pbias.training.objective import Objective
+from pbias.training.objectives.objective import Objective
 from pbias.training.setup import describe
 from pbias.workflows.progress import Watch
+from pbias.workflows.runs.importances import measure_of
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.run import Run
 from pbias.workflows.runs.training_data import TrainingData
@@ -41,10 +43,14 @@ def train_and_prune(
     ramp: Ramp,
     device: torch.device,
     objective: Objective,
+    sample: Sample | None,
     options: TrainOptions | PruneOptions,
     watch: Watch,
 ) -> None:
-    """Train the parent's network to each sparsity, always from its weights; write the files."""
+    """Train the parent's network to each sparsity, always from its weights; write the files.
+
+    `sample` holds the images for scores that look at them.
+    """
     for run in runs:
         sparsity = run.plan.sparsity["asked"]
         ramp.announce(sparsity)
@@ -56,7 +62,7 @@ def train_and_prune(
             device,
             resume_hint=options.resume_hint,
             objective=objective,
-            hooks=_hooks(parent, model, len(data[0]), schedule, ramp),
+            hooks=_hooks(parent, model, len(data[0]), schedule, ramp, sample),
             watch=watch,
             label=f"pruning to {max(schedule.values()):g}",
         )
@@ -87,11 +93,13 @@ def _hooks(
     num_images: int,
     schedule: Mapping[float, float],
     ramp: Ramp,
+    sample: Sample | None,
 ) -> Hooks:
     steps_per_epoch = -(-num_images // parent.recipe["batch_size"])
     named = parent.model
     classifier = classifier_weight(named["name"], model, len(parent.targets), named["args"])
-    pruner = GradualPruner(model, schedule, steps_per_epoch, ramp.method, classifier)
+    measure = measure_of(sample, model, ramp.method)
+    pruner = GradualPruner(model, schedule, steps_per_epoch, ramp.method, classifier, measure)
     return Hooks(
         pruner.start_epoch, pruner.after_step, pruner.eligible, pruner.state, pruner.restore
     )

@@ -65,11 +65,15 @@ class OptimizationOptions:
     augment: bool | None = None
     seed: int = 0
     distill: bool | None = None  # learn from a teacher's probabilities, too
-    teacher: str | Path | None = None  # its checkpoint; None, to prune: the network itself
+    teacher: str | Path | None = None  # the dense network; None, to prune: the network itself
     distill_weight: float | None = None  # of the teacher's loss, 0 to 1
     temperature: float | None = None
     balance: Names | None = None  # groups whose values, by label value, count alike
     balance_max: float | None = None  # the largest weight of a label
+    group_dro: Names | None = None  # groups the worst of whose values leads
+    group_dro_step_size: float | None = None  # how fast weights follow the groups' losses
+    constrain: Names | None = None  # bounds on what groups lose, as `ceag@sex <= 0.02`
+    constrain_lr: float | None = None  # how fast their multipliers follow
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class PruningOptions:
     pruning_schedule: str | None = None  # None: cubic
     initial_sparsity: float | None = None  # None: 0.05
     score: str = "magnitude"
+    score_batches: int | None = None  # taylor, fisher: batches to measure on; None: 8
+    score_groups: Names | None = None  # taylor, fisher: groups with importances of their own
+    score_reduce: str | None = None  # max or mean over groups; None: max
     scope: str = "global"
     pattern: str = "unstructured"
     only: Names | None = None  # layers, by name or `re:REGEX`
@@ -122,6 +129,7 @@ class TrainOptions(
     std: Numbers | None = None
     loss: str | None = None  # None: as the recipe says
     init: str | Path | None = None  # a checkpoint or state dict to start from
+    strategy: str | None = None  # gradual or acdc; None: as the recipe says, else gradual
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pbias.files.escaping import json_text
+from pbias.pruning.method import OF_DATA
+from pbias.pruning.schedule import ACDC
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
-from pbias.workflows.runs.settings import METHOD, Settings
+from pbias.workflows.runs.settings import METHOD, OF_DATA_SCORES, Settings, method_of
 
 # Beside the recipe: what decides which network results.
 OTHERS = (
@@ -33,6 +35,11 @@ def config_text(
     """
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     given |= changes or {}
+    method = method_of(options)
+    if method.score in OF_DATA:
+        given |= {name: getattr(method, name) for name in OF_DATA_SCORES}
+        given["score_groups"] = ",".join(method.score_groups) or None
+        given["score_reduce"] = method.score_reduce if method.score_groups else None
     wanted = (*OTHERS, *METHOD) if chosen.times else OTHERS
     others = {name: given[name] for name in wanted if name in given}
     recipe = {name: value for name, value in chosen.recipe.in_use().items() if name in given}
@@ -43,7 +50,8 @@ def config_text(
     }
     if chosen.times:
         values |= dict([chosen.when])
-        values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
+        if chosen.shape != ACDC:
+            values |= {"pruning_schedule": chosen.shape, "initial_sparsity": chosen.initial}
     lines = [
         f"{OPTIONS.get(name, name).replace('_', '-')} = {_toml(value)}"
         for name, value in values.items()

@@ -21,10 +21,10 @@ from pbias.data.training_images import TrainingPictures
 from pbias.errors import Status, UserError
 from pbias.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pbias.files.logits import Logits
-from pbias.training.distillation import say_cost
 from pbias.training.evaluation import BATCH_SIZE, predict_logits
 from pbias.training.loop import FitResult, Hooks, fit
-from pbias.training.objective import PLAIN, Objective
+from pbias.training.objectives.distillation import say_cost
+from pbias.training.objectives.objective import PLAIN, Objective
 from pbias.training.processes import processes
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path

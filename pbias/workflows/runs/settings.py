@@ -11,30 +11,52 @@ from dataclasses import dataclass
 from typing import Any
 
 from pbias.errors import UserError
-from pbias.pruning.method import Method
+from pbias.pruning.method import OF_DATA, Method
 from pbias.pruning.one_shot import check_range
 from pbias.pruning.schedule import (
+    ACDC,
     INITIAL_SPARSITY,
     PRUNING_SHARE,
     SCRATCH_SHARES,
     Ramp,
+    alternation_times,
     pruning_epochs,
     pruning_times,
 )
-from pbias.training.recipe import Recipe, find_recipe
+from pbias.training.recipe import NamedRecipe, Recipe, find_recipe
+from pbias.workflows.runs.bounds import parse_bound
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
-from pbias.workflows.runs.values import first_given, names, numbers, selectors
+from pbias.workflows.runs.values import each, first_given, names, numbers, selectors, typed
 
 NUM_STEPS = 20
+STRATEGIES = ("gradual", ACDC)
 
 # Options that are fields of a recipe, that say when to prune, and that are fields of a method.
 TRAINING = (
     "loss", "epochs", "batch_size", "optimizer", "lr", "lr_schedule", "warmup_epochs",
     "lr_per_epoch", "momentum", "reset_momentum", "weight_decay", "augment", "seed",
     "distill", "distill_weight", "temperature", "balance", "balance_max",
+    "group_dro", "group_dro_step_size", "constrain", "constrain_lr",
 )  # fmt: skip
+# Options without which others have no effect.
+NEEDED = {
+    "distill": ("distill_weight", "temperature"),
+    "balance": ("balance_max",),
+    "group_dro": ("group_dro_step_size",),
+    "constrain": ("constrain_lr",),
+}
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
-METHOD = ("score", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row")
+OF_DATA_SCORES = ("score_batches", "score_groups", "score_reduce")
+METHOD = (
+    "score",
+    *OF_DATA_SCORES,
+    "scope",
+    "pattern",
+    "only",
+    "exclude",
+    "min_keep",
+    "min_keep_row",
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,20 @@ def settings(
     """
     found = find_recipe(options.recipe or "small", use)
     base = before if before and options.recipe is None else found.recipe
-    base = base.replace(distill=False)  # a teacher is that of one run
+    base = base.replace(distill=False, constrain=())  # the dense network is that of one run
     changes = {name: getattr(options, name, None) for name in TRAINING}
-    changes["balance"] = options.balance and ",".join(names(options.balance) or [])
+    changes["constrain"] = [parse_bound(text).text for text in each(options.constrain)] or None
+    for name in ("balance", "group_dro"):
+        changes[name] = changes[name] and ",".join(names(changes[name]) or [])
     _check_teacher(use, options)
     recipe = base.replace(**changes, compile=options.compile or None)
     given = _given(options, PRUNING)
+    strategy = _strategy(options, found, use)
+    if strategy == ACDC:
+        if useless := first_given(given):
+            raise UserError(f"{useless} has no effect with --strategy acdc; leave one of them out")
+        when, times = ("strategy", ACDC), alternation_times(recipe.epochs)
+        return Settings(recipe, found.image_size, when, times, ACDC, 0.0)
     when = _when(given, found.pruning_epochs)
     times = [] if use == "dense" else _times(*when, recipe.epochs, use)
     initial = given.get("initial_sparsity", INITIAL_SPARSITY)
@@ -78,22 +108,47 @@ def settings(
     return Settings(recipe, found.image_size, when, times, shape, initial)
 
 
+def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str) -> str:
+    """Return how the network is pruned meanwhile, as an option or the recipe says."""
+    given: str | None = getattr(options, "strategy", None)
+    if given is not None and given not in STRATEGIES:
+        raise UserError(f"no strategy '{given}'; use one of {', '.join(STRATEGIES)}")
+    if given is not None and use == "dense":
+        raise UserError("--strategy has no effect without --sparsity; add it")
+    return given or found.strategy
+
+
 def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
-    """Raise UserError for distillation without a teacher, and for its options without it."""
-    given = {name: getattr(options, name) for name in ("teacher", "distill_weight", "temperature")}
-    if not options.distill and (useless := first_given(given)):
-        raise UserError(f"{useless} has no effect without --distill; add it")
+    """Raise UserError for options without what they are about, as distilling without a teacher."""
+    for needed, names_of in NEEDED.items():
+        given = {name: getattr(options, name) for name in names_of}
+        if not getattr(options, needed) and (useless := first_given(given)):
+            raise UserError(f"{useless} has no effect without {typed(needed)}; add it")
+    if options.teacher is not None and not (options.distill or options.constrain):
+        raise UserError("--teacher has no effect without --distill or --constrain; add one of them")
     if options.distill and use != "pt" and options.teacher is None:
         raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
-    if options.balance_max is not None and not options.balance:
-        raise UserError("--balance-max has no effect without --balance; add it")
+    if options.constrain and use != "pt" and options.teacher is None:
+        raise UserError(
+            "--constrain needs the dense network to compare with; name its checkpoint by --teacher"
+        )
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
     """Return which weights become zero by these options."""
     layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
     given = {name: getattr(options, name) for name in (*METHOD, "seed")}
-    return Method(**{**given, **layers})
+    of_data = {name: given.pop(name) for name in OF_DATA_SCORES}
+    if options.score not in OF_DATA and (useless := first_given(of_data)):
+        raise UserError(
+            f"{useless} has no effect with --score {options.score}; use taylor or fisher"
+        )
+    if options.score_reduce is not None and not options.score_groups:
+        raise UserError("--score-reduce has no effect without --score-groups; add it")
+    if options.score_groups is not None:
+        of_data["score_groups"] = tuple(names(options.score_groups) or [])
+    of_data = {name: value for name, value in of_data.items() if value is not None}
+    return Method(**{**given, **of_data, **layers})
 
 
 def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[str, Any]:

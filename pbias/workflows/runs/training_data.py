@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.training_images import (
@@ -13,7 +15,7 @@ from pbias.data.training_images import (
 )
 from pbias.errors import UserError
 from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
-from pbias.files.manifest import Labels, Manifest, read_manifest
+from pbias.files.manifest import Int64, Labels, Manifest, read_manifest
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.streams import STDIO, input_name, is_regular
 from pbias.models.preprocess import Preprocess
@@ -71,6 +73,13 @@ def decode(
         )
     bad.report()
     return data
+
+
+def valid_rows(bad: BadImages, manifest: Manifest) -> Int64:
+    """Return the rows of the validation images that were not skipped; none without such a split."""
+    if "valid" not in manifest.splits:
+        return np.empty(0, np.int64)
+    return bad.kept(manifest.ids, manifest.rows("valid"))
 
 
 def image_root(parent: Checkpoint, options: PruneOptions) -> str | None:

@@ -60,7 +60,16 @@ def numbers(option: str, given: Numbers, count: int) -> list[float]:
 def first_given(values: Mapping[str, Any]) -> str | None:
     """Return the first option that has a value, as it is typed."""
     given = (name for name, value in values.items() if value is not None)
-    return next(("--" + name.replace("_", "-") for name in given), None)
+    return next(map(typed, given), None)
+
+
+def typed(name: str) -> str:
+    """Return an option as it is typed.
+
+    >>> typed("group_dro")
+    '--group-dro'
+    """
+    return "--" + name.replace("_", "-")
 
 
 def asked_sparsity(sparsity: Sparsity | None, method: Method) -> Sparsity:

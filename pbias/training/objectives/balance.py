@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pbias.training.objectives.groups import joint
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ def balance(
     unknown: a value of each group together make one group. The weights of known labels in known
     groups have a mean of 1 in every target before they are capped at `largest`.
     """
-    codes = _joint(groups)
+    codes, _ = joint(groups)
     num_values = int(codes.max(initial=-1)) + 1
     num_labels = num_classes if labels.dim() == 1 else 2
     table = labels[:, None] if labels.dim() == 1 else labels
@@ -65,12 +67,3 @@ def balance(
     )
     places = torch.from_numpy(np.where(codes < 0, num_values, codes))
     return Balance(torch.tensor(weights.clip(max=largest), dtype=torch.float32), places)
-
-
-def _joint(groups: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
-    """Number the combinations of group values that occur; -1 where one of them is unknown."""
-    known = (groups >= 0).all(axis=1)
-    codes = np.full(len(groups), -1, np.int64)
-    if known.any():
-        _, codes[known] = np.unique(groups[known], axis=0, return_inverse=True)
-    return codes

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Which way of training and pruning hurts a group least? Plain gradual pruning and each remedy from the same dense
+# networks, at equal epochs, over several seeds: faces drawn by the program and, where folders are named, photographs.
+#   bash examples/remedies.sh                                       (faces: 25 minutes on two cores)
+#   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs: 90 minutes)
+#   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 EPOCHS=10 PRUNE_EPOCHS=6 bash examples/remedies.sh
+# What is there already is kept, and a network that was broken off goes on where it was.
+# CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
+# male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+seeds=${SEEDS:-0 1 2} out=${OUT:-remedies}
+remedies=${REMEDIES:-distill balance dro constrain taylor fisher-groups}
+both=${BOTH:-distill+balance}   # the two that are tried together
+sparsities=${SPARSITIES:-0.95 0.98}   # beyond the first only plain pruning and the two together
+for name in CLOTHING ISIC; do
+    [ -z "${!name:-}" ] || declare "$name=$(realpath "${!name}")"
+done
+mkdir -p "$out"
+cd "$out"
+
+# make FILE COMMAND...: run a command that writes FILE, unless it is there; FILE.log is what it says.
+make() {
+    local file=$1
+    shift
+    [ ! -e "$file" ] || return 0
+    echo "$file" >&2
+    "$@" -o "$file" 2> "$file.log" || { cat "$file.log" >&2; exit 1; }
+}
+
+# options NAME GROUP: the options of a remedy, one a line.
+options() {
+    local part
+    for part in ${1//+/ }; do
+        case $part in
+            plain) ;;
+            distill) echo --distill ;;
+            balance) printf '%s\n' --balance "$2" ;;
+            dro) printf '%s\n' --group-dro "$2" ;;
+            constrain) printf '%s\n' --constrain "ceag@$2 <= 0.005" ;;
+            taylor) printf '%s\n' --score taylor ;;
+            fisher-groups) printf '%s\n' --score fisher --score-groups "$2" ;;
+            *) echo "no remedy '$part'" >&2; exit 2 ;;
+        esac
+    done
+}
+
+# one SET LABELS GROUP EPOCHS PRUNE_EPOCHS TRAIN...: everything on one set of images.
+one() {
+    local set=$1 labels=$2 group=$3 epochs=$4 prune_epochs=$5 seed name s extra
+    shift 5
+    for seed in $seeds; do
+        # The network is named, so that the numbers stay those of this network whatever the default is.
+        make "$set-dense-$seed.pt" pbias train "$labels" --arch resnet_small --model-args width=32,depth=1 \
+            --epochs "$epochs" --seed "$seed" --resume "$@"
+        make "$set-dense-$seed.npz" pbias predict "$set-dense-$seed.pt" "$labels" --split test
+        for s in $sparsities; do
+            for name in plain $remedies "$both"; do
+                [ "$s" = "${sparsities%% *}" ] || [ "$name" = plain ] || [ "$name" = "$both" ] || continue
+                mapfile -t extra < <(options "$name" "$group")
+                make "$set-$s-$name-$seed.pt" pbias prune "$set-dense-$seed.pt" --sparsity "$s" \
+                    --epochs "$prune_epochs" --seed "$seed" --resume "${extra[@]}"
+                make "$set-$s-$name-$seed.npz" pbias predict "$set-$s-$name-$seed.pt" "$labels" --split test
+            done
+        done
+    done
+    # The audit, over all seeds: against the dense networks, and against plain pruning.
+    for s in $sparsities; do
+        for name in plain $remedies "$both"; do
+            compgen -G "$set-$s-$name-*.npz" > /dev/null || continue
+            pbias metrics "$set-$s-$name-*.npz" --ref "$set-dense-*.npz" --groups "$group" -o "$set-$s-$name.csv" -q -q
+            [ "$name" = plain ] || pbias metrics "$set-$s-$name-*.npz" --ref "$set-$s-plain-*.npz" \
+                --groups "$group" -o "$set-$s-$name-over-plain.csv" -q -q
+        done
+        echo; echo "## $set, $s of the weights pruned, group $group"; echo
+        python3 "$here/remedies.py" --group "$group" --set "$set-$s" --dense "$set-dense" plain $remedies "$both"
+    done
+}
+
+[ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size 48 --seed 20
+one faces faces/labels.csv Male "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" --groups Male,Young,Chubby,Pale_Skin
+[ -z "${CLOTHING:-}" ] || one clothing "$CLOTHING/labels.csv" kids "${EPOCHS:-16}" "${PRUNE_EPOCHS:-8}" \
+    --groups kids --cluster sender --image-size 64
+[ -z "${ISIC:-}" ] || one isic "$ISIC/labels.csv" male "${EPOCHS:-20}" "${PRUNE_EPOCHS:-10}" \
+    --groups male,age60plus --image-size 64

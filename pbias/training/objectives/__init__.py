@@ -1,0 +1,1 @@
+"""What training minimizes: losses of labels, of a teacher, and of groups."""

@@ -1,0 +1,114 @@
+"""Bounds on what groups lose, as `--constrain` says them in the grammar of gates."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import torch
+
+from pbias.auditing.gates.grammar import MEAN, WORST, Gate, parse_gate
+from pbias.auditing.metrics.changes import CEAG
+from pbias.errors import UserError, did_you_mean
+from pbias.files.cells import BINARY, UNKNOWN
+from pbias.files.manifest import Int16, Int64, Labels
+from pbias.training.objectives.bounds import Bound
+from pbias.training.objectives.groups import Members
+
+EXAMPLE = "--constrain takes bounds like 'ceag@sex <= 0.02'"
+
+
+def parse_bound(text: str) -> Gate:
+    """Read `ceag@GROUP[=VALUE][/ATTRIBUTE] <= NUMBER`; UserError for any other gate."""
+    gate = parse_gate(text)
+    if gate.metric is not CEAG or gate.absolute or gate.change:
+        raise UserError(f"'{gate.text}' cannot be trained for; {EXAMPLE}, of ceag alone")
+    if gate.group is None:
+        raise UserError(f"'{gate.text}' names no group; {EXAMPLE}")
+    if not gate.at_most or gate.bound < 0:
+        raise UserError(f"'{gate.text}' is no bound of 0 or more from above; {EXAMPLE}")
+    if gate.attribute == WORST:
+        raise UserError(
+            f"'{gate.text}': the worst attribute changes from step to step; name one with"
+            " /ATTRIBUTE, several with --constrain for each, or none for their mean"
+        )
+    return gate
+
+
+def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
+    """Raise UserError for a bound of a group, value or attribute that the run does not read."""
+    gate = parse_bound(text)
+    _, values = _groups(gate, labels)
+    _value(gate, values)
+    target = _target(gate, labels)
+    if classes and target is not None:
+        raise UserError(
+            f"'{gate.text}': with classes a bound is about top-1 accuracy; leave out"
+            f" /{gate.attribute}"
+        )
+
+
+def bound_of(text: str, labels: Labels, train: Int64, valid: Int64) -> Bound:
+    """Return a bound for these rows of the manifest to train on and to validate."""
+    gate = parse_bound(text)
+    codes, values = _groups(gate, labels)
+    codes = np.where(codes == UNKNOWN, len(values), codes)
+    return Bound(
+        gate.text,
+        gate.bound,
+        Members(_long(codes[train]), tuple(values)),
+        _long(codes[valid]),
+        _target(gate, labels),
+        _value(gate, values),
+    )
+
+
+def _long(codes: Int64) -> torch.Tensor:
+    return torch.from_numpy(codes.astype(np.int64))
+
+
+def _groups(gate: Gate, labels: Labels) -> tuple[Int64, list[str]]:
+    """Return the group of each row, and the names of groups; of `A:B` all combinations."""
+    assert gate.group is not None
+    if gate.group in labels.group_names or ":" not in gate.group:
+        codes, values = _column(gate, gate.group, labels)
+        return codes.astype(np.int64), values
+    columns = [_column(gate, name, labels) for name in gate.group.split(":")]
+    found = np.zeros(len(labels.labels), np.int64)
+    for codes, values in columns:
+        found = found * len(values) + codes
+    found[np.any([codes == UNKNOWN for codes, _ in columns], axis=0)] = UNKNOWN
+    return found, [":".join(names) for names in product(*(values for _, values in columns))]
+
+
+def _column(gate: Gate, name: str, labels: Labels) -> tuple[Int16, list[str]]:
+    """Return the codes and values of a group, or of a target as a group."""
+    if name in labels.group_names:
+        index = labels.group_names.index(name)
+        return labels.groups[:, index], labels.group_values[index]
+    if name in labels.targets:
+        return labels.labels[:, labels.targets.index(name)].astype(np.int16), list(BINARY)
+    known = [*labels.group_names, *labels.targets]
+    read = ", ".join(labels.group_names) or "none"
+    hint = did_you_mean(name, known, "add it to --groups")
+    raise UserError(f"'{gate.text}' names the group '{name}', but the groups are: {read}; {hint}")
+
+
+def _value(gate: Gate, values: list[str]) -> int | None:
+    if gate.contrast is None:
+        return None
+    if gate.contrast not in values:
+        hint = did_you_mean(gate.contrast, values, f"it has: {', '.join(values[:12])}")
+        raise UserError(f"'{gate.text}': {gate.group} has no value '{gate.contrast}'; {hint}")
+    return values.index(gate.contrast)
+
+
+def _target(gate: Gate, labels: Labels) -> int | None:
+    if gate.attribute in (None, MEAN):
+        return None
+    if gate.attribute not in labels.targets:
+        hint = did_you_mean(
+            str(gate.attribute), labels.targets, f"it predicts {', '.join(labels.targets[:12])}"
+        )
+        raise UserError(f"'{gate.text}': the network does not predict '{gate.attribute}'; {hint}")
+    return labels.targets.index(gate.attribute)
