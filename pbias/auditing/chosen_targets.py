@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.reduction import Design, Reduction, RunCounts
 from pbias.auditing.counts.scores import Scores
-from pbias.auditing.counts.totals import Totals
+from pbias.auditing.counts.sums import Sums
 from pbias.auditing.counts.trained import Trained
 
 
@@ -23,18 +23,10 @@ def _side(side: RunCounts, names: Sequence[str], columns: list[int]) -> RunCount
     return RunCounts(
         _design(side.design, names, columns),
         [select_targets(head, names) for head in side.heads],
-        [_totals(totals, columns) for totals in side.totals],
-        _ranked(side, columns),
+        _sums(side.sums, columns),
+        None if side.fits is None else side.fits[..., columns],
+        [Scores(s.auc[:, :, columns], s.calibration[:, :, columns]) for s in side.scores],
     )
-
-
-def _ranked(side: RunCounts, columns: list[int]) -> Callable[[], list[Scores]]:
-    def rank() -> list[Scores]:
-        return [
-            Scores(run.auc[:, :, columns], run.calibration[:, :, columns]) for run in side.scores
-        ]
-
-    return rank
 
 
 def _design(whole: Design, names: Sequence[str], columns: list[int]) -> Design:
@@ -54,16 +46,6 @@ def _trained(group: Trained, columns: list[int]) -> Trained:
     )
 
 
-def _totals(whole: Totals, columns: list[int]) -> Totals:
-    ends = [
-        0,
-        *(1 + column for column in columns),
-    ]  # the Gram matrix begins with the number of rows
-    return replace(
-        whole,
-        cells=whole.cells[:, :, columns],
-        uncertain=whole.uncertain[:, :, columns],
-        errors=whole.errors[:, :, columns],
-        squares=whole.squares[:, :, columns],
-        gram=whole.gram[:, ends][:, :, ends] if whole.gram.size else whole.gram,
-    )
+def _sums(whole: Sums, columns: list[int]) -> Sums:
+    by_target = ("cells", "uncertain", "error", "absolute_error", "squares")
+    return replace(whole, **{name: getattr(whole, name)[:, :, :, columns] for name in by_target})

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pbias.auditing.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import select_targets
-from pbias.auditing.counts.reduction import Reduction, RunCounts, reduce_whole
+from pbias.auditing.counts.reduction import Reduction, RunCounts, Wanted, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
 from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
@@ -36,6 +36,7 @@ from pbias.auditing.metrics.measures import (
 )
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS, known_metric
+from pbias.auditing.pair_spreads import spreads_of_pairs
 from pbias.auditing.table_rows import Block, RowCounts, make_table
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
@@ -82,7 +83,7 @@ class Audit:
     ) -> None:
         """Join the files and check the options; raises UserError as `audit` does.
 
-        `progress` takes rows (done, total) of files that are read in blocks.
+        `progress` takes runs (done, total), or rows of files that are read in blocks.
         """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
@@ -121,23 +122,21 @@ class Audit:
         progress: Callable[[int, int], None] | None,
     ) -> Reduction:
         o, files = self.options, [*audited, *references]
-        products = any(metric.products for metric in self.metrics)
+        wanted = Wanted(
+            products=any(metric.products for metric in self.metrics),
+            ranked=any(metric.ranked for metric in self.metrics),
+        )
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
-            return reduce_whole(*whole_sides, o.groups, attributes, o.num_folds, products=products)
+            return reduce_whole(
+                *whole_sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
+            )
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
-        ranked = any(metric.ranked for metric in self.metrics)
         return reduce_blocks(
-            *sides,
-            o.groups,
-            attributes,
-            o.num_folds,
-            ranked=ranked,
-            products=products,
-            progress=progress,
+            *sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
@@ -154,12 +153,12 @@ class Audit:
         setting = Setting(
             level=level,
             clustered=self.design.clustered,
-            single_runs=all(len(side.totals) == 1 for side in self.sides),
+            single_runs=all(len(side.heads) == 1 for side in self.sides),
             intervals=self.options.num_folds > 1,
             compared=self._joint is not None,
             estimates=self._estimates,
         )
-        num_runs = ":".join(str(len(side.totals)) for side in self.sides)
+        num_runs = ":".join(str(len(side.heads)) for side in self.sides)
         return make_table(
             [block for block in self._blocks if metric in (None, block.metric.name)],
             self.design.targets,
@@ -224,7 +223,7 @@ class Audit:
             yield self._block(metric, list(map(smallest, measures)))
         if metric.contrasted and len(self.strata.partitions) > 1:
             yield self._block(metric, self._contrasts(metric, measures))
-            yield self._block(metric, [spreads(measure, self.strata) for measure in measures])
+            yield self._block(metric, self._spreads(metric, measures))
 
     def _block(
         self, metric: Metric, measures: Sequence[Measure], *, is_change: bool = False
@@ -237,7 +236,7 @@ class Audit:
             return []
         if metric.compares is Compares.PREDICTIONS:
             measure: Measure = metric.compute(self._joint)
-            runs = (len(self.sides[0].totals), len(self.sides[1].totals))
+            runs = (len(self.sides[0].heads), len(self.sides[1].heads))
             return [replace(measure.as_metric(metric), runs=runs)]
         found = [model.measure(metric) for model in self._models]
         return [measure for measure in found if measure is not None]
@@ -247,6 +246,18 @@ class Audit:
             return [contrasts(measure, self.strata) for measure in measures]
         found = [model.contrasts(metric) for model in self._models]
         return [measure for measure in found if measure is not None]
+
+    def _spreads(self, metric: Metric, measures: Sequence[Measure]) -> list[Measure]:
+        found = [spreads(measure, self.strata) for measure in measures]
+        if metric.name not in self._spreads_of_pairs:
+            return found
+        return [replace(found[0], value=self._spreads_of_pairs[metric.name])]
+
+    @cached_property
+    def _spreads_of_pairs(self) -> dict[str, Floats]:
+        if self._joint is None:
+            return {}
+        return spreads_of_pairs(self._joint, self.metrics, self.strata)
 
     @cached_property
     def _row_counts(self) -> RowCounts:
@@ -307,7 +318,7 @@ def _count_classes(
     unknown = np.full_like(known, np.nan)
     changed = unknown
     if joint is not None:
-        pairs = joint.classes[:, 0].mean(axis=0)
+        pairs = joint.over_pairs(joint.classes[:, 0])
         changed = (pairs[..., 0, 1] + pairs[..., 1, 0])[:, None]
     return RowCounts(n_rows[:, :1], known, unknown, unknown, changed, members)
 

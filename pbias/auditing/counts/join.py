@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,17 @@ def align(other: Logits, to: Logits) -> Logits:
     if (joined.labels == UNKNOWN).all():
         joined = replace(joined, labels=to.labels)
     check_same(joined, to)
-    return joined
+    return _sharing(joined, to)
+
+
+def _sharing(joined: Logits, to: Logits) -> Logits:
+    """The same with the arrays of `to` where they are equal, so that many runs keep them once."""
+    same: dict[str, Any] = {"labels": to.labels}
+    if joined.ids is not None and to.ids is not None:
+        same["ids"] = to.ids
+    if joined.group_names == to.group_names and joined.group_values == to.group_values:
+        same["groups"] = to.groups
+    return replace(joined, **same)
 
 
 def check_same(joined: Logits, to: Logits, first_row: int = 0) -> None:

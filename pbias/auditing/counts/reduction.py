@@ -6,27 +6,29 @@ Shape suffixes as in sums.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.fits import r_squared
 from pbias.auditing.counts.folds import assign_folds, fold_rows
 from pbias.auditing.counts.join import align, select_targets
+from pbias.auditing.counts.pairs import Decisions, PairRows
 from pbias.auditing.counts.scores import Scores, score_rows
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.counts.sums import JointSums, PairTotals, Sums, sum_pairs, sum_runs
-from pbias.auditing.counts.totals import (
-    Predictions,
-    Totals,
-    predictions,
-    reduce_class_pairs,
-    reduce_pairs,
-    reduce_rows,
+from pbias.auditing.counts.sums import (
+    JointSums,
+    Sums,
+    sum_pairs,
+    sum_runs,
+    whole_and_left_out,
 )
+from pbias.auditing.counts.totals import Predictions, Totals, predictions, reduce_rows
 from pbias.auditing.counts.trained import Trained, trained_groups
 from pbias.errors import argument
 from pbias.files.logits import UNKNOWN, Logits
@@ -34,6 +36,7 @@ from pbias.files.logits import UNKNOWN, Logits
 log = logging.getLogger(__name__)
 
 FEW_FOLDS = 20
+Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -58,26 +61,18 @@ class Sample(Design):
 
 @dataclass(frozen=True)
 class RunCounts:
-    """The runs of one side, counted.
+    """The runs of one side, counted: what metrics are made from.
 
-    `heads` are the runs, whose rows are no longer read; `rank` makes the scores of each, which take
-    longest and may not be needed.
+    `heads` are the runs, whose rows are no longer read. `fits` [R, 1+J, A], how well each target's
+    predictions follow from all others', and `scores` of each run, what the order of its logits
+    says, only where asked for.
     """
 
     design: Design
     heads: Sequence[Logits]
-    totals: list[Totals]
-    rank: Callable[[], list[Scores]]
-
-    @cached_property
-    def sums(self) -> Sums:
-        """The totals by stratum."""
-        return sum_runs(self.totals, self.design.strata)
-
-    @cached_property
-    def scores(self) -> list[Scores]:
-        """What the order of logits says, for each run."""
-        return self.rank()
+    sums: Sums
+    fits: NDArray[np.float64] | None = None
+    scores: Sequence[Scores] = ()
 
 
 class Reduction(NamedTuple):
@@ -88,12 +83,22 @@ class Reduction(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is counted beside labels and predictions, for metrics that need it.
+
+    `products` of the predictions for two targets; the order of logits, `ranked`.
+    """
+
+    products: bool = True
+    ranked: bool = True
+
+
+@dataclass(frozen=True)
 class Side:
     """The runs of one side, audited or reference, on one sample."""
 
     sample: Sample
     runs: list[Logits]
-    products: bool = True  # count those of the predictions for two targets, too
 
     @cached_property
     def predicted(self) -> list[Predictions]:
@@ -102,22 +107,39 @@ class Side:
 
     @cached_property
     def counts(self) -> RunCounts:
-        """Each run, counted."""
-        s = self.sample
-        totals = [
-            reduce_rows(p, s.labels_an, s.strata, s.folds, s.num_folds, products=self.products)
-            for p in self.predicted
-        ]
-        return RunCounts(s, self.runs, totals, self._rank)
+        """Each run, counted; without the order of its logits."""
+        return self.count(Wanted(ranked=False))[0]
 
     @property
     def sums(self) -> Sums:
         """The totals by stratum."""
         return self.counts.sums
 
-    def _rank(self) -> list[Scores]:
+    def count(
+        self, wanted: Wanted, advance: Callable[[], None] = lambda: None
+    ) -> tuple[RunCounts, list[Decisions]]:
+        """Count one run after the other, and keep what each predicts; `advance` after each."""
         s = self.sample
-        return [score_rows(p, s.labels_an, s.strata, s.folds, s.num_folds) for p in self.predicted]
+        rows = (s.labels_an, s.strata, s.folds, s.num_folds)
+        fits: list[NDArray[np.float64]] = []
+        scores: list[Scores] = []
+        decisions: list[Decisions] = []
+
+        def totals() -> Iterator[Totals]:
+            for run in self.runs:
+                predicted = predictions(run)
+                found = reduce_rows(predicted, *rows, products=wanted.products)
+                if wanted.products:
+                    fits.append(r_squared(whole_and_left_out(found.gram)))
+                if wanted.ranked:
+                    scores.append(score_rows(predicted, *rows))
+                decisions.append(Decisions.of(predicted.s, multiclass=predicted.multiclass))
+                yield found
+                advance()
+
+        sums = sum_runs(totals(), s.strata, len(self.runs))
+        together = np.stack(fits) if fits else None
+        return RunCounts(s, self.runs, sums, together, scores), decisions
 
 
 def reduce_whole(
@@ -127,13 +149,23 @@ def reduce_whole(
     attributes: Sequence[str] | None,
     num_folds: int,
     *,
-    products: bool = True,
+    wanted: Wanted,
+    progress: Advance | None = None,
 ) -> Reduction:
-    """Join and count both sides; raises UserError as `join_sides`."""
-    joined = join_sides(audited, references, groups, attributes, num_folds)
-    sides = [replace(side, products=products) for side in joined]
-    joint = join_predictions(*sides) if references else None
-    return Reduction([side.counts for side in sides], joint)
+    """Join and count both sides; raises UserError as `join_sides`.
+
+    `progress` takes runs (done, total).
+    """
+    sides = join_sides(audited, references, groups, attributes, num_folds)
+    done, total = count(1), len(audited) + len(references)
+
+    def advance() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
+    found = [side.count(wanted, advance) for side in sides]
+    joint = join_predictions(sides[0].sample, *(runs for _, runs in found)) if references else None
+    return Reduction([counts for counts, _ in found], joint)
 
 
 def join_sides(
@@ -166,29 +198,19 @@ def join_sides(
     return [Side(sample, side) for side in (runs, others) if side]
 
 
-def join_predictions(after: Side, before: Side) -> JointSums:
-    """Count both models' predictions row by row, for every pair of runs."""
-    s = after.sample
-    rows = (s.labels_an, s.strata, s.folds, s.num_folds)
-    pairs = [count_pair(d, p, *rows) for p in after.predicted for d in before.predicted]
-    return sum_pairs(pairs, s.strata)
+def join_predictions(
+    sample: Sample, after: Sequence[Decisions], before: Sequence[Decisions]
+) -> JointSums:
+    """Count both models' predictions row by row."""
+    rows = PairRows(sample.labels_an, sample.strata, sample.folds, sample.num_folds)
 
+    def joint(ours: Sequence[Decisions]) -> JointSums:
+        return sum_pairs(rows.count(ours, before), sample.strata, (len(ours), len(before)))
 
-def count_pair(
-    d: Predictions,
-    s: Predictions,
-    labels_an: NDArray[np.int8],
-    strata: Strata,
-    folds: NDArray[np.intp],
-    num_folds: int,
-) -> PairTotals:
-    """Count the predictions of a reference run and an audited one, row by row."""
-    rows = (labels_an, strata, folds, num_folds)
-    cells = reduce_pairs(d.s, s.s, *rows)
-    classes = np.zeros((*cells.shape[:2], 2, 2), np.int64)
-    if d.multiclass and s.multiclass:
-        classes = reduce_class_pairs(d.s, s.s, *rows)
-    return PairTotals(cells, classes)
+    found = joint(after)
+    if min(found.runs) == 1:
+        return found
+    return replace(found, pairs=lambda: (joint([run]) for run in after))
 
 
 def design(first: Logits, strata: Strata) -> Design:

@@ -6,33 +6,42 @@ Shape suffixes as in totals.py and sums.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from operator import add
 
+import numpy as np
+
 from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
+from pbias.auditing.counts.fits import r_squared
 from pbias.auditing.counts.join import select_targets
+from pbias.auditing.counts.pairs import Decisions, PairRows, by_run
 from pbias.auditing.counts.ranks.auc_buckets import NUM_BUCKETS
 from pbias.auditing.counts.ranks.bucketed_scores import BucketedScores
 from pbias.auditing.counts.reduction import (
+    Advance,
     Design,
     Reduction,
     RunCounts,
-    count_pair,
+    Wanted,
     design,
     say_how_runs_vary,
     say_what_is_missing,
 )
 from pbias.auditing.counts.scores import Scores
 from pbias.auditing.counts.strata import Strata, build_strata
-from pbias.auditing.counts.sums import PairTotals, sum_pairs
+from pbias.auditing.counts.sums import (
+    JointSums,
+    PairTotals,
+    sum_pairs,
+    sum_runs,
+    whole_and_left_out,
+)
 from pbias.auditing.counts.totals import Totals, predictions, reduce_rows, transposed
 from pbias.files.logits import Logits
 from pbias.files.logits.blocks import LogitsBlocks
 
 log = logging.getLogger(__name__)
-
-Advance = Callable[[int, int], None]
 
 
 def reduce_blocks(
@@ -42,13 +51,12 @@ def reduce_blocks(
     attributes: Sequence[str] | None,
     num_folds: int,
     *,
-    ranked: bool = True,
-    products: bool = True,
+    wanted: Wanted,
     progress: Advance | None = None,
 ) -> Reduction:
     """As `reduce_whole`, of files read in blocks; samples must stand in the same order in all.
 
-    AUC and debiased calibration error (if `ranked`) are those of logits in buckets. Memory: some
+    AUC and debiased calibration error (if `wanted`) are those of logits in buckets. Memory: some
     blocks; for each file, target and group value 0.6 MiB, with folds 1 MiB; for each id 50 bytes.
     """
     first, files = audited[0], [*audited, *references]
@@ -57,7 +65,7 @@ def reduce_blocks(
     head = select_targets(first.head, attributes) if attributes else first.head
     about = design(head, build_strata(first.head, groups))
     heads = [select_targets(file.head, head.targets) for file in files]
-    sums = _Sums(about, folds, heads, len(audited), ranked=ranked, products=products)
+    sums = _Sums(about, folds, heads, len(audited), wanted)
     join, row = BlockJoin(head.targets), 0
     for blocks in zip(*(file.blocks() for file in files), strict=True):
         sums.add(blocks[0], list(join(blocks, row)), row)
@@ -65,7 +73,7 @@ def reduce_blocks(
         if progress is not None:
             progress(row, len(first))
     found = sums.reduction()
-    known = any(totals.cells[..., :2, :].any() for totals in found.sides[0].totals)
+    known = bool(found.sides[0].sums.num_known.any())
     say_what_is_missing(head, labels=known)
     if folds.num > 1:
         say_how_runs_vary(len(audited), len(references))
@@ -81,18 +89,18 @@ class _Sums:
         folds: Folds,
         heads: Sequence[Logits],
         num_audited: int,
-        *,
-        ranked: bool,
-        products: bool,
+        wanted: Wanted,
     ) -> None:
         partitions = about.strata.partitions
         size = (sum(len(p.values) for p in partitions), len(about.targets), folds.num)
         self.about, self.folds = about, folds
-        self.heads, self.num_audited, self.products = heads, num_audited, products
+        self.heads, self.num_audited, self.wanted = heads, num_audited, wanted
         self.groups = [partition.name for partition in partitions[1:]]
         self.totals: list[Totals | None] = [None] * len(heads)
-        self.ranked = [BucketedScores(*size) for _ in (heads if ranked else ())]
+        self.ranked = [BucketedScores(*size) for _ in (heads if wanted.ranked else ())]
         self.joint: list[PairTotals] = []
+        self.runs = (num_audited, len(heads) - num_audited)
+        self.every_pair = min(self.runs) > 1 and bool(about.strata.ranges)
 
     def add(self, whole: Logits, joined: Sequence[Logits], row: int) -> None:
         """Add a block of rows from `row` on; `whole` has all targets, for they may be groups."""
@@ -102,27 +110,44 @@ class _Sums:
         rows = (labels_an, strata, fold_n, self.folds.num)
         predicted = [predictions(run) for run in joined]
         for index, run in enumerate(predicted):
-            totals = reduce_rows(run, *rows, products=self.products)
+            totals = reduce_rows(run, *rows, products=self.wanted.products)
             before = self.totals[index]
             self.totals[index] = totals if before is None else before + totals
             if self.ranked:
                 self.ranked[index].add(run, labels_an, strata, fold_n)
-        audited, references = predicted[: self.num_audited], predicted[self.num_audited :]
-        pairs = [count_pair(d, p, *rows) for p in audited for d in references]
+        if len(predicted) == self.num_audited:
+            return
+        said = [Decisions.of(run.s, multiclass=run.multiclass) for run in predicted]
+        pair_rows = PairRows(*rows)
+        counted = pair_rows.each if self.every_pair else pair_rows.count
+        pairs = list(counted(said[: self.num_audited], said[self.num_audited :]))
         self.joint = list(map(add, self.joint, pairs)) if self.joint else pairs
 
     def reduction(self) -> Reduction:
         """The sides, and the joint counts where there are two."""
-        totals = [found for found in self.totals if found is not None]
-        scores = self._scores()
-        cut = self.num_audited
-        sides = [
-            RunCounts(self.about, self.heads[part], totals[part], partial(list, scores[part]))
-            for part in (slice(cut), slice(cut, None))
-            if totals[part]
-        ]
-        joint = sum_pairs(self.joint, self.about.strata) if self.joint else None
-        return Reduction(sides, joint)
+        scores, cut = self._scores(), self.num_audited
+        parts = [slice(cut), slice(cut, None)] if self.joint else [slice(cut)]
+        sides = [self._side(part, scores[part]) for part in parts]
+        return Reduction(sides, self._joint_sums() if self.joint else None)
+
+    def _joint_sums(self) -> JointSums:
+        runs, strata = self.runs, self.about.strata
+        if not self.every_pair:
+            return sum_pairs(self.joint, strata, runs)
+
+        def pairs() -> Iterator[JointSums]:
+            for start in range(0, len(self.joint), runs[1]):
+                yield sum_pairs(self.joint[start : start + runs[1]], strata, (1, runs[1]))
+
+        return replace(sum_pairs(by_run(self.joint, runs), strata, runs), pairs=pairs)
+
+    def _side(self, part: slice, scores: list[Scores]) -> RunCounts:
+        totals = [found for found in self.totals[part] if found is not None]
+        fits = None
+        if self.wanted.products:
+            fits = np.stack([r_squared(whole_and_left_out(found.gram)) for found in totals])
+        sums = sum_runs(totals, self.about.strata, len(totals))
+        return RunCounts(self.about, self.heads[part], sums, fits, scores)
 
     def _scores(self) -> list[Scores]:
         found = [run.scores(self.about.strata) for run in self.ranked]

@@ -7,7 +7,7 @@ that lack one fold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.totals import Totals
+
+# Four counts still add up in int32.
+_LARGEST = np.iinfo(np.int32).max // 4
 
 # The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
 # apart from a value such as "not stated".
@@ -33,17 +36,19 @@ class Row(NamedTuple):
 class Sums:
     """Totals of R runs by stratum.
 
-    cells int64 [R, 1+J, S, A, 3, 2]: rows by label (0, 1, unknown) and prediction; the others have
-    no such last axes, but errors [..., 10] by bin of p. classes [R, 1+J, S, 2] are rows of one
-    known class by whether it is predicted.
+    cells [R, 1+J, S, A, 3, 2]: rows by label (0, 1, unknown) and prediction; the others have no
+    such last axes. `error` sums p - y, `absolute_error` its sums by bin of p without their sign.
+    classes [R, 1+J, S, 2] are rows of one known class by whether it is predicted. Counts are int32
+    where that holds them all, else int64.
     """
 
     rows: tuple[Row, ...]
-    cells: NDArray[np.int64]
-    uncertain: NDArray[np.int64]
-    errors: NDArray[np.float64]
+    cells: NDArray[np.integer]
+    uncertain: NDArray[np.integer]
+    error: NDArray[np.float64]
+    absolute_error: NDArray[np.float64]
     squares: NDArray[np.float64]
-    classes: NDArray[np.int64]
+    classes: NDArray[np.integer]
 
     @property
     def num_rows(self) -> NDArray[np.int64]:
@@ -73,27 +78,45 @@ class Sums:
 
 @dataclass(frozen=True)
 class JointSums:
-    """Totals of two models row by row; with several runs a side, R is every pair of runs.
+    """Totals of two models row by row.
 
-    cells int64 [R, 1+J, S, A, 3, 2, 2]: rows by label (0, 1, unknown), reference prediction,
-    audited prediction. classes int64 [R, 1+J, S, 2, 2]: rows of one known class by whether the
-    reference and the audited model are right, all 0 unless the targets are classes.
+    cells [R, 1+J, S, A, 3, 2, 2]: rows by label (0, 1, unknown), reference prediction, audited
+    prediction. classes [R, 1+J, S, 2, 2]: rows of one known class by whether the reference and the
+    audited model are right, all 0 unless the targets are classes.
+
+    `runs` are those of each side. Where one side is a single run, R is every pair of them. Else
+    there is no entry for a pair, but one for each run, first the audited, with its sums over all
+    runs of the other side: what is linear in the counts needs no more. For what is not, `pairs`
+    makes the sums of each audited run with every reference, one audited run after the other.
     """
 
     rows: tuple[Row, ...]
-    cells: NDArray[np.int64]
-    classes: NDArray[np.int64]
+    cells: NDArray[np.integer]
+    classes: NDArray[np.integer]
+    runs: tuple[int, int]
+    pairs: Callable[[], Iterator[JointSums]] | None = None
+
+    def over_pairs(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        """The mean over all pairs of runs of counts [R, ...]."""
+        if min(self.runs) == 1:
+            return np.asarray(counts.mean(axis=0))
+        num_audited, num_references = self.runs
+        whole = counts[:num_audited].sum(axis=0)
+        return np.asarray(whole / (num_audited * num_references))
 
     @property
     def num_discordant(self) -> NDArray[np.float64]:
         """Rows on which the two models differ, mean over pairs of runs, [S, A]."""
         whole = self.cells[:, 0]
-        return np.asarray((whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1)).mean(axis=0))
+        return self.over_pairs(whole[..., 0, 1].sum(-1) + whole[..., 1, 0].sum(-1))
 
 
 @dataclass(frozen=True)
 class PairTotals:
-    """Totals of one pair of runs by fold: cells [J, P, A, 3, 2, 2], classes [J, P, 2, 2]."""
+    """Totals of two runs, or of one and all of the other side, by fold.
+
+    cells [J, P, A, 3, 2, 2], classes [J, P, 2, 2].
+    """
 
     cells: NDArray[np.int64]
     classes: NDArray[np.int64]
@@ -103,22 +126,39 @@ class PairTotals:
         return PairTotals(self.cells + other.cells, self.classes + other.classes)
 
 
-def sum_pairs(pairs: Sequence[PairTotals], strata: Strata) -> JointSums:
-    """Sum the totals of each pair of runs by stratum."""
-    cells, classes = (
-        np.stack([by_stratum(part, strata) for part in parts])
-        for parts in ([pair.cells for pair in pairs], [pair.classes for pair in pairs])
-    )
-    return JointSums(strata_rows(strata), cells, classes)
+def sum_pairs(pairs: Iterable[PairTotals], strata: Strata, runs: tuple[int, int]) -> JointSums:
+    """Sum totals by stratum, one after the other; in the order of `JointSums`."""
+    num = max(runs) if min(runs) == 1 else sum(runs)
+    found: dict[str, NDArray[Any]] = {}
+    for place, pair in enumerate(pairs):
+        for name in ("cells", "classes"):
+            put(found, name, place, num, by_stratum(getattr(pair, name), strata))
+    return JointSums(strata_rows(strata), found["cells"], found["classes"], runs)
 
 
-def sum_runs(runs: Sequence[Totals], strata: Strata) -> Sums:
-    """Sum the totals of each run by stratum."""
-    names = ("cells", "uncertain", "errors", "squares", "classes")
-    return Sums(
-        strata_rows(strata),
-        *(np.stack([by_stratum(getattr(run, name), strata) for run in runs]) for name in names),
-    )
+def sum_runs(runs: Iterable[Totals], strata: Strata, num_runs: int = 1) -> Sums:
+    """Sum the totals of each run by stratum, one after the other."""
+    found: dict[str, NDArray[Any]] = {}
+    for place, run in enumerate(runs):
+        errors = by_stratum(run.errors, strata)
+        put(found, "error", place, num_runs, errors.sum(-1))
+        put(found, "absolute_error", place, num_runs, np.abs(errors).sum(-1))
+        del errors
+        for name in ("cells", "uncertain", "squares", "classes"):
+            put(found, name, place, num_runs, by_stratum(getattr(run, name), strata))
+    return Sums(strata_rows(strata), **found)
+
+
+def put(
+    found: dict[str, NDArray[Any]], name: str, place: int, num: int, part: NDArray[Any]
+) -> None:
+    """Put a part into its place among `num`; counts as int32 while they fit."""
+    if name not in found:
+        kind = np.int32 if part.dtype == np.int64 else part.dtype
+        found[name] = np.empty((num, *part.shape), kind)
+    if found[name].dtype == np.int32 and part.max(initial=0) > _LARGEST:
+        found[name] = found[name].astype(np.int64)
+    found[name][place] = part
 
 
 def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:
@@ -133,10 +173,33 @@ def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:
 def by_stratum(totals: NDArray[Any], strata: Strata) -> NDArray[Any]:
     """[..., P, A, ...] at axis 1, summed over group values to the strata: [1+J, S, A, ...]."""
     stacked = whole_and_left_out(totals)
-    if len(strata.rows) == stacked.shape[1]:
+    num_values = stacked.shape[1]
+    if len(strata.rows) == num_values:
         return stacked
-    parts = [stacked[:, members.astype(bool)].sum(axis=1) for members in strata.sums]
-    return np.stack(parts, axis=1)
+    shape = (len(stacked), len(strata.rows), *stacked.shape[2:])
+    found = np.empty(shape, stacked.dtype)
+    found[:, :num_values] = stacked
+    place, start = num_values, 0
+    for partition in strata.partitions:
+        stop = start + len(partition.values)
+        if strata.rows[place:] and strata.rows[place].group == partition.name:
+            found[:, place : place + stop - start] = _rests(stacked[:, start:stop])
+            place += stop - start
+        start = stop
+    return found
+
+
+def _rests(values: NDArray[Any]) -> NDArray[Any]:
+    """The sum over all values but each, at axis 1, in a time that grows with their number."""
+    rests = np.zeros_like(values)
+    before, after = np.zeros_like(values[:, 0]), np.zeros_like(values[:, 0])
+    num = values.shape[1]
+    for place in range(num):
+        rests[:, place] += before
+        before += values[:, place]
+        rests[:, num - 1 - place] += after
+        after += values[:, num - 1 - place]
+    return rests
 
 
 def strata_rows(strata: Strata) -> tuple[Row, ...]:

@@ -166,7 +166,7 @@ def reduce_rows(
     for a, (y, s) in enumerate(zip(labels_an, predicted.s, strict=True)):
         p = predicted.p_of(a)
         unsure = np.abs(p - 0.5) < UNCERTAIN_MARGIN
-        cell = (_label_codes(y) * np.int8(2) + s) * np.int8(2) + unsure
+        cell = (label_codes(y) * np.int8(2) + s) * np.int8(2) + unsure
         cells[:, :, a] = tally(cell, (NUM_LABELS, 2, 2))
         # p = 1 belongs to the last bin
         by_bin = np.minimum((p * NUM_BINS).astype(np.int8), np.int8(NUM_BINS - 1))
@@ -189,11 +189,11 @@ def _classes(
     """[J, P, 2]"""
     if not predicted.multiclass:
         return np.zeros((tally.num_folds, tally.num_values, 2), np.int64)
-    right, known = _right_classes(predicted.s, labels_an)
+    right, known = right_classes(predicted.s, labels_an)
     return np.asarray(tally(np.where(known, right, 2), (3,))[..., :2])
 
 
-def _right_classes(
+def right_classes(
     s: NDArray[np.bool_], labels_an: NDArray[np.int8]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether the class of each row is predicted, and whether exactly one is known, [n] each."""
@@ -211,26 +211,12 @@ def reduce_pairs(
 ) -> NDArray[np.int64]:
     """Rows by label (0, 1, unknown), reference and audited prediction: int64 [J, P, A, 3, 2, 2]."""
     tally = Tally(strata, folds, num_folds)
-    cells = _label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
+    cells = label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
     return np.stack([tally(cell, (NUM_LABELS, 2, 2)) for cell in cells], axis=2)
 
 
-def reduce_class_pairs(
-    d: NDArray[np.bool_],
-    s: NDArray[np.bool_],
-    labels_an: NDArray[np.int8],
-    strata: Strata,
-    folds: NDArray[np.intp],
-    num_folds: int,
-) -> NDArray[np.int64]:
-    """Rows of one known class by whether reference and audited model are right: [J, P, 2, 2]."""
-    (before, known), (after, _) = _right_classes(d, labels_an), _right_classes(s, labels_an)
-    cell = np.where(known, before * np.int8(2) + after, np.int8(4))
-    counts = Tally(strata, folds, num_folds)(cell, (5,))[..., :4]
-    return np.asarray(counts.reshape(*counts.shape[:2], 2, 2))
-
-
-def _label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+def label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Labels by number: 0, 1, and 2 where unknown."""
     return np.where(labels == UNKNOWN, np.int8(2), labels)
 
 

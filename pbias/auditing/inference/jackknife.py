@@ -60,7 +60,7 @@ def estimate(
 def estimate_of_pairs(
     values: Floats, runs: tuple[int, int], most_df: Floats | None = None
 ) -> Estimate:
-    """Mean over all pairs of runs of two sides, [R1 * R2, 1+J, ...], the first slowest.
+    """Mean over all pairs of runs of two sides, [R, 1+J, ...], R as in `JointSums`.
 
     Pairs are no runs of their own: they share a run with others. So a side varies as the means over
     the other side's runs do: two crossed factors, and the samples as in `estimate`. A side of runs
@@ -68,9 +68,10 @@ def estimate_of_pairs(
     Sources: Obuchowski and Rockette (1995), Communications in Statistics 24; Hillis (2007),
     Statistics in Medicine 26:596.
     """
-    by_pair = values.reshape(*runs, *values.shape[1:])
-    sides = [by_pair.mean(axis=1), by_pair.mean(axis=0)]
-    return _estimate(values.mean(axis=0), sides, most_df)
+    if min(runs) == 1:
+        return _estimate(values.mean(axis=0), [values], most_df)
+    sides = [values[: runs[0]], values[runs[0] :]]
+    return _estimate(sides[0].mean(axis=0), sides, most_df)
 
 
 def _estimate(means: Floats, sides: Sequence[Floats], most_df: Floats | None) -> Estimate:

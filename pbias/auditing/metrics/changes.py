@@ -1,7 +1,8 @@
 """What compression changed: flips of single predictions, and differences between two models.
 
 Shape suffixes as in counts/sums.py; joint counts are [R, 1+J, S, A, 3, 2, 2]: label (0, 1,
-unknown), reference prediction, audited prediction.
+unknown), reference prediction, audited prediction. With several runs a side these are sums over
+runs (`JointSums`), so a metric is a share of rows whose number labels alone decide.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pbias.auditing.counts.sums import JointSums
 from pbias.auditing.metrics.amplification import flips_of_share, share_of_predicted
 from pbias.auditing.metrics.entry import Compares, Curve, Good, Metric, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, stacked
-from pbias.auditing.metrics.measures import Measure, ratio
+from pbias.auditing.metrics.measures import Measure, share_of_pairs
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.rates import (
     ACCURACY,
@@ -35,33 +36,33 @@ def churn(joint: JointSums) -> Measure:
     """P(s != d), over all rows."""
     c = joint.cells
     changed = c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1)
-    return ratio(joint.rows, changed, c.sum((-1, -2, -3)), NO_ROWS)
+    return share_of_pairs(joint, changed, c.sum((-1, -2, -3)), NO_ROWS)
 
 
 def nfr(joint: JointSums) -> Measure:
     """P(s != y, d = y)."""
     c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
-    return ratio(joint.rows, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
+    return share_of_pairs(joint, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
 
 
 def pfr(joint: JointSums) -> Measure:
     """P(s = y, d != y)."""
     c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
-    return ratio(joint.rows, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
+    return share_of_pairs(joint, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
 
 
 def lost_positives(joint: JointSums) -> Measure:
     """P(s = 0, d = 1 given y = 1)."""
     c = joint.cells
-    return ratio(joint.rows, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
+    return share_of_pairs(joint, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
 
 
 def gained_positives(joint: JointSums) -> Measure:
     """P(s = 1, d = 0 given y = 0)."""
     c = joint.cells
-    return ratio(joint.rows, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
+    return share_of_pairs(joint, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
 
 
 def accuracy_gap(model: Model) -> Measure | None:

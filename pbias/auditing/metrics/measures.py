@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.counts.strata import Strata
-from pbias.auditing.counts.sums import Row
+from pbias.auditing.counts.sums import JointSums, Row
 from pbias.auditing.metrics.entry import Behavior, Counted
 from pbias.auditing.metrics.flips import FEW as FEW
 from pbias.auditing.metrics.flips import Flips
@@ -38,8 +38,8 @@ class Measure:
     `spread`, for each row the measures whose largest difference between rows it is, and a smallest
     value has `least`, for each row the measure of which it is the smallest. A measure whose rows
     are taken from another has that one as its
-    `origin`, and the `places` of its rows there. `runs` are those of each side where R is every
-    pair of them, the audited ones slowest.
+    `origin`, and the `places` of its rows there. `runs` are those of each side where R is as in
+    `JointSums`.
     """
 
     rows: tuple[Row, ...]
@@ -121,6 +121,14 @@ def ratio(
     return Measure(rows, value, reason, few, **counts)
 
 
+def share_of_pairs(joint: JointSums, top: NDArray[Any], bottom: NDArray[Any], why: str) -> Measure:
+    """A share of rows [R, 1+J, S, A] of two models; `bottom` rests on labels alone."""
+    found = ratio(joint.rows, top, bottom, why)
+    successes, trials = (joint.over_pairs(count[:, 0]) for count in (top, bottom))
+    few = np.minimum(successes, trials - successes) < FEW
+    return replace(found, successes=successes, trials=trials, few=few)
+
+
 def ratio_of_counts(
     rows: tuple[Row, ...], top: NDArray[Any], bottom: NDArray[Any], why: str
 ) -> Measure:
@@ -172,6 +180,7 @@ def spreads(measure: Measure, strata: Strata) -> Measure:
         _stack([_any(measure.few[members]) for _, members in groups], measure.few),
         spread=tuple((measure.take(members),) for _, members in groups),
         behavior=measure.behavior,
+        runs=measure.runs,
     )
 
 

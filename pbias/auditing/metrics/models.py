@@ -13,7 +13,6 @@ from pbias.auditing.counts.reduction import Design, RunCounts
 from pbias.auditing.counts.scores import Scores
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import JointSums, Sums
-from pbias.auditing.counts.totals import Totals
 from pbias.auditing.counts.trained import Trained
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.flips import Flips
@@ -61,13 +60,13 @@ class Model:
         return self.design.train_counts
 
     @property
-    def totals(self) -> list[Totals]:
-        """The totals by fold, for each run."""
-        assert self.runs is not None
-        return self.runs.totals
+    def fits(self) -> NDArray[np.float64]:
+        """How well each target's predictions follow from all others', [R, 1+J, A]."""
+        assert self.runs is not None and self.runs.fits is not None
+        return self.runs.fits
 
     @property
-    def scores(self) -> list[Scores]:
+    def scores(self) -> Sequence[Scores]:
         """What the order of logits says, for each run."""
         assert self.runs is not None
         return self.runs.scores
@@ -106,7 +105,7 @@ class Model:
         Means over pairs of runs.
         """
         assert self.joint is not None
-        return np.asarray(self.joint.cells[:, 0].mean(axis=0))
+        return self.joint.over_pairs(self.joint.cells[:, 0])
 
     @cached_property
     def predicted(self) -> NDArray[np.float64]:

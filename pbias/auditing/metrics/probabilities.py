@@ -48,8 +48,7 @@ def uncertainty(model: Model) -> Measure:
 def ece(model: Model) -> Measure:
     """Expected calibration error over 10 equal-width bins of p."""
     sums = model.sums
-    errors = np.abs(sums.errors).sum(-1)
-    return ratio(sums.rows, errors, sums.num_known, NO_LABELS, counted=False)
+    return ratio(sums.rows, sums.absolute_error, sums.num_known, NO_LABELS, counted=False)
 
 
 def brier(model: Model) -> Measure:
@@ -61,7 +60,7 @@ def brier(model: Model) -> Measure:
 def calibration_gap(model: Model) -> Measure:
     """mean(p) - mean(y)."""
     sums = model.sums
-    return ratio(sums.rows, sums.errors.sum(-1), sums.num_known, NO_LABELS, counted=False)
+    return ratio(sums.rows, sums.error, sums.num_known, NO_LABELS, counted=False)
 
 
 def calibration_error_debiased(model: Model) -> Measure:

@@ -196,7 +196,7 @@ def _flips_of_misses(model: Model) -> Flips:
 
 def _flips_of_classes(model: Model) -> Flips:
     assert model.joint is not None
-    c = model.joint.classes[:, 0].mean(axis=0)[:, None]
+    c = model.joint.over_pairs(model.joint.classes[:, 0])[:, None]
     return of_rate(c[..., 0, 1], c[..., 1, 0], c.sum((-1, -2)))
 
 

@@ -114,7 +114,7 @@ class _Measures:
         """Each metric by its name and group, over targets (and contrasts), for the first cells."""
         counts = np.stack([self._counts(cells[:num]) for num in nums])
         no_classes = np.zeros((*counts.shape[:3], 2, 2), np.int64)
-        joint = JointSums(strata_rows(self._strata), counts, no_classes)
+        joint = JointSums(strata_rows(self._strata), counts, no_classes, (len(counts), 1))
         after, before = self._model(counts.sum(-2)), self._model(counts.sum(-1))
         return dict(self._values(joint, after, before))
 
@@ -132,7 +132,8 @@ class _Measures:
         nothing = np.zeros(shape)
         rows = strata_rows(self._strata)
         no_classes = np.zeros((*shape[:3], 2), np.int64)
-        sums = Sums(rows, cells, np.zeros(shape, np.int64), nothing, nothing, no_classes)
+        unsure = np.zeros(shape, np.int64)
+        sums = Sums(rows, cells, unsure, nothing, nothing, nothing, no_classes)
         return Model(self._design, sums)
 
     def _values(

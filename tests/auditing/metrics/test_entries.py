@@ -15,7 +15,7 @@ from pbias.auditing.gates.grammar import parse_gate
 from pbias.auditing.gates.verdicts import judge
 from pbias.auditing.metrics.entry import Compares, Counted, Curve, Metric, Noise, Scale
 from pbias.auditing.metrics.explain import describe, list_metrics
-from pbias.auditing.metrics.measures import Measure, ratio, ratio_of_counts
+from pbias.auditing.metrics.measures import Measure, ratio, ratio_of_counts, share_of_pairs
 from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS
 from pbias.auditing.remedies.override_curve import override_curve
@@ -51,7 +51,7 @@ def per_positive(model: Model) -> Measure:
 def both(joint: JointSums) -> Measure:
     """The share of all rows that both models predict."""
     c = joint.cells
-    return ratio(joint.rows, c[..., 1, 1].sum(-1), c.sum((-1, -2, -3)), "no samples")
+    return share_of_pairs(joint, c[..., 1, 1].sum(-1), c.sum((-1, -2, -3)), "no samples")
 
 
 def first_target(model: Model) -> Measure:

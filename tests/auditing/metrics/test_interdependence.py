@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.auditing.metrics.interdependence import r_squared
+from pbias.auditing.counts.fits import r_squared
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pbias.auditing.counts.fits import r_squared
 from pbias.auditing.counts.reduction import join_sides
 from pbias.auditing.counts.totals import predictions
-from pbias.auditing.metrics.interdependence import r_squared
 from pbias.auditing.risk.criteria import CRITERIA, Scores, attribute_rankings
 from pbias.auditing.risk.foretold import foretold
 from pbias.auditing.risk.outcomes import spearman

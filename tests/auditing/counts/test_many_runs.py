@@ -1,0 +1,56 @@
+"""Memory grows with the number of runs, not with that of their pairs, and numbers stay theirs."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pbias.auditing.engine import Audit, Options
+from pbias.files.logits import Logits
+
+Make = Callable[..., Logits]
+PAIRS = ["churn", "lost_positives"]
+
+
+def sides(make_logits: Make, runs: int, num: int) -> list[list[Logits]]:
+    """Runs of two models, `runs` of each, all different, of `num` samples."""
+    noise = np.linspace(0.1, 1.5, 2 * runs)
+    files = [make_logits(noise=n, path=f"{n}.npz", num=num) for n in noise]
+    return [files[runs:], files[:runs]]
+
+
+def peak_bytes(runs: list[list[Logits]]) -> int:
+    tracemalloc.start()
+    Audit(*runs, Options(metrics=PAIRS, groups=["Male"])).table()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_four_times_the_runs_take_about_four_times_the_memory(make_logits: Make) -> None:
+    few, many = (peak_bytes(sides(make_logits, runs, 400)) for runs in (4, 16))
+    assert many < 6 * few  # the pairs are sixteen times as many
+
+
+@pytest.mark.parametrize("metric", PAIRS)
+def test_values_are_means_over_all_pairs(make_logits: Make, metric: str) -> None:
+    audited, references = sides(make_logits, 3, 300)
+    options = Options(metrics=[metric])
+    whole = Audit(audited, references, options).table()
+    each = [Audit([s], [d], options).table() for s in audited for d in references]
+    expected = np.mean([table.columns["value"] for table in each], axis=0)
+    assert "max-min" in whole.columns["contrast"]  # no mean of which is that of the means
+    np.testing.assert_allclose(whole.columns["value"], expected, rtol=1e-12, atol=1e-15)
+
+
+def test_pairs_are_no_runs_of_their_own_in_spreads_either(make_logits: Make) -> None:
+    """Two audited runs against the same reference twice: not four runs, and no surer."""
+    audited, (dense, _) = sides(make_logits, 2, 300)
+    options = Options(metrics=["churn"])
+    tables = [Audit(audited, others, options).table() for others in ([dense], [dense, dense])]
+    rows = [i for i, c in enumerate(tables[0].columns["contrast"]) if c == "max-min"]
+    once, twice = (np.array(t.columns["detectable"], float)[rows] for t in tables)
+    np.testing.assert_allclose(twice, once, rtol=1e-9)
