@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz check docs bench clean
+.PHONY: demo test fuzz check docs site coverage release-check bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
@@ -30,6 +30,17 @@ check: .venv/ready  ## style and types
 
 docs: .venv/ready  ## pages made from the program itself
 	$(BIN)/python -m tools.generate
+
+site: .venv/ready  ## the documentation as a website, in build/site
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -n -q docs build/site
+
+coverage: .venv/ready  ## lines that the tests run
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pytest-cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov=pbias --cov-report=term:skip-covered
+
+release-check: .venv/ready  ## build sdist and wheel, install each afresh, run the README's first example
+	$(PYTHON) tools/release_check.py
 
 bench: .venv/ready  ## side-by-side measurements
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

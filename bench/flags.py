@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python bench/flags.py
     python bench/flags.py --out flags --seeds 0 1 2 --sets faces clothing isic2017
 
-For each data set and seed a small network is trained and pruned to 90, 95 and 99 %, and `pbias flag
---evaluate` says what each ranking found on the test split. Photographs are read from
-$PBIAS_TEST_DATA/data; without it only faces are drawn. What is there already is kept. Printed are
-means over seeds, a row a ranking and a column a sparsity; "best in" counts seeds and sparsities.
+For each data set and seed a small network is trained, pruned to 90, 95 and 99 %, and quantized to
+int8 (which needs the extra `onnx`). `pbias flag --evaluate` then says what each ranking found on
+the test split. Photographs are read from $PBIAS_TEST_DATA/data; without it only faces are drawn.
+What is there already is kept. Printed are means over seeds, a row a ranking and a column a
+compression; "best in" counts seeds and sparsities, ties for each.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from statistics import mean
 
 SPARSITIES = ("0.9", "0.95", "0.99")
+RUNS = {**{f"s{s}": f"{100 * float(s):g} %" for s in SPARSITIES}, "int8": "int8"}
 PHOTOS = {"clothing": ("kids", "sender"), "isic2017": ("male", "")}
 NUMBERS = (
     ("precision", "flips"),
@@ -29,8 +31,10 @@ NUMBERS = (
     ("auc", "lost_positives"),
     ("spearman", "did_tpr^2"),
     ("spearman", "change(bias_amplification)"),
+    ("spearman", "change(bias_amplification)^2"),
     ("spearman", "change(tcb)"),
 )
+HAPPENED = "happened"
 Cells = dict[tuple[str, str, str], dict[tuple[str, int], float]]  # by number, ranking; by run
 
 
@@ -40,9 +44,10 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("flags"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--sets", nargs="+", default=["faces", "clothing"])
+    parser.add_argument("--sets", nargs="+", default=["faces", *PHOTOS])
     parser.add_argument("--num", type=int, default=4000, help="drawn faces")
     parser.add_argument("--size", type=int, default=32, help="side of the pictures")
+    parser.add_argument("--model-args", default="width=16,depth=1", help="of resnet_small")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--prune-epochs", type=int, default=4)
     given = parser.parse_args()
@@ -69,34 +74,26 @@ def _data(name: str, given: argparse.Namespace) -> tuple[Path, list[str], str]:
 def _evaluated(
     name: str, labels: Path, how: list[str], seed: int, given: argparse.Namespace
 ) -> Path:
-    """Train, prune, predict and evaluate one seed, as far as it is not done."""
+    """Train, prune, quantize, predict and evaluate one seed, as far as it is not done."""
     at = given.out / f"{name}-{seed}"
     at.mkdir(exist_ok=True)
-    dense, table = at / "dense.pt", at / "flags.csv"
-    if table.exists():
-        return table
+    dense, int8, table = at / "dense.pt", at / "int8.onnx", at / "flags.csv"
     if not dense.exists():
+        how = [*how, "--arch", "resnet_small", "--model-args", given.model_args]
         size = ["--image-size", given.size, "--epochs", given.epochs]
         _pbias("train", labels, *how, *size, "--seed", seed, "-o", dense)
     pruned = [at / f"s{sparsity}.pt" for sparsity in SPARSITIES]
     if not all(path.exists() for path in pruned):
-        sparsities = ["--sparsity", ",".join(SPARSITIES), "--epochs", given.prune_epochs]
-        _pbias(
-            "prune",
-            dense,
-            "--data",
-            labels,
-            *sparsities,
-            "--seed",
-            seed,
-            "-o",
-            at / "s{sparsity}.pt",
-        )
-    for path in (dense, *pruned):
+        how = ["--sparsity", ",".join(SPARSITIES), "--epochs", given.prune_epochs, "--seed", seed]
+        _pbias("prune", dense, "--data", labels, *how, "-o", at / "s{sparsity}.pt")
+    if not int8.exists():
+        _pbias("quantize", dense, "--data", labels, "--seed", seed, "-o", int8)
+    for path in (dense, *pruned, int8):
         if not path.with_suffix(".npz").exists():
             _pbias("predict", path, labels, "--split", "test", "-o", path.with_suffix(".npz"))
-    runs = [arg for path in pruned for arg in ("--evaluate", path.with_suffix(".npz"))]
-    _pbias("flag", dense.with_suffix(".npz"), "--budget", "5%", *runs, "-o", table)
+    if not table.exists():
+        runs = [arg for path in (*pruned, int8) for arg in ("--evaluate", path.with_suffix(".npz"))]
+        _pbias("flag", dense.with_suffix(".npz"), "--budget", "5%", *runs, "-o", table)
     return table
 
 
@@ -106,31 +103,50 @@ def _pbias(*arguments: object) -> None:
 
 
 def _print(name: str, group: str, tables: list[Path]) -> None:
+    """Print a table a number: of the rankings, and of how often the outcome happened."""
     cells: Cells = defaultdict(dict)
     for seed, path in enumerate(tables):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                key = (row["measure"], row["outcome"], row["ranking"])
+                key = (row["measure"], row["outcome"])
                 if row["value"] and row["group"] in ("", group):
-                    cells[key][row["run"], seed] = float(row["value"])
+                    cells[*key, row["ranking"]][row["run"], seed] = float(row["value"])
+                if key[0] == "precision":
+                    cells[*key, HAPPENED][row["run"], seed] = float(row["n_outcome"])
     for measure, outcome in NUMBERS:
         mine = {k[2]: v for k, v in cells.items() if k[:2] == (measure, outcome)}
+        happened = mine.pop(HAPPENED, {})
         if mine:
             print(f"\n{name}: {measure} of {outcome}, means over {len(tables)} seeds\n")
-            _print_rankings(mine, falling=outcome == "change(tcb)")
+            _print_rankings(mine, len(tables), falling=outcome == "change(tcb)")
+            if happened:
+                print(f"| {HAPPENED} | {_columns(happened, len(tables), 0)} | |")
 
 
-def _print_rankings(mine: dict[str, dict[tuple[str, int], float]], *, falling: bool) -> None:
+def _print_rankings(
+    mine: dict[str, dict[tuple[str, int], float]], seeds: int, *, falling: bool
+) -> None:
     """One row a ranking; a change of tcb is foretold by a correlation below 0."""
     sign = -1 if falling else 1
-    runs = sorted({run for values in mine.values() for run in values})
-    best = [max(mine, key=lambda r: sign * mine[r].get(run, -sign * 9.0)) for run in runs]
-    print(f"| by | {' | '.join(f'{100 * float(s):g} %' for s in SPARSITIES)} | best in |")
-    print(f"| --- |{' ---: |' * (len(SPARSITIES) + 1)}")
+    runs = sorted({key for values in mine.values() for key in values if key[0] != "int8"})
+    best = {
+        run: max(sign * values[run] for values in mine.values() if run in values) for run in runs
+    }
+    print(f"| by | {' | '.join(RUNS.values())} | best in |")
+    print(f"| --- |{' ---: |' * (len(RUNS) + 1)}")
     for ranking, values in mine.items():
-        columns = [[v for (run, _), v in values.items() if run == f"s{s}"] for s in SPARSITIES]
-        shown = " | ".join(f"{mean(column):.3f}" if column else "-" for column in columns)
-        print(f"| {ranking} | {shown} | {best.count(ranking)} of {len(runs)} |")
+        wins = sum(sign * values[run] == most for run, most in best.items() if run in values)
+        print(f"| {ranking} | {_columns(values, seeds)} | {wins} of {len(runs)} |")
+
+
+def _columns(values: dict[tuple[str, int], float], seeds: int, digits: int = 3) -> str:
+    """The mean of each run over the seeds; how many it is of where it is not all of them."""
+    shown = []
+    for run in RUNS:
+        found = [value for (name, _), value in values.items() if name == run]
+        some = f" ({len(found)})" if len(found) < seeds else ""
+        shown.append(f"{mean(found):.{digits}f}{some}" if found else "-")
+    return " | ".join(shown)
 
 
 if __name__ == "__main__":

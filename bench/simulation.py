@@ -31,6 +31,9 @@ WITHIN = 0.6  # of the variance, between clusters
 RUNS_OF_TRUTH = 200  # stratified, which leaves a thousandth of their spread
 LARGE = 400_000  # rows that stand for the population, where no row of it can be taken twice
 TOGETHER = frozenset({"interdependence"})  # of all attributes at once
+# What moves between the bins of a population of so few people hides how little noise changes: of
+# the order of its square, which is nothing beside the error of a sample.
+BINNED, NO_NOISE = frozenset({"calibration_error_debiased"}), 0.01
 
 
 class Row(NamedTuple):
@@ -51,8 +54,9 @@ class World:
     attribute, off those before in proportion. Clusters have `cluster` rows, or with `zipf` as many
     over their rank, so that a few hold most rows (`num` counts full ones). `runs` of each side
     (`reference_runs` of the reference, unless 0) differ by `run_noise` on every
-    logit and by `run_shift` on all of a group. A file has so many `attributes`, which have `shared`
-    of the samples in common.
+    logit and by `run_shift` on all of a group; a reference that is `given` is the dense model as it
+    is, which does not vary. A file has so many `attributes`, which have `shared` of the samples in
+    common.
     """
 
     num: int = 2000
@@ -66,6 +70,7 @@ class World:
     zipf: bool = False
     runs: int = 1
     reference_runs: int = 0
+    given: bool = False
     run_noise: float = 0.0
     run_shift: float = 0.0
     attributes: int = 50
@@ -136,6 +141,8 @@ class Population:
             found |= _truth([large.files(np.random.default_rng(2))], together)
         # Empty: there is no such row in this world.
         truths = {row: found[row] if found[row].size else np.nan for row in rows}
+        if self.world.noise < NO_NOISE and not any(self.world.loss):
+            truths |= {row: 0.0 for row in rows if row.change and row.metric in BINNED}
         return {row: np.broadcast_to(truths[row], self.world.attributes) for row in rows}
 
     def _everyone(self) -> Iterator[Files]:
@@ -163,6 +170,7 @@ class Population:
         kept = np.ones((len(group), w.cluster), bool)
         if w.zipf and len(group) < len(self.group):
             kept = np.arange(w.cluster) < w.cluster / np.arange(1, len(group) + 1)[:, None]
+            kept = rng.permuted(kept, axis=1)  # any of its rows, as the truth is of all
         sizes = kept.sum(axis=1)
         codes = np.repeat(group, sizes)
 
@@ -189,8 +197,12 @@ class Population:
             return replace(whole, logits=(base + SCALE * (shift[codes] + noise)).astype("f4"))
 
         faded = take(self.pruned) - SCALE * np.linspace(0.0, w.fade, num_columns)
-        references = range(w.reference_runs or w.runs)
-        return [run(faded) for _ in range(w.runs)], [run(take(self.dense)) for _ in references]
+        dense = take(self.dense)
+        if w.given:
+            references = [replace(whole, logits=dense.astype("f4"))]
+        else:
+            references = [run(dense) for _ in range(w.reference_runs or w.runs)]
+        return [run(faded) for _ in range(w.runs)], references
 
     def _train_counts(self) -> Array:
         """Rates of training that rise from group value to group value, all below a half."""

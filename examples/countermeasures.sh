@@ -11,7 +11,8 @@ seeds=${SEEDS:-0 1 2} out=${OUT:-countermeasures} labels=${LABELS:-}
 epochs=${EPOCHS:-14} prune_epochs=${PRUNE_EPOCHS:-8} budget=${BUDGET:-5%}
 sparsities="0.95 0.99"
 group=${GROUP:-Male}   # the one that tables show
-train=${TRAIN:---groups Male,Young,Chubby,Pale_Skin}
+net=${NET:-width=16,depth=1}   # of resnet_small: named, so that figures do not move with the default
+train=${TRAIN:---groups Male,Young,Chubby,Pale_Skin --model-args $net}
 [ -z "$labels" ] || labels=$(realpath "$labels")
 mkdir -p "$out"
 cd "$out"

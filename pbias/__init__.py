@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pbias.workflows.conversion.quantize import quantize
     from pbias.workflows.flag import flag
     from pbias.workflows.gates.power import power
+    from pbias.workflows.gates.select import select
     from pbias.workflows.predict import predict
     from pbias.workflows.prune import prune
     from pbias.workflows.train import train
@@ -34,6 +35,7 @@ __all__ = [
     "quantize",
     "read_logits",
     "read_manifest",
+    "select",
     "train",
 ]
 
@@ -53,6 +55,7 @@ _MODULES = {
     "quantize": "workflows.conversion.quantize",
     "read_logits": "files.logits",
     "read_manifest": "files.manifest",
+    "select": "workflows.gates.select",
     "train": "workflows.train",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -57,6 +57,16 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
 
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else otherwise
+
+
+def listed(names: Sequence[object], most: int = 3) -> str:
+    """The first names of a list, and how many more there are.
+
+    >>> listed(["a", "b", "c"], 2), listed([])
+    ('a, b, and 1 more', '')
+    """
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def first_repeated(names: Iterable[T]) -> T | None:

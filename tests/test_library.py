@@ -22,7 +22,8 @@ from pbias.files.logits import Logits, read_logits
 Run = Callable[..., CompletedProcess[str]]
 NAMES = [
     "Logits", "Manifest", "Table", "UserError", "audit", "compare", "export", "flag", "power",
-    "predict", "prune", "quantize", "read_logits", "read_manifest", "train",
+    "predict", "prune", "quantize", "read_logits", "read_manifest", "select",
+    "train",
 ]  # fmt: skip
 TEXTS = {
     "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs", "run",

@@ -1,4 +1,4 @@
-"""Every command of the README runs, as it stands there, in a folder that has what it names.
+"""Every command of the README, the tutorials and guides runs as it stands there.
 
 Variables make trainings small; what takes days (CelebA) is a dry run.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,15 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 README = (REPO / "README.md").read_text(encoding="utf-8")
+# In this order: what one page makes, the next ones use.
+NAMES = (
+    *(f"docs/tutorials/{name}.md" for name in ("faces", "photographs", "tables", "int8")),
+    *(f"docs/{name}.md" for name in ("logits", "networks", "gates", "scripts", "releases")),
+    "docs/monitoring.md",
+    "docs/tutorials/paper.md",
+    "README.md",
+)
+PAGES = {name: (REPO / name).read_text(encoding="utf-8") for name in NAMES}
 QUICK = {
     "PBIAS_SYNTH_NUM": "90",
     "PBIAS_SYNTH_SIZE": "16",
@@ -29,15 +38,25 @@ QUICK = {
 SHELL = ("bash", "-o", "pipefail", "-c")
 
 
-def fences(language: str) -> list[str]:
+def fences(language: str, pages: Iterable[str] = NAMES) -> list[str]:
     """The code blocks of one language ("" for none)."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found = [
+        block
+        for page in pages
+        for block in re.findall(r"^```(\w*)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+    ]
     return [body for name, body in found if name == language]
 
 
 def commands() -> list[str]:
-    """The command lines of all blocks, in order."""
-    lines = [line for body in fences("") for line in body.splitlines()]
+    """The command lines of all pages, in order; the README repeats some of the others'."""
+    lines = command_lines(NAMES[:-1])
+    return lines + [line for line in command_lines(NAMES[-1:]) if line not in lines]
+
+
+def command_lines(pages: Iterable[str]) -> list[str]:
+    """The command lines of the blocks of these pages."""
+    lines = [line for body in fences("", pages) for line in body.splitlines()]
     return [line for line in lines if line.startswith("pbias ")]
 
 
@@ -84,11 +103,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(folder, "pbias synth -o photos").returncode == 0
     _label(folder / "photos" / "labels.csv")
     _lay_out_celeba(folder / "photos", folder / "CelebA")
-    networks, module, save = fences("python")
+    save, networks, module = fences("python")
     (folder / "mynet.py").write_text(module)
-    for name in ("v1", "v2"):
-        _predict(folder / f"{name}.csv", seed=int(name[1:]))
-    (folder / "gates.txt").write_text(*(body for body in fences("text") if "# gates" in body))
+    (gates,) = {body for body in fences("text") if "# gates" in body}
+    (folder / "gates.txt").write_text(gates)
+    for month, version in (("june", "v1"), ("july", "v2")):
+        copy = f"pbias import table {version}.csv --probability p --groups sex -o {month}.npz"
+        tables = f"{shlex.quote(sys.executable)} {shlex.quote(str(REPO / 'examples/tables.py'))}"
+        done = run(folder, f"{tables} && {copy}")
+        assert done.returncode == 0, done.stderr
     weights = "import torch, mynet; torch.save(mynet.make(2).state_dict(), 'weights.pth')"
     for code in (networks, save, weights):
         done = run(folder, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")
@@ -107,14 +130,6 @@ def _label(path: Path) -> None:
             band = "18-30" if row["Young"] == "1" else "31-"
             labels = [row["Smiling"], row["Eyeglasses"], "fm"[row["Male"] == "1"], band]
             writer.writerow([row["image"], row["split"], *labels, f"p{number % 40}"])
-
-
-def _predict(path: Path, seed: int) -> None:
-    """A table of predictions with the header that the README shows."""
-    (header,) = (body.splitlines()[0] for body in fences("") if body.startswith("id,smiling,p"))
-    rng = random.Random(seed)
-    rows = [f"{n}.jpg,{n % 2},{(n % 2 + rng.random()) / 2},{'fm'[n // 2 % 2]}" for n in range(60)]
-    path.write_text("\n".join([header, *rows]) + "\n")
 
 
 def _lay_out_celeba(photos: Path, celeba: Path) -> None:
@@ -192,12 +207,25 @@ def test_the_workflow_is_the_one_in_the_examples() -> None:
     assert fences("yaml") == [(REPO / "examples" / "audit.yml").read_text()]
 
 
+def test_the_table_is_the_one_of_the_example(tmp_path: Path) -> None:
+    """The rows that the README shows are those that the example draws."""
+    subprocess.run([sys.executable, REPO / "examples" / "tables.py", tmp_path], check=True)
+    (shown,) = (body for body in fences("text", ["README.md"]) if body.startswith("id,smiling,p"))
+    assert (tmp_path / "v1.csv").read_text().startswith(shown)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 250
+
+
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^(\w+):", (REPO / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
+    text = "\n".join(PAGES.values())
+    named = set(re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE))
     assert named and named <= targets
 
 
 def test_links_lead_to_files() -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)", README)
-    assert links and not [link for link in links if not (REPO / link).exists()]
+    for name, page in PAGES.items():
+        links = re.findall(r"\]\((?!http)([^)#]+)", page)
+        assert not [link for link in links if not ((REPO / name).parent / link).exists()], name

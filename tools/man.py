@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from pbias import __doc__ as SUMMARY
@@ -53,13 +54,21 @@ def _page(command: Command) -> str:
         _text(command.summary),
         *([".SH ARGUMENTS", *_parameters(command.arguments)] if command.arguments else []),
         ".SH OPTIONS",
-        *_parameters(command.options),
+        *_options(command.options),
         ".SH EXAMPLES",
         *examples,
         *_statuses(),
         ".SH SEE ALSO",
         ".BR pbias (1)",
     )
+
+
+def _options(options: Sequence[Parameter]) -> list[str]:
+    """Options below the headings that help shows them under."""
+    lines: list[str] = []
+    for section, listed in itertools.groupby(options, key=lambda option: option.section):
+        lines += [*([f".SS {section}"] if section else []), *_parameters(list(listed))]
+    return lines
 
 
 def _parameters(parameters: Sequence[Parameter]) -> list[str]:

@@ -43,10 +43,17 @@ def commands_page(commands: Sequence[Command]) -> str:
 
 def _command(command: Command) -> str:
     examples = "\n".join(command.examples)
-    rows = [*map(_row, command.arguments), *map(_row, command.options)]
+    shown = {"": list(command.arguments)}
+    for option in command.options:
+        shown.setdefault(option.section, []).append(option)
+    tables = "\n".join(_table(section, rows) for section, rows in shown.items() if rows)
+    return f"## pbias {command.name}\n\n{command.summary}\n\n```\n{examples}\n```\n\n{tables}"
+
+
+def _table(section: str, parameters: Sequence[Parameter]) -> str:
     head = "| option | meaning | default |\n| --- | --- | --- |"
-    table = "\n".join([head, *rows])
-    return f"## pbias {command.name}\n\n{command.summary}\n\n```\n{examples}\n```\n\n{table}\n"
+    title = f"{section}:\n\n" if section else ""
+    return title + "\n".join([head, *map(_row, parameters)]) + "\n"
 
 
 def _row(parameter: Parameter) -> str:

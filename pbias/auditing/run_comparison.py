@@ -15,7 +15,11 @@ from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
 from pbias.files.logits.comparability import sparsity_of
+from pbias.files.logits.network_facts import architecture_of, seed_of, strategy_of
 from pbias.files.table import Table
+
+# The columns that say which run a row is of; empty where a file does not say it.
+FACTS = ("run", "architecture", "strategy", "sparsity", "seed")
 
 
 def headline() -> list[Metric]:
@@ -25,7 +29,7 @@ def headline() -> list[Metric]:
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
-    """One row a run: sparsity, means over attributes, and how many are never predicted.
+    """One row a run: what its file says of the network, means over attributes, and counts.
 
     A mean runs over the attributes defined in all runs, and a column `<metric>_over` counts them
     where some are left out in one run or another: means over different sets cannot be compared.
@@ -37,7 +41,10 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
     groups = list(dict.fromkeys(tables[0].columns["group"]))[1:]
     columns: dict[str, list[Any]] = {
         "run": [Path(run.path).stem for run in runs],
+        "architecture": [architecture_of(run.meta) for run in runs],
+        "strategy": [strategy_of(run.meta) for run in runs],
         "sparsity": [sparsity_of(run) for run in runs],
+        "seed": [seed_of(run.meta) for run in runs],
     }
     for metric in chosen:
         if metric.pooled:

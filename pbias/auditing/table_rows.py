@@ -22,11 +22,8 @@ from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
 from pbias.auditing.multiplicity import adjusted, is_primary
 from pbias.errors import UserError, argument
-from pbias.files.table import COLUMNS, Table
+from pbias.files.table import COLUMNS, TEXT, Table
 
-TEXT = frozenset({
-    "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs",
-})  # fmt: skip
 SAME_MODEL = "same_model"  # the `change_status` of a model held against itself
 Columns = dict[str, NDArray[Any]]
 

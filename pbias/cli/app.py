@@ -95,10 +95,8 @@ def _unwritable(error: OSError) -> str:
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments:
-        with contextlib.redirect_stdout(sys.stderr):
-            tree("")(["-h"], prog_name="pbias", standalone_mode=False)
-        return Status.USAGE
+    if not arguments or arguments in ([group] for group in GROUPS):
+        arguments = [*arguments, "-h"]
     command = next((word for word in arguments if not word.startswith("-")), "")
     try:
         return int(

@@ -15,6 +15,7 @@ from pbias import __version__
 from pbias.cli import variables
 from pbias.cli.config import config_option
 from pbias.cli.options.common import Debug, SafeCsv
+from pbias.cli.sections import SECTIONED, SectionedCommand
 
 
 class Entry:
@@ -105,7 +106,8 @@ def _add(
     lines = "\n".join(f"  {example}" for example in entry.examples)
     epilog = f"\b\nExamples:\n{lines}\n\n{statuses}"
     function = _with_common_options(entry.function(), every)
-    app.command(name, short_help=entry.summary, epilog=epilog)(function)
+    cls = SectionedCommand if name in SECTIONED else None
+    app.command(name, cls=cls, short_help=entry.summary, epilog=epilog)(function)
 
 
 def _version(shown: bool) -> None:

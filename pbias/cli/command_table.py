@@ -127,6 +127,18 @@ COMMANDS = {
         "pbias power gates.txt --ref dense.npz",
         "pbias power --gate 'abs(did_tpr)@Male <= 0.05' --ref dense.npz --discordance 0.1",
     ),
+    "sweep": Entry(
+        "models.sweep:sweep",
+        "Train, prune and audit all networks of a plan",
+        "pbias sweep plan.toml --dry-run",
+        "pbias sweep plan.toml --run -- --executor slurm --jobs 20",
+    ),
+    "select": Entry(
+        "audits.select:select",
+        "Select the smallest network that passes the gates",
+        "pbias select s80.npz s90.npz s95.npz --ref dense.npz --gate-file gates.txt",
+        "pbias select 's80-*.npz' 's90-*.npz' --ref 'dense-*.npz' --gate 'churn/mean <= 0.05'",
+    ),
     "compare": Entry(
         "audits.compare:compare",
         "Put several runs side by side",
@@ -199,6 +211,12 @@ COMMANDS = {
         "Explain a metric: formula, range, when undefined, source",
         "pbias explain",
         "pbias explain bias_amplification",
+    ),
+    "help": Entry(
+        "service.help:show",
+        "Print the help of a command",
+        "pbias help",
+        "pbias help manifest check",
     ),
     "env": Entry(
         "service.env:env",

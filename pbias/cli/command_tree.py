@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pbias.cli.app import tree
 from pbias.cli.build import find
 from pbias.cli.command_table import COMMANDS
+from pbias.cli.options.training import ARCHITECTURES, RECIPES
+from pbias.cli.sections import SECTIONED, by_section, section_of
 
 # What takes one of these takes a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
@@ -15,7 +17,10 @@ FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", 
 
 @dataclass(frozen=True)
 class Parameter:
-    """An option or argument; `metavar` "" for a flag, `choices` () for anything."""
+    """An option or argument; `metavar` "" for a flag, `choices` () for anything.
+
+    Completions offer `choices` and `known`: values that are common, among others that are allowed.
+    """
 
     names: tuple[str, ...]
     metavar: str
@@ -23,6 +28,8 @@ class Parameter:
     choices: tuple[str, ...]
     default: str
     file: bool
+    section: str = ""
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,24 @@ def commands() -> list[Command]:
 def _command(name: str, command: Any) -> Command:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
-    shown = Parameter(("-h", "--help"), "", "Show this message and exit.", (), "", file=False)
+    shown = Parameter(
+        ("-h", "--help"), "", "Show this message and exit.", (), "", False, section_of("help")
+    )
+    if name in SECTIONED:
+        options = [option for listed in by_section(options).values() for option in listed]
+    else:
+        shown = replace(shown, section="")
     return Command(
         name=name,
         line=COMMANDS[name].summary,
         summary=command.help.strip(),
-        arguments=tuple(map(_parameter, arguments)),
-        options=(*map(_parameter, options), shown),
+        arguments=tuple(_parameter(argument, name) for argument in arguments),
+        options=(*(_parameter(option, name) for option in options), shown),
         examples=COMMANDS[name].examples,
     )
 
 
-def _parameter(param: Any) -> Parameter:
+def _parameter(param: Any, command: str) -> Parameter:
     argument = param.param_type_name == "argument"
     flag = not argument and (param.is_flag or param.count)
     choices = tuple(str(choice) for choice in getattr(param.type, "choices", ()))
@@ -75,4 +88,23 @@ def _parameter(param: Any) -> Parameter:
         choices=choices,
         default="" if flag or param.default is None else str(param.default),
         file=metavar in FILES,
+        section=section_of(param.name) if command in SECTIONED else "",
+        known=_known(param.name, command),
     )
+
+
+def _known(parameter: str, command: str) -> tuple[str, ...]:
+    """Values that completions offer: metrics, architectures, recipes, commands."""
+    from pbias.auditing.metrics.explain import explained
+    from pbias.auditing.metrics.registry import METRICS
+
+    metrics = tuple(METRICS)
+    by_parameter = {
+        "arch": ARCHITECTURES,
+        "metric": tuple(explained()) if command == "explain" else metrics,
+        "metrics": metrics,
+        "only": metrics if command == "metrics" else (),
+        "recipe_name": RECIPES,
+        "command": tuple(COMMANDS),
+    }
+    return by_parameter.get(parameter, ())

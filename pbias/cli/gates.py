@@ -12,7 +12,8 @@ from pbias.cli.console import VERDICT
 from pbias.errors import Status
 
 if TYPE_CHECKING:
-    from pbias.auditing.gates.verdicts import Outcome
+    from pbias.auditing.gates.choosing import Selection
+    from pbias.auditing.gates.verdicts import Outcome, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +22,27 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
     if not outcomes:
         return
-    from pbias.auditing.gates.verdicts import Verdict, overall, summary
+    from pbias.auditing.gates.verdicts import overall, summary
 
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())
     if said := summary(outcomes):
         log.log(VERDICT, "%s", said)
-    statuses = {Verdict.FAIL: Status.GATE_FAILED, Verdict.INCONCLUSIVE: Status.INCONCLUSIVE}
-    verdict = overall(outcomes)
+    _leave(overall(outcomes))
+
+
+def leave_with_selection(selection: Selection) -> None:
+    """Say each candidate's verdict on standard error; leave with 1 or 4 if none is selected."""
+    from pbias.reporting.selection_report import selected_line
+
+    for candidate in selection.candidates:
+        log.log(VERDICT, "%s: %s", candidate.name, candidate.verdict)
+    log.log(VERDICT, "%s", selected_line(selection))
+    _leave(selection.verdict)
+
+
+def _leave(verdict: Verdict) -> None:
+    statuses = {"fail": Status.GATE_FAILED, "inconclusive": Status.INCONCLUSIVE}
     if verdict in statuses:
         raise typer.Exit(statuses[verdict])
 

@@ -88,6 +88,28 @@ def _text(
     return render_terminal(sections(), color=_colored(output, color))
 
 
+def parse_tags(given: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
+    """Read KEY=VALUE texts; refuse one without a key, a key twice and the name of a column.
+
+    >>> parse_tags(["arch=resnet18", "note=a=b"], ["metric"])
+    {'arch': 'resnet18', 'note': 'a=b'}
+    """
+    from pbias.errors import UserError
+
+    tags: dict[str, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not (key and equals):
+            raise UserError(f"--tag {text} is not KEY=VALUE; write it as in --tag seed=23")
+        if key in columns:
+            raise UserError(f"--tag {text}: the table has a column {key}; use another key")
+        if key in tags:
+            raise UserError(f"--tag {text}: {key} is given twice; use each key once")
+        tags[key] = value
+    return tags
+
+
 def check_report(
     path: str | None, output: str, inputs: Iterable[str | None], *, no_clobber: bool
 ) -> None:

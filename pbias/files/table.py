@@ -19,6 +19,9 @@ COLUMNS = (
     "reference", "change", "change_low", "change_high", "change_status", "p", "p_adjusted",
     "detectable", "n", "n_positive", "n_predicted_positive", "n_discordant", "runs",
 )  # fmt: skip
+TEXT = frozenset({
+    "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Table:
     def where(self, **wanted: Any) -> list[dict[str, Any]]:
         """The rows whose columns equal what is wanted."""
         return [r for r in self.records() if all(r[k] == v for k, v in wanted.items())]
+
+    def tagged(self, tags: Mapping[str, str]) -> Table:
+        """The table with a column of one text for each tag, behind the others."""
+        return Table({**self.columns, **{k: [v] * len(self) for k, v in tags.items()}})
 
     def _rows(self) -> Iterable[tuple[Any, ...]]:
         return zip(*self.columns.values(), strict=True)

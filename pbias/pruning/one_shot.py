@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from pbias.errors import UserError
+from pbias.errors import UserError, listed
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.provenance import environment
 from pbias.files.streams import input_name, output_name
@@ -149,16 +149,11 @@ def report(checkpoint: Checkpoint, counts: Account, path: str) -> None:
         )
     empty = [layer.name for layer in counts.layers if layer.num_zeros == layer.num_weights]
     if empty:
-        logger.warning("%s: layers without any weight left: %s", path, _listed(empty))
+        logger.warning("%s: layers without any weight left: %s", path, listed(empty, MAX_LISTED))
     if counts.empty_outputs:
         logger.warning(
             "%s: %d of %d targets have no weight left in the classifier, so their output is the"
             " same for every picture: %s",
             *(path, len(counts.empty_outputs), len(checkpoint.targets)),
-            _listed([checkpoint.targets[index] for index in counts.empty_outputs]),
+            listed([checkpoint.targets[i] for i in counts.empty_outputs], MAX_LISTED),
         )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

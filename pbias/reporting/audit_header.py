@@ -10,6 +10,7 @@ from pbias.reporting.sections import Section
 
 MAX_FILES = 3
 MAX_VALUES = 12
+_NONE = type(None)
 COUNTS = ("inside", "outside", "undecided", "not_assessable")
 
 
@@ -37,6 +38,50 @@ class Header:
     level: float | None
     effective_clusters: float | None = None
     groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def header_from(told: Any) -> Header | None:
+    """The header that a JSON table tells, as `dataclasses.asdict` wrote it; None for what is none.
+
+    >>> header_from({"num_samples": 3}) is None
+    True
+    """
+    try:
+        return _header_from(told)
+    except (KeyError, TypeError):
+        return None
+
+
+def _header_from(told: Any) -> Header:
+    audited, references = (
+        [
+            File(_is(one["path"], str), _is(one["sparsity"], float, int, _NONE))
+            for one in _is(told[side], list)
+        ]
+        for side in ("audited", "references")
+    )
+    level = _is(told["level"], float, _NONE)
+    if not audited or (level is not None and not 0 < level < 1):
+        raise TypeError
+    return Header(
+        audited=audited,
+        references=references,
+        num_samples=_is(told["num_samples"], int),
+        clustered=_is(told["clustered"], bool),
+        num_clusters=_is(told["num_clusters"], int, _NONE),
+        level=level,
+        effective_clusters=_is(told["effective_clusters"], float, int, _NONE),
+        groups={
+            name: {value: _is(n, int) for value, n in _is(sizes, dict).items()}
+            for name, sizes in _is(told["groups"], dict).items()
+        },
+    )
+
+
+def _is(value: Any, *kinds: type) -> Any:
+    if not isinstance(value, kinds):
+        raise TypeError
+    return value
 
 
 def header_section(header: Header) -> Section:
@@ -70,7 +115,7 @@ def _clusters(header: Header) -> str:
 
 
 def _values(sizes: Mapping[str, int]) -> str:
-    named = [f"{value} {count}" for value, count in sizes.items()]
+    named = [f"{value} ({count})" for value, count in sizes.items()]
     more = [f"and {len(named) - MAX_VALUES} more"] if len(named) > MAX_VALUES else []
     return ", ".join(named[:MAX_VALUES] + more)
 

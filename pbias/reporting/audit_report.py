@@ -14,6 +14,7 @@ from statistics import median
 from pbias.auditing.findings.selection import Widened
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
+from pbias.errors import listed
 from pbias.files.table import Table
 from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
 from pbias.reporting.class_tables import are_classes, class_sections
@@ -146,15 +147,11 @@ def undefined_section(records: Iterable[Record]) -> Section:
             places[r["reason"]][place] = None
     ranked = sorted(places, key=lambda reason: -len(places[reason]))
     rows = [
-        [why, _some(list(metrics[why])), str(len(places[why])), _some(list(places[why]))]
+        [why, listed(list(metrics[why])), str(len(places[why])), listed(list(places[why]))]
         for why in ranked
     ]
     notes = [] if rows else ["nothing"]
     return Section("Undefined, and why", ["reason", "metrics", "places", "where"], rows, notes)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pbias.auditing.metrics.registry import METRICS
+from pbias.auditing.run_comparison import FACTS
 from pbias.files.table import Table
 from pbias.reporting.sections import Section, number, signed
 
@@ -12,8 +13,9 @@ SHOWN = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # budgets, as far as an ord
 
 
 def compare_sections(table: Table) -> list[Section]:
-    """One row a run; a note where a mean leaves attributes out."""
-    shown = [name for name in table.columns if not name.endswith("_over")]
+    """One row a run; notes say what all networks share, and where a mean leaves attributes out."""
+    alike = _alike(table)
+    shown = [name for name in table.columns if name not in alike and not name.endswith("_over")]
     rows = [[_cell(name, record[name]) for name in shown] for record in table.records()]
     over = {
         name: table.columns[f"{name}_over"][0] for name in shown if f"{name}_over" in table.columns
@@ -22,7 +24,19 @@ def compare_sections(table: Table) -> list[Section]:
     parts = [f"{_title(name)} over {count}" for name, count in over.items() if count < most]
     notes = [f"Means over the attributes defined in all runs: {most} of them"]
     notes[0] += f" ({', '.join(parts)})." if parts else "."
+    told = [f"{name} {value}" for name, value in alike.items() if value not in ("", "-")]
+    notes += [f"All runs: {', '.join(told)}."] if told else []
     return [Section("Runs", [_title(name) for name in shown], rows, notes)]
+
+
+def _alike(table: Table) -> dict[str, str]:
+    """The facts of a network that are the same for every run, which need no column; texts."""
+    found = {name: [_cell(name, value) for value in table.columns[name]] for name in FACTS[1:]}
+    return {
+        name: cells[0]
+        for name, cells in found.items()
+        if len(set(cells)) == 1 and (len(cells) > 1 or cells[0] in ("", "-"))
+    }
 
 
 def _title(name: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pbias.auditing.findings.finding import Finding, Findings
-from pbias.auditing.gates.judged import listed
 from pbias.auditing.metrics.registry import METRICS
-from pbias.errors import argument
+from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
 
 
@@ -32,8 +31,8 @@ def verdict(findings: Findings) -> str:
 
 def verdict_parts(findings: Findings) -> list[str]:
     """The parts of the verdict, each of one or more sentences, the most important first."""
-    parts = [_worst(findings), _better(findings), _too_few(findings), _never(findings)]
-    parts += [_undefined(findings), _next(findings)]
+    parts = [_lost(findings), _worst(findings), _beside(findings), _better(findings)]
+    parts += [_too_few(findings), _never(findings), _undefined(findings), _next(findings)]
     return list(filter(None, parts))
 
 
@@ -67,9 +66,9 @@ def _who(finding: Finding) -> str:
 def _worst(findings: Findings) -> str:
     if findings.worse:
         named = findings.named()
-        more = len(findings.worse) - len(named)
-        said = [sentence(finding) for finding in named] + ([f"{more} more"] if more else [])
-        return f"{'Worst' if findings.paired else 'Largest gap'}: {'; '.join(said)}."
+        said = "; ".join(map(sentence, named))
+        more = _in_all(findings) if len(findings.worse) > len(named) else ""
+        return f"{'Worst' if findings.paired else 'Largest gap'}: {said}.{more}"
     if findings.same_model:
         return "The model is compared with itself: nothing can have changed."
     if not findings.metrics:
@@ -85,10 +84,47 @@ def _worst(findings: Findings) -> str:
     return _nothing(findings)
 
 
+def _beside(findings: Findings) -> str:
+    """What the worst number did for the other values of its group, who may be hurt, too."""
+    said = [
+        f"{_who(other)}: from {number(other.reference, 2)} to {number(other.audited, 2)} "
+        f"[{other.low:.2f}, {other.high:.2f}]{', which may be chance' * _may_be_chance(other)}"
+        for other in findings.beside
+    ]
+    return f"The same number for {listed(said)}." if said else ""
+
+
+def _may_be_chance(finding: Finding) -> bool:
+    return not (finding.low > 0 or finding.high < 0)
+
+
+def _lost(findings: Findings) -> str:
+    """Attributes that are no longer predicted lead where no number is named before them."""
+    names = findings.never.new
+    if not (names and findings.paired) or findings.worse:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"Worst: {listed(names)} {verb} never predicted any more, unlike by the reference."
+
+
+def _in_all(findings: Findings) -> str:
+    """How many attributes are worse anywhere: one counts once, whatever its metrics and groups."""
+    num = len({finding.attribute for finding in findings.worse if finding.attribute})
+    if not num:
+        return f" In all, {len(findings.worse)} numbers are worse."
+    where = "got worse for everyone or a group" if findings.paired else "differ between groups"
+    return f" In all, {num} of {_attributes(len(findings.attributes))} {where}."
+
+
+def _attributes(num: int) -> str:
+    return f"{num} attribute" + "s" * (num != 1)
+
+
 def _nothing(findings: Findings) -> str:
     num = f"the {findings.looked_at} numbers looked at"
+    nothing = "Nothing else got worse" if findings.never.new else "Nothing got worse"
     what = (
-        "Nothing got worse" if findings.paired else "No gap between groups"
+        nothing if findings.paired else "No gap between groups"
     ) + f" that holds after correction over {num}."
     if findings.missed != findings.missed:
         return what
@@ -101,10 +137,10 @@ def _better(findings: Findings) -> str:
     num = len(findings.better)
     if not num or not findings.paired:
         return ""
-    if findings.worse:
-        return f"{num} got better."
-    more = f"; {num - 1} more" if num > 1 else ""
-    return f"Better: {sentence(findings.better[0])}{more}."
+    names = dict.fromkeys(f.attribute for f in findings.better if f.attribute)
+    in_all = f"{len(names)} of {_attributes(len(findings.attributes))}"
+    more = f" In all, something got better in {in_all}." if names and num > 1 else ""
+    return f"Better: {sentence(findings.better[0])}.{more}"
 
 
 def _too_few(findings: Findings) -> str:
@@ -113,7 +149,9 @@ def _too_few(findings: Findings) -> str:
 
 
 def _never(findings: Findings) -> str:
-    said = f"Never predicted: {listed(findings.never.new)}." if findings.never.new else ""
+    told = _lost(findings)
+    new = findings.never.new
+    said = f"Never predicted: {listed(new)}." if new and not told else ""
     if findings.never.before:
         also = f"Never predicted, nor by the reference: {listed(findings.never.before)}."
         return f"{said} {also}".strip()
@@ -139,8 +177,12 @@ def _next(findings: Findings) -> str:
 def explained(findings: Findings) -> str:
     """Say what the intervals of a verdict are."""
     what = "the change" if findings.paired else "the gap"
+    first = findings.worse[0]
+    low, high = sorted((abs(first.low), abs(first.high)))
+    digits = _digits(first)
     return (
-        f"In brackets: where {what} lies, widened because these were chosen out of "
+        f"In brackets: where {what} lies; the first is between {low:.{digits}f} and "
+        f"{high:.{digits}f} large. They are widened because these were chosen out of "
         f"{findings.looked_at} numbers; on average at most {100 * (1 - findings.level):.3g} % of "
         "such intervals miss."
     )

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
@@ -21,12 +20,10 @@ from pbias.workflows.inputs.files import (
     with_thresholds,
 )
 from pbias.workflows.progress import Watch, silent
-from pbias.workflows.results import Result
+from pbias.workflows.results import AuditTable
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit, Options
-    from pbias.auditing.findings.finding import Findings
-    from pbias.auditing.findings.selection import Widened
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
@@ -75,7 +72,7 @@ class AuditOptions:
         return Options(self.groups, self.attributes, self.metrics, self.level, num_folds)
 
 
-class AuditResult(Result):
+class AuditResult(AuditTable):
     """What an audit measured: `table`, reports, and the verdict of any gate."""
 
     def __init__(
@@ -88,8 +85,12 @@ class AuditResult(Result):
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
                 "says only whether 0 is within its bound", audit.sides[0].heads[0].path,
             )  # fmt: skip
-        self._audit = audit
-        self.outcomes = self._judge(gates, strict=strict, joint=joint)
+        self._audit, self.level, self.at_level = audit, audit.options.level, audit.table
+        metrics = audit.options.metrics
+        self.asked = None if metrics is None else list(metrics)
+        self.outcomes = self.judge(gates, strict=strict, joint=joint)
+        self.verdicts = [outcome.record() for outcome in self.outcomes]
+        self.together = _summary(self.outcomes)
 
     @property
     def audit(self) -> Audit:
@@ -97,9 +98,9 @@ class AuditResult(Result):
         return self._audit
 
     @property
-    def verdicts(self) -> list[dict[str, Any]]:
-        """The outcomes of the gates as plain data."""
-        return [outcome.record() for outcome in self.outcomes]
+    def header(self) -> Header:
+        """The files, samples and sizes of groups."""
+        return header_of(self._audit)
 
     def gate(self, text: str, *, strict: bool = False) -> Outcome:
         """Judge a gate: `.verdict` is "pass", "fail" or "inconclusive".
@@ -109,61 +110,7 @@ class AuditResult(Result):
         """
         o = self._audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
-        return self._judge(gates, strict=strict)[0]
-
-    @cached_property
-    def findings(self) -> Findings:
-        """What got worse or better and holds after correction, and what is not known."""
-        from pbias.auditing.findings.finding import find
-
-        return find(self.rows, self._audit.options.level, self._audit.table)
-
-    @property
-    def verdict(self) -> str:
-        """The findings in words; begins with `Worst:` where something got worse."""
-        from pbias.reporting.verdict import verdict
-
-        return verdict(self.findings)
-
-    def sections(self) -> list[Section]:
-        """Everything for people: the verdict, what was audited, each group value, the gates, more.
-
-        Means over attributes, largest changes, what is undefined, what could have been missed.
-        """
-        from pbias.reporting.audit_report import value_sections
-
-        values = value_sections(self.rows, self.widened)
-        return [*self._about(), *values, *self._gates(), *self._rest()]
-
-    def headline(self) -> list[Section]:
-        """The verdict, what was audited, the gates, and the means over attributes."""
-        return [*self._about(), *self._gates(), *self._rest()[:1]]
-
-    def _about(self) -> list[Section]:
-        from pbias.reporting.audit_header import header_section
-        from pbias.reporting.verdict import verdict_section
-
-        return [verdict_section(self.findings), header_section(header_of(self._audit))]
-
-    def _gates(self) -> list[Section]:
-        from pbias.auditing.gates.verdicts import summary
-        from pbias.reporting.audit_header import gate_sections
-
-        return gate_sections(self.verdicts, summary(self.outcomes))
-
-    def _rest(self) -> list[Section]:
-        from pbias.reporting.audit_report import audit_sections
-
-        metrics = self._audit.options.metrics
-        asked = None if metrics is None else list(metrics)
-        return audit_sections(self.rows, asked, self.widened)
-
-    @cached_property
-    def widened(self) -> Widened:
-        """Intervals at other levels, for numbers that were chosen among many."""
-        from pbias.auditing.findings.selection import Widened
-
-        return Widened(self._audit.options.level, self._audit.table)
+        return self.judge(gates, strict=strict)[0]
 
     def report(
         self,
@@ -184,34 +131,37 @@ class AuditResult(Result):
         `evidence`: sections for a technical file. Needs the extra `report`; raises UserError
         without it.
         """
-        from pbias.files.streams import write_text
-        from pbias.reporting.audit_header import header_section
-        from pbias.reporting.page.document import render_page
-        from pbias.workflows.reports.report import ReportOptions, page_of
+        from pbias.workflows.reports.report import ReportOptions, write_page
 
         files = [curves] if isinstance(curves, str | os.PathLike) else curves
-        folder = None if images is None else os.fspath(images)
         options = ReportOptions(
             curves=[os.fspath(file) for file in files],
-            images=folder,
+            images=None if images is None else os.fspath(images),
             examples=examples,
             labels=None if labels is None else os.fspath(labels),
             probabilities=probabilities,
             evidence=evidence,
         )
-        page = page_of(self, header_section(header_of(self._audit)), options)
-        write_text(os.fspath(path), render_page(page))
+        write_page(self, os.fspath(path), options, self.outcomes, self._audit)
+
+    def judge(
+        self,
+        gates: Sequence[Gate],
+        *,
+        strict: bool,
+        joint: bool = False,
+        level: float | None = None,
+    ) -> list[Outcome]:
+        """Judge parsed gates at a level, by default that of the audit."""
+        audit = self._audit
+        return judge_gates(
+            audit.table, audit.samples_behind, self.rows, gates,
+            level=audit.options.level if level is None else level, strict=strict, joint=joint,
+        )  # fmt: skip
 
     @property
     def _paired(self) -> bool:
         return len(self._audit.sides) > 1
-
-    def _judge(self, gates: Sequence[Gate], *, strict: bool, joint: bool = False) -> list[Outcome]:
-        audit, level = self._audit, self._audit.options.level
-        return judge_gates(
-            audit.table, audit.samples_behind, self.rows, gates, level=level, strict=strict,
-            joint=joint,
-        )  # fmt: skip
 
 
 def audit(
@@ -397,6 +347,12 @@ def _in_blocks(
     _check([run.first_row for run in runs], [run.first_row for run in others])
     with watch("auditing rows") as progress:
         return Audit(runs, others, options, progress)
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    from pbias.auditing.gates.verdicts import summary
+
+    return summary(outcomes)
 
 
 def _check_numbers(level: float, folds: int, in_memory: float) -> None:

@@ -31,6 +31,7 @@ class FlagOptions:
     """Which predictions are flagged, and what is made of them.
 
     `margin`: how near 0.5 a probability is that counts as unsure; `budget`: how many at most;
+    `by_group`: the risk counts what is usual in the sample's group, not among everyone;
     `summary`: the risk of each attribute and group instead. Paths of CSV files with labels and
     thresholds.
     """
@@ -38,6 +39,7 @@ class FlagOptions:
     margin: float = MARGIN
     budget: Budget | None = None
     summary: bool = False
+    by_group: bool = False
     groups: Sequence[str] | None = None
     labels: str | None = None
     cluster: str | None = None
@@ -65,14 +67,15 @@ def flag(
     margin: float = MARGIN,
     budget: int | str | None = None,
     summary: bool = False,
+    by_group: bool = False,
 ) -> TableResult:
     """List the predictions of a dense model that pruning puts at risk, the riskiest first.
 
     An unsure prediction has a probability within `margin` of 0.5; `budget` limits the list, to a
-    number or a share of all predictions such as "5%". `summary`: the risk of each attribute and
-    group instead. `evaluate`: what the flags of this dense model were worth, from the pruned
-    models' logits. The other arguments are those of `audit`. Raises UserError for whatever does
-    not fit.
+    number or a share of all predictions such as "5%". `by_group`: the risk counts what is usual in
+    the sample's group, not among everyone. `summary`: the risk of each attribute and group instead.
+    `evaluate`: what the flags of this dense model were worth, from the pruned models' logits. The
+    other arguments are those of `audit`. Raises UserError for whatever does not fit.
     """
     from pbias.workflows.inputs.arrays import Known, read_sides
     from pbias.workflows.inputs.budget import parse_budget
@@ -84,10 +87,15 @@ def flag(
         thresholds, probabilities, activation,
     )  # fmt: skip
     limit = None if budget is None else parse_budget("budget", str(budget))
-    options = FlagOptions(margin, limit, summary, known.group_names)
-    if summary and (evaluate is not None or limit is not None):
-        other = "budget" if evaluate is None else "evaluate"
-        raise UserError(f"{argument('summary')} and {argument(other)} do not go together")
+    options = FlagOptions(margin, limit, summary, by_group, known.group_names)
+    for other, also in (
+        ("evaluate", evaluate is not None),
+        ("budget", limit is not None),
+        ("by_group", by_group),
+    ):
+        if summary and also:
+            what = f"{argument('summary')} and {argument(other)}"
+            raise UserError(f"{what} do not go together; leave one out")
     runs, pruned = read_sides(dense, evaluate, known, evaluate_thresholds)
     if len(runs) > 1:
         raise UserError(f"flag reads one dense run, not {len(runs)}; give one")
@@ -123,6 +131,7 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
     o = options
     say_never_predicted(dense)
     refuse_decisions(dense, "flag")
+    _refuse_without_groups(dense, o)
     if o.summary:
         from pbias.auditing.risk.attribute_risk import attribute_risk
 
@@ -131,7 +140,7 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
         from pbias.auditing.risk.evaluation import evaluate as evaluate_flags
 
         warn_of_roles(evaluate, [dense])
-        table = evaluate_flags(dense, evaluate, o.margin, o.budget)
+        table = evaluate_flags(dense, evaluate, o.margin, o.budget, by_group=o.by_group)
         return TableResult(table, flag_report.evaluation_sections)
     return TableResult(_list(dense, o), flag_report.flag_sections)
 
@@ -139,17 +148,27 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
 def refuse_combinations(options: FlagOptions, *, evaluate: bool) -> None:
     """Refuse arguments that have no effect on each other's result."""
     o = options
-    names = ("summary", "evaluate", "budget", "evaluate_thresholds", "groups", "labels")
-    summary, pruned, budget, thresholds, groups, labels = map(argument, names)
+    names = ("summary", "evaluate", "budget", "evaluate_thresholds", "groups", "labels", "by_group")
+    summary, pruned, budget, thresholds, groups, labels, by_group = map(argument, names)
     together = {
         f"{summary} and {pruned}": o.summary and evaluate,
         f"{summary} and {budget}": o.summary and o.budget is not None,
+        f"{summary} and {by_group}": o.summary and o.by_group,
         f"{thresholds} without {pruned}": bool(o.evaluate_thresholds) and not evaluate,
         f"{groups} without {summary} or {labels}": bool(o.groups) and not (o.summary or o.labels),
     }
     for what, given in together.items():
         if given:
             raise UserError(f"{what} do not go together; leave one out")
+
+
+def _refuse_without_groups(logits: Logits, options: FlagOptions) -> None:
+    """Refuse `by_group` of a file that has no groups."""
+    if options.by_group and not logits.group_names:
+        raise UserError(
+            f"{logits.path} has no groups for {argument('by_group')}; take them from a manifest "
+            f"with {argument('labels', 'CSV')} {argument('groups', 'A,B')}, or leave it out"
+        )
 
 
 def say_if_pruned(logits: Logits) -> None:
@@ -167,7 +186,7 @@ def _list(logits: Logits, options: FlagOptions) -> Table:
     """List the flagged predictions; log how many they are, and in detail by attribute."""
     from pbias.auditing.risk.flagging import flag_counts, flag_samples
 
-    table = flag_samples(logits, options.margin, options.budget)
+    table = flag_samples(logits, options.margin, options.budget, by_group=options.by_group)
     every, samples = logits.logits.size, len(set(table.columns["id"]))
     log.info(
         "%d of %d predictions flagged (%.1f %%), of %d of %d samples",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pbias.auditing.findings.finding import Findings
+    from pbias.auditing.findings.selection import AtLevel, Widened
     from pbias.files.table import Table
+    from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
 
@@ -25,7 +29,7 @@ class Result(ABC):
         """The columns of the CSV that the command writes; an empty number is NaN, a text ""."""
         import pandas as pd
 
-        return pd.DataFrame({name: list(cells) for name, cells in self.rows.columns.items()})
+        return pd.DataFrame({name: _filled(cells) for name, cells in self.rows.columns.items()})
 
     @abstractmethod
     def sections(self) -> list[Section]:
@@ -52,6 +56,83 @@ class Result(ABC):
         return render_html(self.sections())
 
 
+class AuditTable(Result):
+    """The table of an audit with what it says in words, just measured or read back from a file.
+
+    `level` is that of its intervals, `verdicts` the outcomes of its gates as plain data, and
+    `together` the verdict of several. `at_level` makes the rows of a metric at another level (None:
+    intervals are moved out by the normal law); `asked`: the metrics that were chosen (None: all).
+    `source` is the file of a table that was read back.
+    """
+
+    level: float
+    verdicts: Sequence[dict[str, Any]] = ()
+    together: str = ""
+    at_level: AtLevel | None = None
+    asked: list[str] | None = None
+    source: str = ""
+
+    @property
+    @abstractmethod
+    def header(self) -> Header:
+        """What was audited."""
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What got worse or better and holds after correction, and what is not known."""
+        from pbias.auditing.findings.finding import find
+
+        return find(self.rows, self.level, self.at_level)
+
+    @property
+    def verdict(self) -> str:
+        """The findings in words; begins with `Worst:` where something got worse."""
+        from pbias.reporting.verdict import verdict
+
+        return verdict(self.findings)
+
+    @cached_property
+    def widened(self) -> Widened:
+        """Intervals at other levels, for numbers that were chosen among many."""
+        from pbias.auditing.findings.selection import Widened
+
+        return Widened(self.level, self.at_level)
+
+    def sections(self) -> list[Section]:
+        """Everything for people: the verdict, what was audited, each group value, the gates, more.
+
+        Means over attributes, largest changes, what is undefined, what could have been missed.
+        """
+        return [*self._about(), *self.values(), *self._gates(), *self.rest()]
+
+    def headline(self) -> list[Section]:
+        """The verdict, what was audited, the gates, and the means over attributes."""
+        return [*self._about(), *self._gates(), *self.rest()[:1]]
+
+    def values(self) -> list[Section]:
+        """The numbers of each group value, and of each class."""
+        from pbias.reporting.audit_report import value_sections
+
+        return value_sections(self.rows, self.widened)
+
+    def rest(self) -> list[Section]:
+        """What follows the gates: means over attributes first."""
+        from pbias.reporting.audit_report import audit_sections
+
+        return audit_sections(self.rows, self.asked, self.widened)
+
+    def _about(self) -> list[Section]:
+        from pbias.reporting.audit_header import header_section
+        from pbias.reporting.verdict import verdict_section
+
+        return [verdict_section(self.findings), header_section(self.header)]
+
+    def _gates(self) -> list[Section]:
+        from pbias.reporting.audit_header import gate_sections
+
+        return gate_sections(self.verdicts, self.together)
+
+
 class TableResult(Result):
     """A table and the function that makes a report of it."""
 
@@ -63,3 +144,8 @@ class TableResult(Result):
     def sections(self) -> list[Section]:
         """The report, as titled tables of text."""
         return self._report(self.rows)
+
+
+def _filled(cells: Sequence[Any]) -> list[Any]:
+    """Cells with NaN for an absent number."""
+    return [float("nan") if cell is None else cell for cell in cells]

@@ -14,7 +14,7 @@ from torch import nn
 
 from pbias.data.bad_images import BadImages
 from pbias.data.training_images import TrainingPictures
-from pbias.errors import UserError
+from pbias.errors import UserError, listed
 from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
 from pbias.files.manifest import Labels, Manifest, read_manifest, select, train_counts
 from pbias.files.manifest.classes import expand_classes
@@ -229,10 +229,6 @@ def _find(task: _Task) -> _Found:
     return _Found(manifest, labels, pictures)
 
 
-def _listed(targets: Sequence[str]) -> str:
-    return ", ".join(targets[:LISTED]) + (", ..." if len(targets) > LISTED else "")
-
-
 def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, Checkpoint]:
     """Return the network as training starts from it, and its checkpoint."""
     options, manifest, labels = task.options, found.manifest, found.labels
@@ -273,7 +269,7 @@ def _announce(arch: str, crop: int, found: _Found) -> None:
     labels, pictures = found.labels, found.pictures
     logger.info(
         "%s at %d px; %d targets: %s; groups: %s; %s images to train on, %s to validate",
-        *(arch, crop, len(labels.targets), _listed(labels.targets)),
+        *(arch, crop, len(labels.targets), listed(labels.targets, LISTED)),
         ", ".join(labels.group_names) or "none",
         *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
     )

@@ -14,6 +14,7 @@ from pbias.auditing.run_comparison import compare
 from pbias.errors import UserError
 from pbias.files.logits import Logits, select_rows
 from pbias.files.table import Table, to_csv, to_json
+from pbias.reporting.small_tables import compare_sections
 
 MakeLogits = Callable[..., Logits]
 METRICS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")
@@ -44,6 +45,28 @@ def values(run: Logits, metric: str, group: str = "") -> dict[str, float]:
 def test_one_row_a_run_with_its_name_and_sparsity(table: Table) -> None:
     assert table.columns["run"] == ["dense", "s90", "s99"]
     assert table.columns["sparsity"] == [None, 0.9, 0.99]
+
+
+def test_columns_say_which_run_a_row_is_of(runs: list[Logits]) -> None:
+    told = {"model": "resnet18", "recipe": {"seed": 23}, "sparsity": 0.9, "parents": ["abc"]}
+    meta = {**told, "pruning": {"method": "gradual", "start": "trained"}}
+    columns = compare([runs[0], replace(runs[1], meta=meta)]).columns
+    assert list(columns)[:5] == ["run", "architecture", "strategy", "sparsity", "seed"]
+    found = [columns[name] for name in ("architecture", "strategy", "sparsity", "seed")]
+    assert found == [["", "resnet18"], ["", "from-dense"], [None, 0.9], [None, 23]]
+
+
+def test_people_see_what_differs_and_once_what_is_alike(runs: list[Logits]) -> None:
+    meta: dict[str, Any] = {"model": "resnet18", "recipe": {"seed": 0}}
+    first, second = (
+        replace(run, meta={**meta, "sparsity": s})
+        for run, s in zip(runs[:2], (0.5, 0.9), strict=True)
+    )
+    (section,) = compare_sections(compare([first, second]))
+    assert section.header[:3] == ["run", "sparsity", "accuracy"]
+    assert section.notes[-1] == "All runs: architecture resnet18, seed 0."
+    (section,) = compare_sections(compare(runs))
+    assert section.header[:3] == ["run", "sparsity", "accuracy"] and len(section.notes) == 1
 
 
 def test_accuracy_is_the_mean_over_attributes(runs: list[Logits], table: Table) -> None:

@@ -84,10 +84,24 @@ def test_usage_errors_are_one_line_and_status_2(
     assert done.stderr.startswith("pbias: error: ") and done.stderr.count("\n") == 1
 
 
-def test_without_a_command_help_is_an_error(pbias: Run) -> None:
-    done = pbias()
+@pytest.mark.parametrize(
+    "words", [[], ["manifest"], ["plot"], ["import"], ["train"], ["plot", "forest"]]
+)
+def test_help_says_what_minus_h_says(pbias: Run, words: list[str]) -> None:
+    done = pbias("help", *words)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", pbias(*words, "-h").stdout)
+
+
+@pytest.mark.parametrize("words", [[], ["manifest"], ["plot"], ["import"]])
+def test_a_name_that_has_commands_below_it_lists_them(pbias: Run, words: list[str]) -> None:
+    done = pbias(*words)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", pbias(*words, "-h").stdout)
+
+
+def test_help_of_an_unknown_command_is_an_error(pbias: Run) -> None:
+    done = pbias("help", "metric")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == pbias("-h").stdout
+    assert "Did you mean 'metrics'" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])

@@ -13,9 +13,11 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
+import pbias as library
 from pbias.auditing.risk.attribute_risk import attribute_risk
 from pbias.auditing.risk.evaluation import evaluate
 from pbias.auditing.risk.flagging import Budget, flag_samples
+from pbias.errors import UserError
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.table import to_csv
 
@@ -42,6 +44,26 @@ def test_the_list_is_that_of_the_room(pbias: Run) -> None:
     assert pbias("flag", "dense.npz").stdout == to_csv(flag_samples(dense))
     few = flag_samples(dense, 0.2, Budget(10, percent=True))
     assert pbias("flag", "dense.npz", "--margin", "0.2", "--budget", "10%").stdout == to_csv(few)
+
+
+def test_by_group_counts_what_is_usual_in_the_group(pbias: Run) -> None:
+    files = [read_logits(f"{name}.npz") for name in ("dense", "s90")]
+    listed = pbias("flag", "dense.npz", "--by-group").stdout
+    assert listed == to_csv(flag_samples(files[0], by_group=True))
+    assert "rare for " in listed and "rare for " not in pbias("flag", "dense.npz").stdout
+    asked = ("flag", "dense.npz", "--by-group", "--evaluate", "s90.npz")
+    assert pbias(*asked).stdout == to_csv(evaluate(files[0], files[1:], by_group=True))
+
+
+def test_by_group_needs_groups(pbias: Run) -> None:
+    dense = read_logits("dense.npz")
+    nobody = np.empty((60, 0), np.int16)
+    bare = replace(dense, groups=nobody, group_names=(), group_values=(), train_counts=None)
+    write_logits(bare, "bare.npz")
+    said = refused(pbias("flag", "bare.npz", "--by-group", "-qq"))
+    assert "bare.npz has no groups for --by-group" in said and "--groups" in said
+    with pytest.raises(UserError, match="has no groups for `by_group`"):
+        library.flag(bare, by_group=True)
 
 
 def test_the_summary_is_that_of_the_room(pbias: Run) -> None:
@@ -101,6 +123,7 @@ def test_one_dense_file_is_enough(pbias: Run) -> None:
     [
         ["--summary", "--evaluate", "s90.npz"],
         ["--summary", "--budget", "5"],
+        ["--summary", "--by-group"],
         ["--evaluate-thresholds", "never.csv"],
     ],
 )

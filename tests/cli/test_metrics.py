@@ -52,6 +52,17 @@ def test_the_table_is_that_of_the_engine(pbias: Run) -> None:
     assert done.stderr == "pbias: one run: run-to-run variation not assessed\n"
 
 
+def test_tags_are_columns_behind_those_of_the_table(pbias: Run) -> None:
+    plain = pbias("metrics", "s90.npz", *FAST[2:], "--metrics", "tpr").stdout.splitlines()
+    tags = ("--tag", "arch=resnet18", "--tag", "note=a=b,c")
+    tagged = pbias("metrics", "s90.npz", *FAST[2:], "--metrics", "tpr", *tags).stdout.splitlines()
+    assert tagged[0] == plain[0] + ",arch,note"
+    assert tagged[1:] == [f'{line},resnet18,"a=b,c"' for line in plain[1:]]
+    document = json.loads(pbias("metrics", "s90.npz", *tags, "-f", "json").stdout)
+    assert document["columns"][-2:] == ["arch", "note"]
+    assert {row["arch"] for row in document["rows"]} == {"resnet18"}
+
+
 def test_without_a_reference_there_are_no_changes(pbias: Run) -> None:
     rows = rows_of(pbias("metrics", "s90.npz", "--no-intervals"))
     assert set(values(rows, "change")) == set(values(rows, "reference")) == {""}
@@ -111,6 +122,10 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
         (("--gate-file", "none.txt"), "none.txt does not exist"),
         (("--cluster", "person"), "--cluster names a column of --labels"),
         (("--probabilities",), "they are no probabilities; leave out --probabilities"),
+        (("--tag", "seed"), "--tag seed is not KEY=VALUE; write it as in --tag seed=23"),
+        (("--tag", "=23"), "--tag =23 is not KEY=VALUE"),
+        (("--tag", "group=1"), "--tag group=1: the table has a column group; use another key"),
+        (("--tag", "a=1", "--tag", "a=2"), "--tag a=2: a is given twice; use each key once"),
         (("--gate", "tpr < 1"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("--gate", "tpr <= 1.2.3"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("--gate", "churn <= 1"), "is about a change; name the dense model with --ref"),

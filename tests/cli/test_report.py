@@ -112,6 +112,18 @@ def test_facts_add_the_evidence_pack(audit_files: Path, pbias: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments", [["--facts", "bad.toml"], ["--curves", "no.npz"], ["--images", "nowhere"]]
+)
+def test_what_a_page_needs_is_checked_before_the_audit_runs(
+    audit_files: Path, pbias: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (audit_files / "bad.toml").write_text("system = \n")
+    monkeypatch.setattr("pbias.workflows.audit.audit_files", lambda *_: pytest.fail("audited"))
+    done = pbias("report", "s90.npz", *arguments, "-o", "a.html")
+    assert done.returncode == 2 and arguments[1] in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["-o", "a.pdf"], "a.pdf: the report is an HTML page; name it .html"),

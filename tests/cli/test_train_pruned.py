@@ -36,6 +36,7 @@ def test_the_checkpoint_and_info_say_how(pbias: Run, photos: Path) -> None:
     how = {"method": "gradual", "schedule": "linear", "initial": 0.05, "asked": 0.9}
     assert {name: made.sparsity[name] for name in how} == how
     assert made.sparsity["at_epochs"] == pytest.approx([0.3, 1.35])
+    assert made.sparsity["start"] == "random"
     assert (made.recipe["epochs"], made.parents, made.groups) == (3, [], ["male"])
     assert "asked: 0.9" in pbias("info", "ri.pt", "--format", "table").stdout
 

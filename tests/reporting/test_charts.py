@@ -56,7 +56,7 @@ ROWS = [
 
 def test_cells_are_the_values_of_groups_without_means_and_contrasts() -> None:
     found = cells(ROWS, "tpr")
-    assert [(c.attribute, c.place, c.mark) for c in found] == [
+    assert [(c.attribute, c.place, c.note) for c in found] == [
         ("smiling", "sex=f", "fell, beyond chance"),
         ("smiling", "sex=m", "few samples"),
         ("hat", "sex=f", ""),

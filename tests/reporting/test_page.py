@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pbias
 from pbias.files.logits import Logits
 from pbias.reporting.charts.heatmap import heatmap
 from pbias.reporting.page.document import figure_page
+from pbias.workflows.audit import AuditOptions, audit_files
+from pbias.workflows.reports.evidence import Facts, evidence_of
 from tests.conftest import needs
 from tests.reporting.test_charts import row
 
@@ -76,9 +77,15 @@ def page_file(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     dense, sparse = hostile_logits(0.0, "dense<b>.npz"), hostile_logits(1.5, "s90.npz")
     for logits in (dense, sparse):
         logits.save(str(folder / logits.path))
-    result = pbias.audit(sparse, reference=dense, folds=20)
-    curves = [folder / dense.path, folder / sparse.path]
-    result.report(folder / "audit.html", curves=curves, images=images, examples=6)
+    curves = [str(folder / logits.path) for logits in (dense, sparse)]
+    gates = ["accuracy >= 0.5", "tpr >= 0.99", "change(accuracy)/mean >= -0.4"]
+    sides, options = (curves[1:], curves[:1]), AuditOptions(folds=20, gates=gates)
+    result = audit_files(*sides, options)
+    (folder / "facts.toml").write_text(f'system = "{SCRIPT}"')
+    evidence = evidence_of(result, *sides, Facts.read(str(folder / "facts.toml")), options)
+    result.report(
+        folder / "audit.html", curves=curves, images=images, examples=6, evidence=evidence
+    )
     return folder / "audit.html"
 
 
@@ -126,7 +133,8 @@ def test_charts_are_drawn_with_their_numbers(visit: Any) -> None:
     assert {"heatmap-tpr", "forest-tpr", "curves", "calibration0", "scores1"} <= set(keys)
     assert page.locator("figure.chart svg").count() == len(keys) == len(set(keys))
     assert page.locator("#heatmap-tpr svg path[aria-label^='TPR of']").count() == 6
-    assert page.locator("#heatmap-tpr tbody tr").count() == 6
+    of_tpr = page.locator("#numbers tbody tr", has=page.locator("td:text-is('TPR')")).count()
+    assert of_tpr == 3 * (1 + 2)  # attributes, for everyone and two group values
     ids = page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
     assert len(ids) == len(set(ids))
 
@@ -137,7 +145,7 @@ def test_names_stay_text(visit: Any) -> None:
     assert page.locator("i, b").count() == 0
     heatmap = page.locator("#heatmap-tpr svg").text_content()
     assert SCRIPT in heatmap and LINK in heatmap
-    assert "\\x1b[31mred" in page.locator("#heatmap-tpr table").text_content()
+    assert "\\x1b[31mred" in page.locator("#numbers table").text_content()
     assert "\x1b" not in page.content()
 
 
@@ -145,24 +153,46 @@ def test_everything_can_be_read_without_scripts(visit: Any) -> None:
     page = visit(java_script_enabled=False).page
     assert page.locator("#verdict .first").is_visible()
     for figure in page.locator("figure.chart").all():
-        assert figure.locator("svg").is_visible() and figure.locator("table").is_visible()
+        assert figure.locator("svg").is_visible()
+        assert figure.locator("table").or_(figure.locator("a.shared")).first.is_visible()
+    assert page.locator("#numbers table").is_visible()
     assert page.locator(".gallery img").first.is_visible()
     assert not page.locator(".filters").is_visible()
 
 
 def test_a_table_is_filtered_by_mouse_and_saved(visit: Any) -> None:
     page = visit().page
-    figure = page.locator("#heatmap-tpr")
-    assert not figure.locator("table").is_visible()
-    figure.locator("summary").click()
-    figure.locator("input").fill("=1+1 red")
-    assert figure.locator("tbody tr:visible").count() == 1
-    assert figure.locator("output").text_content() == "1 of 6 rows"
+    part = page.locator("#numbers")
+    assert not part.locator("table").is_visible()
+    part.locator("summary").click()
+    total = part.locator("tbody tr").count()
+    part.locator("input").fill('=1+1 red "tpr"')
+    assert part.locator("tbody tr:visible").count() == 1
+    assert part.locator("output").text_content() == f"1 of {total} rows"
     with page.expect_download() as started:
-        figure.get_by_role("button", name="Save as CSV").click()
+        part.get_by_role("button", name="Save as CSV").click()
+    assert started.value.suggested_filename == "numbers.csv"
     lines = Path(started.value.path()).read_text().splitlines()
-    assert lines[0].startswith('"attribute","group"') and len(lines) == 2
+    assert lines[0].startswith('"attribute","group","metric"') and len(lines) == 2
     assert lines[1].startswith('"\'=1+1",') and re.search('"-0[.][0-9]{3}"', lines[1])
+
+
+def test_a_table_is_sorted_by_mouse_and_keyboard(visit: Any) -> None:
+    page = visit().page
+    part = page.locator("#numbers")
+    part.locator("summary").click()
+    changes = """rows => rows.map(row => row.cells[5].textContent.replace("\u2212", "-"))
+      .filter(Boolean).map(Number)"""
+    head = part.get_by_role("columnheader", name="change")
+    head.get_by_role("button").click()
+    shown = part.locator("tbody tr").evaluate_all(changes)
+    assert shown == sorted(shown) and shown[0] < -0.1
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    shown = part.locator("tbody tr").evaluate_all(changes)
+    assert shown == sorted(shown, reverse=True)
+    names = part.locator("tbody tr").evaluate_all("rows => rows.map(row => row.cells[0].innerText)")
+    assert sorted(set(names)) == sorted(TARGETS)
 
 
 def test_cells_are_reached_by_keyboard(visit: Any) -> None:
@@ -176,7 +206,9 @@ def test_cells_are_reached_by_keyboard(visit: Any) -> None:
     assert page.get_by_role("tooltip").text_content() == wanted
     page.keyboard.press("Enter")
     assert figure.locator(".detail").text_content() == wanted
-    assert figure.locator("tbody tr:visible").count() == 1
+    assert page.locator("#numbers tbody tr:visible").count() == 1
+    number = wanted.split(": ")[1].split(" ")[0]  # the reference, or "undefined,"
+    assert number.strip(",") in page.locator("#numbers tbody tr:visible").text_content()
     page.keyboard.press("Escape")
     assert page.get_by_role("tooltip").count() == 0  # hidden
 
@@ -210,13 +242,17 @@ def test_pictures_are_filtered(visit: Any) -> None:
     assert width == 96
 
 
-@pytest.mark.parametrize(("width", "color_scheme"), [(360, "dark"), (1400, "light")])
+@pytest.mark.parametrize("color_scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [360, 1400])
 def test_the_page_is_accessible_and_fits(visit: Any, width: int, color_scheme: str) -> None:
     from axe_core_python.sync_playwright import Axe
 
     page = visit(width, color_scheme=color_scheme).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for summary in page.locator("figure:visible summary").all():
+    assert {"gates", "evidence"} <= set(
+        page.locator("section").evaluate_all("all => all.map(one => one.id)")
+    )
+    for summary in page.locator("summary:visible").all():
         summary.click()
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     violations = found["violations"]
@@ -233,6 +269,14 @@ def test_print_cuts_no_chart(visit: Any) -> None:
         assert box["x"] >= 0 and box["x"] + box["width"] <= 680 and box["height"] <= 1000
         assert not chart.locator(".tools").first.is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
+    rows = visit(360).page.locator("#evidence table.form tbody tr")
+    assert rows.count() == 3
+    for cell in rows.first.locator("td").all():
+        box = cell.bounding_box()
+        assert box is not None and box["height"] > 15 and box["width"] > 200
 
 
 @pytest.mark.parametrize("width", [360, 1280])

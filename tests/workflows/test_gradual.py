@@ -75,6 +75,7 @@ def test_the_checkpoint_says_how(here: Path) -> None:
     prune("dense.pt", "s90.pt", sparsity=0.9, epochs=4, lr=0.05, steps=2, seed=5)
     child = load_checkpoint("s90.pt")
     assert child.parents == [sha256((here / "dense.pt").read_bytes())]
+    assert child.sparsity["start"] == "trained"
     assert {k: child.sparsity[k] for k in ("method", "schedule", "initial", "at_epochs")} == {
         "method": "gradual", "schedule": "cubic", "initial": 0.05, "at_epochs": [0.0, 1.2],
     }  # fmt: skip

@@ -207,7 +207,7 @@ def say_how_runs_vary(num_audited: int, num_references: int) -> None:
     if 1 in (num_audited, num_references) and max(num_audited, num_references) > 1:
         log.warning(
             "several runs against one: how the single run varies is not assessed, and intervals of "
-            "changes are too narrow; give both sides several"
+            "changes hold for that run alone; give both sides several to speak of the method"
         )
     elif num_audited == 1:
         log.info("one run: run-to-run variation not assessed")

@@ -78,6 +78,8 @@ class Findings:
     `paired`: changes from a reference; else gaps between the groups of one model. `looked_at` is
     the number of changes (gaps) with a p-value, `selected_level` the level of each interval, and
     `missed` the median of the smallest true changes that would have been found 4 times in 5.
+    `attributes` are those of which any number was looked at; `beside`: the same number as the
+    worst for the other values of its group, with intervals at `level`.
     """
 
     paired: bool
@@ -92,6 +94,8 @@ class Findings:
     never: NeverPredicted
     undefined: tuple[Undefined, ...]
     metrics: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+    beside: tuple[Finding, ...] = ()
 
     @property
     def worse(self) -> tuple[Finding, ...]:
@@ -153,6 +157,8 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         never=never,
         undefined=undefined(records, metrics),
         metrics=metrics,
+        attributes=tuple(dict.fromkeys(r["attribute"] for r in rows if r["attribute"])),
+        beside=_beside(found, looked_at, widened) if paired else (),
     )
 
 
@@ -246,6 +252,22 @@ def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, 
         if finding.attribute in lost and finding.worse:
             told.setdefault(finding.attribute, finding)
     return tuple(f for f in found if f.attribute not in lost or f is told.get(f.attribute))
+
+
+def _beside(
+    found: Sequence[Finding], looked_at: Sequence[tuple[Record, Finding]], widened: Widened
+) -> tuple[Finding, ...]:
+    """The number of the worst finding for the other values of its group, in order."""
+    if not found or not (found[0].worse and found[0].group):
+        return ()
+    worst = found[0]
+    return tuple(
+        _with_ends(other, row, widened, widened.level)
+        for row, other in looked_at
+        if (other.metric, other.attribute, other.group)
+        == (worst.metric, worst.attribute, worst.group)
+        and other.group_value != worst.group_value
+    )
 
 
 def _with_ends(finding: Finding, row: Record, widened: Widened, level: float) -> Finding:

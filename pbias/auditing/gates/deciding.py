@@ -62,7 +62,9 @@ def would_decide(
     who, needed = f" of {name}" if name else "", samples_needed(gate, row, error, num)
     if needed is None:
         return f"the value is too near the bound for any number of samples{who} to decide soon"
-    return f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
+    said = f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
+    # By how much runs differ as wholes no number of samples changes.
+    return f"{said} if runs differed by chance alone, else more runs" if row.of_runs else said
 
 
 def _rounded(number: float) -> int:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbias.auditing.gates.grammar import MEAN
 from pbias.auditing.gates.survivors import LeftOut
-
-MAX_NAMED = 3
+from pbias.errors import listed
 
 
 class Judged(NamedTuple):
     """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval.
 
-    `left`: what a mean leaves out; `certain`: the value is no estimate.
+    `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
+    several.
     """
 
     place: str
@@ -29,6 +28,7 @@ class Judged(NamedTuple):
     far_high: float
     left: LeftOut = LeftOut()
     certain: bool = False
+    of_runs: bool = False
 
     def words(self) -> str:
         """Which row, with its number or why there is none."""
@@ -41,9 +41,3 @@ class Judged(NamedTuple):
     def _lost(self) -> str:
         lost = self.left.lost
         return f" without {len(lost)} lost ({listed(lost)})" if lost else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more

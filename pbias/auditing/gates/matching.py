@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pbias.auditing.gates.grammar import MEAN, WORST, Gate, Record, needs_reference, numbers_of
 from pbias.auditing.metrics.measures import MAX, MIN, SPREAD
 from pbias.auditing.table_rows import SAME_MODEL
-from pbias.errors import UserError, argument, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean, listed
 from pbias.files.table import Table
 
 MAX_LISTED = 12
@@ -97,8 +97,7 @@ def _no_row(gate: Gate, why: str) -> UserError:
 def _missing(kind: str, name: str, known: Sequence[str]) -> str:
     """Which part of a gate is not there, and what is."""
     distinct = list(dict.fromkeys(known))
-    listed = ", ".join(distinct[:MAX_LISTED]) + (", ..." if len(distinct) > MAX_LISTED else "")
-    hint = did_you_mean(name, distinct, f"there are: {listed}")
+    hint = did_you_mean(name, distinct, f"there are: {listed(distinct, MAX_LISTED)}")
     return f"its metric has no {kind} '{name}'; {hint}"
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from pbias.auditing.gates.deciding import Samples, would_decide
 from pbias.auditing.gates.grammar import WORST, Gate, Record, needs_reference, numbers_of
-from pbias.auditing.gates.judged import Judged, listed
+from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.matching import covered, record_at
 from pbias.auditing.gates.survivors import LeftOut, left_out
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
 from pbias.auditing.notes import is_lost
 from pbias.auditing.table_rows import SAME_MODEL
-from pbias.errors import argument
+from pbias.errors import argument, listed
 from pbias.files.table import Table
 
 PLACES = ("inside", "outside", "undecided", "not_assessable")
@@ -235,6 +235,7 @@ def _judged(
         needs_reference(gate) and record["change_status"] == SAME_MODEL
     )
     row = Judged("", *where, *numbers, far[0], far[1])._replace(left=gone, certain=certain)
+    row = row._replace(of_runs=str(record["runs"]) not in ("1", "1:1"))
     if gone.lost:
         place = "outside"
     elif numbers[0] != numbers[0]:

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from pbias.auditing.inference.distributions import Floats, floats
 from pbias.auditing.inference.intervals import Interval, wilson
 from pbias.auditing.inference.inversion import p_of_reach
-from pbias.auditing.inference.jackknife import Level
+from pbias.auditing.inference.jackknife import Level, student
 from pbias.auditing.metrics.flips import Flips, Scaled
 
 
 @dataclass(frozen=True)
 class FlipInterval:
     """How far from a change [S, A] its interval reaches, for flips of which a `share` count.
+
+    That share is known with `df` degrees of freedom: Student's t takes the place of the normal.
 
     MOVER over the score intervals of both directions of every table, which are correlated as the
     cells of a multinomial are: a row without a flip among few says little, however large the model.
@@ -28,10 +30,11 @@ class FlipInterval:
 
     flips: Flips
     share: Floats
+    df: Floats
 
     def interval(self, value: Floats, level: Level) -> Interval:
         """The ends around `value`, [S, A]."""
-        down, up = _reaches(self.flips, self.share, level)
+        down, up = _reaches(self.flips, self.share, student(level, self.df))
         return Interval(value - down, value + up)
 
     def p(self, value: Floats, where: NDArray[np.bool_], level: float) -> Floats:
@@ -39,11 +42,12 @@ class FlipInterval:
         p = np.full(value.shape, np.nan)
         if not where.any():
             return p
-        part, share, one = _at(self.flips, where), self.share[where][None], value[where][None]
+        part, one = _at(self.flips, where), value[where][None]
+        share, df = self.share[where][None], self.df[where][None]
         rising = one > 0
 
         def facing(z: Level) -> Floats:
-            down, up = _reaches(part, share, z)
+            down, up = _reaches(part, share, student(z, df))
             return np.where(rising, down, up)
 
         p[where] = p_of_reach(one, facing, facing(level), level)[0]
@@ -76,10 +80,10 @@ def _at(flips: Flips, where: NDArray[np.bool_]) -> Flips:
     )
 
 
-def _reaches(flips: Flips, share: Floats, level: Level) -> tuple[Floats, Floats]:
+def _reaches(flips: Flips, share: Floats, z: Floats) -> tuple[Floats, Floats]:
     """Downwards and upwards, [S, A]."""
     n = flips.trials * share
-    gained, lost = (_distances(count * share, n, level) for count in (flips.gained, flips.lost))
+    gained, lost = (_distances(count * share, n, z) for count in (flips.gained, flips.lost))
     common = np.sqrt(_odds(flips.gained, flips.trials) * _odds(flips.lost, flips.trials))
 
     def square(first: Floats, second: Floats) -> Floats:
@@ -92,7 +96,7 @@ def _reaches(flips: Flips, share: Floats, level: Level) -> tuple[Floats, Floats]
     up_squares = (size * np.where(up, rise, fall)).sum(axis=0)
     if flips.scaled is not None:
         part, total = flips.scaled.part, flips.scaled.total * share
-        shrink, grow = _distances_of_odds(flips.scaled.count * share, total, level)
+        shrink, grow = _distances_of_odds(flips.scaled.count * share, total, z)
         falling = (part * np.where(part > 0, shrink, grow)) ** 2
         rising = (part * np.where(part > 0, grow, shrink)) ** 2
         down_squares = down_squares + falling.sum(axis=0)
@@ -100,16 +104,16 @@ def _reaches(flips: Flips, share: Floats, level: Level) -> tuple[Floats, Floats]
     return np.sqrt(down_squares), np.sqrt(up_squares)
 
 
-def _distances(count: Floats, trials: Floats, level: Level) -> tuple[Floats, Floats]:
+def _distances(count: Floats, trials: Floats, z: Floats) -> tuple[Floats, Floats]:
     """From a rate to the ends of its score interval; 0 without rows."""
-    low, high = wilson(count, trials, level)
+    low, high = wilson(count, trials, z)
     rate = count / np.where(trials > 0, trials, np.nan)
     return np.nan_to_num(rate - low), np.nan_to_num(high - rate)
 
 
-def _distances_of_odds(count: Floats, total: Floats, level: Level) -> tuple[Floats, Floats]:
+def _distances_of_odds(count: Floats, total: Floats, z: Floats) -> tuple[Floats, Floats]:
     """How far the odds against a row of `count` may fall and rise, relative to what they are."""
-    low, high = wilson(count, total, level)
+    low, high = wilson(count, total, z)
     some = (count > 0) & (count < total)
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = (total - count) / count

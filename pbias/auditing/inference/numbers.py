@@ -16,6 +16,7 @@ from pbias.auditing.inference import small_counts as small
 from pbias.auditing.inference.auc_interval import auc_estimate
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.estimates import Setting
+from pbias.auditing.inference.few_rows import estimate_of_scores
 from pbias.auditing.inference.intervals import Interval, mover_difference, scaled_interval
 from pbias.auditing.inference.inversion import p_of_reach
 from pbias.auditing.inference.jackknife import (
@@ -131,6 +132,8 @@ def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> 
     by_classes = audited.behavior.counted is Counted.CLASSES
     if by_classes and not setting.independent and setting.intervals:
         return auc_estimate(setting.estimates, audited, reference)
+    if reference is not None and audited.behavior.risen is not None and setting.intervals:
+        return estimate_of_scores(setting.estimates, audited, reference)
     return setting.estimates.of(audited, reference)
 
 

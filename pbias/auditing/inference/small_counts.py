@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbias.auditing.inference.auc_interval import auc_estimate, auc_interval, unlike
-from pbias.auditing.inference.distributions import Floats
+from pbias.auditing.inference.distributions import Floats, floats
 from pbias.auditing.inference.estimates import Setting
 from pbias.auditing.inference.flip_intervals import FlipInterval, variance
 from pbias.auditing.inference.intervals import (
@@ -27,10 +27,12 @@ from pbias.auditing.inference.intervals import (
     ratio_of_counts,
     wilson,
 )
-from pbias.auditing.inference.jackknife import Estimate
+from pbias.auditing.inference.jackknife import Estimate, student
 from pbias.auditing.metrics.entry import Counted
 from pbias.auditing.metrics.flips import Flips
 from pbias.auditing.metrics.measures import Measure
+
+_LEAST_DF = 7.0
 
 
 def has_counts(measure: Measure) -> bool:
@@ -65,6 +67,8 @@ def value_interval(measure: Measure, setting: Setting) -> Interval:
         found = estimates.of(measure) if by_folds else auc_estimate(estimates, measure)
         return auc_interval(found, first, second, level)
     share = _share_of_rows(measure, setting)
+    if not setting.single_runs:
+        level = student(level, _df_of(setting.estimates.of(measure), measure.few))
     if measure.behavior.counted is Counted.RATIO:
         return ratio_of_counts(first * share, second * share, level)
     rate = rare_wilson if setting.alone else wilson
@@ -95,11 +99,13 @@ def flip_interval(flips: Flips, found: Estimate, setting: Setting) -> FlipInterv
 
     Unless rows are independent, only a share of them counts, as the design effect says.
     """
+    known = np.full(found.value.shape, np.inf)
     if setting.independent:
-        return FlipInterval(flips, np.ones_like(found.value))
+        return FlipInterval(flips, np.ones_like(found.value), known)
     of_rows = variance(flips)
     effect = found.se**2 / np.where(of_rows > 0, of_rows, np.nan)
-    return FlipInterval(flips, _share_of(effect, flips.few, np.ones_like(found.value)))
+    df = known if setting.single_runs else _df_of(found, flips.few)
+    return FlipInterval(flips, _share_of(effect, flips.few, np.ones_like(found.value)), df)
 
 
 def spread_interval(measure: Measure, setting: Setting) -> Interval:
@@ -147,13 +153,26 @@ def _share_of(effect: Floats, few: NDArray[np.bool_], trials: Floats) -> Floats:
 
     Rows of few counts show no error of their own: they take the median of their target's others.
     """
-    effect = np.where(few | (effect == 0), np.nan, effect)
+    effect = _with_typical(np.where(few | (effect == 0), np.nan, effect), 1.0)
+    return np.asarray(effective_total(trials, effect) / np.where(trials > 0, trials, 1.0))
+
+
+def _df_of(found: Estimate, few: NDArray[np.bool_]) -> Floats:
+    """How well the design effect of several runs is known; of few counts by that of the others.
+
+    `_LEAST_DF` at least: with fewer, simulated intervals of few counts, which are wide by
+    themselves, were twice as wide as they need be.
+    """
+    return np.maximum(_with_typical(np.where(few, np.nan, found.df), np.inf), _LEAST_DF)
+
+
+def _with_typical(known: Floats, otherwise: float) -> Floats:
+    """NaN replaced by the median of a target's others, or of all, or what stands for these."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows of NaN alone
-        typical = np.nanmedian(effect, axis=0)
-        typical = np.where(np.isnan(typical), np.nanmedian(effect), typical)
-    effect = np.where(np.isnan(effect), np.nan_to_num(typical, nan=1.0), effect)
-    return np.asarray(effective_total(trials, effect) / np.where(trials > 0, trials, 1.0))
+        typical = np.nanmedian(known, axis=0)
+        typical = np.where(np.isnan(typical), np.nanmedian(known), typical)
+    return floats(np.where(np.isnan(known), np.nan_to_num(typical, nan=otherwise), known))
 
 
 def _with_value(

@@ -47,8 +47,8 @@ SCORES = {
     "flag_risk": Score(
         "risk that pruning overturns a prediction",
         "o / (1 + o) with o = the dense model's odds of the other value, from sigmoid(z - "
-        "threshold), times its odds in training (each count + 1/2) in that group of the sample in "
-        "which they are largest", "0 to 1",
+        "threshold), times its odds in training (each count + 1/2); with --by-group those in that "
+        "group of the sample in which they are largest", "0 to 1",
         "lower; above 0.5 training speaks more against the prediction than the model for it",
         "never: without training counts the second odds are 1",
         f"this tool, docs/flagging.md; after {PAPER}, section 5"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.totals import predictions
 from pbias.auditing.metrics.models import NO_SCORES, no_scores
-from pbias.errors import UserError, argument
+from pbias.errors import UserError, argument, listed
 from pbias.files.logits import LARGEST_LOGIT, UNKNOWN, Logits
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,10 @@ def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells
     ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
     row_of = {name: row for row, name in enumerate(ids.tolist())}
     column_of = {name: column for column, name in enumerate(logits.targets)}
-    shown = ", ".join(logits.targets[:5]) + (", ..." if len(column_of) > 5 else "")
     whats = {
         "sample": "were both made from the same split?",
-        "attribute": f"it has {shown}: list the flags by a file of the same targets",
+        "attribute": f"it has {listed(logits.targets, 5)}: "
+        "list the flags by a file of the same targets",
     }
     for place, (what, remedy) in enumerate(whats.items()):
         known = (row_of, column_of)[place]

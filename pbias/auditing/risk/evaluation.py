@@ -28,8 +28,12 @@ def evaluate(
     budget: Budget | None = None,
     level: float = 0.95,
     num_folds: int = NUM_FOLDS,
+    *,
+    by_group: bool = False,
 ) -> Table:
     """What the flags of `flag_samples`, and the risk of attributes, foretold of each pruned model.
+
+    `margin`, `budget` and `by_group` are those of the list; other rankings flag as many.
 
     Measures: `score_ranking`, `carried` and `foretold` say what they are; rankings of predictions
     `prediction_rankings`, and of attributes `attribute_rankings`.
@@ -37,9 +41,8 @@ def evaluate(
     """
     (before,) = join_sides([dense], (), None, None, num_folds)
     runs = [align(run, dense) for run in pruned]
-    risk = flag_risk(dense)
-    rankings = prediction_rankings(dense, risk, margin, budget)
-    of_attributes = attribute_rankings(before, risk)
+    rankings = prediction_rankings(dense, margin, budget, by_group=by_group)
+    of_attributes = attribute_rankings(before, flag_risk(dense))
     names = _names([run.path for run in pruned])
     rows = [
         {"run": name, **row}

@@ -36,16 +36,21 @@ class Budget:
 
 
 def flag_samples(
-    logits: Logits, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
+    logits: Logits,
+    margin: float = UNCERTAIN_MARGIN,
+    budget: Budget | None = None,
+    *,
+    by_group: bool = False,
 ) -> Table:
-    """The predictions that `flagged` chooses, the riskiest first, a row each.
+    """List the predictions that `flagged` chooses, the riskiest first, a row each.
 
     Columns: id (the row number without ids), attribute, prediction, probability, margin, then one
-    for each group (empty: unknown), risk, reasons. Labels are never read.
+    for each group (empty: unknown), risk, reasons. `by_group`: the risk counts what is usual in the
+    sample's group (see `flag_risk`). Labels are never read.
     """
     if logits.train_counts is None:
         log.warning("%s has no training counts: risk is the model's own doubt alone", logits.path)
-    risk = flag_risk(logits)
+    risk = flag_risk(logits, by_group=by_group)
     target, row = flagged(logits, risk, margin, budget)
     ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
     at = (target, row)

@@ -29,8 +29,8 @@ class Risk:
     """Every prediction of one model, [A, n] each.
 
     s bool: predicted positive; p: probability; margin: `abs(sigmoid(z - threshold) - 0.5)`;
-    log_odds of being overturned; group int: the one in which the predicted value is rarest in
-    training (index, EVERYONE or NOTHING_KNOWN); share: how frequent it is there (NaN: not known).
+    log_odds of being overturned; group int: whose training counts were used (the index of a group,
+    EVERYONE or NOTHING_KNOWN); share: how frequent the predicted value is there (NaN: not known).
     """
 
     s: NDArray[np.bool_]
@@ -60,15 +60,17 @@ class Risk:
         return np.asarray(self.log_odds > 0)
 
 
-def flag_risk(logits: Logits, *, by_group: bool = True) -> Risk:
-    """The risk of every prediction that pruning overturns it.
+def flag_risk(logits: Logits, *, by_group: bool = False) -> Risk:
+    """Score how likely pruning is to overturn each prediction.
 
-    Odds `P(other value) / P(predicted value)` of the dense model, times the same odds among the
-    training samples of the sample's group, of that group in which they are largest: what a network
-    says that falls back on what is usual. A half is added to each training count. A group that is
-    the target itself says nothing, nor does an unknown value or one that training lacks; without
-    any group training odds are those of everyone, without training counts 1. Unless `by_group`, all
-    are those of everyone.
+    The score is the odds `P(other value) / P(predicted value)` of the dense model, times the same
+    odds among the training samples: a network in doubt falls back on what is usual. A half is added
+    to each training count. Without training counts the second odds are 1.
+
+    With `by_group` the second odds are those among the training samples of the sample's group. Of
+    several groups, the one with the largest odds counts. A group that is the target itself is left
+    out, and so are unknown values and values that training lacks; if no group is left, everyone
+    counts.
     Source: docs/flagging.md; after the paper, section 5 (samples at risk).
     """
     found = predictions(logits)

@@ -18,32 +18,36 @@ from pbias.files.logits import Logits
 RANDOM_SEED = 0
 
 
-def prediction_rankings(
-    dense: Logits, risk: Risk, margin: float, budget: Budget | None
-) -> tuple[Ranking, ...]:
-    """The risk with what it flags, and rules that flag as many.
+RISK, BY_GROUP = "risk", "risk_by_group"
 
-    `without_groups`: the same odds of everyone; `rarer_first`: predictions of the value that is
-    rarer in training, then the others, each the least sure first (without training counts all are
-    alike); `positive_first`: positive predictions, then negative ones, each the least sure first;
-    `margin`: the least sure first; `random`: drawn by chance.
+
+def prediction_rankings(
+    dense: Logits, margin: float, budget: Budget | None, *, by_group: bool = False
+) -> tuple[Ranking, ...]:
+    """Rank the predictions by the risk and by simpler rules, each with as many flags as the list.
+
+    `risk`: the score of `flag_risk`; `risk_by_group`: the same with the training counts of the
+    sample's group, whose list is meant with `by_group`; `rarer_first`: predictions of the value
+    that is rarer in training, then the others, each the least sure first (without training counts
+    all are alike); `positive_first`: positive predictions, then negative ones, each the least sure
+    first; `margin`: the least sure first; `random`: drawn by chance.
     """
-    target, row = flagged(dense, risk, margin, budget)
+    risk, of_group = flag_risk(dense), flag_risk(dense, by_group=True)
+    target, row = flagged(dense, of_group if by_group else risk, margin, budget)
     chosen = np.zeros(risk.s.shape, bool)
     chosen[target, row] = True
-    others = {
-        "without_groups": flag_risk(dense, by_group=False).log_odds,
+    scores = {
+        RISK: risk.log_odds,
+        BY_GROUP: of_group.log_odds,
         "rarer_first": _first(_rarer(dense, risk), risk),
         "positive_first": _first(risk.s, risk),
         "margin": -risk.margin,
         "random": _by_chance(dense, risk),
     }
-    return (
-        Ranking("risk", risk.log_odds, chosen),
-        *(
-            Ranking(name, scores, _largest(dense, scores, len(row)))
-            for name, scores in others.items()
-        ),
+    listed = BY_GROUP if by_group else RISK
+    return tuple(
+        Ranking(name, of, chosen if name == listed else _largest(dense, of, len(row)))
+        for name, of in scores.items()
     )
 
 

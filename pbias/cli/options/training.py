@@ -11,6 +11,11 @@ import typer
 from pbias.errors import UserError
 
 FALLBACK = "[default: the recipe's]"
+# Named here, too, since help and completions do not import torch.
+ARCHITECTURES = (
+    "resnet_small", "resnet18", "resnet50", "mobilenet_v1", "vit_b_16", "vit_l_16",
+)  # fmt: skip
+RECIPES = ("paper-dense", "paper-gmp-ri", "paper-gmp-pt", "paper-single", "small")
 
 LabelsOrNone = Annotated[
     str | None, typer.Argument(metavar="LABELS.csv", help="Manifest; '-' is standard input.")
@@ -20,8 +25,7 @@ Arch = Annotated[
     typer.Option(
         "--arch",
         metavar="NAME",
-        help="resnet_small, resnet18, resnet50, mobilenet_v1, vit_b_16, vit_l_16, "
-        "torchvision:NAME or timm:NAME "
+        help=f"{', '.join(ARCHITECTURES)}, torchvision:NAME or timm:NAME "
         "[default: resnet_small for images under 96 px, else resnet18].",
     ),
 ]
@@ -85,8 +89,7 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help="paper-dense, paper-gmp-ri, paper-gmp-pt, paper-single or small"
-        " [default: small; prune: as before].",
+        help=f"{', '.join(RECIPES[:-1])} or {RECIPES[-1]} [default: small; prune: as before].",
     ),
 ]
 PrintConfig = Annotated[

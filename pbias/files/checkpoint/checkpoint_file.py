@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbias.errors import UserError, first_repeated
+from pbias.errors import UserError, first_repeated, listed
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.foreign import as_float32, without_wrappers
 from pbias.files.checkpoint.metadata import Fault, find_fault
@@ -183,9 +183,8 @@ def _held(content: object) -> str:
         return ""
     keys = [repr(key) for key in content]
     inside = [repr(key) for key, value in content.items() if is_state_dict(value)]
-    listed = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
     found = f"{inside[0]} holds tensors, " if inside else ""
-    return f" where one is looked for ({found}keys: {listed})"
+    return f" where one is looked for ({found}keys: {listed(keys, 5)})"
 
 
 def _foreign(content: object, path: str) -> str:

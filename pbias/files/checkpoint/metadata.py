@@ -197,6 +197,7 @@ SCHEMA: dict[str, Rule] = {
     "sparsity.reached": SHARE,
     "sparsity.num_weights": COUNT,
     "sparsity.num_zeros": COUNT,
+    "sparsity.start": TEXT,
     "sparsity.only": TEXTS,
     "sparsity.exclude": TEXTS,
     "sparsity.per_layer": SHARES,

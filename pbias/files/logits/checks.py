@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError, first_repeated
+from pbias.errors import UserError, first_repeated, listed
 from pbias.files.cells import UNKNOWN, canonical, is_unknown_text
 from pbias.files.logits.odds import disagreement
 
@@ -219,11 +219,10 @@ class LabelSigns:
                 f"{at(path)}'labels' holds -1 and 1 but no 0; replace -1 by 0 (-1 is for unknown "
                 "labels)"
             )
-        listed = ", ".join(np.array(targets)[doubtful][:5])
         logger.warning(
             "%s: labels of -1 and 1 but no 0, with -1 taken as unknown: %s; if it is negative, "
             "replace it by 0",
-            *(path, listed + (", ..." if doubtful.sum() > 5 else "")),
+            *(path, listed(np.array(targets)[doubtful].tolist(), 5)),
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError
+from pbias.errors import UserError, listed
 from pbias.files.logits import Logits
 from pbias.files.manifest import Labels, Manifest, select, train_counts
 
@@ -33,7 +33,7 @@ def relabel(
     if not (targets or added or cluster):
         raise UserError(
             f"{manifest.path} has no column for any target of {logits.path} "
-            f"({_listed(logits.targets)}); save the columns' names as the array 'targets'"
+            f"({listed(logits.targets, 5)}); save the columns' names as the array 'targets'"
         )
     found = select(manifest, targets=targets, groups=added, cluster=cluster)
     labels = logits.labels.copy()
@@ -41,10 +41,6 @@ def relabel(
     regrouped = with_groups(logits, found, rows)
     clusters = logits.clusters if found.clusters is None else np.array(found.clusters)[rows]
     return _counted(replace(regrouped, labels=labels, clusters=clusters), manifest)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _counted(logits: Logits, manifest: Manifest) -> Logits:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from pbias.errors import UserError, argument, did_you_mean, first_repeated
+from pbias.errors import UserError, argument, did_you_mean, first_repeated, listed
 from pbias.files.cells import BINARY, UNKNOWN, is_unknown_text
 from pbias.files.csv_reader import CsvFile, read_csv
 from pbias.files.streams import STDIO
@@ -227,6 +227,5 @@ def columns_there(name: str, known: Sequence[str]) -> str:
     >>> columns_there("Smilling", ["Male", "Smiling"])
     " (did you mean 'Smiling'? it has: Male, Smiling)"
     """
-    listed = ", ".join(known[:LISTED]) + (", ..." if len(known) > LISTED else "")
-    said = f"{did_you_mean(name, known, '')} it has: {listed or 'no other column'}"
+    said = f"{did_you_mean(name, known, '')} it has: {listed(known, LISTED) or 'no other column'}"
     return f" ({said.lstrip()})"

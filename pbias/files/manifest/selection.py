@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pbias.errors import UserError, argument
+from pbias.errors import UserError, argument, listed
 from pbias.files.cells import BINARY, UNKNOWN, canonical, in_order
 from pbias.files.manifest.parsing import Int64, Manifest, columns_there, owners_of
 
@@ -101,8 +101,10 @@ def _columns(manifest: Manifest, names: Sequence[str], strict: bool) -> dict[str
         hint = columns_there(missing[0], list(manifest.columns))
         raise UserError(f"{manifest.path} has no column '{missing[0]}'{hint}; mend the name")
     if missing:
-        listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        logger.warning("%s: %d columns lacking, unknown: %s", manifest.path, len(missing), listed)
+        logger.warning(
+            "%s: %d columns lacking, unknown: %s",
+            *(manifest.path, len(missing), listed(missing, 5)),
+        )
     return {name: manifest.columns[name] for name in names if name not in missing}
 
 
@@ -137,10 +139,9 @@ def _group_codes(manifest: Manifest, name: str, values: list[str]) -> Int16:
     codes = {cell: index.get(canonical(cell), UNKNOWN) for cell in set(cells)}
     strange = sorted(c for c, code in codes.items() if code == UNKNOWN and canonical(c))
     if strange:
-        listed = ", ".join(strange[:5])
         logger.warning(
             "%s, column '%s': not among the values trained with (%s), taken as unknown: %s",
-            *(manifest.path, name, ", ".join(values), listed),
+            *(manifest.path, name, ", ".join(values), listed(strange, 5)),
         )
     return np.fromiter(map(codes.__getitem__, cells), np.int16, len(cells))
 

@@ -41,13 +41,18 @@ class Cell:
         return self.number == self.number
 
     @property
-    def mark(self) -> str:
-        """What a chart says of the number beside its size; "" where nothing."""
+    def marks(self) -> list[str]:
+        """What a chart says of the number beside its size: whether it is one, few samples, sure."""
         if not self.defined:
-            return "undefined"
-        if self.holds:
-            return "rose, beyond chance" if self.number > 0 else "fell, beyond chance"
-        return "few samples" if self.few else ""
+            return ["undefined"]
+        way = "rose" if self.number > 0 else "fell"
+        said = [f"{way}, beyond chance"] if self.holds else []
+        return [*said, "few samples"] if self.few else said
+
+    @property
+    def note(self) -> str:
+        """The marks in words."""
+        return "; ".join(self.marks)
 
     def text(self, label: str) -> str:
         """Everything in words, as a tooltip shows it."""
@@ -59,7 +64,7 @@ class Cell:
             told = f"{number(self.before)} to {number(self.after)}, {signed(self.number)}{span}"
         else:
             told = number(self.number) + span
-        mark = f"; {self.mark}" if self.mark else ""
+        mark = f"; {self.note}" if self.marks else ""
         return f"{where}: {told}; n = {self.n:g}{mark}"
 
     def row(self) -> list[str]:
@@ -67,7 +72,7 @@ class Cell:
         return [
             self.attribute, self.place, number(self.before), number(self.after),
             signed(self.number), interval(self.low, self.high).strip() or "-",
-            "-" if self.n != self.n else f"{self.n:g}", self.mark,
+            "-" if self.n != self.n else f"{self.n:g}", self.note,
         ]  # fmt: skip
 
 
@@ -78,6 +83,15 @@ def is_change(records: Iterable[Record], metric: str) -> bool:
     """Whether the numbers of a metric are changes: by definition, or for there is a reference."""
     mine = (r for r in records if r["metric"] == metric)
     return METRICS[metric].is_change or any(r["change"] == r["change"] for r in mine)
+
+
+def every_cell(records: Iterable[Record], metric: str) -> list[Cell]:
+    """The cells of a metric for everyone, then of its group values or contrasts."""
+    mine = [r for r in records if r["metric"] == metric and r["attribute"]]
+    all_ = [{**r, "contrast": "everyone"} for r in mine if not r["group"]]
+    changed = is_change(mine, metric) and not METRICS[metric].is_change
+    everyone = [_cell(r, changed=changed, of_values=False) for r in all_]
+    return [*everyone, *cells(mine, metric)]
 
 
 def cells(records: Iterable[Record], metric: str) -> list[Cell]:
@@ -96,7 +110,8 @@ def _cell(r: Record, *, changed: bool, of_values: bool) -> Cell:
     keys = ("change", "change_low", "change_high") if changed else ("value", "low", "high")
     value, low, high = (r[key] for key in keys)
     sign = "=" if of_values else " "
-    place = f"{r['group']}{sign}{r['contrast']}" if r["contrast"] else r["group"]
+    place = f"{r['group']}{sign}{r['contrast']}" if r["contrast"] and r["group"] else r["group"]
+    place = place or "everyone"
     return Cell(
         attribute=printable(r["attribute"]),
         group=r["group"],

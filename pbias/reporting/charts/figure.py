@@ -29,7 +29,7 @@ FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 class Figure:
     """A chart: `key` is unique on a page, `caption` says how to read it, `data` are its numbers.
 
-    `short` names it among alternatives.
+    `short` names it among alternatives; `word` is what tables of all numbers call its metric.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Figure:
     spec: Spec
     data: Section
     short: str = ""
+    word: str = ""
 
 
 def whole(spec: Spec, title: str, subtitle: str = "") -> Spec:

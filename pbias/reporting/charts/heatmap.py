@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.charts.cells import HEADER, Cell, cells, is_change
-from pbias.reporting.charts.figure import INK, ON_COLOR, Figure, Spec, whole
+from pbias.reporting.charts.figure import INK, ON_COLOR, PADDING, Figure, Spec, whole
 from pbias.reporting.sections import Record, Section
 
 STEP = 18
@@ -19,9 +19,11 @@ ABOVE = {
 MARKS = {
     "rose, beyond chance": "triangle-up",
     "fell, beyond chance": "triangle-down",
-    "few samples": "M-1,1L1,-1",
+    "few samples": "M-1,0L0,-1M-1,1L1,-1M0,1L1,0",  # hatching
     "undefined": "M-1,-1L1,1M-1,1L1,-1",
 }
+SIZES = {"few samples": 220, "undefined": 110}  # square pixels
+SIGN_SIZE = 45
 
 
 def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
@@ -41,13 +43,22 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
     )
     title = f"{what}, by attribute and group"
     spec = whole(_spec(found, METRICS[metric].label, what, changed=changed), title)
+    spec["padding"] = PADDING | {"right": PADDING["right"] + _missing_width(found, title)}
     caption = (
         "Rows are sorted by their largest number. A triangle marks a change that is beyond chance, "
-        "corrected for how many numbers were looked at; a slash marks a number that few samples "
-        "carry, and a cross one that is undefined."
+        "corrected for how many numbers were looked at; hatched cells rest on few samples, and "
+        "crossed ones are undefined."
     )
     data = Section(title, HEADER, [cell.row() for cell in found])
-    return Figure(f"heatmap-{metric}", title, caption, spec, data, METRICS[metric].title)
+    short, word = METRICS[metric].title, METRICS[metric].label
+    return Figure(f"heatmap-{metric}", title, caption, spec, data, short, word)
+
+
+def _missing_width(found: Sequence[Cell], title: str) -> int:
+    """How much wider than the map, its names and its legend the title is, in pixels, about."""
+    names = max(len(cell.attribute) for cell in found)
+    places = len({cell.place for cell in found})
+    return max(0, 9 * len(title) - 5 * names - (STEP + 4) * places - 100)
 
 
 def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spec:
@@ -63,7 +74,6 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
             "attribute": cell.attribute,
             "place": cell.place,
             "number": round(cell.number, 4) if cell.defined else None,
-            "mark": cell.mark,
             "text": cell.text(label),
         }
         for cell in found
@@ -90,18 +100,29 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "legend": {"title": f"change of {label}" if changed else label, "gradientLength": 140,
                    "format": "+.2f" if changed else ".2f"},
     }  # fmt: skip
-    known = [name for name in MARKS if any(cell.mark == name for cell in found)]
+    signs = [
+        {"attribute": cell.attribute, "place": cell.place, "mark": mark}
+        for mark in reversed(MARKS)  # triangles lie upon hatching
+        for cell in found
+        if mark in cell.marks
+    ]
+    known = [name for name in MARKS if any(sign["mark"] == name for sign in signs)]
     shape = {
         "field": "mark", "type": "nominal",
         "scale": {"domain": known, "range": [MARKS[name] for name in known]},
         "legend": {"title": "mark", "symbolStrokeColor": INK},
     }  # fmt: skip
+    size_of = {
+        "field": "mark", "type": "nominal", "legend": shape["legend"],
+        "scale": {"domain": known, "range": [SIZES.get(name, SIGN_SIZE) for name in known]},
+    }  # fmt: skip
     block = {"mark": {"type": "rect", "invalid": None}}
+    where = {k: at[k] for k in ("x", "y")}
     sign = {
-        "mark": {"type": "point", "size": 40, "color": ON_COLOR, "filled": False,
-                 "strokeWidth": 1.2, "aria": False},
-        "transform": [{"filter": "datum.mark !== ''"}],
-        "encoding": {**{k: at[k] for k in ("x", "y")}, "shape": shape},
+        "mark": {"type": "point", "color": ON_COLOR, "filled": False, "strokeWidth": 1.1,
+                 "opacity": 1, "aria": False},
+        "data": {"values": signs},
+        "encoding": {**where, "shape": shape, "size": size_of},
     }  # fmt: skip
     layers: list[Spec] = [{**block, "encoding": {**at, "color": color}}]
     return {

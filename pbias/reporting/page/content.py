@@ -34,6 +34,8 @@ class Part:
     """One part of a page: figures, then tables; `key` is its anchor, `intro` says how to read it.
 
     Figures that are alternatives of each other stand under `choice`, the name of what is chosen.
+    Their numbers are in the table of the part `shared`, if not in one of their own; `numbers` is
+    such a table, which can be long.
     """
 
     key: str
@@ -42,6 +44,8 @@ class Part:
     figures: Sequence[Figure] = ()
     sections: Sequence[Section] = ()
     choice: str = ""
+    shared: str = ""
+    numbers: Section | None = None
     gallery: Gallery | None = None
 
 

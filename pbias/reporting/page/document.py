@@ -76,8 +76,12 @@ def _render(name: str, **values: Any) -> str:
 
 
 def _numeric(section: Section) -> str:
-    """The classes of a table, one for each column of numbers, which the style aligns right."""
-    return " ".join(f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i))
+    """The classes of a table: each column of numbers, which are aligned right, and whether cells
+    are left empty to be filled in by hand.
+    """
+    by_hand = bool(section.rows) and not any(cell for row in section.rows for cell in row[1:])
+    numeric = [f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i)]
+    return " ".join([*numeric, "form"] if by_hand else numeric)
 
 
 def _used(section: Section) -> Section:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,3 +43,16 @@ def judge_gates(
         )
         found.append(outcome)
     return found
+
+
+@contextmanager
+def said_once(*, first: bool) -> Iterator[None]:
+    """Say what is missing in the files once, and not for each of several audits."""
+    logger = logging.getLogger("pbias.auditing")
+    before = logger.level
+    if not first:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

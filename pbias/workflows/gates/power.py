@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError, argument
-from pbias.workflows.gates.judging import judge_gates
+from pbias.workflows.gates.judging import judge_gates, said_once
 from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
 from pbias.workflows.progress import Watch, silent
@@ -154,7 +152,7 @@ def power_runs(
     with watch("auditing drawn models") as progress:
         draws = []
         for index in range(o.draws):
-            with _said_once(first=index == 0):
+            with said_once(first=index == 0):
                 draws.append(rooms.Drawn(_draw(runs, measured, o, index)))
             progress(index + 1, o.draws)
     expected = rooms.Expected(draws)
@@ -220,16 +218,3 @@ def _check(options: PowerOptions, gates: Sequence[Gate]) -> None:
         raise UserError(f"{argument('draws', o.draws)} is not from 1 to 1000; 20 is usual")
     if not 0.5 <= o.level <= 0.9999:
         raise UserError(f"{argument('level', o.level)} is not from 0.5 to 0.9999; 0.95 is usual")
-
-
-@contextmanager
-def _said_once(*, first: bool) -> Iterator[None]:
-    """Say what is missing in the files once, and not for each draw."""
-    logger = logging.getLogger("pbias.auditing")
-    before = logger.level
-    if not first:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

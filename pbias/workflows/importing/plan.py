@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pbias.errors import UserError, argument, did_you_mean, first_repeated
+from pbias.errors import UserError, argument, did_you_mean, first_repeated, listed
 from pbias.files.cells import canonical, in_order
 from pbias.workflows.importing.source import Source
 from pbias.workflows.importing.values import is_binary
@@ -124,8 +124,7 @@ def _classes(
 
 
 def _few(values: Sequence[str] | set[str]) -> str:
-    shown = in_order(set(values))
-    return ", ".join(shown[:LISTED]) + (", ..." if len(shown) > LISTED else "")
+    return listed(in_order(set(values)), LISTED)
 
 
 def _matching(

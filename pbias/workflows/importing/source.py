@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pbias.errors import UserError, argument, did_you_mean, first_repeated
+from pbias.errors import UserError, argument, did_you_mean, first_repeated, listed
 from pbias.extras import load_extra
 from pbias.files.csv_reader import SEPARATORS, decode, parse_csv
 from pbias.files.provenance import sha256
@@ -51,8 +51,7 @@ class Source:
 
     def listed(self) -> str:
         """The names of the columns, for messages."""
-        names = list(self.columns)
-        return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+        return listed(list(self.columns), LISTED)
 
 
 def read_source(path: str, sep: str = ",") -> Source:

@@ -10,7 +10,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError, argument
+from pbias.errors import UserError, argument, listed
 from pbias.files.cells import BINARY, UNKNOWN, canonical
 from pbias.files.logits import TOLERANCE
 from pbias.workflows.importing.source import Source
@@ -90,11 +90,10 @@ def binary(source: Source, column: str, cells: list[str]) -> Int8:
     odd = sorted(cell for cell, code in codes.items() if code is None)
     if odd:
         row = next(row for row, cell in enumerate(cells) if cell in odd)
-        listed = ", ".join(odd[:LISTED]) + (", ..." if len(odd) > LISTED else "")
         raise UserError(
             f"{source.where(row, column)} holds '{cells[row]}' ({len(odd)} values are not 0, 1, "
-            f"TRUE or FALSE: {listed}); write 1 for the positive label, or name the columns of "
-            f"the classes with {argument('probability', 'p_{class}')}"
+            f"TRUE or FALSE: {listed(odd, LISTED)}); write 1 for the positive label, or name the "
+            f"columns of the classes with {argument('probability', 'p_{class}')}"
         )
     found = np.array([codes[cell] for cell in cells], np.int8)
     signs = {cell.removesuffix(".0") for cell in codes}

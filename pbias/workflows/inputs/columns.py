@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError, argument, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean, listed
+
+LISTED = 5  # names in a message
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class Columns:
             if self.cells.shape[1] != len(names):
                 raise UserError(
                     f"{argument(self.argument)} has {self.cells.shape[1]} columns but there are "
-                    f"{len(names)} targets ({_listed(names)}); give a column for each"
+                    f"{len(names)} targets ({listed(names, LISTED)}); give a column for each"
                 )
             return self
         for name in names:
             if name not in self.names:
-                hint = did_you_mean(name, self.names, f"it has: {_listed(self.names)}")
+                hint = did_you_mean(name, self.names, f"it has: {listed(self.names, LISTED)}")
                 raise UserError(f"{argument(self.argument)} has no column '{name}'; {hint}")
         places = [self.names.index(name) for name in names]
         return Columns(self.argument, self.cells[:, places], tuple(names), self.keys, self.numbered)
@@ -132,7 +134,3 @@ def _by_key(cells: NDArray[Any], ids: NDArray[np.str_], name: str, to: Samples) 
             f"of {to.argument} (first: {missing[0]}); give both the same index, or reset both"
         )
     return np.asarray(cells[rows])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

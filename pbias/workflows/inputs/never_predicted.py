@@ -17,7 +17,7 @@ def say_never_predicted(run: Logits) -> None:
     Where no label is known, some may. Of classes one is always predicted: nothing is said.
     """
     from pbias.auditing.counts.totals import predictions
-    from pbias.auditing.gates.judged import listed
+    from pbias.errors import listed
     from pbias.files.logits import UNKNOWN
     from pbias.reporting.verdict import calibrate_hint
 

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What a file of facts states, read before any long work."""
+
+    path: str
+    stated: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: str) -> Facts:
+        """Read a TOML file; raises UserError as `read_facts` does."""
+        from pbias.reporting.evidence.facts import read_facts
+
+        return cls(path, read_facts(path))
+
+
+@dataclass(frozen=True)
 class EvidenceResult:
     """An audit with everything that its evidence states."""
 
@@ -66,15 +81,14 @@ def evidence_of(
     result: AuditResult,
     audited: Sequence[str],
     references: Sequence[str],
-    facts: str,
+    facts: Facts,
     options: AuditOptions,
 ) -> list[Section]:
     """The sections of the evidence on an audit of these files, made with `options`."""
-    from pbias.reporting.evidence.facts import read_facts
     from pbias.reporting.evidence.pack import evidence_sections
 
-    files = _files(audited, references, facts, options)
-    return evidence_sections(_evidence(result, files, read_facts(facts), options.level))
+    files = _files(audited, references, facts.path, options)
+    return evidence_sections(_evidence(result, files, facts.stated, options.level))
 
 
 def _evidence(

@@ -84,9 +84,10 @@ def of_runs(table: Table, runs: Sequence[Logits], axis: str, metrics: Sequence[s
     `metrics` chooses among them (empty: all). Raises UserError for metrics that `compare` does not
     show.
     """
+    from pbias.auditing.run_comparison import FACTS
     from pbias.reporting.charts.curves import curves
 
-    shown = [name for name in table.columns if not name.endswith("_over")][2:]
+    shown = [n for n in table.columns if n not in FACTS and not n.endswith("_over")]
     places, name = _places(runs, axis)
     columns = shown if not metrics else [c for m in metrics for c in _columns(m, shown)]
     figure = curves(table.records(), places, columns, name)

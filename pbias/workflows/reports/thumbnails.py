@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def check_folder(root: str) -> None:
+    """Raise UserError where the pictures are said to be in what is no folder."""
+    if not Path(root).is_dir():
+        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+
+
 def check_pictures(logits: Logits, root: str) -> None:
     """Raise UserError where a file has no ids that name pictures, or `root` is no folder."""
     if logits.ids is None:
@@ -20,8 +26,7 @@ def check_pictures(logits: Logits, root: str) -> None:
             f"{logits.path} has no ids, which would name the pictures; leave out "
             f"{argument('images')}"
         )
-    if not Path(root).is_dir():
-        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+    check_folder(root)
 
 
 def none_read(num: int, root: str, name: str) -> UserError:

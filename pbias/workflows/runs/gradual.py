@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pbias.files.checkpoint import Checkpoint
+from pbias.files.logits.network_facts import RANDOM, TRAINED
 from pbias.models import classifier_weight
 from pbias.models.network_files import network
 from pbias.pruning.gradual import GradualPruner
@@ -59,12 +60,19 @@ def train_and_prune(
             watch=watch,
             label=f"pruning to {max(schedule.values()):g}",
         )
+        how = {**ramp.record(sparsity), "start": start_of(parent, options)}
         child, counts = pruned_checkpoint(
-            parent, model, ramp.method, sparsity, ramp.record(sparsity), device=describe(device)
+            parent, model, ramp.method, sparsity, how, device=describe(device)
         )
         run.finish(child, packed=options.pack)
         report(child, counts, run.output)
         run.say_never_predicted(model, data[1], device)
+
+
+def start_of(parent: Checkpoint, options: TrainOptions | PruneOptions) -> str:
+    """Return what training began with: the weights of a file, or random ones."""
+    init = options.init if isinstance(options, TrainOptions) else None
+    return TRAINED if parent.sha256 or init is not None else RANDOM
 
 
 def _copy(parent: Checkpoint) -> nn.Module:

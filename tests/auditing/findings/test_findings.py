@@ -30,7 +30,7 @@ OTHERS = tuple(
 FOUND = Findings(
     paired=True, same_model=False, has_intervals=True, level=0.95, selected_level=0.99,
     looked_at=100, found=(HURT,), missed=0.05, too_few=(), never=NeverPredicted(), undefined=(),
-    metrics=("accuracy", "tpr"),
+    metrics=("accuracy", "tpr"), attributes=("smiling", "hat", "mustache"),
 )  # fmt: skip
 
 
@@ -130,7 +130,8 @@ def test_the_exact_sentence() -> None:
     )
     assert verdict(found).startswith(
         "Worst: sensitivity of `smiling` for sex=f fell from 0.94 to 0.71 [-0.26, -0.20]; "
-        "sensitivity of `smiling` for everyone fell from 0.94 to 0.84 [-0.26, -0.05]; 2 more. Too"
+        "sensitivity of `smiling` for everyone fell from 0.94 to 0.84 [-0.26, -0.05]. In all, 1 of "
+        "3 attributes got worse for everyone or a group. Too"
     )
 
 

@@ -116,6 +116,13 @@ def test_an_open_gate_says_how_many_samples_would_decide_it() -> None:
     found = judged("ppv <= 0.12", rows((0.06, 0.14)), rows((0.0, 0.2)), samples=samples)
     assert "labeled samples of Male=1 would decide it (now 500)" in found.note()
     assert re.search(r"about 4,100 labeled", found.note())
+    assert "runs" not in found.note()
+
+
+def test_an_open_gate_of_several_runs_says_that_samples_may_not_be_all_it_takes() -> None:
+    several = [{**row, "runs": "3:1"} for row in rows((0.06, 0.14))]
+    found = judged("ppv <= 0.12", several, several, samples=lambda *_: ("Male=1", 500))
+    assert found.note().endswith("(now 500) if runs differed by chance alone, else more runs")
 
 
 def test_one_row_that_would_fail_decides() -> None:

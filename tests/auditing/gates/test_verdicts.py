@@ -27,7 +27,10 @@ SILENT = np.array([0.0, np.inf, 0.0])  # thresholds: Wearing_Hat is never predic
 def table(rows: Sequence[dict[str, Any]]) -> Table:
     """Rows of `tpr` of everyone, attributes A0, A1, ...; undefined where nothing is said."""
     blank = {name: "" if name in TEXTS else math.nan for name in COLUMNS}
-    whole = [{**blank, "metric": "tpr", "attribute": f"A{i}", **row} for i, row in enumerate(rows)]
+    whole = [
+        {**blank, "metric": "tpr", "runs": "1", "attribute": f"A{i}", **row}
+        for i, row in enumerate(rows)
+    ]
     return Table({name: [row[name] for row in whole] for name in COLUMNS})
 
 

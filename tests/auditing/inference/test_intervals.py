@@ -15,6 +15,7 @@ from pbias.auditing.inference.intervals import (
     Interval,
     effective_total,
     largest_difference,
+    likelihood_interval,
     mover_difference,
     pairwise_differences,
     rare_wilson,
@@ -60,6 +61,25 @@ def test_few_successes_have_the_lower_end_of_a_poisson_count(count: int, expecte
     np.testing.assert_allclose(low[0] * 400, expected, rtol=1e-5)
     np.testing.assert_allclose((1 - high[1]) * 400, expected, rtol=1e-5)
     np.testing.assert_array_equal(rare_wilson([0, 4, 200], 400), wilson([0, 4, 200], 400))
+
+
+def test_far_ends_miss_no_more_of_the_rare_than_they_say() -> None:
+    """Of 300, 5 %: exact shares of counts whose interval at 99.5 % lies above; 0.25 % by right."""
+    counts, chance = np.arange(301), stats.binom.pmf(np.arange(301), 300, 0.05)
+    missed = [
+        chance[interval(counts, 300, 0.995).low > 0.05].sum() for interval in (wilson, rare_wilson)
+    ]
+    np.testing.assert_allclose(missed, [0.00499, 0.00257], atol=1e-5)
+
+
+def test_ends_of_the_likelihood_ratio_are_where_the_deviance_is() -> None:
+    """7 of 20: 2 (7 ln(.35 / p) + 13 ln(.65 / (1 - p))) = 9."""
+    low, high = likelihood_interval(np.array([7.0, 0.0, 20.0]), np.array(20.0), np.array(3.0))
+    for end in (low[0], high[0]):
+        deviance = 2 * (7 * np.log(0.35 / end) + 13 * np.log(0.65 / (1 - end)))
+        assert deviance == pytest.approx(9.0)
+    assert low[1] == 0.0 and high[2] == 1.0
+    assert high[1] == pytest.approx(1 - np.exp(-9 / 40))  # 40 ln(1 / (1 - p)) = 9
 
 
 # Newcombe (1998), Statistics in Medicine 17:873, table II, method 10.

@@ -42,8 +42,8 @@ def test_flagged_are_the_uncertain_and_those_that_training_speaks_against(
 def test_some_are_listed_for_either_reason_alone(dense: Logits) -> None:
     reasons = flag_samples(dense, 0.1).columns["reasons"]
     assert {"uncertain"} < set(reasons)
-    assert any(text.startswith("rare for ") for text in reasons)
-    assert any(text.startswith("uncertain; rare for ") for text in reasons)
+    assert any(text.startswith("rare (") for text in reasons)
+    assert any(text.startswith("uncertain; rare (") for text in reasons)
 
 
 def test_the_paper_s_margin_is_the_default(dense: Logits) -> None:
@@ -112,9 +112,11 @@ def test_every_row_says_what_is_predicted_and_for_whom(dense: Logits) -> None:
             assert record[name] == ("" if code < 0 else values[code])
 
 
-def test_reasons_name_the_group_and_how_rare_the_prediction_is_there() -> None:
+@pytest.fixture
+def hats() -> Logits:
+    """Hats in training: of women 3 in 100, of men 60 in 100, of everyone 63 in 200 (31.5 %)."""
     counts = np.array([[[[97, 3], [40, 60], [0, 0]], [[0, 0], [0, 0], [137, 63]]]], np.int64)
-    logits = Logits(
+    return Logits(
         np.array([[1.0], [1.0], [3.0], [-3.0], [1.0]], np.float32),
         np.zeros((5, 1), np.int8),
         ("Hat",),
@@ -123,17 +125,30 @@ def test_reasons_name_the_group_and_how_rare_the_prediction_is_there() -> None:
         group_values=(("f", "m"),),
         train_counts=counts,
     )
-    reasons = dict(
-        zip(*(flag_samples(logits, 0.5).columns[k] for k in ("id", "reasons")), strict=True)
-    )
+
+
+def reasons_of(table: Table) -> dict[str, str]:
+    return dict(zip(table.columns["id"], table.columns["reasons"], strict=True))
+
+
+def test_reasons_say_how_rare_the_prediction_is_in_training(hats: Logits) -> None:
+    rare = "rare (31.5 % in training)"
+    expected = {str(row): f"uncertain; {rare}" for row in (0, 1, 4)}
+    assert reasons_of(flag_samples(hats)) == expected
+    assert reasons_of(flag_samples(hats, 0.0)) == {}  # z of 1 outweighs odds of 137.5 / 63.5
+    assert reasons_of(flag_samples(hats, 0.5))["2"] == f"uncertain; {rare}"
+
+
+def test_by_group_reasons_name_the_group_and_how_rare_it_is_there(hats: Logits) -> None:
+    everyone = "uncertain; rare (31.5 % in training)"
+    reasons = reasons_of(flag_samples(hats, 0.5, by_group=True))
     assert reasons["0"] == "uncertain; rare for Sex=f (3 % in training)"
-    assert reasons["4"] == "uncertain; rare (31.5 % in training)"
-    reasons = dict(zip(*(flag_samples(logits).columns[k] for k in ("id", "reasons")), strict=True))
-    assert reasons == {
+    assert reasons["4"] == everyone
+    assert reasons_of(flag_samples(hats, by_group=True)) == {
         "0": "uncertain; rare for Sex=f (3 % in training)",
         "1": "uncertain",
         "2": "rare for Sex=f (3 % in training)",
-        "4": "uncertain; rare (31.5 % in training)",
+        "4": everyone,
     }
 
 

@@ -129,14 +129,15 @@ def test_several_outcomes_have_the_mean_of_their_correlations() -> None:
 
 def test_rules_rank_predictions_as_they_say(make_logits: MakeLogits) -> None:
     dense = make_logits(num=300)
-    risk = flag_risk(dense)
-    found = {r.name: r for r in prediction_rankings(dense, risk, 0.5, None)}
+    found = {r.name: r for r in prediction_rankings(dense, 0.5, None)}
     z, counts = dense.logits.T.astype(float), dense.train_counts
     assert counts is not None
     everyone = counts[:, -1, -1] + 0.5
     pull = np.log(everyone[:, 0] / everyone[:, 1])[:, None]
     expected = np.where(z > 0, pull, -pull) - np.abs(z)
-    assert found["without_groups"].scores == pytest.approx(expected, abs=1e-9)
+    assert found["risk"].scores == pytest.approx(expected, abs=1e-9)
+    of_group = flag_risk(dense, by_group=True).log_odds
+    assert (found["risk_by_group"].scores == of_group).all()
     positive_is_rarer = (everyone[:, 1] <= everyone[:, 0])[:, None]
     for name, first in (("positive_first", z > 0), ("rarer_first", (z > 0) == positive_is_rarer)):
         scores = found[name].scores
@@ -148,5 +149,5 @@ def test_rules_rank_predictions_as_they_say(make_logits: MakeLogits) -> None:
 
 def test_without_training_counts_no_value_is_rarer(make_logits: MakeLogits) -> None:
     dense = replace(make_logits(num=100), train_counts=None)
-    found = {r.name: r.scores for r in prediction_rankings(dense, flag_risk(dense), 0.4, None)}
+    found = {r.name: r.scores for r in prediction_rankings(dense, 0.4, None)}
     assert (found["rarer_first"] == found["margin"]).all()

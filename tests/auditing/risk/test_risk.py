@@ -56,15 +56,27 @@ def odds(other: int, own: int) -> float:
 def test_risk_is_the_model_s_odds_times_those_of_the_group_against_it_most(
     z: float, groups: list[int], pull: float, group: int, share: float
 ) -> None:
-    risk = flag_risk(hats([z], [groups]))
+    risk = flag_risk(hats([z], [groups]), by_group=True)
     assert risk.log_odds[0, 0] == pytest.approx(-2.0 + pull, abs=1e-12)
     o = np.exp(-2.0) * np.exp(pull)
     assert risk.value[0, 0] == pytest.approx(o / (1 + o), abs=1e-12)
     assert (risk.group[0, 0], risk.share[0, 0]) == (group, pytest.approx(share))
 
 
-def test_without_training_counts_risk_is_the_model_s_own_doubt() -> None:
-    risk = flag_risk(hats([1.5, -0.5], [[0, 0], [1, 1]], train_counts=None))
+def test_by_default_the_odds_are_those_of_everyone_whatever_the_groups() -> None:
+    """Of everyone in training 80 of 200 have a hat."""
+    risk = flag_risk(hats([2.0, 2.0, 2.0, -2.0], [[0, 0], [1, 1], [-1, -1], [0, 1]]))
+    expected = [-2 + odds(120, 80)] * 3 + [-2 + odds(80, 120)]
+    assert risk.log_odds[0] == pytest.approx(expected, abs=1e-12)
+    assert risk.value[0, 0] == pytest.approx(0.168456, abs=1e-6)  # o = e^-2 x 120.5 / 80.5
+    assert risk.share[0] == pytest.approx([0.4, 0.4, 0.4, 0.6])
+    assert (risk.group == EVERYONE).all()
+
+
+@pytest.mark.parametrize("by_group", [False, True])
+def test_without_training_counts_risk_is_the_model_s_own_doubt(by_group: bool) -> None:
+    bare = hats([1.5, -0.5], [[0, 0], [1, 1]], train_counts=None)
+    risk = flag_risk(bare, by_group=by_group)
     p = 1 / (1 + np.exp([-1.5, 0.5]))
     assert risk.value[0] == pytest.approx(np.minimum(p, 1 - p), abs=1e-12)
     assert (risk.group == NOTHING_KNOWN).all() and np.isnan(risk.share).all()
@@ -72,14 +84,14 @@ def test_without_training_counts_risk_is_the_model_s_own_doubt() -> None:
 
 def test_a_group_value_that_training_lacks_says_nothing() -> None:
     counts = np.array([[SEX, [[100, 100], [0, 0], [0, 0]], ALL]], np.int64)
-    risk = flag_risk(hats([2.0, 2.0], [[1, 1], [-1, 1]], train_counts=counts))
+    risk = flag_risk(hats([2.0, 2.0], [[1, 1], [-1, 1]], train_counts=counts), by_group=True)
     assert risk.group[0].tolist() == [0, EVERYONE]
     assert risk.log_odds[0] == pytest.approx([-2 + odds(30, 70), -2 + odds(120, 80)], abs=1e-12)
 
 
 def test_a_group_that_is_the_target_is_its_label_and_is_not_read() -> None:
     itself = hats([2.0, 2.0], [[0, 1], [0, -1]], group_names=("Hat", "Old"))
-    risk = flag_risk(itself)
+    risk = flag_risk(itself, by_group=True)
     assert risk.group[0].tolist() == [1, EVERYONE]
     assert risk.log_odds[0] == pytest.approx([-2 + odds(20, 80), -2 + odds(120, 80)], abs=1e-12)
 
@@ -121,7 +133,8 @@ def test_one_class_alone_is_never_in_doubt() -> None:
 def test_less_sure_is_riskier(one: float, other: float, positives: int) -> None:
     """Of two predictions of the same value in the same group."""
     counts = np.array([[SEX, [[1000, positives], [0, 0], [0, 0]], ALL]], np.int64)
-    risk = flag_risk(hats([abs(one), abs(other)], [[-1, 0]] * 2, train_counts=counts))
+    pair = hats([abs(one), abs(other)], [[-1, 0]] * 2, train_counts=counts)
+    risk = flag_risk(pair, by_group=True)
     if risk.s.all():  # log-odds of 8 do not tell logits of 1e-35 and 1e-28 apart
         apart = abs(abs(one) - abs(other)) > 1e-12
         first, second = risk.log_odds[0]
@@ -133,7 +146,8 @@ def test_less_sure_is_riskier(one: float, other: float, positives: int) -> None:
 def test_rarer_is_riskier(z: float, few: int, more: int) -> None:
     def at(positives: int) -> float:
         counts = np.array([[SEX, [[1000, positives], [0, 0], [0, 0]], ALL]], np.int64)
-        return float(flag_risk(hats([z], [[-1, 0]], train_counts=counts)).log_odds[0, 0])
+        one = hats([z], [[-1, 0]], train_counts=counts)
+        return float(flag_risk(one, by_group=True).log_odds[0, 0])
 
     assert at(few) > at(few + more) if z > 0 else at(few) < at(few + more)
 
@@ -142,15 +156,16 @@ def test_rarer_is_riskier(z: float, few: int, more: int) -> None:
 def test_no_label_is_read(make_logits: MakeLogits, activation: str) -> None:
     logits = make_logits(num=200, activation=activation)
     labels = np.random.default_rng(1).permutation(logits.labels)
-    risk = flag_risk(logits)
+    risk = flag_risk(logits, by_group=True)
     for other in (labels, np.full_like(labels, -1), 1 - np.abs(labels)):
-        found = flag_risk(replace(logits, labels=other.astype(np.int8)))
+        found = flag_risk(replace(logits, labels=other.astype(np.int8)), by_group=True)
         assert (found.log_odds == risk.log_odds).all() and (found.s == risk.s).all()
 
 
 def test_every_row_is_judged_by_itself(make_logits: MakeLogits) -> None:
     logits = make_logits(num=100)
     order = np.random.default_rng(2).permutation(100)[:40]
-    some, risk = flag_risk(select_rows(logits, order)), flag_risk(logits)
+    chosen = select_rows(logits, order)
+    some, risk = (flag_risk(one, by_group=True) for one in (chosen, logits))
     assert (some.log_odds == risk.log_odds[:, order]).all()
     assert (some.margin == risk.margin[:, order]).all()

@@ -95,6 +95,27 @@ def test_baselines_flag_as_many(pair: tuple[Logits, Logits], table: Table) -> No
         assert row["n_flagged"] == 90
 
 
+@pytest.mark.parametrize("by_group", [False, True])
+def test_the_list_that_is_judged_is_the_list_that_is_written(
+    pair: tuple[Logits, Logits], by_group: bool
+) -> None:
+    """Margins below 0.05, and predictions that training speaks against: no budget."""
+    listed = flag_samples(pair[0], 0.05, by_group=by_group)
+    found = evaluate(*_sides(pair), margin=0.05, by_group=by_group)
+    flips, _ = happened(pair, "flips")
+    ids = pair[0].ids
+    assert ids is not None
+    hits = [
+        flips[ids.tolist().index(r["id"]), pair[0].targets.index(r["attribute"])]
+        for r in listed.records()
+    ]
+    mine = "risk_by_group" if by_group else "risk"
+    assert value(found, "precision", "flips", mine) == pytest.approx(np.mean(hits))
+    assert {r["n_flagged"] for r in found.where(measure="precision", outcome="flips")} == {
+        len(listed)
+    }
+
+
 def test_chance_finds_its_share_and_no_more(pair: tuple[Logits, Logits]) -> None:
     half = evaluate(*_sides(pair), margin=0.5, budget=Budget(50, percent=True))
     for measure, expected in (("recall", 0.5), ("lift", 1.0), ("auc", 0.5)):

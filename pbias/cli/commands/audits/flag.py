@@ -41,6 +41,13 @@ def flag(
             "--budget", metavar="N|N%", help="List so many, or this share of all predictions."
         ),
     ] = None,
+    by_group: Annotated[
+        bool,
+        typer.Option(
+            "--by-group",
+            help="Score against what is usual in the sample's group, not among everyone.",
+        ),
+    ] = False,
     summary: Annotated[
         bool, typer.Option("--summary", help="A row an attribute and group instead: its risk.")
     ] = False,
@@ -84,8 +91,8 @@ def flag(
 ) -> None:
     """List the predictions that pruning puts at risk.
 
-    From the dense model and the training counts alone, the riskiest first: those that it is unsure
-    of and those that go against what is usual in the group.
+    It looks at the dense model and the training counts alone. The riskiest come first: predictions
+    that the model is unsure of, and those that are unusual in training.
     """
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.flag import FlagOptions, flag_files, refuse_combinations
@@ -97,6 +104,7 @@ def flag(
         margin=margin,
         budget=None if budget is None else parse_budget("budget", budget),
         summary=summary,
+        by_group=by_group,
         groups=names(groups),
         labels=labels,
         cluster=cluster,

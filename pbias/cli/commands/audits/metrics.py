@@ -72,6 +72,14 @@ def metrics(
         str | None,
         typer.Option("--junit", metavar="FILE", help="Write the verdicts of the gates as JUnit."),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="KEY=VALUE",
+            help="Add a column with this text to the table; repeat it.",
+        ),
+    ] = None,
     in_memory: Annotated[
         float,
         typer.Option(
@@ -90,12 +98,22 @@ def metrics(
     verbose: Verbose = 0,
 ) -> None:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group."""
+    import dataclasses
+
     from pbias.cli.gates import check_junit, leave_with, write_junit
     from pbias.cli.progress import bar
-    from pbias.cli.tables import check_apart, check_report, check_table_output, write_table
+    from pbias.cli.tables import (
+        check_apart,
+        check_report,
+        check_table_output,
+        parse_tags,
+        write_table,
+    )
+    from pbias.files.table import COLUMNS
     from pbias.workflows.audit import AuditOptions, audit_files
     from pbias.workflows.inputs.files import expand
 
+    tags = parse_tags(tag or [], COLUMNS)
     paths, others = expand(audited), expand(ref or [])
     inputs = [*paths, *others, labels, thresholds, ref_thresholds, gate_file]
     check_table_output(output, form, inputs, no_clobber=no_clobber)
@@ -121,7 +139,12 @@ def metrics(
         in_memory_mib=in_memory,
     )
     result = audit_files(paths, others, options, bar)
-    header = {"command": "metrics", "gates": result.verdicts}
-    write_table(result.rows, result.sections, output, form, color, report=report, **header)
+    header = {
+        "command": "metrics",
+        "audit": dataclasses.asdict(result.header),
+        "gates": result.verdicts,
+    }
+    table = result.rows.tagged(tags)
+    write_table(table, result.sections, output, form, color, report=report, **header)
     write_junit(junit, result.verdicts)
     leave_with(result.outcomes)

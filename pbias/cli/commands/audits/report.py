@@ -73,20 +73,22 @@ def report(
 ) -> None:
     """Write an audit as one HTML page: verdict, gates, charts, tables, and pictures if asked.
 
-    The page loads nothing from the network and can be read without scripts.
+    The page loads nothing from the network and can be read without scripts. From the table that
+    metrics -o table.json writes, instead of LOGITS, it has what needs no logits.
     """
     from pbias.cli.gates import leave_with
     from pbias.cli.progress import bar
     from pbias.files.streams import check_output
     from pbias.workflows.audit import AuditOptions, audit_files
     from pbias.workflows.inputs.files import expand
-    from pbias.workflows.reports.evidence import evidence_of
-    from pbias.workflows.reports.report import check_page
+    from pbias.workflows.reports.evidence import Facts, evidence_of
+    from pbias.workflows.reports.report import ReportOptions, check_page
+    from pbias.workflows.reports.stored_table import is_table, read_audit, refuse_beside_table
 
     paths, others, drawn = expand(audited), expand(ref or []), expand(curves or [])
     inputs = [*paths, *others, *drawn, labels, thresholds, ref_thresholds, gate_file, facts]
     check_output(output, inputs, no_clobber=no_clobber, binary=False)
-    check_page(output)
+    check_page(output, curves=drawn, images=images)
     options = AuditOptions(
         groups=names(groups),
         attributes=names(attributes),
@@ -99,8 +101,14 @@ def report(
         reference_thresholds=ref_thresholds,
         probabilities=probabilities,
     )
+    if is_table(paths):
+        refuse_beside_table(paths[0], others, options, {"images": images, "facts": facts})
+        page = ReportOptions(curves=drawn, probabilities=probabilities)
+        read_audit(paths[0], level).report(output, page)
+        return
+    stated = None if facts is None else Facts.read(facts)
     result = audit_files(paths, others, options, bar)
-    evidence = [] if facts is None else evidence_of(result, paths, others, facts, options)
+    evidence = [] if stated is None else evidence_of(result, paths, others, stated, options)
     result.report(
         output,
         curves=drawn,

@@ -23,11 +23,35 @@
   const hide = () => { tip.hidden = true; };
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
-  // Tables behind charts: closed at first, with a filter and a way out as CSV.
-  const cellText = (cell) => cell.textContent.replaceAll("−", "-");
+  // Tables behind charts: closed at first, with a filter, an order and a way out as CSV.
+  const cellText = (cell) => cell.textContent.trim().replaceAll("−", "-");
   const csvCell = (text) => {
     const computed = /^[=+\-@\t\r]/.test(text) && !/^[+-][\d.]+$/.test(text);
     return `"${(computed ? "'" + text : text).replaceAll('"', '""')}"`;
+  };
+  const sortable = (table, rows) => {
+    const body = table.tBodies[0];
+    const heads = all("thead th", table);
+    heads.forEach((head, column) => {
+      const button = make("button", { type: "button", className: "sort" }, ...head.childNodes);
+      button.addEventListener("click", () => {
+        const up = head.getAttribute("aria-sort") !== "ascending";
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const texts = rows.map((row) => cellText(row.cells[column]));
+        const numeric = texts.every((text) => !text || /^[+-]?\d/.test(text));
+        const keys = new Map(rows.map((row, i) => [row, numeric ? parseFloat(texts[i]) : texts[i]]));
+        const compare = (a, b) => (numeric ? a - b : a.localeCompare(b, "en", { numeric: true }));
+        const empty = (key) => key === "" || Number.isNaN(key);
+        const sorted = [...rows].sort((a, b) => {
+          const [x, y] = [keys.get(a), keys.get(b)];
+          if (empty(x) || empty(y)) return empty(x) - empty(y);
+          return up ? compare(x, y) : compare(y, x);
+        });
+        body.append(...sorted);
+      });
+      head.replaceChildren(button);
+    });
   };
   for (const details of all("details.data")) {
     details.open = false;
@@ -37,11 +61,12 @@
     const count = make("output");
     count.setAttribute("aria-live", "polite");
     const filter = () => {
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const words = input.value.toLowerCase().match(/"[^"]*"|\S+/g) ?? [];
       let shown = 0;
       for (const row of rows) {
         const text = cellText(row).toLowerCase();
-        row.hidden = !words.every((word) => text.includes(word));
+        const cells = new Set([...row.cells].map((cell) => `"${cellText(cell).toLowerCase()}"`));
+        row.hidden = !words.every((word) => cells.has(word) || text.includes(word));
         shown += !row.hidden;
       }
       count.textContent = `${shown} of ${rows.length} rows`;
@@ -52,10 +77,11 @@
       const lines = all("tr", table).filter((row) => !row.hidden)
         .map((row) => [...row.cells].map((cell) => csvCell(cellText(cell))).join(","));
       const url = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
-      make("a", { href: url, download: `${details.closest("figure").id}.csv` }).click();
+      make("a", { href: url, download: `${details.closest("[id]").id}.csv` }).click();
       URL.revokeObjectURL(url);
     });
     const label = make("label", {}, "Filter ", input);
+    sortable(table, rows);
     details.querySelector("summary").after(make("div", { className: "tools" }, label, save, count));
     filter();
   }
@@ -66,11 +92,23 @@
   });
   addEventListener("afterprint", () => { for (const details of opened) details.open = true; });
 
+  // The table that holds the numbers of a chart, its own or that of all numbers.
+  const tableOf = (figure) => figure.querySelector("details.data")
+    ?? document.querySelector(`${figure.querySelector("a.shared").hash} details.data`);
+  const find = (details, words) => {
+    const input = details.querySelector("input");
+    input.value = words.filter(Boolean).map((word) => `"${word}"`).join(" ");
+    input.dispatchEvent(new Event("input"));
+    details.open = true;
+  };
+
   // Marks of charts: a tooltip by mouse, and by keyboard with the arrow keys.
   for (const figure of all("figure.chart")) {
     const marks = all('svg [role="graphics-symbol"][aria-label]', figure)
       .filter((mark) => !mark.closest(".role-axis, .role-legend, .role-title"));
     const detail = figure.querySelector(".detail");
+    const shared = figure.querySelector("a.shared");
+    shared?.addEventListener("click", () => find(tableOf(figure), [shared.dataset.filter]));
     marks.forEach((mark, index) => {
       mark.setAttribute("tabindex", index ? "-1" : "0");
       const text = mark.getAttribute("aria-label");
@@ -81,11 +119,8 @@
       mark.addEventListener("blur", hide);
       const choose = () => {
         detail.textContent = text;
-        const input = figure.querySelector("details.data input");
-        const place = mark.getAttribute("aria-label").replace(/^.*? of /, "").split(/: /)[0];
-        input.value = place.replace(", ", " ");
-        input.dispatchEvent(new Event("input"));
-        figure.querySelector("details.data").open = true;
+        const place = text.replace(/^.*? of /, "").split(/: /)[0].replace(", ", '" "');
+        find(tableOf(figure), [place, shared?.dataset.filter]);
       };
       if (/^(heatmap|forest)/.test(figure.id)) mark.addEventListener("click", choose);
       mark.addEventListener("keydown", (event) => {

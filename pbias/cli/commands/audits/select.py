@@ -1,0 +1,108 @@
+"""`pbias select`: the smallest of several networks that passes the gates."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options.auditing import (
+    Attributes,
+    ClusterOfLabels,
+    GateFile,
+    Gates,
+    Groups,
+    JointGates,
+    LabelsOfIds,
+    Level,
+    Probabilities,
+    StrictGates,
+)
+from pbias.cli.options.common import (
+    Color,
+    ColorWhen,
+    Format,
+    NoClobber,
+    Quiet,
+    Table,
+    TableFormat,
+    Verbose,
+    names,
+)
+
+
+def select(
+    candidates: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOGITS...", help="A candidate each; a quoted glob: the runs (seeds) of one."
+        ),
+    ],
+    ref: Annotated[
+        list[str],
+        typer.Option(
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        ),
+    ],
+    gate: Gates = None,
+    gate_file: GateFile = None,
+    gate_strict: StrictGates = False,
+    gate_joint: JointGates = False,
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order",
+            metavar="ORDER",
+            help="size: largest network first; listed: as named, mildest first; none: corrected.",
+        ),
+    ] = "size",
+    groups: Groups = None,
+    attributes: Attributes = None,
+    labels: LabelsOfIds = None,
+    probabilities: Probabilities = None,
+    cluster: ClusterOfLabels = None,
+    level: Level = 0.95,
+    report: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+    ] = None,
+    output: Table = "-",
+    form: TableFormat = Format.AUTO,
+    color: ColorWhen = Color.AUTO,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Select the smallest of several compressed networks that passes the gates.
+
+    From the mildest on, up to the first that does not pass, so that no correction for several
+    candidates is needed. Without an order each is judged at a level that is corrected for their
+    number. Leaves with 0 if one is selected, 1 if none passes, 4 if more data could tell.
+    """
+    from pbias.cli.gates import leave_with_selection
+    from pbias.cli.progress import bar
+    from pbias.cli.tables import check_report, check_table_output, write_table
+    from pbias.workflows.audit import AuditOptions
+    from pbias.workflows.gates.select import select_files
+    from pbias.workflows.inputs.files import expand
+
+    runs, others = [expand([path]) for path in candidates], expand(ref)
+    inputs = [*(path for side in runs for path in side), *others, labels, gate_file]
+    check_table_output(output, form, inputs, no_clobber=no_clobber)
+    check_report(report, output, inputs, no_clobber=no_clobber)
+    options = AuditOptions(
+        groups=names(groups),
+        attributes=names(attributes),
+        level=level,
+        gates=gate or [],
+        gate_file=gate_file,
+        strict=gate_strict,
+        joint=gate_joint,
+        labels=labels,
+        cluster=cluster,
+        probabilities=probabilities,
+    )
+    result = select_files(runs, others, options, order, bar)
+    header = {"command": "select", "selected": result.selected, "gates": result.gates}
+    write_table(result.rows, result.sections, output, form, color, report=report, **header)
+    leave_with_selection(result.selection)

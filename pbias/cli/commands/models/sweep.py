@@ -1,0 +1,44 @@
+"""`pbias sweep`: a plan of many runs as a Snakemake workflow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pbias.cli.options.common import NoClobber, Quiet, Verbose
+
+
+def sweep(
+    plan: Annotated[str, typer.Argument(metavar="PLAN.toml", help="What to train and audit.")],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- ARGS...]", help="With --run: arguments of Snakemake."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the workflow [default: OUT/Snakefile]."
+        ),
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run it, with 'pbias[sweep]'.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the command lines, and stop; needs no data.")
+    ] = False,
+    no_clobber: NoClobber = False,
+    quiet: Quiet = 0,
+    verbose: Verbose = 0,
+) -> None:
+    """Turn a plan of many runs into a Snakemake workflow, or run it.
+
+    Data, networks, seeds, sparsities and ways to compress become jobs, each one command line of
+    pbias. Killed and started again, it does nothing twice. It ends in a table of all runs, curves
+    and a report for each architecture.
+    """
+    from pbias.workflows.sweeping import sweep as workflow
+
+    if dry_run:
+        for line in workflow.command_lines(plan):
+            print(line)
+        return
+    workflow.sweep(plan, output, more or [], run=run, no_clobber=no_clobber)

@@ -1,0 +1,90 @@
+"""What a logits file says of its network: architecture, seed and strategy, where it says so.
+
+`meta` may come from anywhere, so that values of the wrong type count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+DENSE = "dense"
+INT8 = "int8"
+# What training began with, as a pruned network records it.
+RANDOM, TRAINED = "random", "trained"
+FROM = {RANDOM: "from-scratch", TRAINED: "from-dense"}
+# Ways to choose weights that are not worth a word.
+USUAL = {"score": "magnitude", "scope": "global", "pattern": "unstructured"}
+
+Meta = Mapping[str, Any]
+
+
+def architecture_of(meta: Meta) -> str:
+    """The name of the architecture, or "".
+
+    >>> architecture_of({"model": "resnet18"}), architecture_of({"model": 18})
+    ('resnet18', '')
+    """
+    return _text(meta, "model") or _text(_part(meta, "paper_run"), "arch")
+
+
+def seed_of(meta: Meta) -> int | None:
+    """The seed that the network was trained or pruned with last, or None.
+
+    >>> seed_of({"recipe": {"seed": 23}}), seed_of({"recipe": {"seed": "23"}}), seed_of({})
+    (23, None, None)
+    """
+    seed = _part(meta, "recipe").get("seed")
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+
+def strategy_of(meta: Meta) -> str:
+    """How the network was compressed: `dense`, or words such as `from-dense`, `one-shot`, `int8`.
+
+    A score, scope or pattern that is not the usual one stands behind; "" where nothing is known.
+
+    >>> strategy_of({"pruning": {"method": "gradual", "start": "random"}})
+    'from-scratch'
+    >>> strategy_of({"pruning": {"method": "one-shot", "score": "random"}, "quantization": {}})
+    'one-shot random int8'
+    >>> strategy_of({"model": "resnet18", "pruning": {}}), strategy_of({})
+    ('dense', '')
+    """
+    imported = _text(_part(meta, "paper_run"), "strategy")
+    if imported:
+        return imported
+    pruning = _part(meta, "pruning")
+    told = {name: _text(pruning, name) for name in USUAL}
+    words = [
+        _way(meta, pruning),
+        *(word for name, word in told.items() if word != USUAL[name]),
+        INT8 if is_quantized(meta) else "",
+    ]
+    dense = DENSE if _text(meta, "model") and not meta.get("sparsity") else ""
+    return " ".join(filter(None, words)) or dense
+
+
+def is_quantized(meta: Meta) -> bool:
+    """Whether the network computes in int8."""
+    return isinstance(meta.get("quantization"), Mapping)
+
+
+def _way(meta: Meta, pruning: Meta) -> str:
+    """How zeros came about: files of version 0.1 name no start, but their parents."""
+    method = _text(pruning, "method")
+    if method != "gradual":
+        return method
+    start = _text(pruning, "start")
+    if not start and "runtime" not in meta:  # the parent of an ONNX file is what was exported
+        start = TRAINED if meta.get("parents") else RANDOM
+    return FROM.get(start, method)
+
+
+def _part(meta: Meta, name: str) -> Meta:
+    part = meta.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _text(meta: Meta, name: str) -> str:
+    value = meta.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,42 @@
+"""Parts of a page that need the predictions behind an audit: probabilities and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pbias.reporting.page.content import Part
+from pbias.workflows.reports.table_parts import figures_part
+
+if TYPE_CHECKING:
+    from pbias.auditing.engine import Audit
+
+SHOWN_GROUPS = 4
+
+
+def predictions(audit: Audit, worst: Sequence[tuple[str, str]]) -> Part | None:
+    """Calibration and scores: of all attributes by each group, and of the worst attribute."""
+    from pbias.workflows.reports.figures import of_predictions
+
+    groups = [p.name for p in audit.strata.partitions if p.name][:SHOWN_GROUPS] or [""]
+    attribute, group = worst[0]
+    wanted: list[tuple[str, str | None, str]] = []
+    wanted += [("calibration", attribute, group or groups[0])]
+    wanted += [("scores", attribute, group or groups[0])]
+    wanted += [("calibration", None, name) for name in groups]
+    drawn = (of_predictions(audit, *one, str(n)) for n, one in enumerate(wanted))
+    heading, intro = "Probabilities", f"First those of {attribute}, then those of all attributes."
+    figures = [figure for figure in drawn if figure]
+    return figures_part("predictions", heading, figures, intro, choice="Chart of probabilities")
+
+
+def examples(audit: Audit, images: str, num: int, worst: Sequence[tuple[str, str]]) -> Part:
+    """Pictures of `num` samples of each of the worst attributes."""
+    from pbias.workflows.reports.examples import gallery
+
+    found = gallery(audit, images, num, [attribute for attribute, _ in worst])
+    intro = (
+        "What the audited model gets right and wrong. A prediction is sure where its probability "
+        "is under 0.1 or at least 0.9."
+    )
+    return Part("examples", "Examples", intro, gallery=found)

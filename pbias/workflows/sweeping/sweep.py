@@ -1,0 +1,52 @@
+"""What `pbias sweep` does: print the command lines, write the workflow, run it."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Sequence
+
+from pbias.errors import UserError
+from pbias.files.streams import check_inputs, check_output, input_name, write_text
+from pbias.workflows.sweeping.jobs import jobs_of
+from pbias.workflows.sweeping.plan import check_data, read_plan
+from pbias.workflows.sweeping.running import run_sweep
+from pbias.workflows.sweeping.snakefile import snakefile
+
+logger = logging.getLogger(__name__)
+
+
+def command_lines(path: str) -> list[str]:
+    """The command lines of a plan, in an order in which they can be run; needs no data."""
+    check_inputs([path])
+    return [shlex.join(job.argv) for job in jobs_of(read_plan(path))]
+
+
+def sweep(
+    path: str,
+    output: str | None = None,
+    more: Sequence[str] = (),
+    *,
+    run: bool = False,
+    no_clobber: bool = False,
+) -> None:
+    """Write the workflow of a plan, and run it if asked, with more arguments of Snakemake.
+
+    Raises UserError for a plan that does not fit, missing data, and where a job fails.
+    """
+    check_inputs([path])
+    plan = read_plan(path)
+    if more and not run:
+        raise UserError(f"{more[0]} is for Snakemake; add --run")
+    target = output or str(plan.folder / plan.out / "Snakefile")
+    if run and target == "-":
+        raise UserError("--run needs a file; name it with -o, or leave -o out")
+    check_data(plan, input_name(path))
+    if output is None:
+        (plan.folder / plan.out).mkdir(parents=True, exist_ok=True)
+    check_output(target, [path], no_clobber=no_clobber, binary=False)
+    jobs = jobs_of(plan)
+    write_text(target, snakefile(plan, jobs, target))
+    logger.info("%s: %d jobs", target, len(jobs))
+    if run:
+        run_sweep(plan, jobs, target, more)

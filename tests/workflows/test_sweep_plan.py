@@ -1,0 +1,122 @@
+"""Plans of sweeps: what they become, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from pbias.cli.command_tree import commands
+
+Run = Callable[..., CompletedProcess[str]]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PLAN = """
+out = "o"
+architectures = ["resnet_small"]
+seeds = [0, 1]
+sparsities = [0.9, 0.5]
+ways = ["from-scratch", "from-dense", "int8"]
+[data]
+labels = "faces/labels.csv"
+groups = ["Male"]
+synth = { num = 100 }
+[train]
+epochs = 2
+augment = false
+[audit]
+gates = ["churn/mean <= 0.5"]
+"""
+
+
+def write(folder: Path, text: str = PLAN) -> None:
+    (folder / "plan.toml").write_text(text)
+
+
+def test_a_dry_run_prints_the_command_lines_in_order(pbias: Run, tmp_path: Path) -> None:
+    write(tmp_path)
+    lines = pbias("sweep", "plan.toml", "--dry-run").stdout.splitlines()
+    assert lines[0] == "pbias synth -o faces --num 100"
+    assert lines[1] == (
+        "pbias train faces/labels.csv --groups Male --arch resnet_small --epochs 2 --no-augment "
+        "--seed 0 --resume -o o/networks/resnet_small-0-dense.pt"
+    )
+    # Sparsities that share a parent are one job.
+    assert sum("prune" in line for line in lines) == 2
+    assert "--sparsity 0.5,0.9 --seed 1 --resume" in next(x for x in lines[6:] if "prune" in x)
+    assert len([x for x in lines if x.startswith("pbias predict")]) == 2 * (1 + 2 + 2 + 1)
+    assert lines[-2].startswith("pbias compare") and lines[-1].startswith("pbias plot curves")
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.toml"]
+
+
+def test_every_option_is_one_of_its_command(pbias: Run, tmp_path: Path) -> None:
+    write(tmp_path)
+    known = {c.name: {n for o in c.options for n in o.names} for c in commands()}
+    lines = pbias("sweep", "plan.toml", "--dry-run").stdout.splitlines()
+    for line in lines:
+        words = shlex.split(line)
+        name = words[1] if words[1] in known else " ".join(words[1:3])
+        given = {word for word in words if re.fullmatch("-[a-z]|--[a-z-]+", word)}
+        assert given <= known[name], line
+
+
+def test_the_plan_of_the_paper_is_all_its_joint_runs(pbias: Run) -> None:
+    lines = pbias("sweep", str(EXAMPLES / "paper-celeba.toml"), "--dry-run").stdout.splitlines()
+    trained = [line for line in lines if line.startswith(("pbias train", "pbias prune"))]
+    assert len(trained) == 3 * 3 * 3 and all(
+        f"--seed {s}" in "".join(trained) for s in (23, 24, 25)
+    )
+    assert sum("--sparsity 0.8,0.9,0.95,0.98,0.99,0.995" in line for line in trained) == 18
+    assert sum(line.startswith("pbias predict") for line in lines) == 9 * 13
+
+
+def test_the_workflow_asks_for_a_gpu_and_groups_small_jobs(pbias: Run, tmp_path: Path) -> None:
+    write(tmp_path, PLAN + "[resources]\ngpus = 1\nthreads = 4\n")
+    assert pbias("sweep", "plan.toml").returncode == 0
+    text = (tmp_path / "o" / "Snakefile").read_text()
+    rule = text.partition("rule resnet_small_0_dense:")[2].partition("rule ")[0]
+    assert "threads: 4" in rule and "resources: gpu=1" in rule
+    assert 'group: "predict-resnet_small-0"' in text
+    assert "{{sparsity}}" in text and 'workflow.basedir, ".."' in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("seeds = [0, 1]", "seed = [0]"), "there is no key seed; did you mean 'seeds'?"),
+        (("seeds = [0, 1]", 'seeds = "0"'), "seeds is '0'; it must be whole numbers"),
+        (("seeds = [0, 1]", ""), "the key seeds is missing"),
+        (("seeds = [0, 1]", "seeds = [0, 0]"), "seeds holds 0 twice"),
+        (("[0.9, 0.5]", "[90]"), "sparsities holds 90; use shares such as 0.95"),
+        (("sparsities = [0.9, 0.5]", ""), "the key sparsities is missing"),
+        (('"int8"]', '"int4"]'), "ways holds 'int4'; use from-scratch, from-dense, int8"),
+        (("epochs", "epoch"), "there is no key train.epoch; did you mean 'epochs'?"),
+        (("epochs = 2", "epochs = {a = 1}"), "train.epochs is {'a': 1}; it must be text,"),
+        (("epochs = 2", "resume = true"), "there is no key train.resume"),
+        (("num = 100", "numb = 100"), "there is no key data.synth.numb; did you mean 'num'?"),
+        (("num = 100", 'num = "1"'), "data.synth.num is '1'; it must be a whole number"),
+        (('labels = "faces/labels.csv"', ""), "the key data.labels is missing"),
+        (("faces/labels.csv", "{a}/labels.csv"), "use a path without braces"),
+        (("churn/mean <= 0.5", "churn"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
+        (("seeds", "seeds ="), "is not TOML"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_one_line(
+    pbias: Run, tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    write(tmp_path, PLAN.replace(*change, 1))
+    done = pbias("sweep", "plan.toml", "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and said in done.stderr
+
+
+def test_data_that_no_job_makes_must_be_there(pbias: Run, tmp_path: Path) -> None:
+    write(tmp_path, PLAN.replace("synth = { num = 100 }", ""))
+    assert pbias("sweep", "plan.toml", "--dry-run").returncode == 0
+    done = pbias("sweep", "plan.toml")
+    assert done.returncode == 2 and "data.labels: faces/labels.csv does not exist" in done.stderr
+    assert "is for Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
+    assert not (tmp_path / "o").exists()
