@@ -21,8 +21,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "warmup_epochs", "lr_per_epoch", "momentum", "reset_momentum", "weight_decay",
     ),
     "Pruning": (
-        "sparsity", "strategy", "one_shot", "steps", "pruning_epochs", "pruning_schedule", "initial_sparsity",
-        "score", "score_batches", "score_groups", "score_reduce", "scope", "pattern", "only", "exclude", "min_keep", "min_keep_row", "bn_batches",
+        "sparsity", "strategy", "one_shot", "steps", "pruning_epochs", "pruning_schedule",
+        "initial_sparsity", "score", "score_batches", "score_groups", "score_reduce", "scope",
+        "pattern", "only", "exclude", "min_keep", "min_keep_row", "bn_batches",
     ),
     "Remedies": (
         "distill", "teacher", "distill_weight", "temperature", "balance", "balance_max",
