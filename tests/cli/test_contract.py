@@ -44,6 +44,7 @@ def test_examples_use_options_that_there_are(pbias: Run) -> None:
     lines = [line for _, _, examples in helps.values() for line in examples.splitlines()]
     for part in (part for line in lines for part in line.strip().split(" | ")):
         words = shlex.split(part, comments=True)
+        words = words[: words.index("--")] if "--" in words else words  # what follows is not ours
         if words[:1] == ["pbias"] and words[1:]:
             options = {word for word in words[2:] if re.match(r"--?[a-z]", word)}
             name = words[1] if words[1] in helps else " ".join(words[1:3])
