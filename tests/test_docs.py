@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -156,3 +157,16 @@ def test_names_in_help_are_those_of_the_library() -> None:
     architectures = pytest.importorskip("pbias.models.architectures")
     assert tuple(architectures.ARCHITECTURES) == training.ARCHITECTURES
     assert tuple(recipe.RECIPES) == training.RECIPES
+
+
+PAGES = sorted([*REPO.glob("*.md"), *REPO.glob("docs/**/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
+def test_prose_keeps_to_120_columns(page: Path) -> None:
+    """Tables, code, images and generated pages apart, so that a diff can be read."""
+    if page.name in ("commands.md", "metrics.md"):
+        return
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "!["))]
+    assert not [line for line in prose if len(line) > 120]
