@@ -155,7 +155,11 @@ def test_fortran_order_of_a_single_column_is_no_matter(file: Path) -> None:
     np.testing.assert_array_equal(read_all(file)["rows"], ROWS.ravel())
 
 
-@pytest.mark.parametrize("shape", ["(8, 3)", "(7000000000, 3)", "(7, 4)", "(-7, -3)", "(-1, 3)"])
+@pytest.mark.parametrize(
+    "shape",
+    ["(8, 3)", "(7000000000, 3)", "(7, 4)", "(-7, -3)", "(-1, 3)"]
+    + [f"(0, {10**30})", f"(0, {2**62}, 2)", f"({'0, ' * 33})"],  # no data, but no array either
+)
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_header_that_lies_about_the_shape_is_refused(file: Path, shape: str, method: int) -> None:
     lie = npy_bytes(HEADER.replace("(7, 3)", shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -30,6 +31,7 @@ KNOWN = frozenset((
     "clusters", "train_counts", "activation", "thresholds", "split", "meta",
 ))  # fmt: skip
 ENCRYPTED = 1
+MAX_AXES = 32
 # zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
 MAX_EXPANSION = 1100
 # Of all arrays that are read. Real logits hardly shrink; zeros do, and a small file fills memory.
@@ -188,8 +190,10 @@ def _read_header(file: IO[bytes]) -> Member:
             shape, fortran, dtype = read(file)
     except SENSELESS as error:
         raise ValueError("the header of an array makes no sense") from error
-    if min(shape, default=0) < 0:
-        raise ValueError(f"an array claims the shape {shape}")
+    # numpy makes no array of such sides, even where another side is 0 and there are no data.
+    largest = max(dtype.itemsize, 1) * math.prod(max(side, 1) for side in shape)
+    if min(shape, default=0) < 0 or len(shape) > MAX_AXES or largest > sys.maxsize:
+        raise ValueError(f"an array claims the shape {str(shape)[:80]}")
     return Member(shape, dtype, fortran and len(shape) > 1)
 
 
