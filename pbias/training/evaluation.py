@@ -116,7 +116,7 @@ def predict_logits(
     num_bad = int(np.size(logits) - np.isfinite(logits).sum())
     if num_bad:
         raise UserError(
-            f"{num_bad} of {logits.size} logits are no finite numbers, so the network's training "
+            f"{num_bad} of {logits.size} logits are not finite, so the network's training "
             "diverged; train it again with a lower learning rate (--lr)"
         )
     return logits
@@ -138,6 +138,6 @@ def check_input(model: nn.Module, size: int, num_outputs: int) -> None:
     shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != [1, num_outputs]:
         raise UserError(
-            f"the network gives {shape} for one image and {num_outputs} targets; it must give "
+            f"the network gives {shape} for one image and {num_outputs} targets; it must return "
             f"logits of shape [1, {num_outputs}]"
         )

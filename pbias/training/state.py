@@ -89,7 +89,7 @@ class StateFile:
         """The state; UserError where it is of another run, naming what differs, or damaged."""
         content = read_archive(read_bytes(self.path), self.path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise UserError(f"{self.path} is no training state; start without --resume")
+            raise UserError(f"{self.path} is not a training state; start without --resume")
         if content.get("schema") != SCHEMA:
             raise UserError(
                 f"{self.path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
@@ -107,8 +107,8 @@ class StateFile:
             raise UserError(f"{self.path} is damaged; start without --resume") from error
         if differing:
             raise UserError(
-                f"{self.path} is of another run: {'; '.join(differing)}; give the options of that"
-                " run, or start again without --resume"
+                f"{self.path} belongs to another run: {'; '.join(differing)}; use the options of "
+                "that run, or start again without --resume"
             )
         if versions:
             logger.warning("%s: %s; digits may differ", self.path, "; ".join(versions))

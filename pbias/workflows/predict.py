@@ -149,7 +149,7 @@ def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, st
         return checkpoint, net, device
     if options.output_name is not None:
         raise UserError(
-            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+            f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     if holds_program(path):
         return *read_program(path, said, trusted=options.trust_program), device
@@ -162,8 +162,8 @@ def _precision(net: nn.Module, device: torch.device, options: PredictOptions) ->
         return "fp32"  # or logits of different machines could not be compared
     if isinstance(net, OnnxNetwork) and options.precision != "fp32":
         raise UserError(
-            "an ONNX network computes in the types of its graph; leave out"
-            f" {argument('precision')} {options.precision}"
+            f"an ONNX network has a fixed precision; leave out {argument('precision')} "
+            f"{options.precision}"
         )
     return choose_precision(options.precision, device, net)
 
@@ -173,9 +173,7 @@ def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
     targets = checkpoint.targets
     if are_unnamed(targets) and not set(targets) & manifest.columns.keys():
         what = f"{path} does not say what its {len(targets)} outputs are"
-        raise UserError(
-            f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
-        )
+        raise UserError(f"{what}; name them with --targets")
 
 
 def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions) -> Labels:

@@ -108,7 +108,10 @@ def _check_options(options: PruneOptions) -> None:
     if options.one_shot:
         _check_one_shot(options)
     elif options.bn_batches:
-        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
+        raise UserError(
+            "--bn-batches is only for --one-shot (training estimates the statistics anyway); "
+            "leave it out"
+        )
 
 
 def _num_batches(options: PruneOptions) -> int:
@@ -284,8 +287,8 @@ def _check_columns(parent: Checkpoint, manifest: Manifest, path: str) -> None:
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data.get("path"):
         raise UserError(
-            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
-            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
+            f"{manifest.path} has no column '{unknown[0]}', which is the name of an output of "
+            f"{input_name(path)}; name the outputs after their columns with --targets A,B"
         )
 
 

@@ -143,7 +143,7 @@ def _with_classes(options: TrainOptions) -> TrainOptions:
     if options.classes is None:
         return options
     if options.targets is not None:
-        raise UserError("--targets and --classes both name what to predict; leave one of them out")
+        raise UserError("--targets and --classes both name what to predict; leave one out")
     return dataclasses.replace(options, loss=options.loss or CROSS_ENTROPY)
 
 
@@ -204,7 +204,7 @@ def _refuse_pruning(options: TrainOptions, method: Method) -> None:
         given[name] = None if value == getattr(usual, name) else value
     useless = first_given({**given, "pack": options.pack or None})
     if useless:
-        raise UserError(f"{useless} has no effect without --sparsity; add it")
+        raise UserError(f"{useless} has no effect without --sparsity; add --sparsity")
 
 
 def _find(task: _Task) -> _Found:

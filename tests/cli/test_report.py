@@ -128,7 +128,7 @@ def test_what_a_page_needs_is_checked_before_the_audit_runs(
     [
         (["-o", "a.pdf"], "a.pdf: the report is an HTML page; name it .html"),
         (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the one"),
-        (["-o", "a.html", "--images", "."], "pictures could be read, such as images/0000.png"),
+        (["-o", "a.html", "--images", "."], "images could be read, such as images/0000.png"),
         (["-o", "a.html", "--curves", "no.npz"], "no.npz does not exist"),
         (["-o", "s90.npz"], "s90.npz is an input; name another output"),
     ],
@@ -147,7 +147,7 @@ def test_ids_that_lead_out_of_the_folder_are_refused(
     ids = np.array([f"../{row}.png" for row in range(60)])
     write_logits(make_logits(ids=ids), str(tmp_path / "s90.npz"))
     done = pbias("report", "s90.npz", "--images", ".", "-o", "a.html")
-    assert done.returncode == 2 and "leads out of the folder of images" in done.stderr
+    assert done.returncode == 2 and "is outside of the image folder" in done.stderr
 
 
 def test_without_the_extra_one_line_says_what_to_install(

@@ -205,7 +205,7 @@ def test_every_suffix_has_its_form(audit_files: Path, pbias: Run) -> None:
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "tprr"], "did you mean 'tpr'?"),
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "did_tpr"], "need --ref"),
         (["scores", "s90.npz", "-o", "f.svg", "--group", "Mal"], "did you mean 'Male'?"),
-        (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is no axis; choose"),
+        (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is not an axis; choose"),
         (["curves", "s90.npz", "-o", "f.svg", "--metrics", "tpr"], "curves do not show 'tpr'"),
     ],
 )

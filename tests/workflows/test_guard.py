@@ -48,7 +48,7 @@ def test_a_second_training_on_one_output_is_refused(tmp_path: Path) -> None:
     guard.hold(output)
     try:
         assert other() == (
-            f"another process is training {output} now; wait for it, or name another output\n"
+            f"another process is already training {output}; wait for it, or name another output\n"
         )
     finally:
         guard.release(output)
@@ -60,7 +60,7 @@ def test_a_disk_without_room_is_refused_before_training(
 ) -> None:
     network, output = nn.Linear(1024, 1024, bias=False), str(tmp_path / "a.pt")  # 4 MiB
     _free(monkeypatch, 4 * guard.MIB)
-    with pytest.raises(UserError, match=r"has 4 MiB free and the network takes 5; make room"):
+    with pytest.raises(UserError, match=r"has 4 MiB free but the network needs 5; make room"):
         guard.check_room(output, network)
     _free(monkeypatch, 44 * guard.MIB)
     guard.check_room(output, network)
@@ -85,7 +85,7 @@ def test_a_network_that_cannot_be_written_is_kept_elsewhere(
     done = pbias(*TRAIN)
     kept = next(elsewhere.glob("*.pt"))
     assert done.returncode == 2 and not Path("a.pt").exists()
-    assert f"nothing was changed there; the network is in {kept}: move it" in done.stderr
+    assert f"nothing was changed there; the network was saved as {kept}; move it" in done.stderr
     assert load_checkpoint(str(kept)).targets == ["bright", "red"]
 
 

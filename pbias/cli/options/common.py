@@ -87,7 +87,7 @@ Targets = Annotated[
     typer.Option(
         "--targets",
         metavar="A,B",
-        help="Attributes to predict [default: all 0/1 columns that are no group].",
+        help="Attributes to predict [default: all 0/1 columns that are not groups].",
     ),
 ]
 Classes = Annotated[
@@ -165,5 +165,5 @@ Debug = Annotated[
 def no_nan(value: float) -> float:
     """Refuse what is neither below nor above any bound."""
     if value != value:
-        raise typer.BadParameter("nan is no number")
+        raise typer.BadParameter("nan is not a number; give one")
     return value

@@ -160,8 +160,8 @@ def _predicted(
     if audit is None or not has_predictions(audit):
         if options.images is not None:
             raise UserError(
-                f"{argument('images')} needs predictions in memory, and large files are read in "
-                "blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
+                f"{argument('images')} needs all predictions in memory, but large files are read "
+                "in blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
             )
         return []
     parts = [predicted_parts.predictions(audit, worst)]

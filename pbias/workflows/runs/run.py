@@ -88,8 +88,8 @@ class Run:
         """Return how states are saved; UserError where images are not those of the state."""
         if self.state and self.state.images not in ("", images):
             raise UserError(
-                f"{states.path} was trained on other images (checksum {self.state.images} there"
-                f" and {images} here); restore them, or start again without --resume"
+                f"{states.path} was trained on other images (checksum {self.state.images} there "
+                f"and {images} here); restore the images, or start again without --resume"
             )
         return lambda state: states.write(replace(state, images=images))
 
@@ -146,7 +146,7 @@ def hold_outputs(runs: Sequence[Run]) -> None:
 def _with_state(run: Run) -> Run:
     if run.states is None:
         raise UserError(
-            f"-o {run.output} is no file, so no state is kept beside it to resume from; "
+            f"-o {run.output} is not a file, so there is no saved state to resume from; "
             "name a file with -o, or leave --resume out"
         )
     if not run.states.exists():
@@ -167,7 +167,7 @@ def _is_done(run: Run) -> bool:
     differing = differences(identity(run.plan), there)
     if differing:
         raise UserError(
-            f"{run.output} is of another run: {'; '.join(differing)}; name another output, or "
+            f"{run.output} belongs to another run: {'; '.join(differing)}; name another output, or "
             "leave --resume out to replace it"
         )
     logger.info("%s is done already", run.output)
