@@ -398,7 +398,7 @@ def test_a_report_says_first_what_was_audited(pbias: Run) -> None:
         "Audited: s90.npz (sparsity 90.0%)",
         "Reference: dense.npz (sparsity 0.0%)",
         "Samples: 60, in 25 clusters",
-        f"Male: 0 {zeros}, 1 {ones}",
+        f"Male: 0 ({zeros}), 1 ({ones})",
         "Intervals: 90 %; one run a side, so that run-to-run variation is not in them",
     ]
     blocks = pbias(*args, "--level", "0.9", "--in-memory", "0").stdout.splitlines()
