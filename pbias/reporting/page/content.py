@@ -35,7 +35,7 @@ class Part:
 
     Figures that are alternatives of each other stand under `choice`, the name of what is chosen.
     Their numbers are in the table of the part `shared`, if not in one of their own; `numbers` is
-    such a table, which can be long.
+    such a table, which can be long. Sections that fold are closed at first on narrow screens.
     """
 
     key: str
@@ -45,6 +45,7 @@ class Part:
     sections: Sequence[Section] = ()
     choice: str = ""
     shared: str = ""
+    folds: bool = False
     numbers: Section | None = None
     gallery: Gallery | None = None
 

@@ -92,8 +92,8 @@ def page_of(
         _curves(audit, options),
         *_predicted(audit, options, table_parts.worst(result)),
         table_parts.numbers(result),
-        Part("tables", "Tables", sections=result.rest()),
-        Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
+        Part("tables", "Tables", sections=result.rest(), folds=True),
+        _evidence(options),
     ]
     return Page(
         title=_title(result.header),
@@ -131,6 +131,12 @@ def _today() -> str:
     if stamp.isdigit():
         return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()
     return datetime.datetime.now(zone).date().isoformat()
+
+
+def _evidence(options: ReportOptions) -> Part | None:
+    if not options.evidence:
+        return None
+    return Part("evidence", "Evidence", sections=options.evidence, folds=True)
 
 
 def _curves(audit: Audit | None, options: ReportOptions) -> Part | None:
