@@ -238,6 +238,10 @@ def test_pictures_are_filtered(visit: Any) -> None:
     shown = page.locator(".gallery li:visible")
     assert 0 < shown.count() < 6
     assert "sex<i>=" in shown.first.text_content()
+    page.locator("select[data-filter=groups]").select_option("")
+    page.locator("select[data-filter=kinds]").select_option("flagged")
+    flagged = page.locator(".gallery li:visible")
+    assert flagged.count() and all("; flagged" in text for text in flagged.all_text_contents())
     width = page.locator(".gallery img").first.evaluate("one => one.naturalWidth")
     assert width == 96
 

@@ -78,6 +78,7 @@ def _render(name: str, **values: Any) -> str:
         "minus": minus,
         "unbroken": unbroken,
         "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
+        "lines": lambda texts: safe("&#10;").join(map(printable, texts)),
         "columns": _numeric,
         "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),

@@ -85,9 +85,10 @@
     details.querySelector("summary").after(make("div", { className: "tools" }, label, save, count));
     filter();
   }
-  // On narrow screens the long tables are closed at first; on paper they are open.
+  // Some tables are closed at first, more on narrow screens; on paper all are open.
   const folds = all("details.fold");
-  if (matchMedia("(max-width: 45rem)").matches) for (const fold of folds) fold.open = false;
+  const narrow = matchMedia("(max-width: 45rem)").matches;
+  for (const fold of folds) fold.open = !narrow && !fold.matches(".always");
   let opened = [];
   let folded = [];
   addEventListener("beforeprint", () => {
