@@ -139,6 +139,21 @@ def test_flags_and_exemplars_are_those_of_their_commands(
     assert not re.search(r'data-kinds="[^"]*\bexemplar', single)
 
 
+def test_a_reference_without_groups_has_flags_by_those_of_the_audited(tmp_path: Path) -> None:
+    import pbias
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (60, 3))
+    dense = labels * 2.0 - 1 + rng.normal(size=labels.shape)
+    sex = np.array(["f", "m"])[rng.integers(0, 2, 60)]
+    sparse = dense + rng.normal(size=labels.shape)
+    result = pbias.audit(sparse, labels, reference=dense, groups={"sex": sex}, folds=20)
+    result.report(tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert "Attributes at risk of more bias" in page and "output_0 (sex)" in page
+    assert "What the two see differently" in page
+
+
 def test_one_model_alone_says_what_is_at_risk(audit_files: Path, pbias: Run) -> None:
     assert pbias("report", "dense.npz", "-o", "a.html").returncode == 0
     page = (audit_files / "a.html").read_text()

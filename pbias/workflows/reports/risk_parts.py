@@ -45,11 +45,24 @@ def risks(audit: Audit) -> Risks | None:
     from pbias.auditing.risk.flagging import flagged
     from pbias.auditing.risk.prediction_risk import flag_risk
 
-    first = audit.sides[-1].heads[0]
+    first = _first_reference(audit)
     some_classes = first.activation == "softmax" and audit.options.attributes
     if some_classes or len(no_scores(first)) == len(first.targets):
         return None
     return Risks(first, *flagged(first, flag_risk(first), budget=BUDGET))
+
+
+def _first_reference(audit: Audit) -> Logits:
+    """The first run of the reference, or of the model alone, with the groups of the audit.
+
+    A reference may come without groups; rows and targets are joined already.
+    """
+    run, first = audit.sides[-1].heads[0], audit.sides[0].heads[0]
+    counts = first.train_counts
+    if counts is None and run.group_names == first.group_names:
+        counts = run.train_counts
+    names = {name: getattr(first, name) for name in ("group_names", "group_values", "groups")}
+    return replace(run, ids=first.ids, clusters=first.clusters, train_counts=counts, **names)
 
 
 def exemplars_of(audit: Audit) -> Exemplars | None:
@@ -61,7 +74,7 @@ def exemplars_of(audit: Audit) -> Exemplars | None:
         return None
     ours, theirs = (side.heads for side in audit.sides)
     with _said_already():
-        return find_exemplars(theirs, ours)
+        return find_exemplars([_first_reference(audit), *theirs[1:]], ours)
 
 
 @contextmanager
