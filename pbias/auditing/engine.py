@@ -44,6 +44,9 @@ from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
 
+# What is kept of all metrics, for tables at other levels; beyond that, measures are made again.
+MAX_KEPT_BYTES = 256 << 20
+
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
 _Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 
@@ -98,6 +101,7 @@ class Audit:
                 "intervals are as wide", in_words(self.few_clusters),
             )  # fmt: skip
         self._tables: dict[tuple[float, str | None], Table] = {}
+        self._blocks: dict[str, list[Block]] = {}
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
             for place, side in enumerate(self.sides)
@@ -160,7 +164,7 @@ class Audit:
         )
         num_runs = ":".join(str(len(side.heads)) for side in self.sides)
         return make_table(
-            [block for block in self._blocks if metric in (None, block.metric.name)],
+            self._blocks_of(metric),
             self.design.targets,
             self._row_counts,
             num_runs,
@@ -200,11 +204,29 @@ class Audit:
         name = f"{stratum.group}{sign}{stratum.value}" if stratum.group else ""
         return name, sizes[smallest]
 
+    def _blocks_of(self, name: str | None) -> Iterator[Block]:
+        """The rows of one metric or of all, in order; those without any are left out."""
+        for metric in self.metrics:
+            if name not in (None, metric.name):
+                continue
+            if metric.name not in self._blocks:
+                found = [block for block in self._of_metric(metric) if block.audited.rows]
+                self._blocks[metric.name] = found
+            yield from self._blocks[metric.name]
+            if not self._keeps_measures:
+                self._forget_measures()
+
     @cached_property
-    def _blocks(self) -> list[Block]:
-        """The rows of all metrics, in order; those without any are left out."""
-        found = (block for metric in self.metrics for block in self._of_metric(metric))
-        return [block for block in found if block.audited.rows]
+    def _keeps_measures(self) -> bool:
+        """Whether the measures of all metrics are small enough to be kept."""
+        each = sum(side.sums.uncertain.size for side in self.sides) * np.float64().itemsize
+        return each * len(self.metrics) <= MAX_KEPT_BYTES
+
+    def _forget_measures(self) -> None:
+        self._blocks.clear()
+        self._estimates.clear()
+        for model in self._models:
+            model.clear()
 
     def _of_metric(self, metric: Metric) -> Iterator[Block]:
         """One metric: over strata or groups, then contrasts, then spreads or the largest change."""

@@ -5,7 +5,7 @@ Shape suffixes as in counts/sums.py; a block has S rows x (1 + A) targets, the m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -86,7 +86,7 @@ class Block:
 
 
 def make_table(
-    blocks: Sequence[Block],
+    blocks: Iterable[Block],
     targets: Sequence[str],
     counts: RowCounts,
     num_runs: str,
@@ -97,16 +97,21 @@ def make_table(
     """All rows of all blocks, in order; an attribute as a group of itself has none.
 
     `same_model`: the reference is the audited model, so that changes are 0 and no estimates.
-    Raises UserError where there are none at all.
+    Each block is used once, and let go. Raises UserError where there are none at all.
     """
-    if not blocks:
+    writer = _Writer(targets, counts, num_runs, setting, same_model)
+    metrics: dict[str, Metric] = {}
+    found: list[Columns] = []
+    for block in blocks:
+        metrics[block.metric.name] = block.metric
+        found.append(writer.columns(block))
+        del block
+    if not found:
         raise UserError(
             "the metrics asked for have no rows here; "
             f"those of a change need {argument('reference')}, "
             f"those of a difference {argument('groups')}"
         )
-    writer = _Writer(targets, counts, num_runs, setting, same_model)
-    found = [writer.columns(block) for block in blocks]
     shown = np.concatenate([columns["reason"] for columns in found]) != ITSELF
     table = {}
     for name in COLUMNS:
@@ -117,13 +122,14 @@ def make_table(
         ]
         cells = np.concatenate(parts)[shown]
         table[name] = (_whole(cells) if name.startswith("n") else cells).tolist()
-    table["p_adjusted"] = _adjusted(table, blocks).tolist()
+    table["p_adjusted"] = _adjusted(table, metrics).tolist()
     return Table(table)
 
 
-def _adjusted(table: Mapping[str, list[Any]], blocks: Sequence[Block]) -> NDArray[np.float64]:
+def _adjusted(
+    table: Mapping[str, list[Any]], metrics: Mapping[str, Metric]
+) -> NDArray[np.float64]:
     """p adjusted over the table; a mean over attributes is no test of its own."""
-    metrics = {block.metric.name: block.metric for block in blocks}
     keys = list(zip(table["metric"], table["group"], table["contrast"], strict=True))
     primary = {key: is_primary(metrics[key[0]], key[1]) for key in dict.fromkeys(keys)}
     of_mean = [

@@ -98,13 +98,34 @@ def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]
     from pbias.files.logits import as_logits
 
     s = supplements
-    converted = [as_logits(run, probabilities=s.probabilities) for run in runs]
+    converted = _sharing(as_logits(run, probabilities=s.probabilities) for run in runs)
     if s.manifest is not None:
         from pbias.files.logits.relabel import relabel
 
         parts = [part for name in s.groups or [] for part in name.split(":")]
         converted = [relabel(run, s.manifest, parts, s.cluster) for run in converted]
     return with_thresholds(converted, s.thresholds, s.attributes)
+
+
+def _sharing(runs: Iterable[Logits]) -> list[Logits]:
+    """The runs, whose equal ids and labels are kept once: they are half of what a file holds."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    found: list[Logits] = []
+    for run in runs:
+        if found:
+            first = found[0]
+            same = {
+                name: getattr(first, name)
+                for name in ("ids", "labels", "groups")
+                if getattr(run, name) is not None
+                and np.array_equal(getattr(run, name), getattr(first, name))
+            }
+            run = replace(run, **same)  # noqa: PLW2901
+        found.append(run)
+    return found
 
 
 def with_thresholds(
