@@ -12,10 +12,10 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
-# Turns of libgomp's waiting loop, about 0.2 to 0.5 ms, before a thread that waits sleeps. By itself
+# Turns of libgomp's waiting loop, about 20 to 50 µs, before a thread that waits sleeps. By itself
 # it turns for some 10 ms, longer than a scheduler's turn: two processes on the same cores then wait
 # for threads that cannot run, and take ten times as long as one.
-SPIN_COUNT = "10000"
+SPIN_COUNT = "1000"
 
 
 def num_cores() -> int:

@@ -95,6 +95,6 @@ def test_threads_wait_shortly_unless_the_environment_says_how(
         for name, value in given.items():
             monkeypatch.setenv(name, value)
         cores.wait_shortly()
-        expected = None if "OMP_WAIT_POLICY" in given else given.get("GOMP_SPINCOUNT", "10000")
+        expected = None if "OMP_WAIT_POLICY" in given else given.get("GOMP_SPINCOUNT", "1000")
         assert os.environ.get("GOMP_SPINCOUNT") == expected
     monkeypatch.delenv("GOMP_SPINCOUNT")
