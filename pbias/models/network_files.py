@@ -138,7 +138,7 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
 
 
 def read_onnx(
-    path: str, named: Named, output_name: str | None = None
+    path: str, named: Named, output_name: str | None = None, *, threads: int = 0
 ) -> tuple[Checkpoint, OnnxNetwork, OnnxFile]:
     """An ONNX network, what its metadata or else `named` say of it, and the file.
 
@@ -152,7 +152,7 @@ def read_onnx(
         raise UserError(
             f"{path} is an ONNX network, which contains the weights; leave out --{option}"
         )
-    net = OnnxNetwork(file, output_name)
+    net = OnnxNetwork(file, output_name, threads=threads)
     known = checkpoint_of(file.properties, path, file.sha256)
     if known is not None:
         if given := [*named.given, *(["groups"] if named.groups and known.groups else [])]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.data.workers import num_cores
+from pbias.cores import num_cores
 from pbias.errors import UserError
 from pbias.files.streams import reason, write_text
 from pbias.synth.canvas.canvas import MAX_SIZE, MIN_SIZE

@@ -15,6 +15,7 @@ from pbias.data.batches import ImageData, make_batch, row_batches, to_device
 from pbias.errors import UserError
 from pbias.training.precision import autocast
 from pbias.training.processes import processes
+from pbias.training.threads import Threads
 
 BATCH_SIZE = 256
 
@@ -100,18 +101,22 @@ def predict_logits(
     device: torch.device,
     batch_size: int,
     precision: str = "fp32",
+    threads: Threads | None = None,
 ) -> npt.NDArray[np.float32]:
     """Logits float32 [N, A] of the pictures of all blocks, cropped in the middle.
 
+    `threads` choose how many of them compute; without, they stay as many as they are.
     Raises UserError where a logit is no number, or infinite.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    batches = []
+    threads, batches = threads or Threads([torch.get_num_threads()]), []
     # TensorFloat-32 would let the batch size show in the third digit.
     with torch.backends.cudnn.flags(allow_tf32=False), autocast(precision, device):
         for block in blocks:
             for rows in row_batches(len(block), batch_size, None):
+                threads.begin()
                 batches.append(model(make_batch(block, rows, device)).float().cpu().numpy())
+                threads.step_done(len(rows))
     logits = np.concatenate(batches)
     num_bad = int(np.size(logits) - np.isfinite(logits).sum())
     if num_bad:

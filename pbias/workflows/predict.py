@@ -31,6 +31,7 @@ from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
+from pbias.training.threads import Threads
 from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import activation, are_unnamed, with_classes
@@ -145,7 +146,7 @@ def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, st
     said = named(options, options.groups)
     device = "cpu" if options.device == "auto" else options.device
     if holds_onnx(path):
-        checkpoint, net, _ = read_onnx(path, said, options.output_name)
+        checkpoint, net, _ = read_onnx(path, said, options.output_name, threads=options.threads)
         return checkpoint, net, device
     if options.output_name is not None:
         raise UserError(
@@ -191,12 +192,15 @@ def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions)
 
 def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]:
     preprocess = Preprocess.from_dict(job.checkpoint.preprocess)
+    # ONNX Runtime has threads of its own.
+    measure = not isinstance(job.network, OnnxNetwork)
+    threads = Threads.of(job.options.threads, job.device, measure=measure)
     with watch("predicting") as progress:
         blocks = stream(
             pictures, preprocess, bad=job.bad, workers=job.options.workers, progress=progress
         )
         return predict_logits(
-            job.network, blocks, job.device, job.options.batch_size, job.precision
+            job.network, blocks, job.device, job.options.batch_size, job.precision, threads
         )
 
 

@@ -32,6 +32,7 @@ from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.recipe import Recipe
 from pbias.training.setup import check_compiler, choose_device
+from pbias.training.threads import Threads
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
@@ -168,6 +169,7 @@ def _prune_at_once(
         logger.info("would write %s without training", ", ".join(name for _, name in jobs))
         return
     size, device = _batch_size(parent, options), torch.device("cpu")
+    Threads.of(options.threads, device, measure=False)
     sample = one_shot_sample(parent, path, method, options, size, bad, device)
     ramp = Ramp(options.pruning_schedule or SCHEDULE, range(options.steps or 1), method=method)
     steps = {"schedule": ramp.shape, "steps": len(ramp.times)} if len(ramp.times) > 1 else {}
@@ -247,7 +249,8 @@ def _prune_gradually(
     teacher = parent
     if options.teacher is not None:
         teacher = read_teacher(str(options.teacher), parent)
-    runs = unfinished(planned(parent, jobs, ramp), resume=options.resume)
+    runs = planned(parent, jobs, ramp)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, pictures, ramp)
         return

@@ -127,7 +127,7 @@ def train(
         check_method(task.ramp.method, plan, network, targets, task.init)
     runs = planned(plan, task.jobs, task.ramp) if task.ramp else [Run(plan, task.output)]
     outputs = [Path(run.output) for run in runs]
-    runs = unfinished(runs, resume=options.resume)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, found.pictures, task.ramp)
         return []
@@ -312,5 +312,5 @@ def _run(
         watch=task.watch,
     )
     logger.info("kept epoch %d", result.epoch + 1)
-    runs[0].finish(replace(plan, state_dict=network.state_dict()))
+    runs[0].finish(replace(plan, state_dict=network.state_dict()), result)
     runs[0].say_never_predicted(network, data[1], device)

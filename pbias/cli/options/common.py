@@ -67,6 +67,13 @@ Device = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Processes that read images; 0: one a core.")
 ]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", metavar="N", min=0, max=4096,
+        help="Threads that compute; 0: as many as are worth it, measured meanwhile.",
+    ),
+]  # fmt: skip
 PrecisionChoice = Annotated[
     str,
     typer.Option(
