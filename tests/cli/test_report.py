@@ -191,7 +191,7 @@ def test_what_a_page_needs_is_checked_before_the_audit_runs(
     ("arguments", "said"),
     [
         (["-o", "a.pdf"], "a.pdf: the report is an HTML page; name it .html"),
-        (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the one"),
+        (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the folder"),
         (["-o", "a.html", "--images", "."], "images could be read, such as images/0000.png"),
         (["-o", "a.html", "--curves", "no.npz"], "no.npz does not exist"),
         (["-o", "s90.npz"], "s90.npz is an input; name another output"),
