@@ -123,7 +123,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
     sign = {
         "mark": {"type": "point", "color": ON_COLOR, "filled": False, "strokeWidth": 1.1,
                  "opacity": 1, "aria": False},
-        "data": {"values": signs},
+        "data": {"values": [sign for sign in signs if sign["mark"] in SIZES]},
         "encoding": {**where, "shape": shape, "size": size_of},
     }  # fmt: skip
     layers: list[Spec] = [{**block, "encoding": {**at, "color": color}}]
