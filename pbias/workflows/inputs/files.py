@@ -120,7 +120,7 @@ def _sharing(runs: Iterable[Logits]) -> list[Logits]:
                 if getattr(run, name) is not None
                 and np.array_equal(getattr(run, name), getattr(first, name))
             }
-            run = replace(run, **same)  # noqa: PLW2901
+            run = replace(run, **same)
         found.append(run)
     return found
 
