@@ -38,7 +38,7 @@ from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS, known_metric
 from pbias.auditing.pair_spreads import spreads_of_pairs
 from pbias.auditing.table_rows import Block, RowCounts, make_table
-from pbias.files.logits import Logits
+from pbias.files.logits import Logits, select_rows
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
 
@@ -55,7 +55,8 @@ _Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 class Options:
     """What to audit: groups, attributes and metrics by name (None: all of them).
 
-    `level` of the intervals; `num_folds` 1: none.
+    `level` of the intervals; `num_folds` 1: none. Without `keep_predictions`, those of all runs
+    but the first of a side are let go once they are counted.
     """
 
     groups: Sequence[str] | None = None
@@ -63,6 +64,7 @@ class Options:
     metrics: Sequence[str] | None = None
     level: float = 0.95
     num_folds: int = NUM_FOLDS
+    keep_predictions: bool = True
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
@@ -94,6 +96,8 @@ class Audit:
         self.design = self.sides[0].design
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
+        if not options.keep_predictions:
+            self.sides = list(map(_with_one_run, self.sides))
         self._joint, self._estimates = joint, Estimates(self.clusters_behind)
         if self.few_clusters is not None:
             log.warning(
@@ -303,6 +307,12 @@ def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts])
         return True
     # Runs that match the same runs are the same.
     return len(ours) == len(theirs) and all(sum(row) == matches.count(row) for row in matches)
+
+
+def _with_one_run(side: RunCounts) -> RunCounts:
+    """The same counts; of the runs but the first, only one row of each is kept."""
+    one = np.zeros(1, np.intp)
+    return replace(side, heads=[side.heads[0], *(select_rows(run, one) for run in side.heads[1:])])
 
 
 def _is_same(one: _Run, other: _Run) -> bool:

@@ -44,7 +44,7 @@ class AuditOptions:
 
     Names of `groups`, `attributes` and `metrics` (None: all); intervals at `level` from `folds`
     folds; gates as texts and in a file; paths of CSV files with labels and thresholds. Logits of
-    more than `in_memory_mib` MiB are read in blocks.
+    more than `in_memory_mib` MiB are read in blocks. `keep_predictions`: a page will draw them.
     """
 
     groups: Sequence[str] | None = None
@@ -63,13 +63,21 @@ class AuditOptions:
     reference_thresholds: str | None = None
     probabilities: bool | None = None
     in_memory_mib: float = IN_MEMORY_MIB
+    keep_predictions: bool = True
 
     def measured(self) -> Options:
         """The part that the engine needs."""
         from pbias.auditing.engine import Options
 
         num_folds = self.folds if self.intervals else 1
-        return Options(self.groups, self.attributes, self.metrics, self.level, num_folds)
+        return Options(
+            self.groups,
+            self.attributes,
+            self.metrics,
+            self.level,
+            num_folds,
+            self.keep_predictions,
+        )
 
 
 class AuditResult(AuditTable):

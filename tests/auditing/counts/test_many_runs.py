@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,3 +74,15 @@ def test_large_measures_of_other_metrics_are_not_kept(
         expected = whole.table(level, metric).columns
         for name, cells in again.table(level, metric).columns.items():
             np.testing.assert_array_equal(np.array(cells), np.array(expected[name]), name)
+
+
+def test_predictions_of_counted_runs_are_let_go(make_logits: Make) -> None:
+    runs = sides(make_logits, 2, 100)
+    options = Options(metrics=["accuracy", "auc", "churn"])
+    whole, few = (
+        Audit(*runs, replace(options, keep_predictions=keep)) for keep in (True, False)
+    )
+    for name, cells in few.table().columns.items():
+        np.testing.assert_array_equal(np.array(cells), np.array(whole.table().columns[name]), name)
+    assert [[len(run) for run in side.heads] for side in few.sides] == [[100, 1], [100, 1]]
+    assert [[len(run) for run in side.heads] for side in whole.sides] == [[100, 100]] * 2

@@ -137,6 +137,7 @@ def metrics(
         reference_thresholds=ref_thresholds,
         probabilities=probabilities,
         in_memory_mib=in_memory,
+        keep_predictions=False,
     )
     result = audit_files(paths, others, options, bar)
     header = {
