@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+STAT = Path("/proc/stat")
 OWN_CGROUP = Path("/proc/self/cgroup")
 # Turns of libgomp's waiting loop, about 20 to 50 µs, before a thread that waits sleeps. By itself
 # it turns for some 10 ms, longer than a scheduler's turn: two processes on the same cores then wait
@@ -36,6 +38,35 @@ def cpu_quota() -> float:
     Version 2 has the file `cpu.max`, version 1 two files; the group or one above it may limit.
     """
     return min((share for folder in _groups() for share in _shares(folder)), default=math.inf)
+
+
+class FreeCores:
+    """Measures how many cores were free for this process: idle ones, and those that it used."""
+
+    def __init__(self) -> None:
+        """The first measurement begins."""
+        self._before = self._now()
+
+    def __call__(self) -> float:
+        """Return how many since the last call; inf where the system does not say it."""
+        before, self._before = self._before, self._now()
+        wall, used, idle = (b - a for a, b in zip(before, self._before, strict=True))
+        return (used + idle) / wall if wall > 0 and idle == idle else math.inf
+
+    def _now(self) -> tuple[float, float, float]:
+        """Seconds of the clock, of this process on all cores, and of cores that idled."""
+        return time.perf_counter(), time.process_time(), _idle_s()
+
+
+def _idle_s() -> float:
+    """Seconds for which cores that this process may use have idled; nan where nobody knows."""
+    try:
+        own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        rows = [line.split() for line in STAT.read_text().splitlines() if line.startswith("cpu")]
+        ticks = sum(int(row[4]) + int(row[5]) for row in rows if row[0] in own)
+        return ticks / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, OSError, ValueError, IndexError):  # not Linux
+        return math.nan
 
 
 def asked_by_environment() -> int:

@@ -98,3 +98,29 @@ def test_threads_wait_shortly_unless_the_environment_says_how(
         expected = None if "OMP_WAIT_POLICY" in given else given.get("GOMP_SPINCOUNT", "1000")
         assert os.environ.get("GOMP_SPINCOUNT") == expected
     monkeypatch.delenv("GOMP_SPINCOUNT")
+
+
+def test_free_cores_are_those_that_idle_and_those_that_compute_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight cores two are of this process; one of them idles, on the other it takes a half."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 2}, raising=False)
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    clock = {"wall": 50.0, "cpu": 3.0}
+    monkeypatch.setattr(cores.time, "perf_counter", lambda: clock["wall"])
+    monkeypatch.setattr(cores.time, "process_time", lambda: clock["cpu"])
+    monkeypatch.setattr(cores, "STAT", tmp_path / "stat")
+
+    def stat(first: int, second: int) -> None:
+        lines = ["cpu  9 9 9 9999 9 0 0 0 0 0", "cpu0 1 1 1 500 1 0 0 0 0 0"]
+        lines += [f"cpu{n} 1 1 1 {ticks} 7 0 0 0 0 0" for n, ticks in ((1, first), (2, second))]
+        (tmp_path / "stat").write_text("\n".join([*lines, "intr 5", "cpufreq"]))
+
+    stat(1000, 400)
+    free = cores.FreeCores()
+    stat(1200, 400)
+    clock |= {"wall": 52.0, "cpu": 4.0}
+    assert free() == pytest.approx(1.5)
+    (tmp_path / "stat").unlink()
+    clock["wall"] = 53.0
+    assert free() == math.inf

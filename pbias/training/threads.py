@@ -1,8 +1,10 @@
 """How many threads compute: as many as are worth it, measured while steps are done.
 
 More threads than free cores make each other wait, and several programs on the same cores then take
-many times as long as one by one. So rates are compared: at the beginning, when the speed falls, and
-now and then. Results of other numbers of threads differ in rounding, so the numbers are recorded.
+many times as long as one by one: a single step can take a hundred times as long. So more threads
+are tried only where cores were free, rates decide, and they are compared again when the speed falls
+and now and then. Results of other numbers of threads differ in rounding, so the numbers are
+recorded.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 
 import torch
 
-from pbias.cores import asked_by_environment, num_cores
+from pbias.cores import FreeCores, asked_by_environment, num_cores
 from pbias.errors import UserError
 
 BETTER = 1.05  # so many times the rate is worth another number of threads
 FALLEN = 1.25  # so many times slower than before is a reason to compare again
+COLLAPSED = 3.0  # so many times slower than before: not another step like that
+NOISE = 0.35  # cores: by how much the number of free ones may be wrong
 # A trial takes so long, and so many steps, unless its steps are long.
 TRIAL_S, TRIAL_STEPS, LONG_S = 0.1, 2, 0.4
 WINDOW_S, WINDOW_STEPS = 0.5, 3
@@ -41,17 +45,15 @@ def ladder(most: int) -> list[int]:
     return [*(2**k for k in range(most.bit_length()) if 2**k < most), most]
 
 
-def climb(counts: Sequence[int], now: int, rate: float) -> Climb:
+def climb(counts: Sequence[int], now: int, rate: float, free: float) -> Climb:
     """Yield a number of threads to try and be sent its rate; return the best, and its rate.
 
-    Fewer are tried first, as long as that is faster, and then more. It begins with `now`, which
-    runs at `rate`.
+    It begins with `now`, which runs at `rate`. More are tried first, up to the free cores, as long
+    as that is faster; where it is not, fewer.
     """
     at = start = counts.index(now)
-    for way in (-1, 1):
-        while at == start or way * (at - start) > 0:
-            if not 0 <= at + way < len(counts):
-                break
+    for way in (1, -1):
+        while 0 <= at + way < len(counts) and (way < 0 or counts[at + way] <= free + NOISE):
             tried = yield counts[at + way]
             if tried < rate * BETTER:
                 break
@@ -82,11 +84,16 @@ class Threads:
         *,
         set_threads: Callable[[int], None] = torch.set_num_threads,
         clock: Callable[[], float] = time.perf_counter,
+        free: Callable[[], float] | None = None,
     ) -> None:
-        """`counts`: what to choose from, ascending; it begins with the last."""
+        """`counts`: what to choose from, ascending. It begins with the last but one.
+
+        `free` says how many cores were free since it was called last.
+        """
         self._counts, self._set, self._clock = list(counts), set_threads, clock
+        self._free = free or FreeCores()
         self.used: Counter[int] = Counter()  # steps by number of threads
-        self._chosen = self._now = counts[-1]
+        self._chosen = self._now = self._counts[-2:][0]
         self._rate = 0.0  # rows a second of the chosen number, at best
         self._climb: Climb | None = None
         self._warm = False  # whether the first step of a trial has been done
@@ -135,7 +142,9 @@ class Threads:
         )  # fmt: skip
         if self._climb or not self._rate:
             self._go_on_trying(now)
-        elif self._seconds >= WINDOW_S and self._steps >= WINDOW_STEPS:
+        elif self._seconds >= WINDOW_S and (
+            self._steps >= WINDOW_STEPS or self._rows * COLLAPSED < self._rate * self._seconds
+        ):
             self._look(now)
 
     def record(self) -> str:
@@ -164,12 +173,15 @@ class Threads:
 
     def _look(self, now: float) -> None:
         """Compare rates again where the speed has fallen, or after a while."""
-        rate = self._rows / self._seconds
+        rate, free = self._rows / self._seconds, self._free()
         fallen = rate * FALLEN < self._rate
-        if now >= (self._next_if_fallen if fallen else self._next):
-            self._rate, self._missed = rate, 0.0
-            self._climb = climb(self._counts, self._chosen, rate)
-            self._turn(next(self._climb))
+        # Where the cores are free, fewer threads have been compared already.
+        idle = not fallen and self._chosen <= free + NOISE
+        ahead = self._counts[self._counts.index(self._chosen) :][1:2]
+        pointless = idle and not (ahead and ahead[0] <= free + NOISE)
+        if not pointless and now >= (self._next_if_fallen if fallen else self._next):
+            self._missed = 0.0
+            self._compare(now, rate, free)
             return
         self._rate = max(rate, self._rate)
         self._forget()
@@ -180,16 +192,24 @@ class Threads:
             return
         rate = self._rows / self._seconds
         self._missed += max(0.0, self._rate * self._seconds - self._rows)
+        if self._climb is None:  # the first of all
+            self._compare(now, rate, self._free())
+            return
         try:
-            if self._climb is None:  # the first of all
-                self._rate = rate
-                self._climb = climb(self._counts, self._chosen, rate)
-                self._turn(next(self._climb))
-            else:
-                self._turn(self._climb.send(rate))
+            self._turn(self._climb.send(rate))
         except StopIteration as end:
             self._choose(*end.value)
-            self._plan(now, self._missed / max(self._rate, 1e-9))
+            self._plan(now, self._missed / self._rate)
+
+    def _compare(self, now: float, rate: float, free: float) -> None:
+        """Begin to compare the chosen number, which has this rate, with others."""
+        self._rate, self._climb = rate, climb(self._counts, self._chosen, rate, free)
+        try:
+            self._turn(next(self._climb))
+        except StopIteration:  # nothing to compare with
+            self._climb = None
+            self._plan(now, 0.0)
+            self._forget()
 
     def _plan(self, now: float, cost_s: float) -> None:
         """Say when to compare next, so that comparing stays cheap."""
