@@ -27,7 +27,7 @@ def main() -> None:
         import pbias.cli.app
         import pbias.cli.commands.audits.metrics
         import pbias.cli.gates
-        import pbias.cli.tables  # noqa: F401
+        import pbias.cli.tables
 
         pbias.cli.app.tree("metrics")
 
