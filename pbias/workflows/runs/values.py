@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError
-from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 if TYPE_CHECKING:
     from pbias.pruning.method import Method
+    from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 MAX_ROUNDING = 0.001  # 0.667 for 1:3
 
