@@ -126,9 +126,7 @@ def make_table(
     return Table(table)
 
 
-def _adjusted(
-    table: Mapping[str, list[Any]], metrics: Mapping[str, Metric]
-) -> NDArray[np.float64]:
+def _adjusted(table: Mapping[str, list[Any]], metrics: Mapping[str, Metric]) -> NDArray[np.float64]:
     """p adjusted over the table; a mean over attributes is no test of its own."""
     keys = list(zip(table["metric"], table["group"], table["contrast"], strict=True))
     primary = {key: is_primary(metrics[key[0]], key[1]) for key in dict.fromkeys(keys)}

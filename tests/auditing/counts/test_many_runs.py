@@ -79,9 +79,7 @@ def test_large_measures_of_other_metrics_are_not_kept(
 def test_predictions_of_counted_runs_are_let_go(make_logits: Make) -> None:
     runs = sides(make_logits, 2, 100)
     options = Options(metrics=["accuracy", "auc", "churn"])
-    whole, few = (
-        Audit(*runs, replace(options, keep_predictions=keep)) for keep in (True, False)
-    )
+    whole, few = (Audit(*runs, replace(options, keep_predictions=keep)) for keep in (True, False))
     for name, cells in few.table().columns.items():
         np.testing.assert_array_equal(np.array(cells), np.array(whole.table().columns[name]), name)
     assert [[len(run) for run in side.heads] for side in few.sides] == [[100, 1], [100, 1]]
