@@ -11,7 +11,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class UserError(Exception):
-    """What the user can mend: one line, `WHAT; WHAT TO DO`, without a traceback (status 2)."""
+    """A fault that the user can fix: one line, `WHAT; WHAT TO DO`, no traceback (status 2)."""
 
 
 class OutputClosed(Exception):

@@ -16,6 +16,7 @@ from pbias.cli import console
 from pbias.cli.build import build
 from pbias.cli.command_table import COMMANDS, GROUPS
 from pbias.cli.options.naming import option
+from pbias.cores import wait_shortly
 from pbias.errors import OutputClosed, Status, UserError, arguments_named_by
 
 STATUSES = {
@@ -57,6 +58,7 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line; every way out of it ends here."""
+    wait_shortly()
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
     if sys.stderr is None:  # `2>&-`: nothing that is opened may take its place

@@ -70,7 +70,7 @@ def _read(path: str) -> dict[str, Any]:
         return tomllib.loads(read_bytes(path).decode())
     except (ValueError, RecursionError) as error:  # of wrong TOML, no UTF-8, and 5,000 digits
         name = input_name(path)
-        raise UserError(f"{name} is no TOML: {error}; write lines as epochs = 20") from error
+        raise UserError(f"{name} is not TOML: {error}; write lines such as epochs = 20") from error
 
 
 def options_of(command: Any) -> list[Any]:

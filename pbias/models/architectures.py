@@ -64,7 +64,7 @@ def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
     except TypeError as error:
         raise UserError(f"{name} cannot be built: {error}; check the model's arguments") from error
     if num_outputs < 1:
-        raise UserError(f"{name} cannot be built with {num_outputs} outputs; it needs 1 or more")
+        raise UserError(f"{name} cannot be built with {num_outputs} outputs; use 1 or more")
     for key, value in args.items():
         most = MAX_DEPTH if key == "depth" else MAX_ARGUMENT
         if type(value) is not int or not 1 <= value <= most:

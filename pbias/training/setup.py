@@ -39,7 +39,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"no device '{name}' here; use --device auto or cpu") from error
+        raise UserError(
+            f"device '{name}' is not available here; use --device auto or cpu"
+        ) from error
     if device.type == "cuda":
         torch.cuda.set_device(device)
     torch.backends.cudnn.deterministic = True  # or the same seed gives other weights on a GPU
@@ -139,7 +141,7 @@ def start_from(
     if odd:
         raise UserError(
             f"{path} does not fit {arch}: {len(odd)} tensors are missing, unknown or of another "
-            f"shape (first: {odd[0]}); name the network it is of by --arch"
+            f"shape (first: {odd[0]}); name its network with --arch"
         )
     model.load_state_dict(given)
     return sha256(data)

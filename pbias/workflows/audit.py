@@ -365,18 +365,24 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
 
 def _check_numbers(level: float, folds: int, in_memory: float) -> None:
     if not 0.5 <= level <= 0.9999:
-        raise UserError(f"{argument('level', level)} is not from 0.5 to 0.9999; 0.95 is usual")
+        raise UserError(
+            f"{argument('level', level)} is not between 0.5 and 0.9999; the usual value is 0.95"
+        )
     if not 20 <= folds <= 10_000:
-        raise UserError(f"{argument('folds', folds)} is not from 20 to 10000; 200 is usual")
+        raise UserError(
+            f"{argument('folds', folds)} is not between 20 and 10000; the usual value is 200"
+        )
     if not in_memory >= 0:
-        raise UserError(f"{argument('in_memory', in_memory)} is not a size in MiB; 256 is usual")
+        raise UserError(
+            f"{argument('in_memory', in_memory)} is not a size in MiB; the usual value is 256"
+        )
 
 
 def _refuse_thresholds_alone(paired: bool) -> None:
     if not paired:
         raise UserError(
-            f"{argument('reference_thresholds')} are those of the reference; "
-            f"name it with {argument('reference')}"
+            f"{argument('reference_thresholds')} belong to the reference; name it with "
+            f"{argument('reference')}"
         )
 
 

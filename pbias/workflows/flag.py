@@ -81,7 +81,9 @@ def flag(
     from pbias.workflows.inputs.budget import parse_budget
 
     if not 0.0 <= margin <= 0.5:
-        raise UserError(f"{argument('margin', margin)} is not from 0 to 0.5; 0.4 is usual")
+        raise UserError(
+            f"{argument('margin', margin)} is not between 0 and 0.5; the usual value is 0.4"
+        )
     known = Known(
         labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
         thresholds, probabilities, activation,
@@ -95,10 +97,10 @@ def flag(
     ):
         if summary and also:
             what = f"{argument('summary')} and {argument(other)}"
-            raise UserError(f"{what} do not go together; leave one out")
+            raise UserError(f"{what} cannot be combined; leave one out")
     runs, pruned = read_sides(dense, evaluate, known, evaluate_thresholds)
     if len(runs) > 1:
-        raise UserError(f"flag reads one dense run, not {len(runs)}; give one")
+        raise UserError(f"flag reads one dense run, but {len(runs)} were given; give one")
     say_if_pruned(runs[0])
     return flag_runs(runs[0], pruned, options)
 
@@ -159,7 +161,7 @@ def refuse_combinations(options: FlagOptions, *, evaluate: bool) -> None:
     }
     for what, given in together.items():
         if given:
-            raise UserError(f"{what} do not go together; leave one out")
+            raise UserError(f"{what} cannot be combined; leave one out")
 
 
 def _refuse_without_groups(logits: Logits, options: FlagOptions) -> None:

@@ -164,7 +164,7 @@ def _write(text: str, root: Path | None, output: str) -> None:
 def _check_shares(option: str, shares: Fractions) -> None:
     if not all(0 <= share <= 1 for share in shares):
         raise UserError(
-            f"--{option}-fractions {shares[0]:g} {shares[1]:g} are no shares; give two numbers "
+            f"--{option}-fractions {shares[0]:g} {shares[1]:g} are not shares; give two numbers "
             "from 0 to 1"
         )
 

@@ -123,8 +123,8 @@ def check_curve(inputs: OverrideInputs) -> None:
     """Refuse a curve without a dense model to compare with."""
     if not inputs.models:
         raise UserError(
-            f"{argument('curve')} compares with the dense model; "
-            f"name its logits with {argument('reference')}"
+            f"{argument('curve')} needs the dense model; name its logits with "
+            f"{argument('reference')}"
         )
 
 

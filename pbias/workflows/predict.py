@@ -31,6 +31,7 @@ from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
+from pbias.training.threads import Threads
 from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import activation, are_unnamed, with_classes
@@ -145,11 +146,11 @@ def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, st
     said = named(options, options.groups)
     device = "cpu" if options.device == "auto" else options.device
     if holds_onnx(path):
-        checkpoint, net, _ = read_onnx(path, said, options.output_name)
+        checkpoint, net, _ = read_onnx(path, said, options.output_name, threads=options.threads)
         return checkpoint, net, device
     if options.output_name is not None:
         raise UserError(
-            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+            f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     if holds_program(path):
         return *read_program(path, said, trusted=options.trust_program), device
@@ -162,8 +163,8 @@ def _precision(net: nn.Module, device: torch.device, options: PredictOptions) ->
         return "fp32"  # or logits of different machines could not be compared
     if isinstance(net, OnnxNetwork) and options.precision != "fp32":
         raise UserError(
-            "an ONNX network computes in the types of its graph; leave out"
-            f" {argument('precision')} {options.precision}"
+            f"an ONNX network has a fixed precision; leave out {argument('precision')} "
+            f"{options.precision}"
         )
     return choose_precision(options.precision, device, net)
 
@@ -173,9 +174,7 @@ def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
     targets = checkpoint.targets
     if are_unnamed(targets) and not set(targets) & manifest.columns.keys():
         what = f"{path} does not say what its {len(targets)} outputs are"
-        raise UserError(
-            f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
-        )
+        raise UserError(f"{what}; name them with --targets")
 
 
 def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions) -> Labels:
@@ -193,12 +192,15 @@ def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions)
 
 def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]:
     preprocess = Preprocess.from_dict(job.checkpoint.preprocess)
+    # ONNX Runtime has threads of its own.
+    measure = not isinstance(job.network, OnnxNetwork)
+    threads = Threads.of(job.options.threads, job.device, measure=measure)
     with watch("predicting") as progress:
         blocks = stream(
             pictures, preprocess, bad=job.bad, workers=job.options.workers, progress=progress
         )
         return predict_logits(
-            job.network, blocks, job.device, job.options.batch_size, job.precision
+            job.network, blocks, job.device, job.options.batch_size, job.precision, threads
         )
 
 

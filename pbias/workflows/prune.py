@@ -32,6 +32,7 @@ from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.recipe import Recipe
 from pbias.training.setup import check_compiler, choose_device
+from pbias.training.threads import Threads
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
@@ -108,7 +109,10 @@ def _check_options(options: PruneOptions) -> None:
     if options.one_shot:
         _check_one_shot(options)
     elif options.bn_batches:
-        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
+        raise UserError(
+            "--bn-batches is only for --one-shot (training estimates the statistics anyway); "
+            "leave it out"
+        )
 
 
 def _num_batches(options: PruneOptions) -> int:
@@ -165,6 +169,7 @@ def _prune_at_once(
         logger.info("would write %s without training", ", ".join(name for _, name in jobs))
         return
     size, device = _batch_size(parent, options), torch.device("cpu")
+    Threads.of(options.threads, device, measure=False)
     sample = one_shot_sample(parent, path, method, options, size, bad, device)
     ramp = Ramp(options.pruning_schedule or SCHEDULE, range(options.steps or 1), method=method)
     steps = {"schedule": ramp.shape, "steps": len(ramp.times)} if len(ramp.times) > 1 else {}
@@ -244,7 +249,8 @@ def _prune_gradually(
     teacher = parent
     if options.teacher is not None:
         teacher = read_teacher(str(options.teacher), parent)
-    runs = unfinished(planned(parent, jobs, ramp), resume=options.resume)
+    runs = planned(parent, jobs, ramp)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, pictures, ramp)
         return
@@ -284,8 +290,8 @@ def _check_columns(parent: Checkpoint, manifest: Manifest, path: str) -> None:
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data.get("path"):
         raise UserError(
-            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
-            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
+            f"{manifest.path} has no column '{unknown[0]}', which is the name of an output of "
+            f"{input_name(path)}; name the outputs after their columns with --targets A,B"
         )
 
 

@@ -62,4 +62,6 @@ def _shares(split: str | Sequence[float]) -> list[float]:
     try:
         return [float(share) for share in words]
     except ValueError as error:
-        raise UserError(f"--split {split} is not three percentages, such as 70,10,20") from error
+        raise UserError(
+            f"--split {split} is not three percentages; write it like 70,10,20"
+        ) from error

@@ -127,7 +127,7 @@ def train(
         check_method(task.ramp.method, plan, network, targets, task.init)
     runs = planned(plan, task.jobs, task.ramp) if task.ramp else [Run(plan, task.output)]
     outputs = [Path(run.output) for run in runs]
-    runs = unfinished(runs, resume=options.resume)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, found.pictures, task.ramp)
         return []
@@ -143,7 +143,7 @@ def _with_classes(options: TrainOptions) -> TrainOptions:
     if options.classes is None:
         return options
     if options.targets is not None:
-        raise UserError("--targets and --classes both name what to predict; leave one of them out")
+        raise UserError("--targets and --classes both name what to predict; leave one out")
     return dataclasses.replace(options, loss=options.loss or CROSS_ENTROPY)
 
 
@@ -204,7 +204,7 @@ def _refuse_pruning(options: TrainOptions, method: Method) -> None:
         given[name] = None if value == getattr(usual, name) else value
     useless = first_given({**given, "pack": options.pack or None})
     if useless:
-        raise UserError(f"{useless} has no effect without --sparsity; add it")
+        raise UserError(f"{useless} has no effect without --sparsity; add --sparsity")
 
 
 def _find(task: _Task) -> _Found:
@@ -312,5 +312,5 @@ def _run(
         watch=task.watch,
     )
     logger.info("kept epoch %d", result.epoch + 1)
-    runs[0].finish(replace(plan, state_dict=network.state_dict()))
+    runs[0].finish(replace(plan, state_dict=network.state_dict()), result)
     runs[0].say_never_predicted(network, data[1], device)

@@ -170,7 +170,7 @@ def test_logits_are_those_of_the_pictures_in_the_manifest(pbias: Run, trained: P
         (["photos/labels.csv", "photos/labels.csv"], "labels.csv"),
         (["dense.pt", "photos/labels.csv", "--split", "tset"], "has no rows of split 'tset'"),
         (["dense.pt", "photos/labels.csv", "--image-root", "x"], "10 of 10 images"),
-        (["-", "-"], "'-' is given for more than one input"),
+        (["-", "-"], "'-' is given for several inputs"),
     ],
 )
 def test_errors_are_one_line_and_nothing_is_written(

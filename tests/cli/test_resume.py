@@ -79,7 +79,7 @@ def test_the_output_of_another_run_is_not_replaced(pbias: Run, photos: Path) -> 
     pbias(*options, "1")
     done = pbias(*options, "2", "--resume")
     assert done.returncode == 2
-    assert "a.pt is of another run: recipe.epochs is 1 there and 2 here; name" in done.stderr
+    assert "a.pt belongs to another run: recipe.epochs is 1 there and 2 here; name" in done.stderr
     assert load_checkpoint("a.pt").recipe["epochs"] == 1
 
 
@@ -91,7 +91,7 @@ def test_with_nothing_to_resume_training_starts(pbias: Run, photos: Path) -> Non
 def test_standard_output_has_no_state(pbias: Run, photos: Path) -> None:
     done = pbias(*shlex.split(TRAIN), "-o", "-", "--resume")
     assert done.returncode == 2
-    assert "-o - is no file, so no state is kept beside it" in done.stderr
+    assert "-o - is not a file, so there is no saved state" in done.stderr
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(pbias: Run, photos: Path) -> None:

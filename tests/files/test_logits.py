@@ -310,7 +310,7 @@ def test_probabilities_keep_their_own_digits_and_are_clipped() -> None:
 
 
 def test_logits_given_as_probabilities_are_refused() -> None:
-    with pytest.raises(UserError, match=r"run from -0\.5 to 1, so they are no probabilities"):
+    with pytest.raises(UserError, match=r"run from -0\.5 to 1, so they are not probabilities"):
         as_logits(probabilities([[-0.5, 1.0]]), probabilities=True)
 
 

@@ -110,7 +110,9 @@ def test_the_number_of_outputs_is_read_from_the_weights(name: str) -> None:
 
 
 def test_weights_without_the_classifier_are_refused() -> None:
-    with pytest.raises(UserError, match=r"no classifier fc\.weight, so they are not of resnet18"):
+    with pytest.raises(
+        UserError, match=r"no classifier fc\.weight, so they do not belong to resnet18"
+    ):
         num_outputs_of({"conv1.weight": torch.zeros(1)}, "resnet18")
 
 
@@ -149,7 +151,7 @@ def test_what_cannot_be_built_is_a_user_error(
 
 
 def test_weights_of_another_network_name_what_differs() -> None:
-    with pytest.raises(UserError, match=r"lack layer1\.0\.conv3\.weight .*not of resnet50"):
+    with pytest.raises(UserError, match=r"lack layer1\.0\.conv3\.weight .*not belong to resnet50"):
         restore("resnet50", 4, {}, build("resnet18", 4).state_dict())
 
 

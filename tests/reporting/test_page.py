@@ -238,6 +238,10 @@ def test_pictures_are_filtered(visit: Any) -> None:
     shown = page.locator(".gallery li:visible")
     assert 0 < shown.count() < 6
     assert "sex<i>=" in shown.first.text_content()
+    page.locator("select[data-filter=groups]").select_option("")
+    page.locator("select[data-filter=kinds]").select_option("flagged")
+    flagged = page.locator(".gallery li:visible")
+    assert flagged.count() and all("; flagged" in text for text in flagged.all_text_contents())
     width = page.locator(".gallery img").first.evaluate("one => one.naturalWidth")
     assert width == 96
 
@@ -268,12 +272,17 @@ def test_print_cuts_no_chart(visit: Any) -> None:
         box = chart.locator("svg").bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 680 and box["height"] <= 1000
         assert not chart.locator(".tools").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details.fold:not([open])").count() == 0
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
 def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
-    rows = visit(360).page.locator("#evidence table.form tbody tr")
-    assert rows.count() == 3
+    page = visit(360).page
+    assert page.locator("#evidence details[open], #tables details[open]").count() == 0
+    rows = page.locator("#evidence table.form tbody tr")
+    assert rows.count() == 3 and not rows.first.is_visible()
+    page.locator("#evidence summary", has_text="Signatures").click()
     for cell in rows.first.locator("td").all():
         box = cell.bounding_box()
         assert box is not None and box["height"] > 15 and box["width"] > 200
@@ -283,8 +292,19 @@ def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
 def test_no_table_is_cut(visit: Any, width: int) -> None:
     page = visit(width).page
     cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    page.locator("details.fold").evaluate_all("all => all.forEach(one => { one.open = true; })")
     tables = page.locator(".tables .wide")
     assert tables.count() >= 3 and tables.evaluate_all(cut) == []
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_no_words_are_squeezed(visit: Any, width: int) -> None:
+    """Beside a wide table, a section without one once had a letter a line."""
+    page = visit(width).page
+    narrow = "all => all.filter(one => one.offsetWidth < 120).map(one => one.textContent)"
+    words = page.locator(".tables h3, .tables .note")
+    assert words.count() >= 10 and words.evaluate_all(narrow) == []
+    assert page.locator(".tables .words").count() >= 1
 
 
 def test_no_name_of_a_row_runs_into_the_title_of_the_axis(browser: Any) -> None:

@@ -87,12 +87,15 @@ def changed(stored: Path, **changes: Any) -> str:
         ({"columns": ["metric"]}, "it lacks the columns attribute, group, contrast, and 18 more;"),
         ({"rows": []}, "bad.json has no rows;"),
         ({"rows": {}}, "bad.json holds no table of an audit;"),
-        ({"row": {"value": "high"}}, "'value' holds 'high', which is no number;"),
-        ({"row": {"group": 3}}, "'group' holds 3, which is no text;"),
+        ({"row": {"value": "high"}}, "'value' holds 'high', which is not a number;"),
+        ({"row": {"group": 3}}, "'group' holds 3, which is not text;"),
         ({"row": {"metric": "tprr"}}, "has the metric 'tprr', which this version of pbias does"),
-        ({"row": {"runs": "0:1"}}, "'runs' holds '0:1', which is not the number of runs a side"),
-        ({"gates": [{"gate": "x"}]}, "'gates' are not verdicts of gates;"),
-        ({"audit": {"level": 5}}, "'audit' does not say what was audited;"),
+        (
+            {"row": {"runs": "0:1"}},
+            "'runs' holds '0:1', which is not the number of runs of one audit",
+        ),
+        ({"gates": [{"gate": "x"}]}, "'gates' are not gate verdicts;"),
+        ({"audit": {"level": 5}}, "'audit' does not name what was audited;"),
     ],
 )
 def test_what_is_no_table_of_an_audit_is_one_line(

@@ -29,7 +29,9 @@ def test_a_device_is_announced_with_its_reason(caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.parametrize("name", ["cuda:99", "gpu", "xpu"])
 def test_a_device_that_is_not_there_is_an_error(name: str) -> None:
-    with pytest.raises(UserError, match=f"no device '{name}' here; use --device auto or cpu"):
+    with pytest.raises(
+        UserError, match=f"device '{name}' is not available here; use --device auto or cpu"
+    ):
         choose_device(name)
 
 

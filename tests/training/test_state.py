@@ -119,7 +119,7 @@ def state(tmp_path: Path) -> str:
 def test_the_state_of_another_run_is_refused(
     state: str, changes: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(UserError, match=f"is of another run: {named}; give the options"):
+    with pytest.raises(UserError, match=f"belongs to another run: {named}; use the options"):
         StateFile(state, replace(PLAN, **changes)).read()
 
 

@@ -118,5 +118,5 @@ def test_data_that_no_job_makes_must_be_there(pbias: Run, tmp_path: Path) -> Non
     assert pbias("sweep", "plan.toml", "--dry-run").returncode == 0
     done = pbias("sweep", "plan.toml")
     assert done.returncode == 2 and "data.labels: faces/labels.csv does not exist" in done.stderr
-    assert "is for Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
+    assert "is an option of Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
     assert not (tmp_path / "o").exists()

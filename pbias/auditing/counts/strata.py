@@ -139,7 +139,7 @@ def _partition(logits: Logits, name: str) -> Partition:
     if name not in logits.group_names and name not in logits.targets and ":" in name:
         parts = name.split(":")
         if len(set(parts)) < len(parts):
-            raise UserError(f"the intersection '{name}' has a part twice; name each once")
+            raise UserError(f"the intersection '{name}' names a part twice; name each part once")
         return _intersection(name, [_column(logits, part) for part in parts])
     return _column(logits, name)
 

@@ -158,7 +158,8 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
     if behavior.risen is not None:
         unseen = by_errors.interval(np.zeros_like(found.value), setting.reach).high
         risen = np.maximum(ends.high, behavior.risen(found.value, unseen))
-        return Interval(ends.low, np.where(_by_errors(measure), risen, ends.high))
+        rare = measure.errors.fewer_than(behavior.rare) & measure.errors.steady
+        return Interval(ends.low, np.where(rare, risen, ends.high))
     low, high = by_errors.interval(found.value, setting.reach)
     low = low if behavior.signed else np.maximum(low, 0.0)
     return Interval(*_where(_by_errors(measure), (low, high), ends))

@@ -67,6 +67,13 @@ Device = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", min=0, help="Processes that read images; 0: one a core.")
 ]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", metavar="N", min=0, max=4096,
+        help="Threads that compute; 0: as many as are worth it, measured meanwhile.",
+    ),
+]  # fmt: skip
 PrecisionChoice = Annotated[
     str,
     typer.Option(
@@ -87,7 +94,7 @@ Targets = Annotated[
     typer.Option(
         "--targets",
         metavar="A,B",
-        help="Attributes to predict [default: all 0/1 columns that are no group].",
+        help="Attributes to predict [default: all 0/1 columns that are not groups].",
     ),
 ]
 Classes = Annotated[
@@ -165,5 +172,5 @@ Debug = Annotated[
 def no_nan(value: float) -> float:
     """Refuse what is neither below nor above any bound."""
     if value != value:
-        raise typer.BadParameter("nan is no number")
+        raise typer.BadParameter("nan is not a number; give one")
     return value

@@ -51,7 +51,7 @@ class Manifest:
             counts = ", ".join(f"{self.splits.count(name)} {name}" for name in SPLITS)
             raise UserError(
                 f"{self.path} has no rows of split '{split}' (it has {counts}); "
-                "name another split or mend its 'split' column"
+                "name another split or correct the 'split' column"
             )
         return found
 
@@ -128,13 +128,15 @@ def _columns(file: CsvFile, *, labels_only: bool) -> dict[str, list[str]]:
     _check_header(file.path, header, "'image' or 'id'" if labels_only else "'image'")
     columns = file.columns()
     if not file.rows:
-        raise UserError(f"{file.path} holds no rows below its header; was it filtered too far?")
+        raise UserError(
+            f"{file.path} holds no rows below its header; did a filter remove all rows?"
+        )
     return dict(zip(header, columns, strict=True))
 
 
 def _check_header(path: str, header: list[str], wanted: str) -> None:
     if not any(header):
-        raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
+        raise UserError(f"{path} is empty; it needs a header with an 'image' column, and rows")
     if "image" not in header and not any(n.strip().casefold() == "image" for n in header):
         raise UserError(
             f"{path} has no {wanted} column{columns_there('image', header)}; "
@@ -145,7 +147,7 @@ def _check_header(path: str, header: list[str], wanted: str) -> None:
         if meant in RESERVED and meant not in header:
             raise UserError(
                 f"{path} has a column '{name}' but no '{meant}'; rename it to '{meant}', or to "
-                "something else if it means something else"
+                "another name if it has another meaning"
             )
     twice = first_repeated(header)
     if twice is not None:
@@ -159,17 +161,16 @@ def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None
         for number, name in enumerate(ids, 1):
             if name in seen:
                 raise UserError(
-                    f"{path}, row {number}: image '{name}' is listed a second time; "
-                    "keep one row of each"
+                    f"{path}, row {number}: image '{name}' is listed twice; keep one of the rows"
                 )
             seen.add(name)
     for number, name in enumerate(ids, 1):
         if not name:
-            raise UserError(f"{path}, row {number}: no image is named; fill in its path")
+            raise UserError(f"{path}, row {number}: the image is empty; fill in its path")
         if not allow_outside and _leads_outside(name):
             raise UserError(
-                f"{path}, row {number}: image '{name}' leads out of the image folder; name that "
-                f"folder by {argument('image_root')}, or trust the file with "
+                f"{path}, row {number}: image '{name}' is outside of the image folder; name the "
+                f"right folder with {argument('image_root')}, or trust the file with "
                 f"{argument('allow_outside', True)}"
             )
 

@@ -134,7 +134,7 @@ def _onnx(path: str, options: NetworkOptions, expect_sparsity: float | None) -> 
     if architecture(options):
         option = argument("arch" if options.arch else "model")
         raise UserError(
-            f"{input_name(path)} is an ONNX network, weights and all; leave out {option}"
+            f"{input_name(path)} is an ONNX network, which contains the weights; leave out {option}"
         )
     file = read_onnx_file(path)
     expectation = None

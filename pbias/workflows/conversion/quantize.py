@@ -65,7 +65,7 @@ def quantize(
     """
     options = dataclasses.replace(options or QuantizeOptions(), **changes)
     if options.data is None:
-        raise UserError(f"scales come from images; name a manifest with {argument('data')}")
+        raise UserError(f"quantization needs images; name a manifest with {argument('data')}")
     path, data, target = str(model), str(options.data), str(output)
     check_output(target, [path, data], no_clobber=options.no_clobber)
     check_inputs([path, data])
@@ -130,7 +130,7 @@ def _read(path: str, options: QuantizeOptions) -> tuple[Checkpoint, OnnxFile]:
         return checkpoint, file
     if options.output_name is not None:
         raise UserError(
-            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+            f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     checkpoint = read_network(path, said)
     return checkpoint, export(checkpoint, network(checkpoint), input_name(path))

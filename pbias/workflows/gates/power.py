@@ -209,12 +209,19 @@ def _with_ids(run: Logits) -> Logits:
 def _check(options: PowerOptions, gates: Sequence[Gate]) -> None:
     o = options
     if not gates:
-        raise UserError("there is no gate; name a file with one a line, or give some as text")
+        raise UserError(
+            "there are no gates; name a file with one gate per line, or give gates as text"
+        )
     if not 0 < o.discordance <= 0.5:
         raise UserError(
-            f"{argument('discordance', o.discordance)} is not above 0 and up to 0.5; 0.05 is usual"
+            f"{argument('discordance', o.discordance)} is not above 0 and at most 0.5; the usual "
+            "value is 0.05"
         )
     if not 1 <= o.draws <= 1000:
-        raise UserError(f"{argument('draws', o.draws)} is not from 1 to 1000; 20 is usual")
+        raise UserError(
+            f"{argument('draws', o.draws)} is not between 1 and 1000; the usual value is 20"
+        )
     if not 0.5 <= o.level <= 0.9999:
-        raise UserError(f"{argument('level', o.level)} is not from 0.5 to 0.9999; 0.95 is usual")
+        raise UserError(
+            f"{argument('level', o.level)} is not between 0.5 and 0.9999; the usual value is 0.95"
+        )

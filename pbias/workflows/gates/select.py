@@ -149,21 +149,21 @@ def _select(
 def _check(names: Sequence[str], gates: Sequence[Gate], order: str) -> None:
     if not gates:
         raise UserError(
-            f"there is no gate; state some with {argument('gate')} or {argument('gate_file')}"
+            f"there are no gates; add some with {argument('gate')} or {argument('gate_file')}"
         )
     if order not in ORDERS:
-        raise UserError(f"{argument('order', order)} is no order; choose {', '.join(ORDERS)}")
+        raise UserError(f"{argument('order', order)} is not an order; choose {', '.join(ORDERS)}")
     if not names:
-        raise UserError("there is no candidate; name at least one")
+        raise UserError("there are no candidates; name at least one")
     if (twice := first_repeated(names)) is not None:
-        raise UserError(f"two candidates are called {twice}; name each once")
+        raise UserError(f"two candidates are called {twice}; name each one once")
 
 
 def _named(candidates: Any) -> list[tuple[str, Any]]:
     if isinstance(candidates, Mapping):
         return [(str(name), logits) for name, logits in candidates.items()]
     if not isinstance(candidates, list | tuple):
-        raise UserError("the candidates are no list and no dict; give one entry for each network")
+        raise UserError("the candidates are neither a list nor a dict; give one entry per network")
     return [
         (os.fspath(c) if isinstance(c, str | Path) else f"candidate {number}", c)
         for number, c in enumerate(candidates, 1)

@@ -86,10 +86,12 @@ def _score(source: Source, path: str, o: TableOptions, output: str | None) -> tu
         return next(iter(given.items()))
     options = ", ".join(map(argument, KINDS))
     if given:
-        raise UserError(f"{' and '.join(map(argument, given))} are given; give one of {options}")
+        raise UserError(f"{' and '.join(map(argument, given))} are given; choose one of {options}")
     command = import_command(path, source.columns, o.sep, output or "")
     hint = f"try: {command}" if command else f"it has the columns {source.listed()}"
-    raise UserError(f"{source.path}: which column holds the scores? Name it with {options}; {hint}")
+    raise UserError(
+        f"{source.path}: the column of the scores is not given; name it with {options}; {hint}"
+    )
 
 
 def _with_samples(logits: Logits, source: Source, o: TableOptions) -> Logits:
@@ -127,7 +129,7 @@ def _ids(source: Source, column: str) -> NDArray[np.str_]:
         num = len(cells) - len(set(cells))
         raise UserError(
             f"{source.path}, column '{column}': id '{twice}' occurs more than once ({num} rows are "
-            "repeats); keep one row of each, or name another column"
+            "repeats); keep one row per id, or name another column"
         )
     return np.array(cells)
 

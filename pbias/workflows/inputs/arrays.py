@@ -133,8 +133,8 @@ def read_runs(source: Any, known: Known, name: str) -> list[Logits]:
     first, *rest = _read_all(source, known, name)
     if known.targets is not None and tuple(known.targets) != first.targets:
         raise UserError(
-            f"{first.path} has targets of its own, which {argument('targets')} cannot rename; "
-            f"choose with {argument('attributes')}"
+            f"{first.path} names its own targets, which {argument('targets')} cannot rename; "
+            f"choose some with {argument('attributes')}"
         )
     index = _index(split_runs(source)[0])
     samples = Samples(first.path, len(first), index if first.ids is None else first.ids)
@@ -165,7 +165,8 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
     cluster = known.clusters if isinstance(known.clusters, str) else None
     if cluster is not None and (known.labels is None or known.labels_given):
         raise UserError(
-            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+            f"{argument('clusters')} names a column of {argument('labels')}; give "
+            f"{argument('labels')} too"
         )
     if known.labels is not None and not known.labels_given:
         named = [] if known.groups_given else known.group_names or []
@@ -190,7 +191,9 @@ def _read(source: Any, known: Known, name: str) -> Logits:
     else:
         run = _from_columns(columns(source, name), known, name)
     if known.activation not in (None, run.activation):
-        raise UserError(f"{run.path} is of a {run.activation}; leave out {argument('activation')}")
+        raise UserError(
+            f"{run.path} was made with a {run.activation}; leave out {argument('activation')}"
+        )
     if known.ids is not None and run.ids is None:
         run = replace(run, ids=_ids(known.ids, name, len(run)))
     return run
@@ -220,14 +223,17 @@ def _numbers(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
     try:
         return cells.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{argument(name)} holds what is not a number: {error}") from error
+        raise UserError(
+            f"{argument(name)} holds a value that is not a number ({error}); convert it"
+        ) from error
 
 
 def _ids(ids: Any, name: str, num: int) -> NDArray[np.str_]:
     listed = [str(one) for one in columns(ids, "ids").cells[:, 0].tolist()]
     if len(listed) != num:
         raise UserError(
-            f"{argument('ids')} has {len(listed)} rows but {name} has {num}; give one for each"
+            f"{argument('ids')} has {len(listed)} rows but {name} has {num}; give one row per "
+            "sample"
         )
     return np.array(listed, np.str_)
 
@@ -263,8 +269,8 @@ def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
     for name in given:
         if trained and name not in trained:
             raise UserError(
-                f"{argument('train_groups')} has no group '{name}'; give the training rows of "
-                f"each of {argument('groups')}"
+                f"{argument('train_groups')} has no group '{name}'; give training rows for each of "
+                f"{argument('groups')}"
             )
     codes, values = [], []
     for name, column in given.items():
@@ -323,7 +329,7 @@ def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDAr
     if len(cells) != num:
         raise UserError(
             f"{argument('train_groups')} has {len(cells)} rows of '{name}' but "
-            f"{argument('train_labels')} has {num}; give a row for each training sample"
+            f"{argument('train_labels')} has {num}; give one row per training sample"
         )
     codes, own = group_codes("train_groups", {name: np.array(cells, object)}, num)
     place = {value: code for code, value in enumerate(values)}
@@ -357,14 +363,16 @@ def _cuts(run: Logits, thresholds: Any) -> NDArray[np.float64]:
     if isinstance(thresholds, Mapping):
         missing = [name for name in run.targets if name not in thresholds]
         if missing:
-            raise UserError(f"{argument('thresholds')} has none for '{missing[0]}'; give all")
+            raise UserError(
+                f"{argument('thresholds')} has no threshold for '{missing[0]}'; give one per target"
+            )
         thresholds = [thresholds[name] for name in run.targets]
     cuts = np.asarray(thresholds, np.float64)
     if cuts.ndim == 0:
         cuts = np.full(len(run.targets), float(cuts))
     if cuts.shape != (len(run.targets),) or np.isnan(cuts).any():
         raise UserError(
-            f"{argument('thresholds')} are logits, one for each of {len(run.targets)} targets; "
-            "use inf for an attribute that is never predicted"
+            f"{argument('thresholds')} must hold one logit for each of {len(run.targets)} targets; "
+            "use inf to never predict a target"
         )
     return cuts

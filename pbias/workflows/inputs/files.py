@@ -67,14 +67,17 @@ def check_sides(
     both = set(ours) & set(theirs)
     if both and not (itself and len(ours) == len(theirs) == 1):
         path = next(p for p, real in zip(references, theirs, strict=True) if real in both)
-        raise UserError(f"{path} is both audited and reference; name two different files")
+        raise UserError(
+            f"{path} is both the audited and the reference file; name two different files"
+        )
 
 
 def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None:
     """Read the manifest that gives labels to all files, if there is one."""
     if cluster is not None and path is None:
         raise UserError(
-            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+            f"{argument('clusters')} names a column of {argument('labels')}; give "
+            f"{argument('labels')} too"
         )
     if path is None:
         return None
@@ -155,7 +158,7 @@ def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
     for run in runs:
         if run.activation == "softmax":
             raise UserError(
-                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
+                f"{run.path} is from a softmax, which predicts its largest output whatever the "
                 f"threshold; leave out {thresholds}"
             )
 
@@ -167,6 +170,6 @@ def refuse_decisions(run: Logits, purpose: str) -> None:
     found = no_scores(run)
     if len(found) == len(run.targets):
         raise UserError(
-            f"{run.path} holds predictions alone ({found[run.targets[0]]}), and {purpose} needs "
+            f"{run.path} holds only predictions ({found[run.targets[0]]}), and {purpose} needs "
             "scores; give logits or probabilities"
         )

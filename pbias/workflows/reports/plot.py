@@ -33,7 +33,7 @@ def check_suffix(output: str) -> None:
     """Refuse an output whose suffix names no picture; `-` is SVG."""
     suffix = Path(output).suffix.lower()
     if output != "-" and suffix not in SUFFIXES:
-        raise UserError(f"{output}: no chart is written as '{suffix}'; name it {_names()}")
+        raise UserError(f"{output}: charts cannot be written as '{suffix}'; use {_names()}")
 
 
 def plot_audit(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
-from pbias.reporting.page.content import Gate, Page, Part
+from pbias.reporting.page.content import NARROW, Gate, Page, Part
 from pbias.reporting.verdict import explained, verdict_parts
-from pbias.workflows.reports import predicted_parts, table_parts
+from pbias.workflows.reports import predicted_parts, risk_parts, table_parts
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit
@@ -92,8 +92,8 @@ def page_of(
         _curves(audit, options),
         *_predicted(audit, options, table_parts.worst(result)),
         table_parts.numbers(result),
-        Part("tables", "Tables", sections=result.rest()),
-        Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
+        Part("tables", "Tables", sections=result.rest(), folds=NARROW),
+        _evidence(options),
     ]
     return Page(
         title=_title(result.header),
@@ -133,6 +133,12 @@ def _today() -> str:
     return datetime.datetime.now(zone).date().isoformat()
 
 
+def _evidence(options: ReportOptions) -> Part | None:
+    if not options.evidence:
+        return None
+    return Part("evidence", "Evidence", sections=options.evidence, folds=NARROW)
+
+
 def _curves(audit: Audit | None, options: ReportOptions) -> Part | None:
     """Curves against sparsity, of the groups and attributes that were asked for."""
     if not options.curves:
@@ -160,11 +166,15 @@ def _predicted(
     if audit is None or not has_predictions(audit):
         if options.images is not None:
             raise UserError(
-                f"{argument('images')} needs predictions in memory, and large files are read in "
-                "blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
+                f"{argument('images')} needs all predictions in memory, but large files are read "
+                "in blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
             )
         return []
+    risks, seen = risk_parts.risks(audit), risk_parts.exemplars_of(audit)
     parts = [predicted_parts.predictions(audit, worst)]
+    parts += [risk_parts.flags(audit, risks), risk_parts.exemplars(audit, seen)]
     if options.images is not None:
-        parts.append(predicted_parts.examples(audit, options.images, options.examples, worst))
+        marks = {name: risk_parts.marks(name, risks, seen) for name, _ in worst}
+        found = predicted_parts.examples(audit, options.images, options.examples, worst, marks)
+        parts.append(found)
     return parts

@@ -74,8 +74,8 @@ def refuse_beside_table(
     for name, value in given.items():
         if value is not None and value != []:
             raise UserError(
-                f"{path} is the table of an audit, and {argument(_NAMES.get(name, name))} needs "
-                "logits; leave it out, or give the logits files"
+                f"{path} is the table of an audit, but {argument(_NAMES.get(name, name))} needs "
+                "logits; leave it out, or give logits files"
             )
 
 
@@ -92,13 +92,13 @@ def _check_table(stored: StoredTable) -> None:
     if unknown:
         raise UserError(
             f"{stored.path} has the metric '{unknown[0]}', which this version of pbias does not "
-            f"know; {REMEDY} in this version"
+            f"know; {REMEDY} with this version"
         )
     odd = [runs for runs in dict.fromkeys(columns["runs"]) if not _RUNS.fullmatch(runs)]
     if odd or len(set(columns["runs"])) != 1:
         raise UserError(
             f"{stored.path}: 'runs' holds {(odd or sorted(set(columns['runs'])))[0]!r}, which is "
-            f"not the number of runs a side of one audit; {REMEDY}"
+            f"not the number of runs of one audit; {REMEDY}"
         )
 
 
@@ -112,7 +112,7 @@ def _gates(stored: StoredTable) -> Sequence[dict[str, Any]]:
         for gate in gates
     )
     if not known:
-        raise UserError(f"{stored.path}: 'gates' are not verdicts of gates; {REMEDY}")
+        raise UserError(f"{stored.path}: 'gates' are not gate verdicts; {REMEDY}")
     return list(gates)
 
 
@@ -124,7 +124,7 @@ def _header(stored: StoredTable, level: float) -> Header:
     if said is not None:
         found: Header | None = header_from(said)
         if found is None:
-            raise UserError(f"{stored.path}: 'audit' does not say what was audited; {REMEDY}")
+            raise UserError(f"{stored.path}: 'audit' does not name what was audited; {REMEDY}")
         return found
     columns = stored.table.columns
     runs = [int(num) for num in columns["runs"][0].split(":")]

@@ -82,7 +82,7 @@ def check_loss(given: str | None, checkpoint: Checkpoint, labels: Int8, path: st
     """Raise UserError where a foreign network may be a classifier and nobody said its loss."""
     if given is None and not checkpoint.recipe.get("loss") and look_like_classes(labels):
         raise UserError(
-            f"{path} does not say what it was trained for, and each labelled image has exactly one "
-            "positive label; name --loss cross-entropy if its outputs are classes, else --loss "
-            "binary-cross-entropy"
+            f"{path} does not say which loss it was trained with, and every labeled image has "
+            "exactly one positive label; add --loss cross-entropy if its outputs are classes, "
+            "else --loss binary-cross-entropy"
         )

@@ -46,7 +46,7 @@ def hold(output: str) -> None:
         lock.close()
         if error.errno == errno.EADDRINUSE:
             raise UserError(
-                f"another process is training {output} now; wait for it, or name another output"
+                f"another process is already training {output}; wait for it, or name another output"
             ) from error
         return
     _held[output] = lock
@@ -67,8 +67,8 @@ def check_room(output: str, model: nn.Module) -> None:
     weights = sum(tensor.nbytes for tensor in model.state_dict().values()) + MIB
     if free < weights:
         raise UserError(
-            f"{folder} has {free / MIB:,.0f} MiB free and the network takes {weights / MIB:,.0f};"
-            " make room, or name another output"
+            f"{folder} has {free / MIB:,.0f} MiB free but the network needs {weights / MIB:,.0f}; "
+            "make room, or name another output"
         )
     # A state is replaced: for a moment there are two.
     wanted = weights * (1 + 2 * WEIGHTS_IN_STATE)
@@ -87,8 +87,8 @@ def rescue(made: Checkpoint, error: UserError, *, packed: bool) -> UserError:
         save_checkpoint(made, path, packed=packed)
     except UserError:
         Path(path).unlink(missing_ok=True)
-        return UserError(f"{error}, and {Path(path).parent} has no room either; train again")
-    return UserError(f"{error}; the network is in {path}: move it from there")
+        return UserError(f"{error}, and {Path(path).parent} is full, too; train again")
+    return UserError(f"{error}; the network was saved as {path}; move it")
 
 
 def image_digest(data: TrainingData) -> str:

@@ -50,7 +50,7 @@ class Look:
         std = std or (usual.std if usual else colors[1])
         read = [tuple(numbers(*given, 3)) for given in (("--mean", mean), ("--std", std))]
         if not all(0 < value < float("inf") for value in read[1]):
-            raise UserError(f"--std {std} divides pixels; give three numbers above 0")
+            raise UserError(f"--std {std} is used as a divisor; give three numbers above 0")
         crop = image_size or (usual.crop if usual else None)
         return cls(crop, resize, read[0], read[1], usual)
 
@@ -66,8 +66,8 @@ class Look:
         size = self.size or usual.size
         if size < crop:
             raise UserError(
-                f"--resize {size} is less than the {crop} pixels of the network's input; "
-                "raise it or lower --image-size"
+                f"--resize {size} is smaller than the network's input of {crop} px; raise it, or "
+                "lower --image-size"
             )
         return dataclasses.replace(usual, size=size, mean=self.mean, std=self.std)
 
@@ -84,7 +84,7 @@ class Look:
 def architecture(options: NetworkOptions) -> str | None:
     """Return the name of the network, as --arch or --model gives it; import the latter's code."""
     if options.arch and options.factory:
-        raise UserError("--arch and --model both name a network; leave one of them out")
+        raise UserError("--arch and --model both name a network; leave one out")
     if options.factory:
         use_factory(options.factory)
     return options.factory or options.arch

@@ -104,6 +104,7 @@ class RunningOptions:
     device: str = "auto"
     precision: str = "auto"
     compile: bool = False
+    threads: int = 0  # that compute; 0: chosen by speed
     cache: str | Path | None = None  # folder for decoded images that do not fit in memory
     pack: bool = False  # write packed checkpoints
     no_clobber: bool = False  # refuse to replace an existing output
@@ -160,6 +161,7 @@ class PredictOptions(DataOptions, ForeignOptions):
     batch_size: int = 256
     device: str = "auto"
     precision: str = "auto"  # auto: fp32, so that files of different machines compare
+    threads: int = 0  # that compute; 0: chosen by speed
     no_clobber: bool = False
 
 

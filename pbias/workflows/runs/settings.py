@@ -114,7 +114,7 @@ def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str
     if given is not None and given not in STRATEGIES:
         raise UserError(f"no strategy '{given}'; use one of {', '.join(STRATEGIES)}")
     if given is not None and use == "dense":
-        raise UserError("--strategy has no effect without --sparsity; add it")
+        raise UserError("--strategy has no effect without --sparsity; add --sparsity")
     return given or found.strategy
 
 
@@ -127,11 +127,9 @@ def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
     if options.teacher is not None and not (options.distill or options.constrain):
         raise UserError("--teacher has no effect without --distill or --constrain; add one of them")
     if options.distill and use != "pt" and options.teacher is None:
-        raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
+        raise UserError("--distill needs a teacher; name its checkpoint with --teacher")
     if options.constrain and use != "pt" and options.teacher is None:
-        raise UserError(
-            "--constrain needs the dense network to compare with; name its checkpoint by --teacher"
-        )
+        raise UserError("--constrain needs the dense network; name its checkpoint with --teacher")
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
@@ -158,7 +156,7 @@ def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[s
 
 def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[str, Any]:
     if {"steps", "pruning_epochs"} <= given.keys():
-        raise UserError("--steps and --pruning-epochs both say when to prune; leave one out")
+        raise UserError("--steps and --pruning-epochs both set when to prune; leave one out")
     if "pruning_epochs" in given:
         return "pruning-epochs", numbers("--pruning-epochs", given["pruning_epochs"], 3)
     if by_recipe and "steps" not in given:

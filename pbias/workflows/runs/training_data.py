@@ -117,8 +117,8 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
     except UserError:
         # What is wrong may quote the file, and somebody else chose which file that is.
         raise UserError(
-            f"{named}, which {input_name(path)} names, is no usable manifest; name the data with "
-            "--data LABELS.csv, which says what is wrong"
+            f"{named}, which {input_name(path)} names, is not a usable manifest; use --data "
+            "LABELS.csv, which reports what is wrong"
         ) from None
     if manifest.sha256 != parent.data.get("sha256"):
         logger.warning("%s has changed since %s was trained on it", named, input_name(path))

@@ -103,11 +103,11 @@ def parse_jobs(sparsity: Sparsity, output: str) -> list[tuple[float, str]]:
     try:
         jobs = {float(word): output.replace("{sparsity}", word) for word in words}
     except ValueError as error:
-        raise UserError(f"--sparsity {sparsity} is no number; give one, as in 0.95") from error
+        raise UserError(f"--sparsity {sparsity} is not a number; give one, as in 0.95") from error
     if len(jobs) != 1 and "{sparsity}" not in output:
         raise UserError(
-            f"{len(jobs)} sparsities go into one file {output}; write '{{sparsity}}' in its name,"
-            " as in -o 's{sparsity}.pt'"
+            f"{len(jobs)} sparsities would be written to one file {output}; put '{{sparsity}}' in "
+            f"its name, as in -o 's{sparsity}.pt'"
         )
     return sorted(jobs.items())
 

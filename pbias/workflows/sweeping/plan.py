@@ -99,7 +99,9 @@ def check_data(plan: Plan, name: str) -> None:
     """Raise UserError where the data that no job makes are not there."""
     if plan.celeba is not None:
         if not (plan.folder / plan.celeba).is_dir():
-            raise UserError(f"{name}: data.celeba: {plan.celeba} is no folder; unpack CelebA there")
+            raise UserError(
+                f"{name}: data.celeba: {plan.celeba} is not a folder; unpack CelebA there"
+            )
     elif plan.synth is None and not (plan.folder / plan.labels).is_file():
         raise UserError(
             f"{name}: data.labels: {plan.folder / plan.labels} does not exist; paths are relative "
@@ -136,7 +138,7 @@ def _check_table(name: str, prefix: str, table: Any, kinds: Mapping[str, str]) -
 def _check_known(name: str, shown: str, key: str, known: Collection[str]) -> None:
     if key not in known:
         hint = did_you_mean(key, known, f"there are {', '.join(sorted(known))}")
-        raise UserError(f"{name}: there is no key {shown}; {hint}")
+        raise UserError(f"{name}: unknown key {shown}; {hint}")
 
 
 def _check_option(name: str, shown: str, value: Any) -> None:
@@ -170,9 +172,9 @@ def _check_values(name: str, plan: Plan) -> None:
             raise UserError(f"{name}: {key} holds {twice} twice; name each once")
     for key, value in (("out", plan.out), ("data.labels", plan.labels)):
         if UNSAFE.search(value):
-            raise UserError(f"{name}: {key} is {value!r}; use a path without braces and wildcards")
+            raise UserError(f"{name}: {key} is {value!r}; use a path without braces or wildcards")
     if plan.synth is not None and plan.celeba is not None:
-        raise UserError(f"{name}: data.synth and data.celeba both make the data; keep one")
+        raise UserError(f"{name}: data.synth and data.celeba both create the data; keep one")
     if plan.synth is not None and Path(plan.labels).name != "labels.csv":
         raise UserError(
             f"{name}: data.labels is {plan.labels!r}; synth writes labels.csv in a folder, as in "

@@ -37,7 +37,7 @@ def sweep(
     check_inputs([path])
     plan = read_plan(path)
     if more and not run:
-        raise UserError(f"{more[0]} is for Snakemake; add --run")
+        raise UserError(f"{more[0]} is an option of Snakemake; add --run")
     target = output or str(plan.folder / plan.out / "Snakefile")
     if run and target == "-":
         raise UserError("--run needs a file; name it with -o, or leave -o out")

@@ -149,7 +149,7 @@ def test_an_attribute_has_no_row_as_a_group_of_itself(make_logits: MakeLogits) -
         ({"groups": ["Male:Skim"]}, "'Skim'; did you mean 'Skin'?"),
         ({"groups": [""]}, "no group or target column ''"),
         ({"attributes": ["Smilling"]}, "no attribute 'Smilling'; did you mean 'Smiling'?"),
-        ({"metrics": ["acuracy"]}, "no metric 'acuracy'; did you mean 'accuracy'?"),
+        ({"metrics": ["acuracy"]}, "unknown metric 'acuracy'; did you mean 'accuracy'?"),
         ({"metrics": ["churn"]}, "those of a change need `reference`"),
         ({"metrics": ["eod"], "groups": []}, "those of a difference `groups`"),
     ],

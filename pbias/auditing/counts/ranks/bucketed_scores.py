@@ -10,7 +10,7 @@ buckets, C those of the calibration error, F those of the folds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,12 @@ from pbias.auditing.counts.ranks.auc_buckets import (
     label_cells,
     value_cells,
 )
-from pbias.auditing.counts.scores import Scores, debiased_error, equal_mass_of_buckets
+from pbias.auditing.counts.scores import (
+    Scores,
+    debiased_error,
+    equal_mass_of_buckets,
+    with_bins_moved,
+)
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally
@@ -146,9 +151,21 @@ def _changes(by_fold: Floats, auc: Floats) -> tuple[Floats, Floats]:
     stacked = whole_and_left_out(by_fold)
     aucs = auc_from_buckets(stacked[..., :2].swapaxes(-1, -2)).auc
     sums = np.concatenate([by_fold[..., :2].sum(axis=-1, keepdims=True), by_fold[..., 2:]], axis=-1)
-    errors = debiased_error(whole_and_left_out(equal_mass_of_buckets(sums)))
+    errors = debiased_error(with_bins_moved(equal_mass_of_buckets(sums), _near(sums)))
     unlike = np.where(np.abs(aucs[0] - auc) <= _NEAR, 0.0, np.nan)
     return aucs[1:] - aucs[0] + unlike, errors[1:] - errors[0] + unlike
+
+
+def _near(sums: Floats) -> Callable[[int, int], Floats]:
+    """Rows and moments on both sides of an edge [2, 3], as if even within buckets [J, F, 3]."""
+    before = np.concatenate([np.zeros((1, 3)), sums.sum(axis=0).cumsum(axis=0)])
+
+    def near(edge: int, reach: int) -> Floats:
+        places = np.clip([edge - reach, edge, edge + reach], 0, before[-1, 0])
+        found = [np.interp(places, before[:, 0], column) for column in before.T]
+        return np.asarray(np.diff(found, axis=1).T)
+
+    return near
 
 
 def _equal_shares(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -127,7 +127,7 @@ def _dense_file(paths: list[str]) -> str:
     files = expand(paths)
     if len(files) > 1:
         raise UserError(
-            f"flag reads one dense file, not {len(files)} ({', '.join(files)}); name one, and "
-            "for several pruned ones repeat --evaluate, or quote its glob"
+            f"flag reads one dense file, but {len(files)} were given ({', '.join(files)}); name "
+            "one; for several pruned files repeat --evaluate, or quote its glob"
         )
     return files[0]

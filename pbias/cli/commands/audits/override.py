@@ -82,9 +82,9 @@ def _check_outputs(
     from pbias.workflows.override import check_curve
 
     if output is None and curve is None:
-        raise UserError("nothing to write; name the logits with -o, or the curve with --curve")
+        raise UserError("nothing to write; name an output with -o (logits) or --curve")
     if output == curve:
-        raise UserError(f"both outputs are {output}; name two files")
+        raise UserError(f"both outputs are {output}; give them different names")
     if output is not None:
         check_output(output, inputs.paths, no_clobber=no_clobber)
     if curve is not None:

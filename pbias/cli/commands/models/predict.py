@@ -19,6 +19,7 @@ from pbias.cli.options.common import (
     OnBadImage,
     Output,
     Quiet,
+    Threads,
     Verbose,
     Workers,
 )
@@ -90,6 +91,7 @@ def predict(
         ),
     ] = "auto",
     dry_run: DryRun = False,
+    threads: Threads = 0,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -114,7 +116,7 @@ def predict(
         workers=workers, arch=arch, factory=own_model, model_args=model_args,
         trust_program=trust_program, output_name=output_name, targets=targets,
         image_size=image_size, resize=resize, mean=mean, std=std, batch_size=batch_size,
-        device=device, precision=precision,
+        device=device, precision=precision, threads=threads,
         no_clobber=no_clobber,
     )  # fmt: skip
     if dry_run:

@@ -19,6 +19,7 @@ from pbias.cli.options.common import (
     Quiet,
     Resume,
     Seed,
+    Threads,
     Verbose,
     Workers,
 )
@@ -149,6 +150,7 @@ def prune(
     compile_: Compile = False,
     resume: Resume = False,
     dry_run: DryRun = False,
+    threads: Threads = 0,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -186,7 +188,7 @@ def prune(
         score_batches=score_batches, score_groups=score_groups, score_reduce=score_reduce,
         scope=scope, pattern=pattern, only=only, exclude=exclude,
         min_keep=min_keep, min_keep_row=min_keep_row, device=device, precision=precision,
-        compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
+        threads=threads, compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
         resume_hint=resume_command(), dry_run=dry_run,
     )  # fmt: skip
     if print_config:
