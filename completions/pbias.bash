@@ -4,7 +4,7 @@ _pbias() {
     local command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics evidence power sweep select compare flag exemplars calibrate override report plot explain help env completion -h --help -V --version" -- "$word"))
+        COMPREPLY=($(compgen -W "synth manifest backdoor train prune predict import export quantize info pack unpack metrics count evidence power sweep select compare flag exemplars calibrate override report plot explain help env completion -h --help -V --version" -- "$word"))
         return
     fi
     if [[ $command == manifest ]]; then
@@ -83,6 +83,7 @@ _pbias() {
         "metrics --cluster") _pbias_list "$(_pbias_columns)" "$word"; return ;;
         "metrics -f"|"metrics --format") COMPREPLY=($(compgen -W "auto table csv json md" -- "$word")); return ;;
         "metrics --color") COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
+        "count --groups") _pbias_list "$(_pbias_columns)" "$word"; return ;;
         "evidence --groups") _pbias_list "$(_pbias_columns)" "$word"; return ;;
         "evidence --cluster") _pbias_list "$(_pbias_columns)" "$word"; return ;;
         "power --groups") _pbias_list "$(_pbias_columns)" "$word"; return ;;
@@ -133,7 +134,8 @@ _pbias() {
             "info") COMPREPLY=($(compgen -W "--expect-sparsity --arch --model --model-args -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "pack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "unpack") COMPREPLY=($(compgen -W "-o --output -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
-            "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --gate-joint --report --junit --tag --in-memory -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
+            "metrics") COMPREPLY=($(compgen -W "--ref --groups --attributes --metrics --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --folds --no-intervals --gate --gate-file --gate-strict --gate-joint --report --junit --tag --in-memory --min-cell -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
+            "count") COMPREPLY=($(compgen -W "-o --output --ref --groups --metrics --thresholds --ref-thresholds --probabilities --logits --min-cell --first-row -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "evidence") COMPREPLY=($(compgen -W "--ref --facts --groups --attributes --labels --thresholds --ref-thresholds --probabilities --logits --cluster --level --gate --gate-file --gate-strict --gate-joint -o --output --card -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
             "power") COMPREPLY=($(compgen -W "--ref --gate --discordance --draws --groups --attributes --labels --thresholds --probabilities --logits --cluster --level --gate-strict --gate-joint --report -s --seed -o --output -f --format --color -n --no-clobber -q --quiet -v --verbose --safe-csv --config --debug -h --help" -- "$word")) ;;
             "sweep") COMPREPLY=($(compgen -W "-o --output --run --dry-run -n --no-clobber -q --quiet -v --verbose --config --debug -h --help" -- "$word")) ;;
@@ -158,7 +160,7 @@ _pbias() {
     fi
     case "$command" in
         "explain") COMPREPLY=($(compgen -W "top1_accuracy accuracy prevalence predicted_positive_rate auc uncertainty tcb ece interdependence bias_amplification excess_ba tpr fpr fnr ppv f1 balanced_accuracy did_tpr did_fpr did_ppv did_accuracy did_predicted_positive_rate churn nfr pfr lost_positives gained_positives ceag eod impact_ratio directional_ba underprediction calibration_gap brier calibration_error_debiased never_predicted flag_risk attribute_risk modal taxicab over_representation" -- "$word")); return ;;
-        "help") COMPREPLY=($(compgen -W "synth manifest celeba manifest awa2 manifest folder manifest check backdoor train prune predict import table import paper-runs export quantize info pack unpack metrics evidence power sweep select compare flag exemplars calibrate override report plot curves plot heatmap plot forest plot calibration plot scores explain help env completion" -- "$word")); return ;;
+        "help") COMPREPLY=($(compgen -W "synth manifest celeba manifest awa2 manifest folder manifest check backdoor train prune predict import table import paper-runs export quantize info pack unpack metrics count evidence power sweep select compare flag exemplars calibrate override report plot curves plot heatmap plot forest plot calibration plot scores explain help env completion" -- "$word")); return ;;
         "completion") COMPREPLY=($(compgen -W "bash zsh fish" -- "$word")); return ;;
     esac
     COMPREPLY=($(compgen -f -- "$word"))

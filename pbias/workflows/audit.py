@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pbias.errors import UserError, argument
 from pbias.workflows.gates.judging import judge_gates
 from pbias.workflows.gates.reading import read_gates
+from pbias.workflows.inputs.counts import are_counts, read_counts, refuse_beside_counts
 from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
@@ -45,6 +46,7 @@ class AuditOptions:
     Names of `groups`, `attributes` and `metrics` (None: all); intervals at `level` from `folds`
     folds; gates as texts and in a file; paths of CSV files with labels and thresholds. Logits of
     more than `in_memory_mib` MiB are read in blocks. `keep_predictions`: a page will draw them.
+    Of counts files, group values of fewer than `min_cell` rows are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -64,6 +66,7 @@ class AuditOptions:
     probabilities: bool | None = None
     in_memory_mib: float = IN_MEMORY_MIB
     keep_predictions: bool = True
+    min_cell: int = 0
 
     def measured(self) -> Options:
         """The part that the engine needs."""
@@ -261,12 +264,20 @@ def audit_files(
 ) -> AuditResult:
     """Audit logits files, with those of a dense model as the reference; `-` is standard input.
 
-    Several files a side are runs (seeds) of one model. Raises UserError where files cannot be read
+    Several files a side are runs (seeds) of one model. Counts files are added up, and hold both
+    sides. Raises UserError where files cannot be read
     or do not fit together, and for names and gates that mean nothing.
     """
     o = options
     others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
     check_sides(audited, references, others, itself=True)
+    if are_counts([*audited, *references]):
+        return _audit_counts(audited, references, o, watch)
+    if o.min_cell:
+        raise UserError(
+            f"{argument('min_cell')} is for counts files, and {audited[0]} holds logits; leave it "
+            "out, or make counts of it with 'pbias count'"
+        )
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:
@@ -279,6 +290,33 @@ def audit_files(
     return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
 
 
+def _audit_counts(
+    paths: Sequence[str], references: Sequence[str], options: AuditOptions, watch: Watch
+) -> AuditResult:
+    """Audit the sum of counts files, which hold both sides."""
+    from pbias.auditing.counts.folds import NUM_FOLDS
+    from pbias.auditing.engine import Audit
+
+    o = options
+    given = {
+        "reference": list(references), "labels": o.labels, "clusters": o.cluster,
+        "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
+        "probabilities": o.probabilities,
+    }  # fmt: skip
+    refuse_beside_counts(paths[0], given)
+    if o.intervals and o.folds != NUM_FOLDS:
+        raise UserError(
+            f"counts are by {NUM_FOLDS} folds, not by {o.folds}; leave out {argument('folds')}"
+        )
+    counts, measured = read_counts(paths, o.measured(), o.min_cell, watch)
+    paired = counts.facts.references > 0
+    gates = read_gates(o.gates, o.gate_file, paired=paired, intervals=o.intervals)
+    audit = Audit(counts, (), measured)
+    sides = [side.heads for side in audit.sides]
+    check_models(sides[0], sides[1] if paired else ())
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+
+
 def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
     """Audit runs in memory; warns of files that are not what the sides of an audit should be."""
     from pbias.auditing.engine import Audit
@@ -286,7 +324,7 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
 
     for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
-    _check(audited, references)
+    check_models(audited, references)
     return Audit(audited, references, options)
 
 
@@ -352,7 +390,7 @@ def _in_blocks(
     runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
     for side in (runs, others):
         warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
-    _check([run.first_row for run in runs], [run.first_row for run in others])
+    check_models([run.first_row for run in runs], [run.first_row for run in others])
     with watch("auditing rows") as progress:
         return Audit(runs, others, options, progress)
 
@@ -386,7 +424,7 @@ def _refuse_thresholds_alone(paired: bool) -> None:
         )
 
 
-def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
+def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse or warn of files that are not what the sides of an audit should be."""
     from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
 

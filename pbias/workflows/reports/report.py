@@ -122,7 +122,8 @@ def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
             f"Made from {result.source}, without the logits: {what}, and intervals of numbers "
             "that were chosen for being large are widened by the normal law"
         ]
-    return [] if has_predictions(audit) else [f"Large files are read in blocks: {what}"]
+    why = "Counts hold no rows" if audit.of_counts else "Large files are read in blocks"
+    return [] if has_predictions(audit) else [f"{why}: {what}"]
 
 
 def _today() -> str:
@@ -165,6 +166,10 @@ def _predicted(
 
     if audit is None or not has_predictions(audit):
         if options.images is not None:
+            if audit is not None and audit.of_counts:
+                raise UserError(
+                    f"{argument('images')} needs rows, and counts files hold none; leave it out"
+                )
             raise UserError(
                 f"{argument('images')} needs all predictions in memory, but large files are read "
                 "in blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
