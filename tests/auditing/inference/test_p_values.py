@@ -52,7 +52,7 @@ def assert_agrees(table: Table, level: float, prefix: str) -> int:
     num = 0
     for row in table.records():
         if row["metric"] == "impact_ratio":  # the largest share is 1, and not for certain
-            assert not row["low"] == row["high"], row
+            assert row["low"] != row["high"], row
         own = prefix if row[f"{prefix}low"] == row[f"{prefix}low"] else ""
         low, high, p = row[f"{own}low"], row[f"{own}high"], row["p"]
         if p == p and low == low:
