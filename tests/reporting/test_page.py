@@ -139,6 +139,16 @@ def test_charts_are_drawn_with_their_numbers(visit: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_number_of_the_verdict_has_a_line_and_its_words_are_explained(visit: Any) -> None:
+    page = visit().page
+    lines = page.locator(".verdict p").all_text_contents()
+    assert lines[0].startswith("Worst: ") and lines[0].count("[") == 1 + lines[0].count(LINK)
+    assert sum(line.startswith("Also: ") for line in lines) == 2
+    assert "sensitivity is the share found, of the samples that have the attribute" in (
+        page.locator("#verdict > .note").first.text_content()
+    )
+
+
 def test_names_stay_text(visit: Any) -> None:
     page = visit().page
     assert page.locator("script").count() == 1
