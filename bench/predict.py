@@ -26,6 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parts.rows import leave_row
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -100,6 +102,14 @@ def _compare(arch: str, folder: Path, num: int, turns: int) -> bool:
         f"{cpu['plain'] / cpu['pbias']:.2f}; {wall['onnxruntime'] / wall['pbias']:.2f} times ONNX "
         f"Runtime with ready tensors: {'met' if met else 'MISSED'}",
         flush=True,
+    )
+    leave_row(
+        f"predict {arch}, JPEG 1,024 x 768",
+        f"{num / wall['pbias']:.0f}/s",
+        f"{num / wall['plain']:.0f}/s",
+        times,
+        f">= {AIMS[arch]}",
+        met=met,
     )
     return met
 
