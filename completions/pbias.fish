@@ -280,6 +280,7 @@ complete -c pbias -n '__fish_seen_subcommand_from predict' -l std -x -d 'Standar
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l image-root -r -d 'Folder of the images [default: the CSV’s].'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l thresholds -r -d 'Logit thresholds to store: ’calibrate’.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l batch-size -x -d 'Images at a time; changes rounding alone.'
+complete -c pbias -n '__fish_seen_subcommand_from predict' -l fast-decode -d 'Decode JPEG at a reduced scale: faster; changes logits a little.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l device -x -d 'auto, cpu, cuda, cuda:N or mps.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l precision -x -d 'fp32 (auto, so files compare), bf16 or fp16.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l dry-run -d 'Check everything, say what would be done, stop.'
