@@ -7,8 +7,8 @@ Drawn logits with four groups, ids and training counts; large files have no ids.
 process that imports numpy and reads the same files; where the time goes, by stages; an analysis in
 the style of the paper's code (predictions as text, pandas and scikit-learn, a loop over attributes
 and groups, a regression and a ranking for each attribute); Fairlearn's MetricFrame with 100
-bootstrap replicates, for one
-attribute x group (left out where Fairlearn is not installed: `pip install '.[bench]'`).
+bootstrap replicates, for one attribute x group (left out where Fairlearn is not installed:
+`pip install '.[bench]'`).
 
 Aims are of CPU seconds (user + system, one thread), which a busy machine disturbs least, the best
 of some runs by turns; on an idle one wall time is the same. Memory is the highest resident set.

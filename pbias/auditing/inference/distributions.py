@@ -118,7 +118,9 @@ def gamma_low(count: Floats, q: Floats) -> Floats:
             term = term * x / (k + step)
             series = series + term
         log_p = k * np.log(x) - x + np.log(series) - floats(_lgamma(k + 1.0))
-        log_x = np.log(x) + (log_q - log_p) * series / k
+        before, log_x = log_x, np.log(x) + (log_q - log_p) * series / k
+        if np.all(np.abs(log_x - before) <= 1e-14 * np.maximum(np.abs(log_x), 1.0)):
+            break
     found[inside] = np.exp(log_x)
     return found
 
