@@ -6,9 +6,10 @@ Shape suffixes as in totals.py and sums.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import add
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,15 +105,23 @@ class RunSums:
         num_audited: int,
         wanted: Wanted,
         num_folds: int,
+        ranked: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Nothing yet; of the runs, first come those of the audited model."""
+        """Nothing yet; of the runs, first come those of the audited model.
+
+        Arrays `ranked` of all runs, of `BucketedScores`, are added to in place.
+        """
         partitions = about.strata.partitions
         size = (sum(len(p.values) for p in partitions), len(about.targets), num_folds)
         self.about, self.num_folds = about, num_folds
         self.heads, self.num_audited, self.wanted = heads, num_audited, wanted
         self.groups = [partition.name for partition in partitions[1:]]
         self.totals: list[Totals | None] = [None] * len(heads)
-        self.ranked = [BucketedScores(*size) for _ in (heads if wanted.ranked else ())]
+        if ranked:
+            runs = zip(ranked["buckets"], ranked["moments"], ranked["by_fold"], strict=True)
+            self.ranked = [BucketedScores.of(*run) for run in runs]
+        else:
+            self.ranked = [BucketedScores(*size) for _ in (heads if wanted.ranked else ())]
         self.joint: list[PairTotals] = []
         self.runs = (num_audited, len(heads) - num_audited)
         self.every_pair = min(self.runs) > 1 and bool(about.strata.ranges)

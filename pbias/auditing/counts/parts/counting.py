@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.block_join import check_lengths, hash_ids
 from pbias.auditing.counts.folds import hash_owners, row_folds
-from pbias.auditing.counts.parts.counts import Counts, layout
+from pbias.auditing.counts.parts.counts import RANKED, Counts, layout
 from pbias.auditing.counts.reduction import Advance, Wanted, design
 from pbias.auditing.counts.strata import build_strata
 from pbias.auditing.counts.streaming import RunSums, sum_blocks
@@ -46,10 +46,7 @@ def count_blocks(
     files, first = [*audited, *references], audited[0]
     check_lengths(files)
     about = design(first.head, build_strata(first.head, groups))
-    sums = RunSums(about, [file.head for file in files], len(audited), wanted, NUM_FOLDS)
     owners = _Owners(first, first_row)
-    sum_blocks(sums, files, owners.folds, progress)
-    owners.check(files)
     facts = Facts(
         rows=len(first),
         owners=owners.kind,
@@ -65,7 +62,15 @@ def count_blocks(
         ranked=wanted.ranked,
         same=_same_logits(audited, references),
     )
-    return Counts(facts, _arrays(sums, facts, first.head))
+    arrays = {
+        name: np.zeros(*of)
+        for name, of in layout(facts, products=True, ranked=True).items()
+        if name in RANKED
+    }
+    sums = RunSums(about, [file.head for file in files], len(audited), wanted, NUM_FOLDS, arrays)
+    sum_blocks(sums, files, owners.folds, progress)
+    owners.check(files)
+    return Counts(facts, arrays | _arrays(sums, facts, first.head))
 
 
 class _Owners:
@@ -129,7 +134,7 @@ def _same_logits(audited: Sequence[LogitsBlocks], references: Sequence[LogitsBlo
 
 
 def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]]:
-    """The arrays of a counts file, in its layout."""
+    """The arrays of a counts file, in its layout, without those that were added to in place."""
     totals = [found for found in sums.totals if found is not None]
     parts: dict[str, list[NDArray[Any]]] = {
         "cells": [run.cells for run in totals],
@@ -138,9 +143,6 @@ def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]
         "squares": [run.squares for run in totals],
         "gram": [run.gram for run in totals],
         "classes": [run.classes for run in totals],
-        "buckets": [run.counts for run in sums.ranked],
-        "moments": [run.moments for run in sums.ranked],
-        "by_fold": [run.by_fold for run in sums.ranked],
         "joint": [pair.cells for pair in sums.joint],
         "joint_classes": [pair.classes for pair in sums.joint],
         "train_counts": [],
@@ -149,6 +151,8 @@ def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]
     for name, (shape, dtype) in layout(facts, products=True, ranked=True).items():
         if name == "train_counts":
             found[name] = _train_counts(facts, head, shape)
+            continue
+        if name in RANKED:
             continue
         stacked = parts.pop(name)
         # One run needs no second copy.

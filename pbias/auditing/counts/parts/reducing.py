@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.parts.counts import Arrays, Counts, columns, every_pair, places
-from pbias.auditing.counts.ranks.bucketed_scores import BucketedScores
 from pbias.auditing.counts.reduction import (
     Design,
     Reduction,
@@ -69,7 +68,8 @@ def reduce_counts(
         trained_groups(heads[0], strata),
         heads[0].train_counts,
     )
-    sums = RunSums(about, heads, counts.facts.audited, wanted, folds)
+    ranked = arrays if wanted.ranked else None
+    sums = RunSums(about, heads, counts.facts.audited, wanted, folds, ranked)
     sums.every_pair = every_pair(counts.facts)
     _fill(sums, arrays)
     found = sums.reduction()
@@ -180,11 +180,6 @@ def _fill(sums: RunSums, arrays: Arrays) -> None:
             strict=True,
         )
     ]
-    if sums.wanted.ranked:
-        sums.ranked = [
-            BucketedScores.of(*of)
-            for of in zip(arrays["buckets"], arrays["moments"], arrays["by_fold"], strict=True)
-        ]
     if "joint" in arrays:
         sums.joint = [
             PairTotals(*of) for of in zip(arrays["joint"], arrays["joint_classes"], strict=True)
