@@ -17,6 +17,7 @@ from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build_for_weights, num_outputs_of, restore, shared_names
+from pbias.models.architectures import args_of_weights
 from pbias.models.exported_program import Program, load_program
 from pbias.models.library_networks import is_library, sized_args
 from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
@@ -111,6 +112,7 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     usual = build_for_weights(named.name, len(named.targets or "12"), **args)
     further = [name for group in shared_names(usual) for name in group[1:]]
     state_dict = fit_names(state_dict, usual.state_dict(), path, further)
+    args = args_of_weights(named.name, args, state_dict)
     # What the user says wins: factories need not make what they are asked for.
     own = is_own(named.name) and named.targets
     num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)

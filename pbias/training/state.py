@@ -21,6 +21,7 @@ from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.weights import plain
 from pbias.files.streams import is_replaceable, read_bytes, write_bytes
+from pbias.models.architectures import old_args
 from pbias.training.recipe import Recipe
 from pbias.training.threads import how_many
 
@@ -104,6 +105,7 @@ class StateFile:
         try:
             state = TrainingState(**content["state"])
             there = {**content["run"], "recipe": _completed(content["run"]["recipe"])}
+            there["model"] = _with_args(there["model"])
             differing = differences(self.run, there)
             versions = differences(self.environment, content["environment"])
             asked = int(content.get("asked_threads", 0))
@@ -156,6 +158,11 @@ def state_path(output: str) -> str | None:
 def _completed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe of any version of pbias, with the defaults of what it does not name."""
     return Recipe.from_dict(recipe).as_dict()
+
+
+def _with_args(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A network as any version of pbias names it, with the arguments that it did not name."""
+    return {**model, "args": old_args(model["name"], model["args"])}
 
 
 def identity(plan: Checkpoint) -> dict[str, Any]:

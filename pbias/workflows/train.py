@@ -21,6 +21,7 @@ from pbias.files.manifest.classes import expand_classes
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
+from pbias.models.architectures import args_of_weights, new_args
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_method, check_range
 from pbias.pruning.schedule import Ramp
@@ -33,6 +34,7 @@ from pbias.training.setup import (
     choose_device,
     describe,
     new_network,
+    read_weights,
     start_from,
 )
 from pbias.workflows.progress import Watch, silent
@@ -237,10 +239,16 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
     options, manifest, labels = task.options, found.manifest, found.labels
     preprocess = task.look.for_pictures(found.pictures)
     arch = task.arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    args = with_size(arch, task.args, preprocess.crop)
+    start = read_weights(task.init) if task.init else None
+    if start:
+        args = args_of_weights(arch, task.args, start.state_dict)
+    else:
+        args = new_args(arch, task.args)
+    args = with_size(arch, args, preprocess.crop)
     network = new_network(arch, len(labels.targets), task.recipe.seed, args)
     check_input(network, preprocess.crop, len(labels.targets))
-    parents = [start_from(network, arch, task.init, args)] if task.init else []
+    if start:
+        start_from(network, arch, start, args)
     _announce(arch, preprocess.crop, found)
     recipe = task.recipe.replace(precision=choose_precision(options.precision, device, network))
     if recipe.compile:
@@ -263,7 +271,7 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
         train_counts=None,
         recipe=recipe.as_dict(),
         sparsity={},
-        parents=parents,
+        parents=[start.sha256] if start else [],
         environment=environment(describe(device)),
     )
 
