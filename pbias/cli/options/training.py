@@ -161,8 +161,8 @@ Distill = Annotated[
     bool | None,
     typer.Option(
         "--distill",
-        help="Also learn from a teacher's probabilities; prune: from the input network. Measured on "
-        "drawn faces: no help.",
+        help="Also learn from a teacher's probabilities; prune: from the input network. "
+        "Measured on drawn faces: no help.",
         show_default=False,
     ),
 ]
@@ -193,8 +193,8 @@ BalanceGroups = Annotated[
     typer.Option(
         "--balance",
         metavar="A[,B]",
-        help="Weight labels so that each group value x label value counts equally. Measured on drawn "
-        "faces: keeps positives, costs accuracy.",
+        help="Weight labels so that each group value x label value counts equally. Measured on "
+        "drawn faces: keeps positives, costs accuracy.",
     ),
 ]
 BalanceMax = Annotated[
