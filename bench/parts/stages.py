@@ -46,7 +46,7 @@ def main() -> None:
     runs = timed("read", lambda: [read_logits(path) for path in sys.argv[1:]])
     options = AuditOptions(intervals=paired).measured()
     audit = timed("count, sort, add up", lambda: audit_runs(runs[:1], runs[1:], options))
-    table = timed("metrics, intervals, p" if paired else "metrics", audit.table)
+    table = timed("metrics and intervals", audit.table)
     timed("write CSV", lambda: to_csv(table))
     print(json.dumps(found))
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from pbias.auditing.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import select_targets
+from pbias.auditing.counts.parts.counts import Counts
+from pbias.auditing.counts.parts.reducing import reduce_counts
 from pbias.auditing.counts.reduction import Reduction, RunCounts, Wanted, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
@@ -81,19 +83,21 @@ class Audit:
 
     def __init__(
         self,
-        audited: Files,
+        audited: Files | Counts,
         references: Files,
         options: Options,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Join the files and check the options; raises UserError as `audit` does.
 
-        `progress` takes runs (done, total), or rows of files that are read in blocks.
+        Counts hold both sides. `progress` takes runs (done, total), or rows of files that are read
+        in blocks.
         """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
+        self.of_counts = isinstance(audited, Counts)
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
         if not options.keep_predictions:
@@ -112,28 +116,30 @@ class Audit:
         ]
 
     def _reduce(
-        self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
+        self,
+        audited: Files | Counts,
+        references: Files,
+        progress: Callable[[int, int], None] | None,
     ) -> Reduction:
-        chosen, first = self.options.attributes, audited[0]
+        chosen = self.options.attributes
+        first = audited.facts if isinstance(audited, Counts) else audited[0]
         if not chosen or first.activation != "softmax":
             return self._reduce_targets(audited, references, chosen, progress)
         # Which class is predicted rests on all outputs, also on those that are not asked for.
-        head = first if isinstance(first, Logits) else first.head
-        names = select_targets(head, chosen).targets
-        return take_targets(self._reduce_targets(audited, references, None, progress), names)
+        found = self._reduce_targets(audited, references, None, progress)
+        return take_targets(found, select_targets(found.sides[0].heads[0], chosen).targets)
 
     def _reduce_targets(
         self,
-        audited: Files,
+        audited: Files | Counts,
         references: Files,
         attributes: Sequence[str] | None,
         progress: Callable[[int, int], None] | None,
     ) -> Reduction:
-        o, files = self.options, [*audited, *references]
-        wanted = Wanted(
-            products=any(metric.products for metric in self.metrics),
-            ranked=any(metric.ranked for metric in self.metrics),
-        )
+        o, wanted = self.options, wanted_by(self.metrics)
+        if isinstance(audited, Counts):
+            return reduce_counts(audited, o.groups, attributes, o.num_folds, wanted=wanted)
+        files = [*audited, *references]
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
@@ -290,11 +296,21 @@ class Audit:
         return count_rows(self.sides[0].sums, self.strata, self._joint)
 
 
-def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts]) -> bool:
+def wanted_by(metrics: Sequence[Metric]) -> Wanted:
+    """What metrics need beside labels and predictions."""
+    return Wanted(
+        products=any(metric.products for metric in metrics),
+        ranked=any(metric.ranked for metric in metrics),
+    )
+
+
+def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[RunCounts]) -> bool:
     """Whether a model is held against itself: both sides hold the same runs, each as often.
 
     Or all runs of both are one and the same, whatever their numbers.
     """
+    if isinstance(audited, Counts):
+        return audited.facts.same
     if not references:
         return False
     ours: list[_Run] = list(zip(audited, sides[0].heads, strict=True))

@@ -115,6 +115,13 @@ COMMANDS = {
         "pbias metrics s95.npz --ref dense.npz",
         "pbias metrics s95.npz --ref dense.npz --gate 'abs(did_tpr)@Male <= 0.05' -o s95.csv",
     ),
+    "count": Entry(
+        "audits.count:count",
+        "Count one part of the samples, without rows and ids",
+        "pbias count s95-part1.npz --ref dense-part1.npz -o part1.counts.npz",
+        "pbias count site.npz --min-cell 10 -o site.counts.npz && "
+        "pbias metrics site.counts.npz other.counts.npz",
+    ),
     "evidence": Entry(
         "audits.evidence:evidence",
         "Write an audit as evidence for a technical file",

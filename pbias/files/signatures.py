@@ -22,12 +22,18 @@ PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_e
 ONNX = rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"
 PARQUET = b"PAR1"
 ONNX_SUFFIX = ".onnx"
+COUNTS = "pbias_counts"  # the first array in a file of counts
 
 
 def holds_arrays(path: str) -> bool:
     """Whether a file (`-`: standard input, which is not consumed) is an archive of numpy arrays."""
     first = first_bytes(path)
     return first.startswith(ZIP) and b".npy" in first[NAME_AT:]
+
+
+def is_counts(first: bytes) -> bool:
+    """Whether these first bytes are those of a counts file."""
+    return first.startswith(ZIP) and first[NAME_AT:].startswith(f"{COUNTS}.npy".encode())
 
 
 def holds_program(path: str) -> bool:
@@ -50,6 +56,11 @@ def check_is_logits(first: bytes, path: str) -> None:
     if re.match(WEIGHTS, name) or re.match(PROGRAM, name):
         what = "a checkpoint" if re.match(WEIGHTS, name) else "an exported program"
         raise UserError(f"{path} is {what}, not logits; run 'pbias predict' with it first")
+    if is_counts(first):
+        raise UserError(
+            f"{path} is a counts file, which holds no rows; name logits here, and counts files "
+            "alone in 'pbias metrics', report and evidence"
+        )
     if re.match(ONNX, first):
         raise UserError(f"{path} is an ONNX network, not logits; run 'pbias predict' with it first")
     if first.startswith(PARQUET):

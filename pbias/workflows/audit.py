@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pbias.errors import UserError, argument
 from pbias.workflows.gates.judging import judge_gates
 from pbias.workflows.gates.reading import read_gates
+from pbias.workflows.inputs.counts import are_counts, read_counts, refuse_beside_counts
 from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
@@ -45,7 +46,8 @@ class AuditOptions:
     `groups`, `attributes` and `metrics` are names (None: all). Intervals have the level `level` and
     come from `folds` folds. Gates are given as texts and as a file, labels and thresholds as paths
     of CSV files. Files with more than `in_memory_mib` MiB of logits are read in blocks.
-    `keep_predictions` keeps the predictions so that a page can draw them.
+    `keep_predictions` keeps the predictions so that a page can draw them. For counts files, group
+    values with fewer than `min_cell` rows are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -65,6 +67,7 @@ class AuditOptions:
     probabilities: bool | None = None
     in_memory_mib: float = IN_MEMORY_MIB
     keep_predictions: bool = True
+    min_cell: int = 0
 
     def measured(self) -> Options:
         """Return the options that the engine needs."""
@@ -266,12 +269,20 @@ def audit_files(
 ) -> AuditResult:
     """Audit logits files, with files of a dense model as the reference; `-` is standard input.
 
-    Several files on one side are runs (seeds) of one model. Raises UserError if files cannot be
-    read or do not match, and for unknown names and invalid gates.
+    Several files on one side are runs (seeds) of one model. Counts files contain both sides and are
+    added up. Raises UserError if files cannot be read or do not match, and for unknown names and
+    invalid gates.
     """
     o = options
     others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
     check_sides(audited, references, others, itself=True)
+    if are_counts([*audited, *references]):
+        return _audit_counts(audited, references, o, watch)
+    if o.min_cell:
+        raise UserError(
+            f"{argument('min_cell')} is for counts files, and {audited[0]} holds logits; leave it "
+            "out, or make counts of it with 'pbias count'"
+        )
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:
@@ -284,6 +295,33 @@ def audit_files(
     return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
 
 
+def _audit_counts(
+    paths: Sequence[str], references: Sequence[str], options: AuditOptions, watch: Watch
+) -> AuditResult:
+    """Audit the sum of counts files, which hold both sides."""
+    from pbias.auditing.counts.folds import NUM_FOLDS
+    from pbias.auditing.engine import Audit
+
+    o = options
+    given = {
+        "reference": list(references), "labels": o.labels, "clusters": o.cluster,
+        "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
+        "probabilities": o.probabilities,
+    }  # fmt: skip
+    refuse_beside_counts(paths[0], given)
+    if o.intervals and o.folds != NUM_FOLDS:
+        raise UserError(
+            f"counts are by {NUM_FOLDS} folds, not by {o.folds}; leave out {argument('folds')}"
+        )
+    counts, measured = read_counts(paths, o.measured(), o.min_cell, watch)
+    paired = counts.facts.references > 0
+    gates = read_gates(o.gates, o.gate_file, paired=paired, intervals=o.intervals)
+    audit = Audit(counts, (), measured)
+    sides = [side.heads for side in audit.sides]
+    check_models(sides[0], sides[1] if paired else ())
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+
+
 def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
     """Audit runs in memory; warn about files that do not fit the role of their side."""
     from pbias.auditing.engine import Audit
@@ -291,7 +329,7 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
 
     for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
-    _check(audited, references)
+    check_models(audited, references)
     return Audit(audited, references, options)
 
 
@@ -357,7 +395,7 @@ def _in_blocks(
     runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
     for side in (runs, others):
         warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
-    _check([run.first_row for run in runs], [run.first_row for run in others])
+    check_models([run.first_row for run in runs], [run.first_row for run in others])
     with watch("auditing rows") as progress:
         return Audit(runs, others, options, progress)
 
@@ -391,7 +429,7 @@ def _refuse_thresholds_alone(paired: bool) -> None:
         )
 
 
-def _check(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
+def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
     """Refuse, or warn about, files that do not fit the role of their side."""
     from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
 

@@ -197,7 +197,12 @@ def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]
     threads = Threads.of(job.options.threads, job.device, measure=measure)
     with watch("predicting") as progress:
         blocks = stream(
-            pictures, preprocess, bad=job.bad, workers=job.options.workers, progress=progress
+            pictures,
+            preprocess,
+            bad=job.bad,
+            workers=job.options.workers,
+            fast=job.options.fast_decode,
+            progress=progress,
         )
         return predict_logits(
             job.network, blocks, job.device, job.options.batch_size, job.precision, threads
@@ -242,6 +247,7 @@ def _meta(job: _Job) -> dict[str, object]:
             "split": job.options.split,
             "batch_size": job.options.batch_size,
             "precision": job.precision,
+            **({"fast_decode": True} if job.options.fast_decode else {}),
         },
         "skipped": len(job.bad.skipped),
         **(job.network.facts() if isinstance(job.network, OnnxNetwork) else {}),

@@ -75,6 +75,16 @@ StrictGates = Annotated[
 JointGates = Annotated[
     bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
 ]
+MinCell = Annotated[
+    int,
+    typer.Option(
+        "--min-cell",
+        metavar="NUM",
+        min=0,
+        max=10**9,
+        help="For counts: drop group values with fewer rows.",
+    ),
+]
 Audited = Annotated[
     list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several are runs (seeds).")
 ]

@@ -88,11 +88,11 @@ def with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits
         groups=np.concatenate([logits.groups[:, kept], found.groups[rows]], axis=1),
         group_names=names,
         group_values=values,
-        train_counts=_train_counts(logits, names, values),
+        train_counts=train_counts_of(logits, names, values),
     )
 
 
-def _train_counts(
+def train_counts_of(
     logits: Logits, names: Sequence[str], values: Sequence[tuple[str, ...]]
 ) -> NDArray[np.int64] | None:
     """Training counts in the layout of these groups; 0 for groups and values that were not there.

@@ -6,10 +6,17 @@ import json
 import re
 from typing import Any
 
+from pbias.errors import UserError
 from pbias.extras import load_extra
 from pbias.files.escaping import html_text, json_text
 from pbias.reporting.charts.figure import Figure
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
+ADDRESS_SPACE = 96 << 30  # with less, the JavaScript engine of vl-convert aborts the process
 VERSION = "5.20"  # of Vega-Lite, so that a newer vl-convert draws the same
 SCALE = 2.0  # pixels a unit, for screens of high resolution
 _OPENING = re.compile(r"<svg [^>]*?(viewBox=\"[\d. ]+\")[^>]*>")
@@ -24,8 +31,23 @@ _WHITE = re.compile(r'<rect width="[\d.]+" height="[\d.]+" fill="white"\s*/>')
 
 
 def converter() -> Any:
-    """The module `vl_convert`; raises UserError where it is not installed."""
-    return load_extra("vl_convert", "report", "drawing charts")
+    """The module `vl_convert`; raises UserError where it is not installed, or cannot run."""
+    found = load_extra("vl_convert", "report", "drawing charts")
+    limit = _address_space()
+    if limit is not None and limit < ADDRESS_SPACE:
+        raise UserError(
+            f"drawing charts reserves {ADDRESS_SPACE >> 30} GiB of addresses (not of memory), and "
+            f"this process may have {limit / 2**30:.1f}; raise the limit, as with 'ulimit -v'"
+        )
+    return found
+
+
+def _address_space() -> int | None:
+    """The limit of the addresses that this process may reserve; None without one."""
+    if resource is None:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def svg(figure: Figure) -> str:

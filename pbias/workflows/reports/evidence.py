@@ -117,11 +117,15 @@ def _evidence(
 
 
 def _groups(path: str) -> list[str] | None:
-    """The groups of a file, and the intersections of two; None where it cannot be read twice."""
+    """The groups of a file, and the intersections of two; None where it cannot be read twice.
+
+    None for counts, too, whose groups were chosen before.
+    """
+    from pbias.files.counts_file import holds_counts
     from pbias.files.logits.npz import Npz
     from pbias.files.streams import is_regular
 
-    if not is_regular(path):
+    if not is_regular(path) or holds_counts(path):
         return None
     with Npz(path, frozenset({"group_names"})) as npz:
         names = [str(n) for n in npz.read("group_names")] if "group_names" in npz.members else []

@@ -33,7 +33,9 @@ def side_names(audit: Audit) -> list[str]:
 
 
 def has_predictions(audit: Audit) -> bool:
-    """Whether the predictions are in memory; those of files read in blocks are not."""
+    """Whether the predictions are in memory; those of files read in blocks, or counted, are not."""
+    if audit.of_counts:
+        return False
     first = audit.sides[0]
     num_rows = int(first.sums.cells[0, 0].sum((-1, -2))[0, 0])
     return len(first.heads[0]) == num_rows

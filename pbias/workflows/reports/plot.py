@@ -111,6 +111,8 @@ def _of_audit(kind: str, result: AuditResult, options: PlotOptions) -> Figure | 
         return heatmap(result.rows.records(), o.metric)
     if kind == "forest":
         return forest(result.rows.records(), o.metric, o.top)
+    if result.audit.of_counts:
+        raise UserError(f"{kind} needs rows, and counts files hold none; name logits files")
     if not has_predictions(result.audit):
         raise UserError(f"{kind} needs the predictions in memory; raise --in-memory")
     group = o.group

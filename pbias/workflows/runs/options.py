@@ -159,6 +159,7 @@ class PredictOptions(DataOptions, ForeignOptions):
     output_name: str | None = None  # the output of an ONNX network that holds logits
     trust_program: bool = False  # open an exported program, which can run any code
     batch_size: int = 256
+    fast_decode: bool = False  # JPEG at a reduced scale, which changes pixels a little
     device: str = "auto"
     precision: str = "auto"  # auto: fp32, so that files of different machines compare
     threads: int = 0  # that compute; 0: chosen by speed

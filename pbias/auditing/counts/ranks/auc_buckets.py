@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 NUM_BUCKETS = 1 << 16
 _HALF = NUM_BUCKETS // 2
+LARGEST = 2.0**6
 _SMALLEST_BITS = int(np.float32(2.0**-10).view(np.int32))
 _DROPPED_BITS = 12  # of the 23 of a float32's fraction: 11 are left, 2,048 buckets an octave
 _UNKNOWN = np.int32(-(1 << 30))
@@ -40,6 +41,13 @@ def bucket(logits: NDArray[np.float32]) -> NDArray[np.int32]:
     level = ((bits & _MAGNITUDE) - np.int32(_SMALLEST_BITS)) >> _DROPPED_BITS
     np.clip(level, 0, _HALF - 1, out=level)
     return np.where(bits < 0, _HALF - 1 - level, _HALF + level)
+
+
+def lower_edges() -> Floats:
+    """The logit at which each bucket begins, ascending, [B]; the first has no end below."""
+    levels = np.arange(_HALF + 1, dtype=np.int32) << _DROPPED_BITS
+    edges = (levels + np.int32(_SMALLEST_BITS)).view(np.float32).astype(np.float64)
+    return np.concatenate([-edges[:0:-1], [0.0], edges[1:-1]])
 
 
 def label_cells(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from pbias.cli.options.auditing import (
     JointGates,
     LabelsOfIds,
     Level,
+    MinCell,
     Probabilities,
     References,
     ReferenceThresholds,
@@ -92,6 +93,7 @@ def metrics(
             help="Read files with more logits than this in blocks.",
         ),
     ] = 256,
+    min_cell: MinCell = 0,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -140,6 +142,7 @@ def metrics(
         probabilities=probabilities,
         in_memory_mib=in_memory,
         keep_predictions=False,
+        min_cell=min_cell,
     )
     result = audit_files(paths, others, options, bar)
     header = {

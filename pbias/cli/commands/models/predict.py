@@ -83,6 +83,12 @@ def predict(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Images per batch; affects only rounding.")
     ] = 256,
+    fast_decode: Annotated[
+        bool,
+        typer.Option(
+            "--fast-decode", help="Decode JPEG at a reduced scale: faster; changes logits a little."
+        ),
+    ] = False,
     device: Device = "auto",
     precision: Annotated[
         str,
@@ -116,7 +122,7 @@ def predict(
         workers=workers, arch=arch, factory=own_model, model_args=model_args,
         trust_program=trust_program, output_name=output_name, targets=targets,
         image_size=image_size, resize=resize, mean=mean, std=std, batch_size=batch_size,
-        device=device, precision=precision, threads=threads,
+        fast_decode=fast_decode, device=device, precision=precision, threads=threads,
         no_clobber=no_clobber,
     )  # fmt: skip
     if dry_run:
