@@ -117,7 +117,7 @@ COMMANDS = {
     ),
     "count": Entry(
         "audits.count:count",
-        "Count a part of the samples, without rows and ids",
+        "Count one part of the samples, without rows and ids",
         "pbias count s95-part1.npz --ref dense-part1.npz -o part1.counts.npz",
         "pbias count site.npz --min-cell 10 -o site.counts.npz && "
         "pbias metrics site.counts.npz other.counts.npz",

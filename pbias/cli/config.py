@@ -33,7 +33,7 @@ def config_option(every: Callable[[], Any]) -> Any:
             metavar="FILE",
             is_eager=True,
             callback=use_config,
-            help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
+            help="Read options from a TOML file; the command line and PBIAS_* override it.",
         ),
     ]
 

@@ -82,7 +82,7 @@ MinCell = Annotated[
         metavar="NUM",
         min=0,
         max=10**9,
-        help="Of counts, drop group values with fewer rows.",
+        help="For counts: drop group values with fewer rows.",
     ),
 ]
 Audited = Annotated[
