@@ -20,7 +20,7 @@ from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.weights import plain
-from pbias.files.streams import is_replaceable, read_bytes, write_bytes
+from pbias.files.streams import is_regular, is_replaceable, read_bytes, write_bytes
 from pbias.models.architectures import old_args
 from pbias.training.recipe import Recipe
 from pbias.training.threads import how_many
@@ -94,6 +94,8 @@ class StateFile:
 
     def read(self) -> TrainingState:
         """The state; UserError where it is of another run, naming what differs, or damaged."""
+        if not is_regular(self.path):  # a FIFO would wait
+            raise UserError(f"{self.path} is not a file; remove it, or start without --resume")
         content = read_archive(read_bytes(self.path), self.path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise UserError(f"{self.path} is not a training state; start without --resume")

@@ -404,3 +404,14 @@ def test_a_report_says_first_what_was_audited(pbias: Run) -> None:
     blocks = pbias(*args, "--level", "0.9", "--in-memory", "0").stdout.splitlines()
     assert blocks[start + 6] == "Samples: 60, in clusters"
     assert blocks[start + 8] == lines[start + 8]
+
+
+def test_names_with_commas_are_given_in_quotes(pbias: Run) -> None:
+    arrays = dict(np.load("s90.npz"))
+    names = ['hat, "red"', "young", '12" screen']
+    np.savez("odd.npz", **arrays | {"targets": np.array(names)})
+    options = ["--metrics", "accuracy", "--groups", "", "--no-intervals", "-f", "json"]
+    done = pbias("metrics", "odd.npz", "--attributes", '"hat, ""red""",12" screen', *options)
+    assert done.returncode == 0, done.stderr
+    found = [row["attribute"] for row in json.loads(done.stdout)["rows"]]
+    assert found == ["", names[0], names[2]]

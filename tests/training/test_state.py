@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,12 @@ def test_masks_of_another_network_are_refused(state: str) -> None:
     )
     with pytest.raises(UserError, match="damaged"):
         run(resume=there, hooks=hooks)
+
+
+def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.state")
+    with pytest.raises(UserError, match="is not a file; remove it, or start without --resume"):
+        StateFile(str(tmp_path / "x.state"), PLAN).read()
 
 
 def test_a_full_disk_ends_no_training(caplog: pytest.LogCaptureFixture) -> None:

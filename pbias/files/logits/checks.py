@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pbias.errors import UserError, first_repeated, listed
 from pbias.files.cells import UNKNOWN, canonical, is_unknown_text
 from pbias.files.logits.odds import disagreement
+from pbias.files.manifest import MAX_GROUP_VALUES
 
 SCHEMA = 1
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -298,6 +299,11 @@ class Reader:
             raise UserError(
                 f"{self.at}'group_values' of {group} holds an empty value before "
                 f"'{values[-1]}'; empty cells are padding and must come last"
+            )
+        if len(values) > MAX_GROUP_VALUES:
+            raise UserError(
+                f"{self.at}group '{group}' has {len(values)} values; a group has 1 to "
+                f"{MAX_GROUP_VALUES} (is it a column of clusters?)"
             )
         return self.distinct(f"'group_values' of {group}", values)
 

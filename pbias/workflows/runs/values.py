@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,26 @@ if TYPE_CHECKING:
     from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 MAX_ROUNDING = 0.001  # 0.667 for 1:3
+# A name of a list: in quotes, which may hold commas and doubled quotes, or up to the next comma.
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(?:,|$)')
 
 
 def names(given: Names | None) -> list[str] | None:
     """Split `a,b` into a list without repetitions. None stays None.
 
+    A name that holds a comma stands in quotes, as in CSV.
+
     >>> names("Male, Young,Male"), names(["Male", "Young"])
     (['Male', 'Young'], ['Male', 'Young'])
+    >>> names('"hat, red",Male,12" screen')
+    ['hat, red', 'Male', '12" screen']
     """
     if given is None:
         return None
-    words = given.split(",") if isinstance(given, str) else given
+    words: Iterable[str] = given
+    if isinstance(given, str):
+        found = _NAME.finditer(given)
+        words = (m[2] if m[1] is None else m[1].replace('""', '"') for m in found)
     return list(dict.fromkeys(name.strip() for name in words if name.strip()))
 
 

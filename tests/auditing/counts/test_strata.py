@@ -160,3 +160,18 @@ def test_names_that_are_not_there(
     with pytest.raises(UserError) as caught:
         audit([make_logits()], (), Options(num_folds=1, **options))
     assert said in str(caught.value)
+
+
+def test_an_intersection_of_very_many_values_is_refused(make_logits: MakeLogits) -> None:
+    """Their codes ran over, so that samples were counted for values that were not theirs."""
+    values = tuple(tuple(f"{letter}{i}" for i in range(90)) for letter in "abc")
+    codes = np.resize(np.arange(90, dtype=np.int16), (60, 3))
+    many = replace(
+        make_logits(),
+        groups=codes,
+        group_names=tuple("abc"),
+        group_values=values,
+        train_counts=None,
+    )
+    with pytest.raises(UserError, match="'a:b:c' has 729,000 combinations of values; use at most"):
+        run(many, ["a:b:c"])
