@@ -31,6 +31,7 @@ MAX_ROWS = 1 << 48
 # Of the cells of all arrays together, 0 or not, unless the file itself is large.
 MAX_BYTES = 1 << 32
 MAX_UNFOLDING = 64
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,7 @@ def pack_counts(facts: Facts, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     text = json.dumps({"schema": SCHEMA, "folds": NUM_FOLDS, **_as_json(facts)}, sort_keys=True)
     members: dict[str, Any] = {COUNTS: np.array(text)}
     for name, array in arrays.items():
-        flat = array.reshape(-1)
-        at = np.flatnonzero(flat)
-        members[name] = _smallest(flat[at])
-        members[name + SUFFIX] = _smallest(np.diff(at, prepend=0))
+        members[name], members[name + SUFFIX] = _sparse(array)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **members)
     return buffer.getvalue()
@@ -135,11 +133,25 @@ def _as_json(facts: Facts) -> dict[str, Any]:
     return found
 
 
-def _smallest(values: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers in the smallest type that holds them."""
-    if values.dtype.kind == "f":
-        return values
-    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+def _sparse(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The cells that are not 0, and how far each is from the one before; whole numbers as small.
+
+    By chunks: places in int64 would take more room than the array.
+    """
+    flat = array.reshape(-1)
+    small = flat.dtype
+    if small.kind != "f":
+        small = np.min_scalar_type(int(flat.max(initial=0)))
+    step = np.dtype(np.uint32 if len(flat) < 1 << 32 else np.uint64)
+    values, steps, last = [np.empty(0, small)], [np.empty(0, step)], 0
+    for start in range(0, len(flat), _CHUNK):
+        at = np.flatnonzero(flat[start : start + _CHUNK]) + start
+        if len(at):
+            values.append(flat[at].astype(small))
+            steps.append(np.diff(at, prepend=last).astype(step))
+            last = int(at[-1])
+    between = np.concatenate(steps)
+    return np.concatenate(values), between.astype(np.min_scalar_type(int(between.max(initial=0))))
 
 
 class CountsFile:
