@@ -21,12 +21,12 @@ from rows import ROWS
 
 BENCH = Path(__file__).resolve().parent.parent
 SCRIPTS = (
-    "audit.py --num-large 0 --runs 3 --no-fairlearn",
+    "audit.py --num-large 0 --runs 2 --no-fairlearn",
     "prune.py --runs 1",
-    "predict.py --num 64 --turns 1",
-    "train.py --epochs 3 --precision fp32",
-    "threads.py --tries 1 --epochs 3 --num 1500",
-    "startup.py",
+    "predict.py --num 48 --turns 1",
+    "train.py --epochs 2 --precision fp32",
+    "threads.py --tries 1 --epochs 3 --num 1000",
+    "startup.py --runs 5",
 )
 COLUMNS = ("work", "ours", "peer", "ratio", "aim", "met")
 
