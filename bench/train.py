@@ -153,7 +153,7 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
     manifest = read_manifest(str(DATA))
     labels = select(manifest, targets=None, groups=["kids"])
     torch.manual_seed(given.seed)
-    model = build(given.arch, len(labels.targets))
+    model = build(given.arch, len(labels.targets))  # resnet_small: of width 16, as measured
     loop = _plain if name == "plain" else _pbias
     start = time.perf_counter()
     accuracy = loop(model, manifest, labels, recipe)
