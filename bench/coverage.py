@@ -151,7 +151,11 @@ GATES = [
     (2, 10),
     (2, 40),
     (3, 1),
+    (3, 10),
+    (3, 40),
     (5, 1),
+    (5, 10),
+    (5, 40),
 ]  # runs a side, and rows that a gate covers
 
 

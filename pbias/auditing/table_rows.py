@@ -16,7 +16,7 @@ from pbias.auditing import notes
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
-from pbias.auditing.inference.means import ends_alike, widen
+from pbias.auditing.inference.means import ends_alike, lengthen, widen
 from pbias.auditing.inference.numbers import Numbers, most_changed, of_change, of_value
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
@@ -178,7 +178,7 @@ class _Writer:
         if block.metric.pooled:
             return of_value(block.audited, self.setting)
         each, mean = of_value(block.audited, self.setting), of_value(block.mean, self.setting)
-        found = self._with_mean(block, mean, each, [block.audited])
+        found = self._with_mean(block, mean, each, [block.audited], [block.mean])
         if block.audited.sides is not None:
             return found
         return replace(found, high=np.minimum(found.high, block.metric.limit))
@@ -193,12 +193,18 @@ class _Writer:
             return each
         of_all = np.where(block.defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
         mean = of_change(block.mean, block.reference_mean, self.setting, of_all)
-        found, limit = self._with_mean(block, mean, each, sides), most_changed(block.audited)
+        means = [block.mean, block.reference_mean]
+        found, limit = self._with_mean(block, mean, each, sides, means), most_changed(block.audited)
         ends = {"low": np.maximum(found.low, -limit), "high": np.minimum(found.high, limit)}
         return replace(found, **ends)
 
     def _with_mean(
-        self, block: Block, mean: Numbers, each: Numbers, sides: Sequence[Measure]
+        self,
+        block: Block,
+        mean: Numbers,
+        each: Numbers,
+        sides: Sequence[Measure],
+        means: Sequence[Measure],
     ) -> Numbers:
         """The numbers of the mean over targets, then those of each: [S, 1+A]."""
         if self.setting.intervals:
@@ -206,6 +212,8 @@ class _Writer:
             few = np.any([has_few_trials(side) for side in sides], axis=0)
             thin = defined & (few | np.isnan(each.se))
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), level)
+            if self.setting.clustered:
+                mean = lengthen(mean, [side.value for side in means], level)
             mean = ends_alike(mean, each, defined, level)
         names = [f.name for f in fields(Numbers)]
         parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]
