@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PaperOptions:
-    """Which groups the runs are audited by, and where the row numbers of backdoors are."""
+    """Options of `import_paper_runs`: groups of the audit, and the folder of backdoor rows."""
 
     groups: Names | None = None
     backdoor_ids: str | Path | None = None

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the scores and the labels of which target or class."""
+"""Find the columns of a table that contain the scores and labels of each target or class."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Run folders of the paper's code: which outputs there are, and what their paths say.
+"""Run folders of the paper's code: find their outputs, and read facts from their paths.
 
 Source: Iofinova, Peste and Alistarh, Bias in Pruned Vision Models (CVPR 2023); docs/paper-runs.md.
-Only the named text files are opened: pickles and checkpoints beside them never are.
+Only the named text files are opened, never pickles and checkpoints next to them.
 """
 
 from __future__ import annotations

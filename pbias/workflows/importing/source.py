@@ -1,4 +1,4 @@
-"""Tables of predictions as columns of text, from CSV or Parquet, by what the bytes are."""
+"""Read tables of predictions as columns of text, from CSV or Parquet, recognized by content."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SUFFIX = ".png"
 
 
 def is_sheet(output: str) -> bool:
-    """Whether an output is named as a picture."""
+    """Return whether the name of an output is that of an image."""
     return Path(output).suffix.lower() == SUFFIX
 
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def check_folder(root: str) -> None:
-    """Raise UserError where the pictures are said to be in what is no folder."""
+    """Raise UserError if the named folder of images is not a folder."""
     if not Path(root).is_dir():
         raise UserError(f"{root} is not a folder; name the folder that the ids are relative to")
 
 
 def check_pictures(logits: Logits, root: str) -> None:
-    """Raise UserError where a file has no ids that name pictures, or `root` is no folder."""
+    """Raise UserError if a file has no ids that name images, or `root` is not a folder."""
     if logits.ids is None:
         raise UserError(
             f"{logits.path} has no ids to find images by; leave out {argument('images')}"

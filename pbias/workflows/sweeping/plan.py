@@ -67,7 +67,7 @@ class Plan:
 
 
 def read_plan(path: str) -> Plan:
-    """Read a plan; raises UserError, which names the key, for whatever does not fit."""
+    """Read a plan; raise UserError that names the key for invalid content."""
     name = input_name(path)
     try:
         table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
@@ -96,7 +96,7 @@ def read_plan(path: str) -> Plan:
 
 
 def check_data(plan: Plan, name: str) -> None:
-    """Raise UserError where the data that no job makes are not there."""
+    """Raise UserError if data that no job creates are missing."""
     if plan.celeba is not None:
         if not (plan.folder / plan.celeba).is_dir():
             raise UserError(
