@@ -139,7 +139,7 @@ Weights = list[tuple[Place, "nn.Parameter"]]
 
 
 def _weights(name: str) -> Weights:
-    """The prunable weights of a freshly initialised network, always the same."""
+    """The prunable weights of a freshly initialized network, always the same."""
     import torch
 
     from pbias.models import build

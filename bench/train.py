@@ -12,7 +12,7 @@ seed by seed. Images per second are over the whole run: reading, decoding, train
 but not the imports. Accuracy is of the best validation epoch.
 
 On a GPU: resnet18 at 128 and 224 px, fed by pbias from pictures in memory (cropped, flipped,
-copied, normalised), beside the same steps on one batch of random numbers that lies on the GPU.
+copied, normalized), beside the same steps on one batch of random numbers that lies on the GPU.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def listed(names: Sequence[object], most: int = 3) -> str:
-    """The first names of a list, and how many more there are.
+    """Return the first names of a list, and how many more there are.
 
     >>> listed(["a", "b", "c"], 2), listed([])
     ('a, b, and 1 more', '')
@@ -70,7 +70,7 @@ def listed(names: Sequence[object], most: int = 3) -> str:
 
 
 def first_repeated(names: Iterable[T]) -> T | None:
-    """The first item that has occurred before, found in linear time; None where all differ.
+    """Return the first item that has occurred before, found in linear time; None where all differ.
 
     >>> first_repeated(["a", "b", "b", "a"])
     'b'

@@ -70,7 +70,7 @@ class Options:
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
-    """Every metric of the audited runs and, with references, how each changed.
+    """Return every metric of the audited runs and, with references, how each changed.
 
     Several files a side are runs (seeds) of one model; all must be of the same samples, joined by
     id. Raises UserError where files do not fit together or a name is not known.
@@ -154,7 +154,7 @@ class Audit:
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """All rows, or those of one metric, at `level` (that of the options unless given).
+        """Return all rows, or those of one metric, at `level` (that of the options unless given).
 
         Each table is made once; p-values are adjusted over the rows of the table.
         """
@@ -215,7 +215,7 @@ class Audit:
         return name, sizes[smallest]
 
     def _blocks_of(self, name: str | None) -> Iterator[Block]:
-        """The rows of one metric or of all, in order; those without any are left out."""
+        """Yield the rows of one metric or of all, in order; those without any are left out."""
         for metric in self.metrics:
             if name not in (None, metric.name):
                 continue
@@ -263,7 +263,7 @@ class Audit:
         return Block.of(metric, *measures, estimates=self._estimates, is_change=is_change)
 
     def _measures(self, metric: Metric) -> list[Measure]:
-        """The metric of each side that it is about; none where it has no rows."""
+        """Return the metric of each side that it is about; none where it has no rows."""
         if metric.is_change and self._joint is None:
             return []
         if metric.compares is Compares.PREDICTIONS:
@@ -297,7 +297,7 @@ class Audit:
 
 
 def wanted_by(metrics: Sequence[Metric]) -> Wanted:
-    """What metrics need beside labels and predictions."""
+    """Return what metrics need beside labels and predictions."""
     return Wanted(
         products=any(metric.products for metric in metrics),
         ranked=any(metric.ranked for metric in metrics),
@@ -305,7 +305,7 @@ def wanted_by(metrics: Sequence[Metric]) -> Wanted:
 
 
 def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[RunCounts]) -> bool:
-    """Whether a model is held against itself: both sides hold the same runs, each as often.
+    """Return whether a model is held against itself: both sides hold the same runs, each as often.
 
     Or all runs of both are one and the same, whatever their numbers.
     """
@@ -326,13 +326,13 @@ def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[Ru
 
 
 def _with_one_run(side: RunCounts) -> RunCounts:
-    """The same counts; of the runs but the first, only one row of each is kept."""
+    """Return the same counts; of the runs but the first, only one row of each is kept."""
     one = np.zeros(1, np.intp)
     return replace(side, heads=[side.heads[0], *(select_rows(run, one) for run in side.heads[1:])])
 
 
 def _is_same(one: _Run, other: _Run) -> bool:
-    """Whether two runs have the same logits and thresholds."""
+    """Return whether two runs have the same logits and thresholds."""
     (a, ours), (b, theirs) = one, other
     cuts = [np.zeros(1) if h.thresholds is None else h.thresholds for h in (ours, theirs)]
     if ours.activation != theirs.activation or (cuts[0] != cuts[1]).any():
@@ -372,7 +372,7 @@ def _count_classes(
 
 
 def row_members(strata: Strata) -> dict[Row, list[int]]:
-    """The strata that each row of the table is made of."""
+    """Return the strata that each row of the table is made of."""
     members = {row: [index] for index, row in enumerate(strata_rows(strata))}
     for contrast in strata.contrasts:
         members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]

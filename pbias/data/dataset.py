@@ -41,11 +41,11 @@ class Pictures:
     labels: npt.NDArray[np.int8]  # [N, A], -1 unknown
 
     def __len__(self) -> int:
-        """The number of pictures."""
+        """Return the number of pictures."""
         return len(self.ids)
 
     def only(self, rows: Sequence[int]) -> Pictures:
-        """Some of them, in this order."""
+        """Return some of them, in this order."""
         ids, transforms = ([column[row] for row in rows] for column in (self.ids, self.transforms))
         return Pictures(self.root, ids, transforms, self.labels[np.asarray(rows, np.int64)])
 
@@ -75,7 +75,7 @@ def measure(
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Pictures, Int64]:
-    """The pictures with their heights and widths, [N, 2], from the headers.
+    """Return the pictures with their heights and widths, [N, 2], from the headers.
 
     UserError for broken ones, unless they are skipped.
     """
@@ -153,7 +153,7 @@ def stream(
     fast: bool = False,
     progress: Progress = no_progress,
 ) -> Iterator[ImageData]:
-    """The pictures in order, a block at a time, decoded while the block before is used.
+    """Yield the pictures in order, a block at a time, decoded while the block before is used.
 
     `fast`: JPEG is decoded at the least scale that is large enough, which changes pixels.
     UserError for broken pictures, unless they are skipped.

@@ -144,7 +144,7 @@ def _check_scans(image: Image.Image, path: Path) -> None:
 
 
 def _tile_size(image: Image.Image) -> Size:
-    """What the decoder of TIFF holds at a time, which may be larger than the picture."""
+    """Return what the decoder of TIFF holds at a time, which may be larger than the picture."""
     tags = getattr(image, "tag_v2", {})
     return int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
 

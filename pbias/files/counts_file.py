@@ -104,7 +104,7 @@ class Sparse(NamedTuple):
 
 
 def holds_counts(path: str) -> bool:
-    """Whether a file (`-`: standard input, not consumed) is what `pbias count` writes."""
+    """Return whether a file (`-`: standard input, not consumed) is what `pbias count` writes."""
     return is_counts(first_bytes(path))
 
 
@@ -114,7 +114,7 @@ def write_counts(path: str, facts: Facts, arrays: Mapping[str, NDArray[Any]]) ->
 
 
 def pack_counts(facts: Facts, arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of a counts file."""
+    """Return the bytes of a counts file."""
     text = json.dumps({"schema": SCHEMA, "folds": NUM_FOLDS, **_as_json(facts)}, sort_keys=True)
     members: dict[str, Any] = {COUNTS: np.array(text)}
     for name, array in arrays.items():
@@ -125,7 +125,7 @@ def pack_counts(facts: Facts, arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _as_json(facts: Facts) -> dict[str, Any]:
-    """The facts as plain data; thresholds as text, for JSON has no word for infinity."""
+    """Return the facts as plain data; thresholds as text, for JSON has no word for infinity."""
     found = asdict(facts)
     for run in found["runs"]:
         if run["thresholds"] is not None:
@@ -199,7 +199,7 @@ class CountsFile:
             )
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Sparse:
-        """One array, whose cells are at places within `shape`; counts are not negative."""
+        """Return one array, whose cells are at places within `shape`; counts are not negative."""
         at, values = self._column(name + SUFFIX), self._column(name)
         kinds = "f" if dtype.kind == "f" else "u"
         if values.dtype.kind not in kinds or at.dtype.kind != "u":
@@ -220,7 +220,7 @@ class CountsFile:
         return Sparse(np.cumsum(at.astype(np.int64)), values.astype(dtype), shape)
 
     def damaged(self, what: str) -> UserError:
-        """What is wrong, in a line."""
+        """Return what is wrong, in a line."""
         return UserError(f"{self.path} is not a usable counts file: {what}; count the part again")
 
     def _column(self, name: str) -> NDArray[Any]:
@@ -288,7 +288,7 @@ class _Take:
         self._given = given
 
     def __call__(self, key: str, check: Callable[[Any], Any]) -> Any:
-        """The value of a key; raises KeyError, TypeError or ValueError with its name."""
+        """Return the value of a key; raises KeyError, TypeError or ValueError with its name."""
         value = self._given[key]
         try:
             return check(value)
@@ -367,6 +367,6 @@ def _one_of(*words: str) -> Callable[[Any], str]:
 
 
 def run_names(runs: Sequence[Run], parts: int) -> list[str]:
-    """What to call runs that were counted in several parts."""
+    """Return what to call runs that were counted in several parts."""
     more = f" and {parts - 1} more" if parts > 1 else ""
     return [f"{run.file}{more}" for run in runs]

@@ -32,7 +32,7 @@ def holds_arrays(path: str) -> bool:
 
 
 def is_counts(first: bytes) -> bool:
-    """Whether these first bytes are those of a counts file."""
+    """Return whether these first bytes are those of a counts file."""
     return first.startswith(ZIP) and first[NAME_AT:].startswith(f"{COUNTS}.npy".encode())
 
 
@@ -73,7 +73,7 @@ def check_is_logits(first: bytes, path: str) -> None:
 
 
 def _how_to_import(first: bytes, path: str) -> str:
-    """What to do with a CSV file that was named instead of logits."""
+    """Return what to do with a CSV file that was named instead of logits."""
     from pbias.files.import_command import SAMPLE, command_of_bytes  # where an error is near
 
     if len(first) == NUM_BYTES and Path(path).is_file():
@@ -88,7 +88,7 @@ def _how_to_import(first: bytes, path: str) -> str:
 
 
 def _as_typed(path: str) -> str:
-    """An input as it was named on the command line."""
+    """Return an input as it was named on the command line."""
     return STDIO if path == input_name(STDIO) else path
 
 
@@ -111,7 +111,7 @@ def check_is_network(first: bytes, path: str) -> None:
 
 
 def first_bytes(path: str) -> bytes:
-    """The first bytes of a file, or of standard input for `-`, which is not consumed."""
+    """Return the first bytes of a file, or of standard input for `-`, which is not consumed."""
     if path == STDIO:
         first: bytes = getattr(sys.stdin.buffer, "peek")(NUM_BYTES)[:NUM_BYTES]  # noqa: B009
         return first

@@ -74,7 +74,7 @@ def spool(path: str) -> IO[bytes]:
 
 
 def first_of(file: IO[bytes]) -> bytes:
-    """The first bytes of an open file, which stays at its beginning."""
+    """Return the first bytes of an open file, which stays at its beginning."""
     found = file.read(256)
     file.seek(0)
     return found
@@ -114,7 +114,7 @@ def check_inputs(paths: Sequence[str]) -> None:
 
 
 def is_regular(path: str) -> bool:
-    """Whether a path names a file that can be read from any place, unlike a pipe."""
+    """Return whether a path names a file that can be read from any place, unlike a pipe."""
     return stat.S_ISREG(_mode(Path(path)))
 
 
@@ -247,7 +247,7 @@ def _unwritten(path: str, error: OSError) -> UserError:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without its number and path."""
+    """Return what the system says, without its number and path."""
     return (error.strerror or str(error)).lower()
 
 
@@ -284,7 +284,7 @@ def _in_place(mode: int) -> bool:
 
 
 def _resolve(target: Path) -> Path:
-    """Where a symlink leads: that file is replaced, not the link."""
+    """Return where a symlink leads: that file is replaced, not the link."""
     return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 

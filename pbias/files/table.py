@@ -63,7 +63,7 @@ def to_csv(table: Table, *, safe: bool = False) -> str:
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A header and rows of text as RFC 4180 with `\\n` between lines."""
+    """Return a header and rows of text as RFC 4180 with `\\n` between lines."""
     return _lines([map(_quoted, header), *(map(_quoted, row) for row in rows)])
 
 
@@ -77,7 +77,7 @@ def _quoted(cell: str) -> str:
 
 
 def to_json(table: Table, **header: Any) -> str:
-    """`{"schema": 1, ..., "rows": [...]}`; an undefined number is null."""
+    """Return `{"schema": 1, ..., "rows": [...]}`; an undefined number is null."""
     rows = [{k: _plain(v) for k, v in row.items()} for row in table.records()]
     document = {"schema": SCHEMA, **header, "columns": list(table.columns), "rows": rows}
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
@@ -89,7 +89,7 @@ def _uncomputed(column: Sequence[Any]) -> list[Any]:
 
 
 def _cells(column: Sequence[Any]) -> list[str]:
-    """A column as text, quoted where it must be."""
+    """Return a column as text, quoted where it must be."""
     if not any(issubclass(kind, str) for kind in set(map(type, column))):
         # As `_number` does, without a call for each of some hundred thousand cells.
         return ["" if value is None or value != value else repr(value) for value in column]

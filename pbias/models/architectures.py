@@ -43,7 +43,7 @@ STEM = ".conv1.weight"  # [width, 3, 3, 3] of a resnet_small
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture of this name; UserError lists the known ones."""
+    """Return the architecture of this name; UserError lists the known ones."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     hint = f"{did_you_mean(name, ARCHITECTURES, '')} choose one of {', '.join(ARCHITECTURES)}"
@@ -54,7 +54,7 @@ def architecture(name: str) -> Architecture:
 
 
 def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
-    """A freshly initialised network with `num_outputs` logits.
+    """Return a freshly initialized network with `num_outputs` logits.
 
     `name` is one of ARCHITECTURES, of a library's network or of a factory in use. Raises UserError
     for an unknown name, arguments the architecture does not take, or sizes that are not positive

@@ -25,7 +25,7 @@ def calibrate_hint() -> str:
 
 
 def verdict_section(findings: Findings) -> Section:
-    """The verdict as the first lines of a report, and what its intervals are."""
+    """Return the verdict as the first lines of a report, and what its intervals are."""
     notes = verdict_parts(findings)
     if findings.worse:
         notes.append(explained(findings))
@@ -38,14 +38,14 @@ def verdict(findings: Findings) -> str:
 
 
 def verdict_parts(findings: Findings) -> list[str]:
-    """The parts of the verdict, each of one or more sentences, the most important first."""
+    """Return the parts of the verdict, each of one or more sentences, the most important first."""
     parts = [_lost(findings), _worst(findings), _beside(findings), _better(findings)]
     parts += [_too_few(findings), _never(findings), _undefined(findings), _next(findings)]
     return list(filter(None, parts))
 
 
 def verdict_lines(findings: Findings) -> list[str]:
-    """The parts of the verdict for a page, which has a line for each number that is named.
+    """Return the parts of the verdict for a page, which has a line for each number that is named.
 
     The other values of the group of the worst number stand right after it.
     """
@@ -69,7 +69,7 @@ def words_explained(findings: Findings) -> str:
 
 
 def sentence(finding: Finding) -> str:
-    """One finding: the number before and after, or here and there, with its interval."""
+    """Return one finding: the number before and after, or here and there, with its interval."""
     what, who, digits = _what(finding), _who(finding), _digits(finding)
     before, after = (number(v, digits) for v in (finding.reference, finding.audited))
     ends = f"[{finding.low:.{digits}f}, {finding.high:.{digits}f}]"
@@ -82,7 +82,7 @@ def sentence(finding: Finding) -> str:
 
 
 def _digits(finding: Finding) -> int:
-    """Two, or as many as show that the change is not 0, up to four."""
+    """Return two, or as many as show that the change is not 0, up to four."""
     smallest = min(abs(finding.change), abs(finding.nearer_end))
     return next((digits for digits in (2, 3) if smallest >= 2 * 10.0**-digits), 4)
 
@@ -121,7 +121,7 @@ def _lead(findings: Findings) -> str:
 
 
 def _beside(findings: Findings) -> str:
-    """What the worst number did for the other values of its group, who may be hurt, too."""
+    """Return what the worst number did for the other values of its group, who may be hurt, too."""
     said = [
         f"{_who(other)}: from {number(other.reference, 2)} to {number(other.audited, 2)} "
         f"[{other.low:.2f}, {other.high:.2f}]{', which may be chance' * _may_be_chance(other)}"

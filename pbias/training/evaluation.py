@@ -57,7 +57,7 @@ def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def correctness(logits: Tensor, labels: Tensor) -> Tensor:
-    """Where predictions are right, int8 [B, A]: 1, 0, or -1 for an unknown label.
+    """Return where predictions are right, int8 [B, A]: 1, 0, or -1 for an unknown label.
 
     Labels [B, A] are attributes; of labels [B] of classes, A is 1.
     """

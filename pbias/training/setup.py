@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
+    """Return the device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
 
     Raises UserError for a device that is not there.
     """
@@ -62,7 +62,7 @@ def check_compiler(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> str:
-    """The device with the name of its model where it has one."""
+    """Return the device with the name of its model where it has one."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
@@ -75,7 +75,7 @@ def _has_mps() -> bool:
 def new_network(
     arch: str, num_outputs: int, seed: int, args: Mapping[str, Any] | None = None
 ) -> nn.Module:
-    """A network with random weights, the same for the same seed."""
+    """Return a network with random weights, the same for the same seed."""
     torch.manual_seed(seed)
     model = build(arch, num_outputs, **(args or {}))
     if is_library(arch):
@@ -86,7 +86,7 @@ def new_network(
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters that are trained."""
+    """Return the recipe's optimizer over the parameters that are trained."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # One kernel a step instead of several a tensor; not every device has it.
     fused = parameters[0].device.type in ("cpu", "cuda")

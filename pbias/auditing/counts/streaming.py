@@ -107,7 +107,7 @@ class RunSums:
         num_folds: int,
         ranked: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Nothing yet; of the runs, first come those of the audited model.
+        """Return nothing yet; of the runs, first come those of the audited model.
 
         Arrays `ranked` of all runs, of `BucketedScores`, are added to in place.
         """
@@ -147,7 +147,7 @@ class RunSums:
         self.joint = list(map(add, self.joint, pairs)) if self.joint else pairs
 
     def reduction(self) -> Reduction:
-        """The sides, and the joint counts where there are two."""
+        """Return the sides, and the joint counts where there are two."""
         scores, cut = self._scores(), self.num_audited
         parts = [slice(cut), slice(cut, None)] if self.joint else [slice(cut)]
         sides = [self._side(part, scores[part]) for part in parts]

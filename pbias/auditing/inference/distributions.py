@@ -46,7 +46,7 @@ _inverse = np.frompyfunc(_normal_quantile, 1, 1)
 
 
 def floats(x: object) -> Floats:
-    """A float64 array."""
+    """Return a float64 array."""
     return np.asarray(x, dtype=np.float64)
 
 
@@ -69,7 +69,7 @@ def normal_ppf(q: ArrayLike) -> Floats:
 
 
 def log_factorial_rest(x: Floats) -> Floats:
-    """`log(x!) - x log x + x` for x >= 0, real: what Stirling's leading terms leave, 0 at 0.
+    """Return `log(x!) - x log x + x` for x >= 0, real: what Stirling's leading terms leave, 0 at 0.
 
     It stays near `log(2 pi x) / 2`, so that differences of log factorials of millions keep 15
     digits. Source: Loader (2000), Fast and accurate computation of binomial probabilities.
@@ -86,7 +86,7 @@ def log_factorial_rest(x: Floats) -> Floats:
 
 
 def _x_log_ratio(x: Floats, m: Floats) -> Floats:
-    """`x log(x / m)`, 0 at x = 0, exact for x close to m."""
+    """Return `x log(x / m)`, 0 at x = 0, exact for x close to m."""
     ratio = np.divide(x - m, m, out=np.zeros(np.broadcast(x, m).shape), where=(x > 0) & (m > 0))
     return np.where((x > 0) & (m <= 0), np.inf, x * np.log1p(ratio))
 
@@ -196,7 +196,7 @@ def _t_tail(t: Floats, df: Floats) -> Floats:
 
 
 def _beta_variables(t: Floats, df: Floats) -> tuple[Floats, Floats]:
-    """`df / (df + t^2)` and one minus it, without overflow for t beyond 1e154."""
+    """Return `df / (df + t^2)` and one minus it, without overflow for t beyond 1e154."""
     ratio = t / np.sqrt(df)
     below, above = np.minimum(ratio, 1.0) ** 2, (1.0 / np.maximum(ratio, 1.0)) ** 2
     x = np.where(ratio <= 1.0, 1.0 / (1.0 + below), above / (1.0 + above))
@@ -233,7 +233,7 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
 
 
 def critical(level: float, df: ArrayLike = np.inf) -> Floats:
-    """How many standard errors an interval of this level reaches to either side."""
+    """Return how many standard errors an interval of this level reaches to either side."""
     if np.ndim(df) == 0 and np.isinf(df):
         return floats(_normal_critical(level))
     return -t_ppf((1.0 - level) / 2.0, df)

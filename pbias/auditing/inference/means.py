@@ -31,7 +31,7 @@ def widen(
     count: NDArray[np.integer],
     level: float,
 ) -> Numbers:
-    """A mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
+    """Return a mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
 
     Folds say how targets err together, but see too little of the error of a target of few rows: of
     3 successes in 3 trials none at all, and none where all its rows lie in one fold. What the
@@ -113,7 +113,7 @@ def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
 
 
 def _only(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
-    """The mean over one target as that target; its reason is its own."""
+    """Return the mean over one target as that target; its reason is its own."""
     alone = defined.sum(axis=1, keepdims=True) == 1
     if not alone.any():
         return mean

@@ -51,7 +51,7 @@ class Numbers:
 
 
 def of_value(measure: Measure, setting: Setting) -> Numbers:
-    """The value of one model, a mean over runs; p for 0 where it is a difference."""
+    """Return the value of one model, a mean over runs; p for 0 where it is a difference."""
     found = _estimate(measure, None, setting)
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
@@ -78,14 +78,14 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
 
 
 def _silent(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
-    """Where no fold shows any error, of what is no fact: not that there is none."""
+    """Return where no fold shows any error, of what is no fact: not that there is none."""
     if measure.behavior.fact or measure.behavior.of_labels or measure.quotient is not None:
         return np.zeros(found.value.shape, bool)
     return np.asarray((found.se <= NOISE) & ~np.isnan(found.value))
 
 
 def _is_largest(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
-    """Where the value of a group is its own yardstick, 1 without each fold, too."""
+    """Return where the value of a group is its own yardstick, 1 without each fold, too."""
     if measure.quotient is None:
         return np.zeros(found.value.shape, bool)
     return np.asarray(found.se <= NOISE)
@@ -124,12 +124,12 @@ def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting
 
 
 def _facing(found: Estimate, ends: Interval) -> Floats:
-    """How far an interval reaches towards 0."""
+    """Return how far an interval reaches towards 0."""
     return np.where(found.value > 0, found.value - ends.low, ends.high - found.value)
 
 
 def _by_errors(measure: Measure) -> NDArray[np.bool_]:
-    """Where few errors make the interval of a value."""
+    """Return where few errors make the interval of a value."""
     assert measure.errors is not None
     return measure.errors.few & measure.errors.steady
 
@@ -259,7 +259,7 @@ def of_change(
 
 
 def most_changed(measure: Measure) -> float:
-    """How much a number can change at most; a difference of two numbers twice as much."""
+    """Return how much a number can change at most; a difference of two numbers twice as much."""
     return measure.behavior.limit * (1.0 if measure.sides is None else 2.0)
 
 
@@ -323,7 +323,7 @@ def _where(
 
 
 def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
-    """The reason, and in how many runs, if not all: no run drops out unseen."""
+    """Return the reason, and in how many runs, if not all: no run drops out unseen."""
     num_runs = len(measure.value)
     missing = np.isnan(measure.value[:, 0]).sum(axis=0)
     some = (missing > 0) & (missing < num_runs)
@@ -334,7 +334,7 @@ def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
 
 
 def _reason_of_both(audited: Measure, reference: Measure) -> NDArray[np.object_]:
-    """Why a change is undefined: because of the audited model, the reference, or of both."""
+    """Return why a change is undefined: because of the audited model, the reference, or of both."""
     ours, theirs = _reason_of_runs(audited), _reason_of_runs(reference)
     reasons = np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
     for place in np.argwhere((ours != "") & (theirs != "")):

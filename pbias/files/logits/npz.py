@@ -102,7 +102,7 @@ class Npz:
         self._closing.close()
 
     def read(self, name: str) -> NDArray[Any]:
-        """One whole array."""
+        """Return one whole array."""
         member = self.members[name]
         blocks = list(self.blocks(name, max(1, member.shape[0] if member.shape else 1)))
         return blocks[0] if blocks else np.empty(member.shape, member.dtype)
@@ -113,11 +113,11 @@ class Npz:
         return info.CRC, info.file_size
 
     def packed_size(self, name: str) -> int:
-        """How many bytes an array takes in the archive."""
+        """Return how many bytes an array takes in the archive."""
         return self._zip.getinfo(f"{name}.npy").compress_size
 
     def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
-        """The array in blocks of `rows` rows (first axis), stored or deflated.
+        """Yield the array in blocks of `rows` rows (first axis), stored or deflated.
 
         An array in Fortran order, whose rows are not together, is read whole. Raises UserError for
         one of Python objects.

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def relabel(
     logits: Logits, manifest: Manifest, groups: Sequence[str] = (), cluster: str | None = None
 ) -> Logits:
-    """`logits` with the labels, the groups and the clusters that the manifest has.
+    """Return `logits` with the labels, the groups and the clusters that the manifest has.
 
     Targets that are columns there take their labels from it; `groups` that are columns there are
     added to (or replace) those of the file, which keep what is known of them in training. A file
@@ -64,7 +64,7 @@ def _counted(logits: Logits, manifest: Manifest) -> Logits:
 
 
 def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
-    """Where each sample is in the manifest."""
+    """Return where each sample is in the manifest."""
     if logits.ids is None:
         raise UserError(f"{logits.path} has no ids to look labels up by; save an array 'ids' too")
     ids = logits.ids.tolist()

@@ -223,7 +223,7 @@ def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
 
 
 def columns_there(name: str, known: Sequence[str]) -> str:
-    """A hint at the column that was meant, and the columns there are, to append to an error.
+    """Return a hint at the column that was meant, and the columns there are, to append to an error.
 
     >>> columns_there("Smilling", ["Male", "Smiling"])
     " (did you mean 'Smiling'? it has: Male, Smiling)"

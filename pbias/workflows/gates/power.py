@@ -52,13 +52,13 @@ class PowerResult(Result):
     """Decidable gates: `table`, one row per gate and number, and `gates` as plain data."""
 
     def __init__(self, rows: Table, gates: Sequence[dict[str, Any]], options: PowerOptions) -> None:
-        """`gates` contains the number of draws that passed, failed and were inconclusive."""
+        """Return `gates` contains the number of draws that passed, failed and were inconclusive."""
         super().__init__(rows)
         self.gates = list(gates)
         self._options = options
 
     def sections(self) -> list[Section]:
-        """The gates, then the rows of each."""
+        """Return the gates, then the rows of each."""
         from pbias.reporting.power_report import power_sections
 
         return power_sections(self.gates, self.rows, self._options.discordance)

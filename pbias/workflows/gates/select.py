@@ -57,7 +57,7 @@ class SelectResult(Result):
         ]
 
     def sections(self) -> list[Any]:
-        """The candidates, then the gates of each."""
+        """Return the candidates, then the gates of each."""
         from pbias.reporting.selection_report import selection_sections
 
         return selection_sections(self.selection, self.level, self.judged_at)

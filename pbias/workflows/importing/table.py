@@ -80,7 +80,7 @@ def import_table(
 
 
 def _score(source: Source, path: str, o: TableOptions, output: str | None) -> tuple[str, str]:
-    """The one option that names the scores, and its value."""
+    """Return the one option that names the scores, and its value."""
     given = {kind: value for kind in KINDS if (value := getattr(o, kind)) is not None}
     if len(given) == 1:
         return next(iter(given.items()))

@@ -109,7 +109,7 @@ def binary(source: Source, column: str, cells: list[str]) -> Int8:
 
 
 def is_binary(cells: list[str]) -> bool:
-    """Whether cells are labels of 0 and 1, or of TRUE and FALSE."""
+    """Return whether cells are labels of 0 and 1, or of TRUE and FALSE."""
     return all(_code(cell) is not None for cell in set(cells))
 
 

@@ -84,7 +84,7 @@ class Known:
 
 
 def is_path(value: Any) -> bool:
-    """Whether a value is the path of a file."""
+    """Return whether a value is the path of a file."""
     return isinstance(value, str | os.PathLike)
 
 
@@ -175,7 +175,7 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
 
 
 def _is_run(value: Any) -> bool:
-    """Whether an entry of a list is a run of its own, and not a row of numbers."""
+    """Return whether an entry of a list is a run of its own, and not a row of numbers."""
     if is_path(value) or isinstance(value, Logits) or hasattr(value, "to_numpy"):
         return True
     return np.ndim(value) > 1
@@ -290,7 +290,7 @@ def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
 
 
 def _train_values(groups: Any) -> dict[str, list[Any]]:
-    """The values of the training rows by group."""
+    """Return the values of the training rows by group."""
     if groups is None:
         return {}
     given = named_columns(groups, "train_groups")
@@ -298,7 +298,7 @@ def _train_values(groups: Any) -> dict[str, list[Any]]:
 
 
 def _with_train_counts(run: Logits, known: Known) -> Logits:
-    """The run with the counts of the training rows, if these are passed."""
+    """Return the run with the counts of the training rows, if these are passed."""
     if known.train_labels is None:
         if known.train_groups is not None:
             raise UserError(
@@ -324,7 +324,7 @@ def _with_train_counts(run: Logits, known: Known) -> Logits:
 
 
 def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDArray[np.int16]:
-    """The codes of the training rows within the values of a group, -1 for others."""
+    """Return the codes of the training rows within the values of a group, -1 for others."""
     if len(cells) != num:
         raise UserError(
             f"{argument('train_groups')} has {len(cells)} rows of '{name}' but "
@@ -356,7 +356,7 @@ def _with_thresholds(runs: list[Logits], thresholds: Any) -> list[Logits]:
 
 
 def _cuts(run: Logits, thresholds: Any) -> NDArray[np.float64]:
-    """A threshold for each target, float64 [A]: one number for all, a list, or by name."""
+    """Return a threshold for each target, float64 [A]: one number for all, a list, or by name."""
     if hasattr(thresholds, "to_dict"):
         thresholds = thresholds.to_dict()
     if isinstance(thresholds, Mapping):

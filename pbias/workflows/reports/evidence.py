@@ -40,14 +40,14 @@ class EvidenceResult:
     evidence: Evidence
 
     def pack(self) -> str:
-        """The evidence pack as Markdown."""
+        """Return the evidence pack as Markdown."""
         from pbias.reporting.evidence.pack import evidence_sections
         from pbias.reporting.renderers.markdown import render_markdown
 
         return render_markdown(evidence_sections(self.evidence))
 
     def card(self) -> str:
-        """The model card: Markdown with metadata for the Hugging Face Hub."""
+        """Return the model card: Markdown with metadata for the Hugging Face Hub."""
         from pbias.reporting.evidence.model_card import render_card
 
         return render_card(self.evidence)
@@ -84,7 +84,7 @@ def evidence_of(
     facts: Facts,
     options: AuditOptions,
 ) -> list[Section]:
-    """The sections of the evidence on an audit of these files, made with `options`."""
+    """Return the sections of the evidence on an audit of these files, made with `options`."""
     from pbias.reporting.evidence.pack import evidence_sections
 
     files = _files(audited, references, facts.path, options)

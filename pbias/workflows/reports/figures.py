@@ -24,7 +24,7 @@ AXES = ("sparsity", "file")
 
 
 def side_names(audit: Audit) -> list[str]:
-    """What to call the models of an audit, the reference first."""
+    """Return what to call the models of an audit, the reference first."""
     names = [printable(Path(side.heads[0].path).stem) for side in audit.sides]
     if len(names) == 1:
         return [names[0] or "model"]
@@ -110,7 +110,7 @@ def _columns(metric: str, shown: Sequence[str]) -> list[str]:
 
 
 def _places(runs: Sequence[Logits], axis: str) -> tuple[list[list[Place]], str]:
-    """Where each run stands: at its sparsity where all have one, else in the order named.
+    """Return where each run stands: at its sparsity where all have one, else in the order named.
 
     A dense run stands on the line of every way to prune its network.
     """

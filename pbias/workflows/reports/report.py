@@ -120,7 +120,7 @@ def _title(header: Header) -> str:
 
 
 def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
-    """What a page does not have for want of predictions in memory, and why."""
+    """Return what a page does not have for want of predictions in memory, and why."""
     from pbias.workflows.reports.figures import has_predictions
 
     what = "calibration curves, distributions of probabilities and examples are left out"
@@ -134,7 +134,7 @@ def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
 
 
 def _today() -> str:
-    """The date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
+    """Return the date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
     stamp, zone = os.environ.get("SOURCE_DATE_EPOCH", ""), datetime.UTC
     if stamp.isdigit():
         return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()

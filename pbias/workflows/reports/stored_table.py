@@ -117,7 +117,7 @@ def _gates(stored: StoredTable) -> Sequence[dict[str, Any]]:
 
 
 def _header(stored: StoredTable, level: float) -> Header:
-    """What the file says was audited; of a file that says nothing, what its rows tell."""
+    """Return what the file says was audited; of a file that says nothing, what its rows tell."""
     from pbias.reporting.audit_header import File, Header, header_from
 
     said = stored.beside.get("audit")

@@ -81,7 +81,7 @@ def gates(outcomes: Sequence[Outcome]) -> Part | None:
 
 
 def groups(result: AuditTable) -> Part | None:
-    """The rates of each group value, as a chart and as tables."""
+    """Return the rates of each group value, as a chart and as tables."""
     from pbias.reporting.charts.groups import groups
 
     figure, values = groups(result.rows.records()), result.values()
@@ -98,7 +98,7 @@ def figures_part(
     choice: str = "",
     shared: str = "",
 ) -> Part | None:
-    """A part of figures; None without any."""
+    """Return a part of figures; None without any."""
     return Part(key, heading, intro, figures, choice=choice, shared=shared) if figures else None
 
 

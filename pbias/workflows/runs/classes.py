@@ -57,7 +57,7 @@ def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: st
         return "softmax"
     if look_like_classes(labels):
         logger.warning(
-            "%s: each labelled image has exactly one positive label, so its %d outputs may be "
+            "%s: each labeled image has exactly one positive label, so its %d outputs may be "
             "classes; they are stored as independent attributes (sigmoid). Say --activation "
             "softmax for classes, or --activation sigmoid",
             *(path, labels.shape[1]),

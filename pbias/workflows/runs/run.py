@@ -168,7 +168,7 @@ def _with_state(run: Run) -> Run:
 
 
 def _is_done(run: Run) -> bool:
-    """Whether the output is there already; UserError where it is of another run."""
+    """Return whether the output is there already; UserError where it is of another run."""
     if run.states is None or not Path(run.output).exists():
         return False
     there = identity(load_checkpoint(run.output))

@@ -98,7 +98,7 @@ def _faults_of_pairs(
     cells: NDArray[np.int64],
     classes: NDArray[np.int64],
 ) -> Iterator[str]:
-    """Each pair must have the predictions of its runs; of a run with all others, as often."""
+    """Yield each pair must have the predictions of its runs; of a run with all others, as often."""
     joint, both = _dense(arrays["joint"]), _dense(arrays["joint_classes"])
     ours, theirs = range(facts.audited), range(facts.audited, len(facts.runs))
     sides = [*((run, None) for run in ours), *((None, run) for run in theirs)]
@@ -138,7 +138,7 @@ def check_fit(facts: Facts, path: str, first: Facts, first_path: str) -> None:
 
 
 def _differences(facts: Facts, first: Facts) -> Iterator[tuple[str, str, str]]:
-    """What differs, and what each of both says."""
+    """Yield what differs, and what each of both says."""
     pairs = {
         "targets": (facts.targets, first.targets),
         "groups": ([g.name for g in facts.groups], [g.name for g in first.groups]),
@@ -194,7 +194,7 @@ def _yes(flag: bool) -> str:
 
 
 def _shown(ours: list[str], theirs: list[str]) -> tuple[str, str]:
-    """Two lists of names in brief: what one alone has, or the order."""
+    """Return two lists of names in brief: what one alone has, or the order."""
     alone = [[n for n in a if n not in b] for a, b in ((ours, theirs), (theirs, ours))]
     if any(alone):
         return listed(alone[0]) or "none", listed(alone[1]) or "none"

@@ -83,7 +83,7 @@ class _Owners:
         self._ids: list[NDArray[np.uint64]] = []
 
     def folds(self, block: Logits, row: int) -> NDArray[np.intp]:
-        """The folds of a block that begins at a row."""
+        """Return the folds of a block that begins at a row."""
         if block.ids is not None:
             self._ids.append(hash_owners(block.ids))
         if self.kind == "rows":
@@ -111,7 +111,7 @@ def _run(file: LogitsBlocks) -> Run:
 
 
 def _meta(head: Logits) -> dict[str, Any]:
-    """What a file says of its network; other programs may have put anything there."""
+    """Return what a file says of its network; other programs may have put anything there."""
     meta, found = head.meta, {}
     if isinstance(digests := meta.get("sha256"), dict):
         found = {name: meta[name] for name in _FACTS if name in meta}
@@ -162,7 +162,7 @@ def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]
 
 
 def _train_counts(facts: Facts, head: Logits, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """All 0 where there are none."""
+    """Return all 0 where there are none."""
     groups = [group for group in facts.groups if group.column]
     names, values = [g.name for g in groups], [g.values for g in groups]
     found = train_counts_of(head, names, values)

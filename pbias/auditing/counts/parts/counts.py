@@ -80,12 +80,12 @@ def layout(facts: Facts, *, products: bool, ranked: bool) -> Layout:
 
 
 def columns(facts: Facts) -> list[Group]:
-    """The groups that training counts may be of: columns of the files."""
+    """Return the groups that training counts may be of: columns of the files."""
     return [group for group in facts.groups if group.column]
 
 
 def places(facts: Facts) -> Iterator[tuple[Group, slice]]:
-    """Each group, and where its values are among the P values of all."""
+    """Yield each group, and where its values are among the P values of all."""
     start = 1
     for group in facts.groups:
         yield group, slice(start, start + len(group.values))

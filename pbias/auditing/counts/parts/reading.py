@@ -28,7 +28,7 @@ class _Part(NamedTuple):
 
 
 def read_parts(paths: Sequence[str], wanted: Wanted, progress: Advance | None = None) -> Counts:
-    """The sum of counts files, with the arrays that are wanted and were counted.
+    """Return the sum of counts files, with the arrays that are wanted and were counted.
 
     Memory: the arrays once, and the cells of one file. Raises UserError for what is no usable
     counts file, and where files do not fit together, naming what differs.
@@ -53,7 +53,7 @@ def read_parts(paths: Sequence[str], wanted: Wanted, progress: Advance | None = 
 
 
 def _add(so_far: Counts | None, file: CountsFile, wanted: Wanted) -> Counts:
-    """The counts with those of one more file; the arrays are added to in place."""
+    """Return the counts with those of one more file; the arrays are added to in place."""
     facts = file.facts if so_far is None else _sum(so_far.facts, file.facts)
     shapes = layout(file.facts, products=wanted.products, ranked=wanted.ranked)
     file.check_sizes(shapes)

@@ -81,7 +81,7 @@ def reduce_counts(
 
 
 def _strata(facts: Facts, names: Sequence[str] | None) -> tuple[Strata, list[int]]:
-    """The strata of the groups `names`, and which of the P values they are of."""
+    """Return the strata of the groups `names`, and which of the P values they are of."""
     known = {group.name: (group, place) for group, place in places(facts)}
     nobody = np.empty(0, np.int16)
     partitions, chosen = [Partition("", ("",), nobody)], [0]
@@ -102,7 +102,7 @@ def _strata(facts: Facts, names: Sequence[str] | None) -> tuple[Strata, list[int
 
 
 def _heads(counts: Counts, strata: Strata) -> list[Logits]:
-    """A file for each run with one row, of which nothing is known."""
+    """Return a file for each run with one row, of which nothing is known."""
     facts = counts.facts
     stored = columns(facts)
     first = _head(facts, 0, [(group.name, group.values) for group in stored])
@@ -133,7 +133,7 @@ def _head(facts: Facts, run: int, groups: Sequence[tuple[str, tuple[str, ...]]])
 
 
 def _chosen(arrays: Arrays, values: list[int], targets: list[int], num_folds: int) -> Arrays:
-    """The arrays of some group values and targets; by fold, or all folds together."""
+    """Return the arrays of some group values and targets; by fold, or all folds together."""
     with_one = [0, *(target + 1 for target in targets)]
     found: dict[str, NDArray[Any]] = {}
     rows = arrays["cells"][0, :, 0, 0].sum((-1, -2))

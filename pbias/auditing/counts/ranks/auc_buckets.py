@@ -44,14 +44,14 @@ def bucket(logits: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def lower_edges() -> Floats:
-    """The logit at which each bucket begins, ascending, [B]; the first has no end below."""
+    """Return the logit at which each bucket begins, ascending, [B]; the first has no end below."""
     levels = np.arange(_HALF + 1, dtype=np.int32) << _DROPPED_BITS
     edges = (levels + np.int32(_SMALLEST_BITS)).view(np.float32).astype(np.float64)
     return np.concatenate([-edges[:0:-1], [0.0], edges[1:-1]])
 
 
 def label_cells(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray[np.int32]:
-    """The number of each row's label and bucket; below 0 for an unknown label (-1)."""
+    """Return the number of each row's label and bucket; below 0 for an unknown label (-1)."""
     cells = y_n.astype(np.int32) * NUM_BUCKETS + bucket_n
     return cells if (y_n >= 0).all() else np.where(y_n >= 0, cells, _UNKNOWN)
 

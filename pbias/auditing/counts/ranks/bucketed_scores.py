@@ -57,7 +57,7 @@ class BucketedScores:
     """
 
     def __init__(self, num_values: int, num_targets: int, num_folds: int) -> None:
-        """Nothing yet, of P group values, A targets and J folds (1: none are left out)."""
+        """Return nothing yet, of P group values, A targets and J folds (1: none are left out)."""
         self.num_folds = num_folds
         self.counts = empty_buckets(num_values, num_targets)
         self.moments = np.zeros((num_values, num_targets, NUM_C, 2))
@@ -117,7 +117,7 @@ class BucketedScores:
             start = values.stop
 
     def scores(self, strata: Strata) -> tuple[Scores, float]:
-        """The scores, and how far the AUC can be from the exact one at most."""
+        """Return the scores, and how far the AUC can be from the exact one at most."""
         shape = (1 + len(self.by_fold), len(strata.rows), self.counts.shape[1])
         aucs, errors, worst = np.empty(shape), np.empty(shape), 0.0
         for s, values in enumerate(strata.sums.astype(bool)):
@@ -137,7 +137,7 @@ class BucketedScores:
         return auc_from_buckets(counts), debiased_error(equal_mass_of_buckets(sums[None])[0])
 
     def _changes(self, values: NDArray[np.bool_], a: int, auc: Floats) -> tuple[Floats, Floats]:
-        """What leaving out each fold does to both scores, [J] each.
+        """Return what leaving out each fold does to both scores, [J] each.
 
         NaN where the wide buckets do not show the AUC: where all logits lie in a few of them.
         """
@@ -176,7 +176,7 @@ def _wide() -> NDArray[np.int8]:
 
 @cache
 def _first_narrow() -> NDArray[np.intp]:
-    """The first of C in each wide bucket."""
+    """Return the first of C in each wide bucket."""
     return np.searchsorted(_wide(), np.arange(NUM_F))
 
 

@@ -122,7 +122,7 @@ def flag(
 
 
 def _dense_file(paths: list[str]) -> str:
-    """The dense model's file; raises UserError for several."""
+    """Return the dense model's file; raises UserError for several."""
     from pbias.errors import UserError
     from pbias.workflows.inputs.files import expand
 
