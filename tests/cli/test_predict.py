@@ -109,7 +109,7 @@ def test_images_outside_of_the_root_are_read_when_they_are_allowed(
     )
     outside = ("predict", "dense.pt", "sub/labels.csv", "-o", "outside.npz")
     refused = pbias(*outside)
-    assert refused.returncode == 2 and "'../photos/0.png' leads out of the" in refused.stderr
+    assert refused.returncode == 2 and "'../photos/0.png' is outside of the" in refused.stderr
     assert pbias(*outside, "--allow-outside").returncode == 0
     np.testing.assert_array_equal(read_logits("outside.npz").logits, run(pbias).logits)
 

@@ -117,7 +117,7 @@ def parse_jobs(sparsity: Sparsity, output: str) -> list[tuple[float, str]]:
     if len(jobs) != 1 and "{sparsity}" not in output:
         raise UserError(
             f"{len(jobs)} sparsities would be written to one file {output}; put '{{sparsity}}' in "
-            f"its name, as in -o 's{sparsity}.pt'"
+            f"its name, as in -o 's{{sparsity}}.pt'"
         )
     return sorted(jobs.items())
 
