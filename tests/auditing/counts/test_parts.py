@@ -156,6 +156,7 @@ def test_few_clusters_are_as_many_folds(
     options = Options(metrics=["accuracy"])
     found = Audit(summed([counted([[logits], []], tmp_path)], tmp_path), (), options)
     assert found.sides[0].sums.cells.shape[1] <= 1 + 9 and "only" in caplog.text
+    assert "fewer than 200 clusters" in caplog.text
 
 
 def sizes(counts: Counts, group: str) -> list[float]:
