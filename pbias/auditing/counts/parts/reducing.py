@@ -75,6 +75,11 @@ def reduce_counts(
     found = sums.reduction()
     say_what_is_missing(heads[0], labels=bool(found.sides[0].sums.num_known.any()))
     if folds > 1:
+        if folds < NUM_FOLDS:
+            log.warning(
+                "fewer than %d clusters, in %d folds: intervals are not exactly those of the whole "
+                "file, which has a fold for each cluster", NUM_FOLDS, folds,
+            )  # fmt: skip
         say_how_many_folds(folds)
         say_how_runs_vary(counts.facts.audited, counts.facts.references)
     return found
