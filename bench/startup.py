@@ -21,7 +21,7 @@ HELP_AIM, COMPLETION_AIM_MS = 1.5, 10
 COMPLETE = f"""source {REPO}/completions/pbias.bash
 COMP_WORDS=(pbias metrics --gate-) COMP_CWORD=2
 for _ in {{1..100}}; do _pbias; done
-[[ ${{COMPREPLY[*]}} == '--gate-file --gate-strict' ]]"""
+[[ ${{COMPREPLY[*]}} == '--gate-file --gate-strict --gate-joint' ]]"""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-ROWS = "PBIAS_BENCH_ROWS"  # names the file, if rows are wanted
+ROWS = "BENCH_ROWS"  # names the file, if rows are wanted
 
 
 def leave_row(work: str, ours: str, peer: str, ratio: float, aim: str, *, met: bool) -> None:

@@ -194,7 +194,7 @@ def quantile(q: float, df: Floats) -> Floats:
 
 
 def _place(df: Floats) -> NDArray[np.intp]:
-    known = np.fmin(df, _GRID[-1])  # NaN is given any place
+    known: Floats = np.fmin(df, _GRID[-1])  # NaN is given any place
     place = np.searchsorted(_GRID, known * (1 + 1e-12), side="right") - 1
     return np.asarray(np.maximum(place, 0))
 
