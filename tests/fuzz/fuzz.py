@@ -29,6 +29,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
+import onnx.numpy_helper  # noqa: F401  # before memory is bounded
 import torch
 from kinds import KINDS
 
@@ -38,6 +39,8 @@ from pbias.files.flag_list import read_flags
 from pbias.files.logits import read_logits
 from pbias.files.manifest import read_manifest, select, train_counts
 from pbias.files.threshold_file import read_thresholds
+from pbias.models.onnx.graph_file import image_input, read_onnx_file
+from pbias.models.onnx.inventory import facts, inventory
 from pbias.workflows.importing.table import import_table
 
 LIMIT_S, LIMIT_BYTES = 20, 1 << 30
@@ -287,6 +290,43 @@ def _read_table(path: str) -> None:
     import_table(path, label="label", probability="p_{class}")
 
 
+def _onnx() -> list[bytes]:
+    """A network with constants of several kinds, and one from a node."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    kernel = numpy_helper.from_array(rng.normal(size=(2, 3, 3, 3)).astype(np.float32), "kernel")
+    weights = numpy_helper.from_array(rng.integers(-9, 9, (2, 2)).astype(np.int8), "weights")
+    scale = numpy_helper.from_array(np.float32(0.1), "scale")
+    zero = numpy_helper.from_array(np.int8(0), "zero")
+    nodes = [
+        helper.make_node("Constant", [], ["plain"], value=kernel),
+        helper.make_node("Identity", ["plain"], ["same"]),
+        helper.make_node("Conv", ["images", "same"], ["maps"]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("DequantizeLinear", ["weights", "scale", "zero"], ["floats"]),
+        helper.make_node("MatMul", ["flat", "floats"], ["logits"]),
+    ]
+    kind = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("images", kind, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", kind, ["n", 2])],
+        [weights, scale, zero],
+    )
+    data: bytes = helper.make_model(graph).SerializeToString()
+    return [data]
+
+
+def _read_onnx(path: str) -> None:
+    file = read_onnx_file(path)
+    inventory(file)
+    facts(file)
+    image_input(file)
+
+
 READERS: dict[str, tuple[Callable[[], list[bytes]], Callable[[str], object]]] = {
     "npz": (_npz, read_logits),
     "pt": (_pt, load_network_file),
@@ -294,6 +334,7 @@ READERS: dict[str, tuple[Callable[[], list[bytes]], Callable[[str], object]]] = 
     "thresholds": (_thresholds, _read_thresholds),
     "flags": (_flags, read_flags),
     "table": (_table, _read_table),
+    "onnx": (_onnx, _read_onnx),
 }
 
 

@@ -77,3 +77,30 @@ def test_facts_are_of_the_whole_file(onnx: Any) -> None:
 def test_zeros_of_chosen_layers_are_not_compared(onnx: Any) -> None:
     with pytest.raises(UserError, match="was pruned with some layers left out"):
         count(graph(onnx, {"pbias.sparsity": '{"exclude": ["fc"]}'}))
+
+
+def test_constants_that_do_not_fit_their_shape_are_refused(onnx: Any) -> None:
+    model = graph(onnx).model
+    model.graph.initializer[0].dims[:] = [2**31, 2**31]
+    file = parse_onnx(model.SerializeToString(), "net.onnx")
+    with pytest.raises(UserError, match="the constant 'kernel' is damaged"):
+        inventory(file)
+
+
+def test_a_graph_that_turns_in_circles_ends(onnx: Any) -> None:
+    model = graph(onnx).model
+    model.graph.node[6].input[0] = "mt"  # the transposition takes what it makes
+    found = inventory(parse_onnx(model.SerializeToString(), "net.onnx"))
+    assert found.columns["weights"][0] == 6
+
+
+def test_names_that_are_no_text_are_refused(onnx: Any) -> None:
+    data = graph(onnx).model.SerializeToString().replace(b"MatMul", b"\xff\xfeMul\xff")
+    with pytest.raises(UserError, match="truncated or no ONNX file"):
+        parse_onnx(data, "net.onnx")
+
+
+def test_a_kind_that_onnx_does_not_know_has_a_number(onnx: Any) -> None:
+    model = graph(onnx).model
+    model.graph.input[0].type.tensor_type.elem_type = 77
+    assert "kind 77" in facts(parse_onnx(model.SerializeToString(), "net.onnx"))["inputs"][0]

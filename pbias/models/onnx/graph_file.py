@@ -97,11 +97,25 @@ def parse_onnx(data: bytes, path: str, folder: Path | None = None) -> OnnxFile:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf has several implementations, each with its own class
         raise UserError(_truncated(path, data)) from error
-    if not model.graph.node or not model.graph.output:
+    if not model.graph.node or not model.graph.output or not _holds_text(model):
         raise UserError(_truncated(path, data))
     num_external = _load_external_data(onnx, model, path, folder)
     _refuse_custom_operators(model, path)
     return OnnxFile(model, path, sha256(data), len(data) + num_external)
+
+
+def _holds_text(message: Any) -> bool:
+    """Whether all names of a model are text; those that are not UTF-8 come as bytes."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        is_text = field.type == field.TYPE_STRING
+        values = (
+            [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value
+        )
+        if not all(isinstance(v, str) if is_text else _holds_text(v) for v in values):
+            return False
+    return True
 
 
 def serialize(model: Model, path: str) -> bytes:
@@ -187,7 +201,8 @@ def _port(value: Any) -> Port:
     onnx = load_extra("onnx", "onnx", "reading ONNX files")
     tensor = value.type.tensor_type
     sizes = (dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
-    kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+    kinds = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
+    kind = kinds.get(tensor.elem_type, f"kind {tensor.elem_type}")
     names = {"float": "float32", "double": "float64"}
     return Port(value.name, tuple(sizes), names.get(kind, kind))
 

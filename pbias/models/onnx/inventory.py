@@ -44,9 +44,9 @@ def inventory(file: OnnxFile) -> Table:
 
     `quantized` is the share of its nodes that compute on quantized values.
     """
-    weights, whole = _weights(file), ""
+    weights, makers, whole = _weights(file), _makers(file), ""
     kinds = [node.op_type for node in file.model.graph.node]
-    on_int8 = [_is_quantized(node, _makers(file)) for node in file.model.graph.node]
+    on_int8 = [_is_quantized(node, makers) for node in file.model.graph.node]
     rows = []
     for name in (whole, *sorted(set(kinds))):
         chosen = [index for index, kind in enumerate(kinds) if name in (whole, kind)]
@@ -162,7 +162,7 @@ def _counted(name: str, zero: str | None, constants: Mapping[str, NDArray[Any]])
     array = constants[name]
     point = constants.get(zero or "", np.zeros((), array.dtype))
     # A point for each output or one for all; symmetric weights have 0 everywhere.
-    same = array == (point.flat[0] if np.all(point == point.flat[0]) else 0)
+    same = array == (point.flat[0] if point.size and np.all(point == point.flat[0]) else 0)
     return _Weight(array.size, int(np.count_nonzero(same)), array.dtype.name in INT8, array.nbytes)
 
 
@@ -170,11 +170,14 @@ def _source(
     name: str, constants: Mapping[str, NDArray[Any]], makers: Mapping[str, Any]
 ) -> tuple[str | None, str | None]:
     """Return the constant that a value is, and the zero point with which it was dequantized."""
-    zero = None
+    zero, passed = None, set()
     while name not in constants:
         node = makers.get(name)
         if node is None or node.op_type not in (*CARRYING, DEQUANTIZING, QUANTIZING):
             return None, None
+        if name in passed or not node.input:  # a graph from elsewhere may turn in circles
+            return None, None
+        passed.add(name)
         if node.op_type == DEQUANTIZING and len(node.input) > 2:
             zero = node.input[2]
         name = node.input[0]
@@ -183,14 +186,22 @@ def _source(
 
 def _constants(file: OnnxFile) -> dict[str, NDArray[Any]]:
     onnx = load_extra("onnx", "onnx", "reading ONNX files")
-    graph = file.model.graph
-    return {name: onnx.numpy_helper.to_array(tensor) for name, tensor in _tensors(graph)}
+    found = {}
+    for name, tensor in _tensors(file.model.graph):
+        try:
+            found[name] = onnx.numpy_helper.to_array(tensor)
+        except Exception as error:  # whatever a kind, a shape or values that do not fit may raise
+            raise UserError(
+                f"{file.path}: the constant '{name}' is damaged "
+                f"({' '.join(str(error).split())[:200]}); write the file again"
+            ) from error
+    return found
 
 
 def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
     yield from ((tensor.name, tensor) for tensor in graph.initializer)
     for node in graph.node:
-        if node.op_type == "Constant":
+        if node.op_type == "Constant" and node.output:
             yield from ((node.output[0], a.t) for a in node.attribute if a.name == "value")
 
 
