@@ -44,7 +44,7 @@ class FreeCores:
     """Measures how many cores were free for this process: idle ones, and those that it used."""
 
     def __init__(self) -> None:
-        """Return the first measurement begins."""
+        """The first measurement begins."""
         self._before = self._now()
 
     def __call__(self) -> float:

@@ -160,7 +160,7 @@ def _refused(message: str) -> int:
 
 
 def _print_traceback() -> None:
-    """Return the traceback, with what a file put into its messages escaped line by line."""
+    """Print the traceback, with what a file put into its messages escaped line by line."""
     import traceback
 
     from pbias.files.escaping import printable

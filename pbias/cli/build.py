@@ -25,7 +25,7 @@ class Entry:
     """
 
     def __init__(self, where: str, summary: str, *examples: str) -> None:
-        """Return `where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
+        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
         self.where, self.summary, self.examples = where, summary, examples
 
     def function(self) -> Callable[..., None]:
@@ -77,7 +77,7 @@ def find(group: Any, name: str) -> Any:
 
 
 def _name_numbers(command: Any) -> None:
-    """Return `NUM` where the help would show the parser's own `<int range>`."""
+    """Write `NUM` where the help would show the parser's own `<int range>`."""
     for param in command.params:
         if param.param_type_name == "option" and param.metavar is None:
             kind = param.type.name.partition(" ")[0]
@@ -126,7 +126,7 @@ def _root(
 
 
 def _stub() -> None:
-    """Return a command that this run does not use."""
+    """Make a command that this run does not use."""
 
 
 def _with_common_options(

@@ -52,7 +52,7 @@ def write_table(
     report: str | None = None,
     **header: Any,
 ) -> None:
-    """Return the whole table as CSV or JSON, or its sections for people.
+    """Write the whole table as CSV or JSON, or its sections for people.
 
     With `report`, the sections go to that path as Markdown, too: both are written, or neither.
     """

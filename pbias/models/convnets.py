@@ -29,7 +29,7 @@ class BasicBlock(nn.Module):
     expansion = 1
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """Return `num_in` channels in, `width` out."""
+        """`num_in` channels in, `width` out."""
         super().__init__()
         self.conv1 = _conv3x3(num_in, width, stride)
         self.bn1 = nn.BatchNorm2d(width)
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
     expansion = 4
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """Return `num_in` channels in, 4 `width` out."""
+        """`num_in` channels in, 4 `width` out."""
         super().__init__()
         num_out = width * self.expansion
         self.conv1 = nn.Conv2d(num_in, width, 1, bias=False)
@@ -82,7 +82,7 @@ class ResNet(nn.Module):
         depths: Sequence[int],
         num_outputs: int,
     ) -> None:
-        """Return one width and depth a stage; every stage but the first halves height and width."""
+        """One width and depth a stage; every stage but the first halves height and width."""
         super().__init__()
         self.conv1, self.bn1, self.relu, self.maxpool = stem
         num_in, self.num_stages = widths[0], len(widths)
@@ -158,7 +158,7 @@ class MobileNetV1(nn.Module):
     """A 3x3 convolution, 13 depthwise-separable ones (`features`), pooling and `fc`."""
 
     def __init__(self, num_outputs: int) -> None:
-        """Return one logit an output."""
+        """One logit an output."""
         super().__init__()
         layers = [_normalized(nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False))]
         num_in = 32

@@ -25,7 +25,7 @@ class Masks:
         classifier: str = "",
         measure: Measure | None = None,
     ) -> None:
-        """Return what is zero already counts as pruned, and stays so where `method` prunes nothing.
+        """What is zero already counts as pruned, and stays so where `method` prunes nothing.
 
         `classifier` names the weight whose rows the method may have to keep; `measure` is that of
         a `Chooser`.

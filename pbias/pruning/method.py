@@ -104,7 +104,7 @@ class Chooser:
     def __init__(
         self, method: Method, weights: Weights, classifier: str, measure: Measure | None = None
     ) -> None:
-        """Return `classifier` names the weight whose rows `min_keep_row` is about.
+        """`classifier` names the weight whose rows `min_keep_row` is about.
 
         `measure` gives the score of weights as they are now, for methods that look at images.
         """

@@ -17,7 +17,7 @@ HIDDEN = 0.2  # the share of faces with something in front of them
 
 
 def draw_background(canvas: Canvas, face: Face) -> None:
-    """Return a gradient between two colors and two lights out of focus."""
+    """Draw a gradient between two colors and two lights out of focus."""
     hue, value = face.luck["back_hue"], face.between("back_light", 0.15, 0.95)
     near = hsv(hue, 0.05 + 0.45 * face.luck["back_spread"] ** 1.5, value)
     far = hsv(hue + face.around("back_spread", 0.0, 0.2), 0.22, 0.25 + 0.6 * (1 - value))

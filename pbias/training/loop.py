@@ -63,7 +63,7 @@ class FitResult:
 
 
 def log_report(report: EpochReport) -> None:
-    """Return one line an epoch."""
+    """Log one line an epoch."""
     valid = f", valid accuracy {report.valid.accuracy:.4f}" if report.valid else ""
     logger.info(
         "epoch %d of %d: loss %.4f, accuracy %.4f%s, %s images/s",

@@ -123,7 +123,7 @@ class SharedImageMemory(ImageMemory):
     """One copy of the images for all processes of this machine, decoded by the first of them."""
 
     def __init__(self) -> None:
-        """Return every process of every machine must make one, at the same time."""
+        """Every process of every machine must make one, at the same time."""
         first = processes().rank - local_rank()
         machines = processes().size // local_size()
         with together():

@@ -79,7 +79,7 @@ class StateFile:
     """The state of one run, in a file beside its output that is gone when the run is done."""
 
     def __init__(self, path: str, plan: Checkpoint, asked_threads: int = 0) -> None:
-        """Return `plan` is the checkpoint to be made, without what training will give it.
+        """`plan` is the checkpoint to be made, without what training will give it.
 
         `asked_threads` is the number that was asked for; 0: it is chosen.
         """
@@ -148,7 +148,7 @@ class StateFile:
             logger.warning("%s; this epoch cannot be resumed from", error)
 
     def remove(self) -> None:
-        """Return the run is done."""
+        """The run is done."""
         Path(self.path).unlink(missing_ok=True)
 
 

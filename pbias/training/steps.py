@@ -38,7 +38,7 @@ class Stopped(Exception):
     """Training ended between two steps because it was asked to; `epochs` of them are complete."""
 
     def __init__(self, epochs: int) -> None:
-        """Return `epochs`: as many as a training state holds."""
+        """`epochs`: as many as a training state holds."""
         super().__init__(f"stopped after {epochs} epochs")
         self.epochs = epochs
 

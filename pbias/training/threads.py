@@ -46,7 +46,7 @@ def ladder(most: int) -> list[int]:
 
 
 def climb(counts: Sequence[int], now: int, rate: float, free: float) -> Climb:
-    """Yield a number of threads to try and be sent its rate; return the best, and its rate.
+    """Return a number of threads to try and be sent its rate; return the best, and its rate.
 
     It begins with `now`, which runs at `rate`. More are tried first, up to the free cores, as long
     as that is faster; where it is not, fewer.
@@ -86,7 +86,7 @@ class Threads:
         clock: Callable[[], float] = time.perf_counter,
         free: Callable[[], float] | None = None,
     ) -> None:
-        """Return `counts`: what to choose from, ascending. It begins with the last but one.
+        """`counts`: what to choose from, ascending. It begins with the last but one.
 
         `free` says how many cores were free since it was called last.
         """

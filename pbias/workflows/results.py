@@ -21,7 +21,7 @@ class Result(ABC):
     """Table of numbers; a notebook shows its report, and `repr` shows the headline."""
 
     def __init__(self, rows: Table) -> None:
-        """Return `rows` are the table without pandas."""
+        """`rows` are the table without pandas."""
         self.rows = rows
 
     @property
@@ -137,7 +137,7 @@ class TableResult(Result):
     """A table and the function that makes a report of it."""
 
     def __init__(self, rows: Table, report: Callable[[Table], list[Section]]) -> None:
-        """Return `report` is called when somebody looks."""
+        """`report` is called when somebody looks."""
         super().__init__(rows)
         self._report = report
 

@@ -107,7 +107,7 @@ class RunSums:
         num_folds: int,
         ranked: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Return nothing yet; of the runs, first come those of the audited model.
+        """Nothing yet; of the runs, first come those of the audited model.
 
         Arrays `ranked` of all runs, of `BucketedScores`, are added to in place.
         """

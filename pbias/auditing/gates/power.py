@@ -25,7 +25,7 @@ class Drawn:
     """The audit of a drawn model, of which each table is made once."""
 
     def __init__(self, audit: Audit) -> None:
-        """Return nothing is made yet."""
+        """Nothing is made yet."""
         self.samples_behind = audit.samples_behind
         self.table = cache(audit.table)
 
@@ -34,7 +34,7 @@ class Expected:
     """The audits of several drawn models, as one whose numbers are the means of theirs."""
 
     def __init__(self, draws: Sequence[Drawn]) -> None:
-        """Return `draws` are of the same files and options."""
+        """`draws` are of the same files and options."""
         self.draws = draws
         self.samples_behind = draws[0].samples_behind
         self.table = cache(self._table)

@@ -99,7 +99,7 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
 
 
 def _say(targets: tuple[str, ...], notes: list[str]) -> None:
-    """Return one line for each kind of note, ties as a note and what fails to fit as a warning."""
+    """Log one line for each kind of note, ties as a note and what fails to fit as a warning."""
     for note in dict.fromkeys(filter(None, notes)):
         names = [name for name, said in zip(targets, notes, strict=True) if said == note]
         say = log.info if note == TIES else log.warning

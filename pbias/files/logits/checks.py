@@ -53,7 +53,7 @@ def at(path: str) -> str:
 
 
 def check_present(path: str, names: Collection[str]) -> None:
-    """Return a logits file holds at least logits."""
+    """Check that a logits file holds at least logits."""
     if "logits" not in names:
         held = f" (only: {', '.join(sorted(names))})" if names else ""
         raise UserError(
@@ -65,7 +65,7 @@ def check_present(path: str, names: Collection[str]) -> None:
 def check_header(
     path: str, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "logits"
 ) -> None:
-    """Return what must hold of logits, or of probabilities alone, before their values are known."""
+    """Check what must hold of logits, or of probabilities alone, before their values are known."""
     if dtype.hasobject:
         raise UserError(
             f"{at(path)}'{name}' is {dtype} {list(shape)}; convert it with {name}.astype(float)"
@@ -199,7 +199,7 @@ class LabelSigns:
     """
 
     def __init__(self, num_targets: int) -> None:
-        """Return nothing is seen yet of `num_targets` targets."""
+        """Nothing is seen yet of `num_targets` targets."""
         self.seen = np.zeros((3, num_targets), bool)
 
     def add(self, labels: NDArray[np.int8]) -> None:

@@ -24,7 +24,7 @@ MUSTACHE = blob(symmetric(xy([0, 0.18, 0.40, 0.47, 0.28, 0], [0.50, 0.50, 0.62, 
 
 
 def draw_beard(canvas: Canvas, face: Face, skin: Array, hair: Array) -> None:
-    """Return everything that grows below the ears, from a shadow to a full beard."""
+    """Draw everything that grows below the ears, from a shadow to a full beard."""
     color, shadow = _color(hair), mix(tone(skin, 0.5), rgb(58, 62, 74), 0.5)
     stubble, beard = _grown(face, "5_o_Clock_Shadow"), _grown(face, "No_Beard")
     parts = max(face["Goatee"], face["Mustache"], face["Sideburns"], face["5_o_Clock_Shadow"])

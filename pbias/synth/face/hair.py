@@ -96,7 +96,7 @@ def _hairline(face: Face) -> Points:
 
 
 def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """Return what falls behind neck and shoulders."""
+    """Draw what falls behind neck and shoulders."""
     if face["Bald"] > 0 or _length(face) <= COVERS_EARS:
         return
     right = _outer(face)
@@ -107,7 +107,7 @@ def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def draw_front_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """Return the cap of hair over the skull with its locks, or what baldness leaves of it."""
+    """Draw the cap of hair over the skull with its locks, or what baldness leaves of it."""
     if face["Bald"] > 0:
         _draw_bald(canvas, face, color)
         return
@@ -170,7 +170,7 @@ def _draw_fringe(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def _draw_bald(canvas: Canvas, face: Face, color: Array) -> None:
-    """Return a shining scalp, with short hair at the sides when there is any."""
+    """Draw a shining scalp, with short hair at the sides when there is any."""
     canvas.paint(canvas.glow((0.15, -1.0, 0.22, 0.12, 0.35 * face["Bald"])), WHITE)
     receding = face["Receding_Hairline"]
     if receding > 0.5:

@@ -59,7 +59,7 @@ def draw_neck(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def draw_double_chin(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Return a second lobe below the chin, lit like the first, with a fold between."""
+    """Draw a second lobe below the chin, lit like the first, with a fold between."""
     fold = max(0.0, face["Double_Chin"] - 0.12)
     if fold <= 0:
         return
@@ -73,7 +73,7 @@ def draw_double_chin(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def draw_ears(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Return both ears, behind the face."""
+    """Draw both ears, behind the face."""
     wide, size = 0.98 + 0.12 * face["Chubby"], face.between("ears", 0.85, 1.1)
     ear = both(EAR * (1, size) + (wide, 0))
     canvas.fill(canvas.head(ear), tone(mix(skin, BLOOD, 0.16), 0.96))

@@ -52,7 +52,7 @@ class PowerResult(Result):
     """Decidable gates: `table`, one row per gate and number, and `gates` as plain data."""
 
     def __init__(self, rows: Table, gates: Sequence[dict[str, Any]], options: PowerOptions) -> None:
-        """Return `gates` contains the number of draws that passed, failed and were inconclusive."""
+        """`gates` contains the number of draws that passed, failed and were inconclusive."""
         super().__init__(rows)
         self.gates = list(gates)
         self._options = options

@@ -57,7 +57,7 @@ class BucketedScores:
     """
 
     def __init__(self, num_values: int, num_targets: int, num_folds: int) -> None:
-        """Return nothing yet, of P group values, A targets and J folds (1: none are left out)."""
+        """Nothing yet, of P group values, A targets and J folds (1: none are left out)."""
         self.num_folds = num_folds
         self.counts = empty_buckets(num_values, num_targets)
         self.moments = np.zeros((num_values, num_targets, NUM_C, 2))
