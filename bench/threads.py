@@ -28,6 +28,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from parts.rows import leave_row
+
 MAX_TWO, MAX_BESIDE, MAX_LOST = 2.4, 1.3, 1.03
 FACES = "synth --num {num} --size 64 --seed 1 -q -o"
 CHILD = """
@@ -148,17 +150,19 @@ def busy() -> Iterator[None]:
 
 
 def _verdicts(tries: list[dict[str, float]]) -> Iterator[bool]:
-    for name, what in (("two", "two at once"), ("apart", "two, started apart")):
-        times = [found[name] / found["alone"] for found in tries]
-        yield _verdict(f"{what} / one alone, worst of {len(tries)}", max(times), MAX_TWO)
+    for name, what in (("two", "two trainings at once"), ("apart", "two, started apart")):
+        worst = max(tries, key=lambda found: found[name] / found["alone"])
+        yield _verdict(f"{what} / one alone, worst", worst[name], worst["alone"], MAX_TWO)
     middle = {name: statistics.median(found[name] for found in tries) for name in tries[0]}
-    yield _verdict(
-        "beside a busy process / one thread", middle["beside"] / middle["one"], MAX_BESIDE
-    )
-    yield _verdict("alone / a thread for each core", middle["alone"] / middle["all"], MAX_LOST)
+    beside = middle["beside"], middle["one"]
+    yield _verdict("beside a busy process / one thread", *beside, MAX_BESIDE)
+    yield _verdict("alone / a thread for each core", middle["alone"], middle["all"], MAX_LOST)
 
 
-def _verdict(what: str, times: float, aim: float) -> bool:
+def _verdict(what: str, ours: float, peer: float, aim: float) -> bool:
+    times = ours / peer
+    sides = f"{ours:.1f} s", f"{peer:.1f} s"
+    leave_row(what, *sides, times, f"<= {aim}", met=times <= aim)
     print(f"  {what}: {times:.2f} (aim: {aim} at most): {'met' if times <= aim else 'MISSED'}")
     return times <= aim
 

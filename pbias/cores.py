@@ -44,7 +44,7 @@ class FreeCores:
     """Measures how many cores were free for this process: idle ones, and those that it used."""
 
     def __init__(self) -> None:
-        """The first measurement begins."""
+        """Return the first measurement begins."""
         self._before = self._now()
 
     def __call__(self) -> float:
@@ -85,7 +85,7 @@ def wait_shortly() -> None:
 
 
 def _groups() -> Iterator[Path]:
-    """The folders that may hold limits of this process."""
+    """Yield the folders that may hold limits of this process."""
     try:
         lines = OWN_CGROUP.read_text().splitlines()
     except OSError:

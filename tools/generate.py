@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def generated() -> dict[str, str]:
-    """Every generated file, by its path in the repository."""
+    """Return every generated file, by its path in the repository."""
     tree = commands()
     return {
         "docs/metrics.md": pages.metrics_page(),

@@ -12,7 +12,7 @@ from pbias.cli.command_tree import Command, Parameter
 
 
 def man_pages(commands: Sequence[Command]) -> dict[str, str]:
-    """The page of `pbias` and one a command, by file name."""
+    """Return the page of `pbias` and one a command, by file name."""
     pages = {"pbias.1": _top(commands)}
     return pages | {f"{_page_name(c)}.1": _page(c) for c in commands}
 

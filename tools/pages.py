@@ -10,7 +10,7 @@ from pbias.cli.command_tree import Command, Parameter
 
 
 def metrics_page() -> str:
-    """Every metric, score and column, as `pbias explain` tells it."""
+    """Return every metric, score and column, as `pbias explain` tells it."""
     parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
     symbols = "\n".join(f"* `{name}`: {meaning}" for name, meaning in LEGEND.items())
     parts.append(f"## Symbols\n\n{symbols}\n")
@@ -33,7 +33,7 @@ def metrics_page() -> str:
 
 
 def commands_page(commands: Sequence[Command]) -> str:
-    """Every command with its options."""
+    """Return every command with its options."""
     parts = ["# Commands\n\nAs `pbias COMMAND -h` shows them; made by `make docs`.\n"]
     parts += map(_command, commands)
     statuses = "\n".join(f"| {status} | {meaning} |" for status, meaning in STATUSES.items())

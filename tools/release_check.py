@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def first_example() -> list[str]:
-    """The commands of the README's first block, each a line of shell."""
+    """Return the commands of the README's first block, each a line of shell."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks: list[str] = re.findall(r"^```\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     return next(block for block in blocks if "pbias " in block).splitlines()

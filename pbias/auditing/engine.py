@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from pbias.auditing.chosen_targets import take_targets
 from pbias.auditing.counts.folds import NUM_FOLDS
 from pbias.auditing.counts.join import select_targets
+from pbias.auditing.counts.parts.counts import Counts
+from pbias.auditing.counts.parts.reducing import reduce_counts
 from pbias.auditing.counts.reduction import Reduction, RunCounts, Wanted, reduce_whole
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
@@ -68,7 +70,7 @@ class Options:
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
-    """Every metric of the audited runs and, with references, how each changed.
+    """Return every metric of the audited runs and, with references, how each changed.
 
     Several files a side are runs (seeds) of one model; all must be of the same samples, joined by
     id. Raises UserError where files do not fit together or a name is not known.
@@ -81,19 +83,21 @@ class Audit:
 
     def __init__(
         self,
-        audited: Files,
+        audited: Files | Counts,
         references: Files,
         options: Options,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Join the files and check the options; raises UserError as `audit` does.
 
-        `progress` takes runs (done, total), or rows of files that are read in blocks.
+        Counts hold both sides. `progress` takes runs (done, total), or rows of files that are read
+        in blocks.
         """
         self.options = options
         self.metrics = [known_metric(name) for name in options.metrics or METRICS]
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
+        self.of_counts = isinstance(audited, Counts)
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
         if not options.keep_predictions:
@@ -112,28 +116,30 @@ class Audit:
         ]
 
     def _reduce(
-        self, audited: Files, references: Files, progress: Callable[[int, int], None] | None
+        self,
+        audited: Files | Counts,
+        references: Files,
+        progress: Callable[[int, int], None] | None,
     ) -> Reduction:
-        chosen, first = self.options.attributes, audited[0]
+        chosen = self.options.attributes
+        first = audited.facts if isinstance(audited, Counts) else audited[0]
         if not chosen or first.activation != "softmax":
             return self._reduce_targets(audited, references, chosen, progress)
         # Which class is predicted rests on all outputs, also on those that are not asked for.
-        head = first if isinstance(first, Logits) else first.head
-        names = select_targets(head, chosen).targets
-        return take_targets(self._reduce_targets(audited, references, None, progress), names)
+        found = self._reduce_targets(audited, references, None, progress)
+        return take_targets(found, select_targets(found.sides[0].heads[0], chosen).targets)
 
     def _reduce_targets(
         self,
-        audited: Files,
+        audited: Files | Counts,
         references: Files,
         attributes: Sequence[str] | None,
         progress: Callable[[int, int], None] | None,
     ) -> Reduction:
-        o, files = self.options, [*audited, *references]
-        wanted = Wanted(
-            products=any(metric.products for metric in self.metrics),
-            ranked=any(metric.ranked for metric in self.metrics),
-        )
+        o, wanted = self.options, wanted_by(self.metrics)
+        if isinstance(audited, Counts):
+            return reduce_counts(audited, o.groups, attributes, o.num_folds, wanted=wanted)
+        files = [*audited, *references]
         whole = [run for run in files if isinstance(run, Logits)]
         if whole:
             assert len(whole) == len(files), "all files are read in blocks, or none"
@@ -148,7 +154,7 @@ class Audit:
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """All rows, or those of one metric, at `level` (that of the options unless given).
+        """Return all rows, or those of one metric, at `level` (that of the options unless given).
 
         Each table is made once; p-values are adjusted over the rows of the table.
         """
@@ -209,7 +215,7 @@ class Audit:
         return name, sizes[smallest]
 
     def _blocks_of(self, name: str | None) -> Iterator[Block]:
-        """The rows of one metric or of all, in order; those without any are left out."""
+        """Yield the rows of one metric or of all, in order; those without any are left out."""
         for metric in self.metrics:
             if name not in (None, metric.name):
                 continue
@@ -257,7 +263,7 @@ class Audit:
         return Block.of(metric, *measures, estimates=self._estimates, is_change=is_change)
 
     def _measures(self, metric: Metric) -> list[Measure]:
-        """The metric of each side that it is about; none where it has no rows."""
+        """Return the metric of each side that it is about; none where it has no rows."""
         if metric.is_change and self._joint is None:
             return []
         if metric.compares is Compares.PREDICTIONS:
@@ -290,11 +296,21 @@ class Audit:
         return count_rows(self.sides[0].sums, self.strata, self._joint)
 
 
-def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts]) -> bool:
-    """Whether a model is held against itself: both sides hold the same runs, each as often.
+def wanted_by(metrics: Sequence[Metric]) -> Wanted:
+    """Return what metrics need beside labels and predictions."""
+    return Wanted(
+        products=any(metric.products for metric in metrics),
+        ranked=any(metric.ranked for metric in metrics),
+    )
+
+
+def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[RunCounts]) -> bool:
+    """Return whether a model is held against itself: both sides hold the same runs, each as often.
 
     Or all runs of both are one and the same, whatever their numbers.
     """
+    if isinstance(audited, Counts):
+        return audited.facts.same
     if not references:
         return False
     ours: list[_Run] = list(zip(audited, sides[0].heads, strict=True))
@@ -310,13 +326,13 @@ def _are_the_same(audited: Files, references: Files, sides: Sequence[RunCounts])
 
 
 def _with_one_run(side: RunCounts) -> RunCounts:
-    """The same counts; of the runs but the first, only one row of each is kept."""
+    """Return the same counts; of the runs but the first, only one row of each is kept."""
     one = np.zeros(1, np.intp)
     return replace(side, heads=[side.heads[0], *(select_rows(run, one) for run in side.heads[1:])])
 
 
 def _is_same(one: _Run, other: _Run) -> bool:
-    """Whether two runs have the same logits and thresholds."""
+    """Return whether two runs have the same logits and thresholds."""
     (a, ours), (b, theirs) = one, other
     cuts = [np.zeros(1) if h.thresholds is None else h.thresholds for h in (ours, theirs)]
     if ours.activation != theirs.activation or (cuts[0] != cuts[1]).any():
@@ -356,7 +372,7 @@ def _count_classes(
 
 
 def row_members(strata: Strata) -> dict[Row, list[int]]:
-    """The strata that each row of the table is made of."""
+    """Return the strata that each row of the table is made of."""
     members = {row: [index] for index, row in enumerate(strata_rows(strata))}
     for contrast in strata.contrasts:
         members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]

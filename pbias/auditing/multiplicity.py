@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def is_primary(metric: Metric, group: str) -> bool:
-    """Whether a row is in the primary family: what reports begin with, or watch.
+    """Return whether a row is in the primary family: what reports begin with, or watch.
 
     Of metrics with a number for everyone only that one; of others (amplification, differences in
     differences) those of all groups.
@@ -52,7 +52,7 @@ def adjusted(p: Floats, primary: NDArray[np.bool_], family: Sequence[Any]) -> Fl
 
 
 def hierarchical(p_fk: Floats) -> Floats:
-    """The smallest level q at which each hypothesis is rejected, in families [F, K].
+    """Return the smallest level q at which each hypothesis is rejected, in families [F, K].
 
     At level q a family is selected where its Simes p-value passes Benjamini and Hochberg's
     procedure over the F families; within each of the R selected ones that procedure runs at level

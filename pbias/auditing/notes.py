@@ -42,7 +42,7 @@ def left_out(
     reason: Texts,
     lost: NDArray[np.bool_],
 ) -> Texts:
-    """The targets without which a mean runs, [S], from the reasons [S, A] of all.
+    """Return the targets without which a mean runs, [S], from the reasons [S, A] of all.
 
     A mean over survivors says how many were `lost` [S, A].
     """
@@ -100,6 +100,6 @@ def few_clusters(effective: Floats, found: Numbers) -> Texts:
 
 
 def joined(first: Texts, second: Texts) -> Texts:
-    """Both, where there are both."""
+    """Return both, where there are both."""
     both = (first != "") & (second != "")
     return np.asarray(np.where(both, first + "; " + second, first + second))

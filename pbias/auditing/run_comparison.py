@@ -23,13 +23,13 @@ FACTS = ("run", "architecture", "strategy", "sparsity", "seed")
 
 
 def headline() -> list[Metric]:
-    """The metrics that are compared: means of everyone, then those by group, then facts."""
+    """Return the metrics that are compared: means of everyone, then those by group, then facts."""
     found = [metric for metric in METRICS.values() if metric.headline]
     return sorted(found, key=lambda metric: (bool(metric.fact), metric.of_groups))
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
-    """One row a run: what its file says of the network, means over attributes, and counts.
+    """Return one row a run: what its file says of the network, means over attributes, and counts.
 
     A mean runs over the attributes defined in all runs, and a column `<metric>_over` counts them
     where some are left out in one run or another: means over different sets cannot be compared.
@@ -68,7 +68,7 @@ def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[
 
 
 def _pooled(tables: Sequence[Table], metric: str) -> dict[str, list[Any]]:
-    """One number a run over all attributes; no column where no run has it."""
+    """Return one number a run over all attributes; no column where no run has it."""
     rows = [table.where(metric=metric, attribute="", group="", contrast="") for table in tables]
     values = [found[0]["value"] if found else float("nan") for found in rows]
     return {metric: values} if any(value == value for value in values) else {}

@@ -16,7 +16,7 @@ from pbias.auditing import notes
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
-from pbias.auditing.inference.means import ends_alike, widen
+from pbias.auditing.inference.means import ends_alike, lengthen, widen
 from pbias.auditing.inference.numbers import Numbers, most_changed, of_change, of_value
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
@@ -94,7 +94,7 @@ def make_table(
     *,
     same_model: bool = False,
 ) -> Table:
-    """All rows of all blocks, in order; an attribute as a group of itself has none.
+    """Return all rows of all blocks, in order; an attribute as a group of itself has none.
 
     `same_model`: the reference is the audited model, so that changes are 0 and no estimates.
     Each block is used once, and let go. Raises UserError where there are none at all.
@@ -149,7 +149,7 @@ class _Writer:
     same_model: bool
 
     def columns(self, block: Block) -> Columns:
-        """The columns of one block, row by row."""
+        """Return the columns of one block, row by row."""
         if block.reference is None:
             return self._as_change(block, self._values(block))
         changed = self._changes(block)
@@ -167,7 +167,7 @@ class _Writer:
         return columns | _change_columns(before, changed, same_model=self.same_model)
 
     def _as_change(self, block: Block, found: Numbers) -> Columns:
-        """The columns where the value may itself be what changed."""
+        """Return the columns where the value may itself be what changed."""
         if not (self.same_model and block.metric.is_change):
             return self._columns(block, found)
         found = _no_estimate(found)
@@ -178,7 +178,7 @@ class _Writer:
         if block.metric.pooled:
             return of_value(block.audited, self.setting)
         each, mean = of_value(block.audited, self.setting), of_value(block.mean, self.setting)
-        found = self._with_mean(block, mean, each, [block.audited])
+        found = self._with_mean(block, mean, each, [block.audited], [block.mean])
         if block.audited.sides is not None:
             return found
         return replace(found, high=np.minimum(found.high, block.metric.limit))
@@ -193,19 +193,27 @@ class _Writer:
             return each
         of_all = np.where(block.defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
         mean = of_change(block.mean, block.reference_mean, self.setting, of_all)
-        found, limit = self._with_mean(block, mean, each, sides), most_changed(block.audited)
+        means = [block.mean, block.reference_mean]
+        found, limit = self._with_mean(block, mean, each, sides, means), most_changed(block.audited)
         ends = {"low": np.maximum(found.low, -limit), "high": np.minimum(found.high, limit)}
         return replace(found, **ends)
 
     def _with_mean(
-        self, block: Block, mean: Numbers, each: Numbers, sides: Sequence[Measure]
+        self,
+        block: Block,
+        mean: Numbers,
+        each: Numbers,
+        sides: Sequence[Measure],
+        means: Sequence[Measure],
     ) -> Numbers:
-        """The numbers of the mean over targets, then those of each: [S, 1+A]."""
+        """Return the numbers of the mean over targets, then those of each: [S, 1+A]."""
         if self.setting.intervals:
             defined, level = block.defined, self.setting.level
             few = np.any([has_few_trials(side) for side in sides], axis=0)
             thin = defined & (few | np.isnan(each.se))
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), level)
+            if self.setting.clustered:
+                mean = lengthen(mean, [side.value for side in means], level)
             mean = ends_alike(mean, each, defined, level)
         names = [f.name for f in fields(Numbers)]
         parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]
@@ -235,7 +243,7 @@ class _Writer:
     def _reasons(
         self, block: Block, found: Numbers, changed: Numbers | None
     ) -> NDArray[np.object_]:
-        """Why there is no value; where there is one, what it lacks."""
+        """Return why there is no value; where there is one, what it lacks."""
         reasons = found.reason.copy()
         if block.metric.pooled:
             return self._with_notes(block, reasons, found, changed)
@@ -269,7 +277,7 @@ class _Writer:
         return self.counts.pooled
 
     def _count_columns(self, block: Block) -> Columns:
-        """The counts behind each row; a mean over targets has none of its own."""
+        """Return the counts behind each row; a mean over targets has none of its own."""
         counts = self._counts(block)
         sources = {
             "n": counts.n if block.metric.labels else counts.n_rows,
@@ -309,7 +317,7 @@ def _p_columns(found: Numbers) -> Columns:
 
 
 def _no_estimate(found: Numbers) -> Numbers:
-    """The value alone, which is certain."""
+    """Return the value alone, which is certain."""
     nothing = np.full_like(found.value, np.nan)
     return replace(found, se=nothing, low=nothing, high=nothing, p=nothing, detectable=nothing)
 

@@ -48,7 +48,7 @@ Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 
 
 def tree(only: str | None = None) -> Any:
-    """The parser of all commands, or of one with the names of the others."""
+    """Return the parser of all commands, or of one with the names of the others."""
     return build(COMMANDS, GROUPS, EXIT_STATUSES, only)
 
 
@@ -81,13 +81,13 @@ def _without_memory() -> Status:
 
 
 def _occupied() -> int:
-    """A descriptor of the null device, with the three standard ones below it taken."""
+    """Return a descriptor of the null device, with the three standard ones below it taken."""
     null = os.open(os.devnull, os.O_RDWR)
     return null if null > 2 else _occupied()
 
 
 def _flushed(status: int) -> int:
-    """The status, once all of standard output is out; Python would fail with 120 at exit."""
+    """Return the status, once all of standard output is out; Python would fail with 120 at exit."""
     if sys.stdout is None:
         return status
     try:
@@ -145,7 +145,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _status(code: object) -> int:
-    """The status of a SystemExit: a number, nothing, or a text that says what is wrong."""
+    """Return the status of a SystemExit: a number, nothing, or a text that says what is wrong."""
     if code is None or isinstance(code, int):
         # The parser ends so where the reader of its help has gone; 1 would be a failed gate.
         return Status.CLOSED_PIPE if code == 1 else int(code or 0)
@@ -160,7 +160,7 @@ def _refused(message: str) -> int:
 
 
 def _print_traceback() -> None:
-    """The traceback, with what a file put into its messages escaped line by line."""
+    """Return the traceback, with what a file put into its messages escaped line by line."""
     import traceback
 
     from pbias.files.escaping import printable

@@ -25,11 +25,11 @@ class Entry:
     """
 
     def __init__(self, where: str, summary: str, *examples: str) -> None:
-        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
+        """Return `where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
         self.where, self.summary, self.examples = where, summary, examples
 
     def function(self) -> Callable[..., None]:
-        """The function that does it."""
+        """Return the function that does it."""
         module, _, name = self.where.partition(":")
         found: Callable[..., None] = getattr(
             importlib.import_module(f"pbias.cli.commands.{module}"), name
@@ -40,7 +40,7 @@ class Entry:
 def build(
     entries: Mapping[str, Entry], groups: Mapping[str, str], statuses: str, only: str | None = None
 ) -> Any:
-    """All commands under `pbias`; with `only`, the others have a name and a summary alone.
+    """Return all commands under `pbias`; with `only`, the others have a name and a summary alone.
 
     Options are costly to set up: a run needs those of its own command. A name of two words is a
     command below the first of them, whose help is in `groups`.
@@ -70,14 +70,14 @@ def build(
 
 
 def find(group: Any, name: str) -> Any:
-    """The command of this name, of one word or two."""
+    """Return the command of this name, of one word or two."""
     for word in name.split():
         group = group.commands[word]
     return group
 
 
 def _name_numbers(command: Any) -> None:
-    """`NUM` where the help would show the parser's own `<int range>`."""
+    """Return `NUM` where the help would show the parser's own `<int range>`."""
     for param in command.params:
         if param.param_type_name == "option" and param.metavar is None:
             kind = param.type.name.partition(" ")[0]
@@ -126,7 +126,7 @@ def _root(
 
 
 def _stub() -> None:
-    """A command that this run does not use."""
+    """Return a command that this run does not use."""
 
 
 def _with_common_options(

@@ -50,7 +50,7 @@ class Command:
 
 
 def commands() -> list[Command]:
-    """All commands, in the order of `pbias -h`."""
+    """Return all commands, in the order of `pbias -h`."""
     group = tree()
     return [_command(name, find(group, name)) for name in COMMANDS]
 

@@ -67,7 +67,7 @@ def _first_words(commands: Sequence[Command]) -> list[str]:
 
 
 def _groups(commands: Sequence[Command]) -> dict[str, list[Command]]:
-    """The commands below another, by its name."""
+    """Return the commands below another, by its name."""
     names = dict.fromkeys(c.group for c in commands if c.group)
     return {name: [c for c in commands if c.group == name] for name in names}
 
@@ -108,7 +108,7 @@ def _bash_arguments(command: Command) -> str:
 
 
 def _bash_offer(parameter: Parameter) -> str:
-    """What fills COMPREPLY with the values of a parameter; "" where there are none."""
+    """Return what fills COMPREPLY with the values of a parameter; "" where there are none."""
     if COLUMNS.intersection(parameter.names):
         return '_pbias_list "$(_pbias_columns)" "$word"'
     words = " ".join(parameter.choices or parameter.known)

@@ -33,7 +33,7 @@ def config_option(every: Callable[[], Any]) -> Any:
             metavar="FILE",
             is_eager=True,
             callback=use_config,
-            help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
+            help="Read options from a TOML file; the command line and PBIAS_* override it.",
         ),
     ]
 
@@ -48,7 +48,7 @@ def _defaults(context: typer.Context, commands: Mapping[str, Any], path: str) ->
 
 
 def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, Any]:
-    """What the file says for one command, by option; every name in it must be known."""
+    """Return what the file says for one command, by option; every name in it must be known."""
     content, path = _read(path), input_name(path)
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     shared = {key: value for key, value in content.items() if key not in tables}
@@ -74,19 +74,19 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def options_of(command: Any) -> list[Any]:
-    """A command's options, and those of its sub-commands."""
+    """Return a command's options, and those of its sub-commands."""
     own = [param for param in command.params if param.param_type_name == "option"]
     below = getattr(command, "commands", {}).values()
     return own + [option for sub in below for option in options_of(sub)]
 
 
 def _options(command: Any) -> list[Any]:
-    """Those that a file can set."""
+    """Return those that a file can set."""
     return [option for option in options_of(command) if option.name != "config"]
 
 
 def long_names(option: Any) -> list[str]:
-    """The long names without their hyphens."""
+    """Return the long names without their hyphens."""
     return [name.removeprefix("--") for name in option.opts if name.startswith("--")]
 
 

@@ -18,7 +18,7 @@ SUFFIXES = {".csv": Format.CSV, ".json": Format.JSON, ".md": Format.MD, ".txt": 
 
 
 def chosen(output: str, asked: Format) -> Format:
-    """What `--format auto` means for this output."""
+    """Return what `--format auto` means for this output."""
     if asked is not Format.AUTO:
         return asked
     if output == "-":
@@ -52,7 +52,7 @@ def write_table(
     report: str | None = None,
     **header: Any,
 ) -> None:
-    """The whole table as CSV or JSON, or its sections for people.
+    """Return the whole table as CSV or JSON, or its sections for people.
 
     With `report`, the sections go to that path as Markdown, too: both are written, or neither.
     """

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def spelling_hint(root: Path, name: str) -> str:
-    """What to do about an image that is there under another spelling of its path, or ""."""
+    """Return what to do about an image that is there under another spelling of its path, or ""."""
     if (root / name).is_file():
         return ""
     if "\\" in name and (root / name.replace("\\", "/")).is_file():
@@ -38,13 +38,13 @@ class BadImages:
     skipped: dict[str, str] = field(default_factory=dict)  # id, and why
 
     def kept(self, ids: Sequence[str], rows: Int64) -> Int64:
-        """The rows whose pictures were not skipped."""
+        """Return the rows whose pictures were not skipped."""
         if not self.skipped:
             return rows
         return np.array([row for row in rows.tolist() if ids[row] not in self.skipped], np.int64)
 
     def leave_out(self, ids: Sequence[str], failures: Mapping[int, str], error: str) -> list[int]:
-        """The positions that are left without the failures.
+        """Return the positions that are left without the failures.
 
         UserError with the text `error` for any failure, unless they are skipped.
         """

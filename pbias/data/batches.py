@@ -29,7 +29,7 @@ class ImageData:
     preprocess: Preprocess
 
     def __len__(self) -> int:
-        """The number of pictures."""
+        """Return the number of pictures."""
         return len(self.images)
 
 
@@ -40,7 +40,7 @@ def make_batch(
     generator: torch.Generator | None = None,
     part: slice = slice(None),
 ) -> Tensor:
-    """Pictures `rows` as normalised float32 [B, 3, S, S], channels last in memory.
+    """Pictures `rows` as normalized float32 [B, 3, S, S], channels last in memory.
 
     With a generator (of the CPU, so that every device sees the same pictures) each is cropped at
     random, and the second half of the rows is flipped left to right: in random order, that is each
@@ -60,7 +60,7 @@ def make_batch(
         side = round(data.preprocess.crop * 32 / 224)
         yellow = torch.tensor(YELLOW, dtype=torch.uint8)
         images[to_device(squares.nonzero()[:, 0], device), :side, :side] = to_device(yellow, device)
-    return _normalise(images, data.preprocess).permute(0, 3, 1, 2)
+    return _normalize(images, data.preprocess).permute(0, 3, 1, 2)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -88,7 +88,7 @@ def _crop(data: ImageData, rows: Tensor, corners: Tensor, device: torch.device) 
     return crops.to(device, non_blocking=on_gpu)
 
 
-def _normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
+def _normalize(images: Tensor, preprocess: Preprocess) -> Tensor:
     mean, std = preprocess.mean, preprocess.std
     shift, scale = _scales(tuple(mean), tuple(std), images.shape[2], images.device)
     return torch.addcmul(shift, images.flatten(2).float(), scale).view(images.shape)
@@ -98,7 +98,7 @@ def _normalise(images: Tensor, preprocess: Preprocess) -> Tensor:
 def _scales(
     mean: tuple[float, ...], std: tuple[float, ...], width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """What is added to a row of pixels, and what it is multiplied by before."""
+    """Return what is added to a row of pixels, and what it is multiplied by before."""
     # Along whole rows of pixels: broadcasting over the three channels is five times slower.
     means, stds = torch.tensor(mean * width), torch.tensor(std * width)
     return (-means / stds).to(device), (1 / (255 * stds)).to(device)
@@ -107,7 +107,7 @@ def _scales(
 def row_batches(num_rows: int, size: int, generator: torch.Generator | None) -> Iterator[Tensor]:
     """Row numbers in near-equal batches of at most `size`, shuffled where there is a generator.
 
-    Near-equal, because a last batch of one picture would break batch normalisation.
+    Near-equal, because a last batch of one picture would break batch normalization.
     """
     order = torch.arange(num_rows)
     if generator is not None:

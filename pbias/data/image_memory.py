@@ -54,12 +54,12 @@ def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8
 
 
 def fits_in_memory(shape: tuple[int, ...]) -> bool:
-    """Whether so many bytes are at most half of what is free."""
+    """Return whether so many bytes are at most half of what is free."""
     return math.prod(shape) <= free_memory() // 2
 
 
 def map_file(file: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """A file that is open, as an array."""
+    """Return a file that is open, as an array."""
     return np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
 
 

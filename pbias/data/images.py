@@ -69,11 +69,13 @@ def read_image(
     size: Size,
     grayscale: bool = False,
     interpolation: str = "bilinear",
+    fast: bool = False,
 ) -> UInt8:
     """The middle `size` of a picture whose short side is resized to `resize`: uint8 [H, W, 3].
 
-    The first frame; turned upright; transparency on white; 16 bits reduced to 8. Raises
-    BrokenImage where that fails, and for more than 100 million pixels (WebP: 50 million).
+    The first frame; turned upright; transparency on white; 16 bits reduced to 8. `fast`: JPEG is
+    decoded at the least scale (1/8 to 1) that has as many pixels as wanted. Raises BrokenImage
+    where that fails, and for more than 100 million pixels (WebP: 50 million).
     """
     with _opened(path) as image:
         whole = resized(_upright_size(image), resize)
@@ -84,7 +86,8 @@ def read_image(
         turn = TURNS.get(_orientation(image))
         with _large if math.prod(image.size) > LARGE else contextlib.nullcontext():
             # JPEG decodes at a reduced scale for less; twice the size leaves no trace of it.
-            image.draft(None, (2 * resize, 2 * resize))
+            side = resize if fast else 2 * resize
+            image.draft(None, (side, side))
             image.load()
             rgb = _to_rgb(image)
             if rgb is not image:
@@ -141,7 +144,7 @@ def _check_scans(image: Image.Image, path: Path) -> None:
 
 
 def _tile_size(image: Image.Image) -> Size:
-    """What the decoder of TIFF holds at a time, which may be larger than the picture."""
+    """Return what the decoder of TIFF holds at a time, which may be larger than the picture."""
     tags = getattr(image, "tag_v2", {})
     return int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
 

@@ -26,7 +26,7 @@ Row = dict[str, object]
 def bad_images(
     manifest: Manifest, *, decode: bool = True, workers: int = 0, progress: Progress = no_progress
 ) -> dict[str, str]:
-    """The images that are missing or, when they are decoded, broken: ids with the reason."""
+    """Return the images that are missing or, when they are decoded, broken: ids with the reason."""
 
     def work(index: int) -> None:
         path = manifest.root / manifest.ids[index]
@@ -57,12 +57,12 @@ def check_rows(manifest: Manifest, labels: Labels, bad: Mapping[str, str]) -> li
 
 
 def to_table(rows: Sequence[Row]) -> Table:
-    """The rows as a table of `COLUMNS`."""
+    """Return the rows as a table of `COLUMNS`."""
     return Table({name: [row[name] for row in rows] for name in COLUMNS})
 
 
 def finding(check: str, split: str = "", **cells: object) -> Row:
-    """A row of the table; texts that are not given are empty, counts None."""
+    """Return a row of the table; texts that are not given are empty, counts None."""
     empty: Row = dict.fromkeys(COLUMNS, "")
     return {**empty, "n": None, "n_known": None, "n_positive": None, "status": "ok"} | {
         "check": check, "split": split, **cells,

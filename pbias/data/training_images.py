@@ -41,7 +41,7 @@ def find_training_pictures(
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> TrainingPictures:
-    """The pictures of the splits `train` and, where there is one, `valid`.
+    """Return the pictures of the splits `train` and, where there is one, `valid`.
 
     Raises UserError for a manifest without training rows, files that are missing or no pictures
     (unless they are skipped), and targets without a known label; warns of targets whose training

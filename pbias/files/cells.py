@@ -19,7 +19,7 @@ BINARY = {
 
 
 def is_unknown_text(cell: str) -> bool:
-    """Whether a cell says that its value is unknown.
+    """Return whether a cell says that its value is unknown.
 
     >>> [is_unknown_text(cell) for cell in ("", "-1", "-1.0", "NaN", "NA", "0")]
     [True, True, True, True, False, False]

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """One line of bounded length for standard error."""
+    """Return one line of bounded length for standard error."""
     line = printable(" ".join(text.splitlines()))
     if len(line) <= MAX_MESSAGE:
         return line
@@ -49,7 +49,7 @@ def markdown(text: str) -> str:
 
 
 def markdown_line(text: str) -> str:
-    """`markdown` for text that stands at the beginning of a line."""
+    """Return `markdown` for text that stands at the beginning of a line."""
     text = markdown(text).lstrip()
     found = BLOCK.match(text)
     if found is None:

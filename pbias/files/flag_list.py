@@ -20,7 +20,7 @@ class Flags:
     sha256: str = ""
 
     def __len__(self) -> int:
-        """The number of flagged predictions."""
+        """Return the number of flagged predictions."""
         return len(self.pairs)
 
 

@@ -106,7 +106,7 @@ def _several(columns: Columns) -> Found | None:
 
 
 def _single(columns: Columns) -> Found | None:
-    """One column of scores, and one of labels if there is any."""
+    """Return one column of scores, and one of labels if there is any."""
     for kind, words in KINDS.items():
         for name in columns:
             if _words(name) & set(words):
@@ -117,7 +117,7 @@ def _single(columns: Columns) -> Found | None:
 
 
 def _label(columns: Columns, used: set[str]) -> str | None:
-    """The column that seems to hold the labels; else the only one of 0 and 1."""
+    """Return the column that seems to hold the labels; else the only one of 0 and 1."""
     scored = {word for words in KINDS.values() for word in words}
     free = [name for name in columns if name not in used and not _words(name) & scored]
     named = [name for name in free if _words(name) & set(LABELS)]
@@ -126,7 +126,7 @@ def _label(columns: Columns, used: set[str]) -> str | None:
 
 
 def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str | None:
-    """The column that holds names of classes, and nothing else."""
+    """Return the column that holds names of classes, and nothing else."""
     for name, cells in columns.items():
         known = {cell for cell in cells if not is_unknown_text(cell)}
         if name not in used and known and known <= set(classes):
@@ -135,7 +135,7 @@ def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str
 
 
 def _by_values(kind: str, columns: Iterable[Sequence[str]]) -> str:
-    """A logit where a probability would be below 0."""
+    """Return a logit where a probability would be below 0."""
     below = any(cell.startswith("-") for cells in columns for cell in cells)
     return "logit" if kind == "probability" and below else kind
 

@@ -22,12 +22,18 @@ PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_e
 ONNX = rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"
 PARQUET = b"PAR1"
 ONNX_SUFFIX = ".onnx"
+COUNTS = "pbias_counts"  # the first array in a file of counts
 
 
 def holds_arrays(path: str) -> bool:
     """Whether a file (`-`: standard input, which is not consumed) is an archive of numpy arrays."""
     first = first_bytes(path)
     return first.startswith(ZIP) and b".npy" in first[NAME_AT:]
+
+
+def is_counts(first: bytes) -> bool:
+    """Return whether these first bytes are those of a counts file."""
+    return first.startswith(ZIP) and first[NAME_AT:].startswith(f"{COUNTS}.npy".encode())
 
 
 def holds_program(path: str) -> bool:
@@ -50,6 +56,11 @@ def check_is_logits(first: bytes, path: str) -> None:
     if re.match(WEIGHTS, name) or re.match(PROGRAM, name):
         what = "a checkpoint" if re.match(WEIGHTS, name) else "an exported program"
         raise UserError(f"{path} is {what}, not logits; run 'pbias predict' with it first")
+    if is_counts(first):
+        raise UserError(
+            f"{path} is a counts file, which holds no rows; name logits here, and counts files "
+            "alone in 'pbias metrics', report and evidence"
+        )
     if re.match(ONNX, first):
         raise UserError(f"{path} is an ONNX network, not logits; run 'pbias predict' with it first")
     if first.startswith(PARQUET):
@@ -62,7 +73,7 @@ def check_is_logits(first: bytes, path: str) -> None:
 
 
 def _how_to_import(first: bytes, path: str) -> str:
-    """What to do with a CSV file that was named instead of logits."""
+    """Return what to do with a CSV file that was named instead of logits."""
     from pbias.files.import_command import SAMPLE, command_of_bytes  # where an error is near
 
     if len(first) == NUM_BYTES and Path(path).is_file():
@@ -77,7 +88,7 @@ def _how_to_import(first: bytes, path: str) -> str:
 
 
 def _as_typed(path: str) -> str:
-    """An input as it was named on the command line."""
+    """Return an input as it was named on the command line."""
     return STDIO if path == input_name(STDIO) else path
 
 
@@ -100,7 +111,7 @@ def check_is_network(first: bytes, path: str) -> None:
 
 
 def first_bytes(path: str) -> bytes:
-    """The first bytes of a file, or of standard input for `-`, which is not consumed."""
+    """Return the first bytes of a file, or of standard input for `-`, which is not consumed."""
     if path == STDIO:
         first: bytes = getattr(sys.stdin.buffer, "peek")(NUM_BYTES)[:NUM_BYTES]  # noqa: B009
         return first

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import IO, cast
 
 from pbias.errors import OutputClosed, UserError
 
@@ -20,6 +22,7 @@ except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 STDIO = "-"
+SPOOLED = 1 << 26  # bytes of a pipe that are kept in memory; more go to a temporary file
 _looked_at: set[tuple[Path, str]] = set()  # folders that were searched, and for what
 
 
@@ -46,12 +49,47 @@ def read_bytes(path: str) -> bytes:
         raise UserError(f"cannot read {path}: {reason(error)}; check the path") from error
 
 
+def spool(path: str) -> IO[bytes]:
+    """All bytes of a pipe, or of standard input for `-`: in a temporary file where they are many.
+
+    Raises UserError as `read_bytes` does.
+    """
+    if path == STDIO:
+        _check_stdin()
+    else:
+        check_encodable(path, "input")
+    found = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - it is closed with the archive
+    try:
+        with nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb") as pipe:
+            shutil.copyfileobj(pipe, found, 1 << 20)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {input_name(path)}: {reason(error)}; check the path, and the room in "
+            f"{tempfile.gettempdir()}"
+        ) from error
+    if path == STDIO and not found.tell():
+        raise _empty_stdin()
+    found.seek(0)
+    return cast("IO[bytes]", found)
+
+
+def first_of(file: IO[bytes]) -> bytes:
+    """Return the first bytes of an open file, which stays at its beginning."""
+    found = file.read(256)
+    file.seek(0)
+    return found
+
+
 def _read_stdin() -> bytes:
     _check_stdin()
     data = sys.stdin.buffer.read()
     if not data:
-        raise UserError("standard input is empty; did the previous command in the pipe fail?")
+        raise _empty_stdin()
     return data
+
+
+def _empty_stdin() -> UserError:
+    return UserError("standard input is empty; did the previous command in the pipe fail?")
 
 
 def _check_stdin() -> None:
@@ -76,7 +114,7 @@ def check_inputs(paths: Sequence[str]) -> None:
 
 
 def is_regular(path: str) -> bool:
-    """Whether a path names a file that can be read from any place, unlike a pipe."""
+    """Return whether a path names a file that can be read from any place, unlike a pipe."""
     return stat.S_ISREG(_mode(Path(path)))
 
 
@@ -209,7 +247,7 @@ def _unwritten(path: str, error: OSError) -> UserError:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without its number and path."""
+    """Return what the system says, without its number and path."""
     return (error.strerror or str(error)).lower()
 
 
@@ -246,7 +284,7 @@ def _in_place(mode: int) -> bool:
 
 
 def _resolve(target: Path) -> Path:
-    """Where a symlink leads: that file is replaced, not the link."""
+    """Return where a symlink leads: that file is replaced, not the link."""
     return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 

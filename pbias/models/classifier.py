@@ -21,7 +21,7 @@ COMPARED = (2, 3)  # numbers of outputs
 def num_outputs_of(
     state_dict: Mapping[str, Tensor], arch: str, args: Mapping[str, Any] | None = None
 ) -> int:
-    """The number of logits, from the classifier of a bare state dict of architecture `arch`.
+    """Return the number of logits, from the classifier of a bare state dict of architecture `arch`.
 
     For a user's own network whose factory makes the same whatever the number of outputs, the
     classifier is taken to be the last tensor with two axes.
@@ -45,7 +45,7 @@ def classifier_weight(
     num_outputs: int | None = None,
     args: Mapping[str, Any] | None = None,
 ) -> str:
-    """The state-dict key of the classifier's weight [num_outputs, features, ...].
+    """Return the state-dict key of the classifier's weight [num_outputs, features, ...].
 
     That of a user's own network is the weight of its last linear layer (or convolution, where it
     has none) with this number of outputs, else of its last one at all; UserError for a network

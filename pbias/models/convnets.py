@@ -29,7 +29,7 @@ class BasicBlock(nn.Module):
     expansion = 1
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """`num_in` channels in, `width` out."""
+        """Return `num_in` channels in, `width` out."""
         super().__init__()
         self.conv1 = _conv3x3(num_in, width, stride)
         self.bn1 = nn.BatchNorm2d(width)
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
     expansion = 4
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """`num_in` channels in, 4 `width` out."""
+        """Return `num_in` channels in, 4 `width` out."""
         super().__init__()
         num_out = width * self.expansion
         self.conv1 = nn.Conv2d(num_in, width, 1, bias=False)
@@ -82,7 +82,7 @@ class ResNet(nn.Module):
         depths: Sequence[int],
         num_outputs: int,
     ) -> None:
-        """One width and depth a stage; every stage but the first halves height and width."""
+        """Return one width and depth a stage; every stage but the first halves height and width."""
         super().__init__()
         self.conv1, self.bn1, self.relu, self.maxpool = stem
         num_in, self.num_stages = widths[0], len(widths)
@@ -117,10 +117,11 @@ def resnet50(num_outputs: int) -> ResNet:
 
 
 def resnet_small(num_outputs: int, width: int = 16, depth: int = 1) -> ResNet:
-    """A residual network for 32-96 px on CPUs: a 3x3 stem of stride 2, then three stages.
+    """Return a residual network for 32-96 px on CPUs: a 3x3 stem of stride 2, then three stages.
 
     `width` is the number of channels of the stem and the first stage; the stages have width,
-    2 width and 4 width channels, and `depth` blocks each.
+    2 width and 4 width channels, and `depth` blocks each. The default is the width of checkpoints
+    that name none; new networks are wider (`new_args`).
     """
     stem = _stem(nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False), nn.Identity())
     return ResNet(BasicBlock, stem, (width, 2 * width, 4 * width), (depth,) * 3, num_outputs)
@@ -140,7 +141,7 @@ def _conv3x3(num_in: int, num_out: int, stride: int = 1) -> nn.Conv2d:
 
 
 def _shortcut(num_in: int, num_out: int, stride: int) -> nn.Module | None:
-    """A strided 1x1 convolution where the shapes differ."""
+    """Return a strided 1x1 convolution where the shapes differ."""
     if stride == 1 and num_in == num_out:
         return None
     conv = nn.Conv2d(num_in, num_out, 1, stride=stride, bias=False)
@@ -157,7 +158,7 @@ class MobileNetV1(nn.Module):
     """A 3x3 convolution, 13 depthwise-separable ones (`features`), pooling and `fc`."""
 
     def __init__(self, num_outputs: int) -> None:
-        """One logit an output."""
+        """Return one logit an output."""
         super().__init__()
         layers = [_normalized(nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False))]
         num_in = 32
@@ -188,7 +189,7 @@ def _normalized(conv: nn.Conv2d) -> nn.Sequential:
 
 
 def _initialize_he(model: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
-    """He initialisation (He et al., ICCV 2015) of every convolution of a network."""
+    """He initialization (He et al., ICCV 2015) of every convolution of a network."""
     for weight in _convolutions(model):
         nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
 

@@ -47,7 +47,7 @@ class Program(nn.Module):
         return torch.cat(parts)
 
     def to(self, *args: Any, **kwargs: Any) -> Program:
-        """Only the CPU: a graph holds the device that it was exported for."""
+        """Return only the CPU: a graph holds the device that it was exported for."""
         device = torch._C._nn._parse_to(*args, **kwargs)[0]
         if device is not None and device.type != "cpu":
             raise UserError(f"{self._path} is an exported program; run it with --device cpu")
@@ -55,7 +55,7 @@ class Program(nn.Module):
 
 
 def load_program(data: bytes, path: str, *, trusted: bool) -> Program:
-    """The program in a `.pt2` file; `path` is for messages.
+    """Return the program in a `.pt2` file; `path` is for messages.
 
     Raises UserError where it is not trusted, cannot be opened by this version of torch, or does
     not take a batch of images to a batch of logits.

@@ -33,7 +33,7 @@ DEFAULTS = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
 
 
 def is_library(name: str) -> bool:
-    """Whether a name is of a library's network, as `timm:resnet18`."""
+    """Return whether a name is of a library's network, as `timm:resnet18`."""
     return name.partition(":")[0] in (TORCHVISION, TIMM) and ":" in name
 
 

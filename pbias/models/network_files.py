@@ -17,6 +17,7 @@ from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build_for_weights, num_outputs_of, restore, shared_names
+from pbias.models.architectures import args_of_weights
 from pbias.models.exported_program import Program, load_program
 from pbias.models.library_networks import is_library, sized_args
 from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def network(checkpoint: Checkpoint) -> nn.Module:
-    """The network of a checkpoint; it shares its memory, so that pruning it prunes both."""
+    """Return the network of a checkpoint; it shares its memory, so that pruning it prunes both."""
     return restore(
         checkpoint.model["name"],
         len(checkpoint.targets),
@@ -53,7 +54,7 @@ class Named:
 
 
 def read_network(path: str, named: Named) -> Checkpoint:
-    """The checkpoint in a file, or one made of a bare state dict by what was said of it.
+    """Return the checkpoint in a file, or one made of a bare state dict by what was said of it.
 
     A checkpoint of the user's own code takes the factory that was named for it. Raises UserError
     for what was said against a checkpoint, or not said of a state dict.
@@ -65,7 +66,7 @@ def read_network(path: str, named: Named) -> Checkpoint:
 def recognize(
     content: Checkpoint | Mapping[str, Tensor], digest: str, path: str, named: Named
 ) -> Checkpoint:
-    """`read_network` for what a file with this SHA-256 holds; `path` is for messages."""
+    """Return `read_network` for what a file with this SHA-256 holds; `path` is for messages."""
     if isinstance(content, Checkpoint):
         return _renamed(content, path, named)
     if named.name is None:
@@ -97,7 +98,7 @@ def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
 
 
 def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named) -> Checkpoint:
-    """A checkpoint of a bare state dict with this SHA-256.
+    """Return a checkpoint of a bare state dict with this SHA-256.
 
     Targets that were not named are called `output_0`, `output_1`, ... Raises UserError where
     another number of targets is named than there are outputs.
@@ -111,6 +112,7 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     usual = build_for_weights(named.name, len(named.targets or "12"), **args)
     further = [name for group in shared_names(usual) for name in group[1:]]
     state_dict = fit_names(state_dict, usual.state_dict(), path, further)
+    args = args_of_weights(named.name, args, state_dict)
     # What the user says wins: factories need not make what they are asked for.
     own = is_own(named.name) and named.targets
     num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)
@@ -120,7 +122,7 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
 
 
 def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:
-    """An exported program (`.pt2`), and what was said of it as a checkpoint without weights.
+    """Return an exported program (`.pt2`), and what was said of it as a checkpoint without weights.
 
     A program of a fixed size says what images it takes itself. Raises UserError where it is not
     trusted, as opening one can run code; and for what was said against it.
@@ -140,7 +142,7 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
 def read_onnx(
     path: str, named: Named, output_name: str | None = None, *, threads: int = 0
 ) -> tuple[Checkpoint, OnnxNetwork, OnnxFile]:
-    """An ONNX network, what its metadata or else `named` say of it, and the file.
+    """Return an ONNX network, what its metadata or else `named` say of it, and the file.
 
     A graph of a fixed size says what images it takes itself. Raises UserError for files that cannot
     be run, and for what was said against them.
@@ -166,7 +168,7 @@ def read_onnx(
 
 
 def _raw(named: Named, path: str) -> Named:
-    """What was said, with images that are not normalized: the graph takes their bytes."""
+    """Return what was said, with images that are not normalized: the graph takes their bytes."""
     given = {"mean", "std"}.intersection(named.given)
     if given:
         raise UserError(
@@ -177,7 +179,7 @@ def _raw(named: Named, path: str) -> Named:
 
 
 def _of_size(named: Named, side: int | None, path: str) -> Named:
-    """What was said, with the size of images that a program was exported for."""
+    """Return what was said, with the size of images that a program was exported for."""
     crop, size = named.preprocess["crop"], named.preprocess["size"]
     if side is None or side == crop:
         return named

@@ -1,4 +1,4 @@
-"""How a picture becomes the input of a network: sizes and normalisation."""
+"""How a picture becomes the input of a network: sizes and normalization."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resize the short side, crop a square, normalise; sizes in pixels, mean and std of 0..1."""
+    """Resize the short side, crop a square, normalize; sizes in pixels, mean and std of 0..1."""
 
     size: int  # of the short side
     crop: int
@@ -36,7 +36,7 @@ class Preprocess:
 
     @classmethod
     def for_crop(cls, crop: int) -> Preprocess:
-        """What a network with inputs of `crop` pixels is trained with here.
+        """Return what a network with inputs of `crop` pixels is trained with here.
 
         From 96 pixels on in the ratio of the paper (resize to 256, crop 224; docs/recipes.md);
         smaller pictures are kept whole and shifted by a few pixels instead.

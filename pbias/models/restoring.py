@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def restore(
     name: str, num_outputs: int, args: Mapping[str, Any], state_dict: Mapping[str, Tensor]
 ) -> nn.Module:
-    """The network that `state_dict` belongs to; it takes over the tensors without a copy.
+    """Return the network that `state_dict` belongs to; it takes over the tensors without a copy.
 
     A weight that two layers share stays one weight. Raises UserError naming the tensors that do not
     fit.
@@ -36,7 +36,7 @@ def restore(
 
 
 def shared_names(model: nn.Module) -> list[list[str]]:
-    """The names of each weight that has several, because layers share it."""
+    """Return the names of each weight that has several, because layers share it."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)

@@ -60,7 +60,7 @@ def use_factory(name: str) -> None:
 
 
 def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module:
-    """The network that the factory of this name makes.
+    """Return the network that the factory of this name makes.
 
     Raises UserError where the user has not named it for this run, where its arguments do not fit,
     where it fails, and where it makes no `nn.Module`.

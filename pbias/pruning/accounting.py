@@ -45,7 +45,7 @@ class Account:
     """Counts of a network; sparsity is the share of zeros among the weights that may be pruned."""
 
     layers: list[Layer]
-    num_parameters: int  # of the whole network, biases and normalisation included
+    num_parameters: int  # of the whole network, biases and normalization included
     dense_bytes: int
     packed_bytes: int  # a bit for each prunable weight, the values left, all else as it is
     empty_outputs: list[int]  # rows of the classifier without weights: labels of constant output
@@ -66,7 +66,7 @@ class Account:
         return self.num_zeros / self.num_weights if self.num_weights else 0.0
 
     def only(self, names: Container[str]) -> Account:
-        """The same network with the counts of some layers alone."""
+        """Return the same network with the counts of some layers alone."""
         return replace(self, layers=[layer for layer in self.layers if layer.name in names])
 
     def per_layer(self) -> dict[str, float]:
@@ -141,7 +141,7 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
 
     Multiply-accumulates of a layer are its weights times its uses; those of its non-zero weights
     are what could be left after pruning. Pictures are `size` pixels square. Products without a
-    weight (attention scores, normalisation) are not counted. Runs the network on a black picture,
+    weight (attention scores, normalization) are not counted. Runs the network on a black picture,
     above 512 pixels without any numbers, where the network can do that.
     """
     uses: dict[str, int] = {}
@@ -183,7 +183,7 @@ def _run_on_black(model: nn.Module, size: int, uses: dict[str, int]) -> None:
 
 
 def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, object], None]:
-    """A forward hook that adds the places at which the module at `path` was used."""
+    """Return a forward hook that adds the places at which the module at `path` was used."""
 
     def count(module: nn.Module, inputs: object, output: object) -> None:
         # Attention uses its output projection without calling it, once a token like the others.
@@ -208,7 +208,7 @@ def _num_places(module: nn.Module, output: object) -> int:
 
 
 def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any]) -> Table:
-    """A row a layer, the first (without a name) over all of them.
+    """Return a row a layer, the first (without a name) over all of them.
 
     `uses` says how often each weight is used on one picture (`num_uses`); without it the
     multiply-accumulates are absent. `pruned` is a checkpoint's `sparsity`: a layer was asked for
@@ -223,7 +223,7 @@ def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any
 
 
 def facts(counts: Account) -> dict[str, Any]:
-    """The size of a network file's content."""
+    """Return the size of a network file's content."""
     return {
         "parameters": counts.num_parameters,
         "prunable": counts.num_weights,
@@ -235,7 +235,7 @@ def facts(counts: Account) -> dict[str, Any]:
 
 
 def checkpoint_facts(checkpoint: Checkpoint, counts: Account) -> dict[str, Any]:
-    """What a checkpoint is, how large it is, and where it comes from."""
+    """Return what a checkpoint is, how large it is, and where it comes from."""
     return {
         "kind": "checkpoint",
         "sha256": checkpoint.sha256,

@@ -51,7 +51,7 @@ class Reestimation:
         progress.
         """
         if not has_statistics(model):
-            logger.warning("the network has no batch normalisation, so nothing is re-estimated")
+            logger.warning("the network has no batch normalization, so nothing is re-estimated")
             return {}
         sizes: list[int] = []
         with watch("re-estimating batch norm") as progress:

@@ -25,7 +25,7 @@ class Masks:
         classifier: str = "",
         measure: Measure | None = None,
     ) -> None:
-        """What is zero already counts as pruned, and stays so where `method` prunes nothing.
+        """Return what is zero already counts as pruned, and stays so where `method` prunes nothing.
 
         `classifier` names the weight whose rows the method may have to keep; `measure` is that of
         a `Chooser`.
@@ -76,7 +76,7 @@ class Masks:
                     moment.masked_fill_(mask, 0.0)
 
     def _laid_out_like(self, name: str, weight: Tensor) -> Tensor:
-        """The mask on the weight's device, in its memory format: else filling is slow."""
+        """Return the mask on the weight's device, in its memory format: else filling is slow."""
         mask = self.pruned[name]
         if mask.device != weight.device or mask.stride() != weight.stride():
             mask = torch.empty_like(weight, dtype=torch.bool).copy_(mask)
@@ -126,11 +126,11 @@ class GradualPruner:
         self.masks.apply(optimizer)
 
     def eligible(self, epoch: int) -> bool:
-        """Only an epoch that ends at the final sparsity may be the one that is kept."""
+        """Return only an epoch that ends at the final sparsity may be the one that is kept."""
         return epoch + 1 > self.last_time
 
     def state(self) -> dict[str, Any]:
-        """All that is needed to go on after this epoch."""
+        """Return all that is needed to go on after this epoch."""
         return {
             "num_due": len(self.due), "pruned": dict(self.masks.pruned), "level": self.level
         }  # fmt: skip

@@ -32,7 +32,7 @@ class Pattern:
 
 
 def parse_pattern(text: str) -> Pattern | None:
-    """The pattern that `N:M` names; None for `unstructured`.
+    """Return the pattern that `N:M` names; None for `unstructured`.
 
     >>> parse_pattern("2:4")
     Pattern(n=2, m=4)
@@ -51,7 +51,7 @@ def parse_pattern(text: str) -> Pattern | None:
 class Keeping:
     """A score in which the weights that must stay have the key `KEPT`.
 
-    With a pattern, groups are of `m` neighbouring input channels (the second axis) at the same
+    With a pattern, groups are of `m` neighboring input channels (the second axis) at the same
     output and the same place of the kernel, which is what sparse tensor cores take; in a linear
     layer that is along a row of its weight [out, in]. A last group with fewer channels keeps at
     most `n` as well. Largest scores stay, the lower index on ties; what is zero never has to stay.
@@ -64,7 +64,7 @@ class Keeping:
     classifier: str
 
     def __call__(self, name: str, weight: Tensor) -> Iterator[Patterns]:
-        """The keys of a tensor."""
+        """Yield the keys of a tensor."""
         blocks = [block & MAGNITUDE for block in self.score(name, weight)]
         keys = np.concatenate(blocks or [np.empty(0, np.uint32)]).reshape(weight.shape)
         if self.pattern and keys.size:
@@ -77,7 +77,7 @@ class Keeping:
 
 
 def _keep_of_groups(keys: Patterns, pattern: Pattern) -> Patterns:
-    """The `n` largest of each group of `m` along the second axis are kept; same shape."""
+    """Return the `n` largest of each group of `m` along the second axis are kept; same shape."""
     inputs_last = np.moveaxis(keys, 1, -1)
     num_inputs = inputs_last.shape[-1]
     padding = [(0, 0)] * (keys.ndim - 1) + [(0, -num_inputs % pattern.m)]

@@ -20,9 +20,9 @@ MAX_LISTED = 5
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of convolutions, linear and attention layers by name, in state-dict order.
+    """Return the weights of convolutions, linear and attention layers by name, in state-dict order.
 
-    Never biases, normalisations, embeddings. A weight that two layers share counts once.
+    Never biases, normalizations, embeddings. A weight that two layers share counts once.
     """
     chosen = set()
     for path, module in model.named_modules():
@@ -79,5 +79,5 @@ def _matches(selector: str, names: Sequence[str]) -> list[str]:
 
 
 def _layer(name: str) -> str:
-    """The module that a weight belongs to."""
+    """Return the module that a weight belongs to."""
     return name.rpartition(".")[0]

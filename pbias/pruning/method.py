@@ -104,7 +104,7 @@ class Chooser:
     def __init__(
         self, method: Method, weights: Weights, classifier: str, measure: Measure | None = None
     ) -> None:
-        """`classifier` names the weight whose rows `min_keep_row` is about.
+        """Return `classifier` names the weight whose rows `min_keep_row` is about.
 
         `measure` gives the score of weights as they are now, for methods that look at images.
         """
@@ -115,7 +115,7 @@ class Chooser:
         self.score = self._keeping(SCORES[method.score](method.seed))
 
     def num_pruned(self, sparsity: float) -> int:
-        """How many of the weights are zero at `sparsity`.
+        """Return how many of the weights are zero at `sparsity`.
 
         At the sparsity that a pattern implies that is what the pattern leaves over, and below it
         no more. Raises UserError where more would have to stay.
@@ -191,7 +191,7 @@ class Chooser:
         return np.array([max(share(weight.shape), 1) for weight in self.weights.values()], float)
 
     def _tally(self) -> tuple[Counts, Counts]:
-        """How many weights of each tensor are zero, and how many must stay."""
+        """Return how many weights of each tensor are zero, and how many must stay."""
         counts = np.zeros((2, len(self.weights)), np.int64)
         for index, (name, weight) in enumerate(self.weights.items()):
             for block in self.score(name, weight):

@@ -50,7 +50,7 @@ class NamePattern:
     whole: _Part
 
     def search(self, name: str) -> bool:
-        """Whether the expression matches anywhere in the name, as `re.search` does."""
+        """Return whether the expression matches anywhere in the name, as `re.search` does."""
         states: dict[int, _State] = {}
         for place in range(len(name) + 1):
             _reach(self.whole.first, states, place, len(name))
@@ -134,7 +134,7 @@ class _Parser:
         return self._copies(start, stop, *counts)
 
     def _copies(self, start: int, stop: int, least: int, most: int | None) -> _Part:
-        """The text from `start` to `stop`, `least` to `most` times in a row."""
+        """Return the text from `start` to `stop`, `least` to `most` times in a row."""
         end, first = self.at, self._state()
         last = first
         skips = [] if least else [first]
@@ -204,7 +204,7 @@ class _Parser:
         return part
 
     def _one(self, text: str) -> Test:
-        """A test of one character."""
+        """Return a test of one character."""
         if len(text) == 1 and text != ".":
             return text.__eq__
         try:

@@ -88,7 +88,7 @@ def pruned_checkpoint(
     *,
     device: str,
 ) -> tuple[Checkpoint, Account]:
-    """The checkpoint of a pruned network, and its counts; `how` is written beside them."""
+    """Return the checkpoint of a pruned network, and its counts; `how` is written beside them."""
     chooser = _chooser(method, parent, model)
     counts = measure(parent, model)
     chosen = counts.only(chooser.weights)
@@ -125,12 +125,12 @@ def _classifier(checkpoint: Checkpoint, model: nn.Module) -> str:
 
 
 def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:
-    """The counts of a checkpoint's network."""
+    """Return the counts of a checkpoint's network."""
     return account(model, _classifier(checkpoint, model))
 
 
 def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:
-    """The counts of the layers that pruning was about; of all layers of a dense network."""
+    """Return the counts of the layers that pruning was about; of all layers of a dense network."""
     names = [layer.name for layer in counts.layers]
     only, exclude = (checkpoint.sparsity.get(key, []) for key in ("only", "exclude"))
     return counts.only(chosen_names(names, only, exclude))

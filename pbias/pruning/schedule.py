@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 def sparsities(
     shape: str, initial: float, target: float, times: Sequence[float], end: float | None = None
 ) -> dict[float, float]:
-    """The sparsity to prune to at each of `times`, which rise; the last is exactly `target`.
+    """Return the sparsity to prune to at each of `times`, which rise; the last is exactly `target`.
 
     Step j of J: `target - (target - initial) (1 - j/(J-1))^p`, with p = 3 for `cubic`, 1 for
     `linear`; `constant` prunes to the target at once. A single step prunes to the target.
@@ -122,7 +122,7 @@ class Ramp:
     method: Method = field(default_factory=Method)
 
     def schedule(self, target: float) -> dict[float, float]:
-        """The sparsity to prune to at each time; UserError for a shape that there is not.
+        """Return the sparsity to prune to at each time; UserError for a shape that there is not.
 
         A sparsity of 0 after another lets all weights be trained again.
         """

@@ -46,7 +46,7 @@ class Cut:
 
 
 def num_zeros(sparsity: float, num_weights: int) -> int:
-    """How many of `num_weights` are zero at `sparsity`.
+    """Return how many of `num_weights` are zero at `sparsity`.
 
     >>> num_zeros(0.95, 11_187_392)
     10628022
@@ -55,7 +55,7 @@ def num_zeros(sparsity: float, num_weights: int) -> int:
 
 
 def select(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
-    """The cut that prunes exactly the `num_pruned` lowest scores; ties: lower index kept.
+    """Return the cut that prunes exactly the `num_pruned` lowest scores; ties: lower index kept.
 
     Raises UserError for NaN weights.
     """
@@ -106,7 +106,7 @@ class _Cutter:
         self.mask = np.empty(weight_scores.BLOCK, np.bool_)
 
     def blocks(self, keys: Iterator[Patterns]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Where each block is, and what goes of it; the mask is reused for the next block."""
+        """Yield where each block is, and what goes of it; the mask is reused for the next block."""
         start = 0
         for given in keys:
             block = np.bitwise_and(given, MAGNITUDE, out=self.keys[: given.size])
@@ -120,7 +120,7 @@ class _Cutter:
 
 
 def _upper_histogram(weights: Weights, score: Score) -> Histogram:
-    """How many weights have each upper half of the key, the sign left out."""
+    """Return how many weights have each upper half of the key, the sign left out."""
     # Scratch space instead of temporaries: the allocator would hand those back to the system and
     # fetch them again block by block, which took longer than the counting.
     counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(weight_scores.BLOCK, np.intp)
@@ -131,7 +131,7 @@ def _upper_histogram(weights: Weights, score: Score) -> Histogram:
 
 
 def _lower_histogram(weights: Weights, bucket: int, score: Score) -> Histogram:
-    """How many weights have each lower half, among those whose upper half is `bucket`."""
+    """Return how many weights have each lower half, among those whose upper half is `bucket`."""
     counts, halves = np.zeros(NUM_BUCKETS, np.int64), np.empty(weight_scores.BLOCK, np.uint32)
     inside = np.empty(weight_scores.BLOCK, np.bool_)
     for block in _blocks(weights, score):

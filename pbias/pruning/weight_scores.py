@@ -26,14 +26,14 @@ Score = Callable[[str, Tensor], Iterator[Patterns]]
 
 
 def magnitude(name: str, weight: Tensor) -> Iterator[Patterns]:
-    """The magnitude itself, which compares weights of all layers as they are."""
+    """Yield the magnitude itself, which compares weights of all layers as they are."""
     flat = patterns(weight)
     for start in range(0, flat.size, BLOCK):
         yield flat[start : start + BLOCK]
 
 
 def magnitude_norm(name: str, weight: Tensor) -> Iterator[Patterns]:
-    """The magnitude over the L2 norm of its tensor, both in float32.
+    """Yield the magnitude over the L2 norm of its tensor, both in float32.
 
     A quotient too small for float32 is its smallest number, not zero. Raises UserError where there
     is no norm. Source: NNCF's `normed_magnitude` and JaxPruner's `weight_magnitude` by layer.
@@ -79,7 +79,7 @@ def refuse_nan(name: str, flat: Patterns) -> None:
 
 
 def _norm(name: str, values: NDArray[np.float32]) -> np.float32:
-    """The L2 norm, added up in double precision."""
+    """Return the L2 norm, added up in double precision."""
     blocks = range(0, values.size, BLOCK)
     squares = (np.square(values[i : i + BLOCK], dtype=np.float64).sum() for i in blocks)
     norm = np.sqrt(sum(squares, np.float64(0)))

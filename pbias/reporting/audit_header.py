@@ -85,7 +85,7 @@ def _is(value: Any, *kinds: type) -> Any:
 
 
 def header_section(header: Header) -> Section:
-    """One line each for the audited files, the reference, the samples and the intervals."""
+    """Return one line each for the audited files, the reference, the samples and the intervals."""
     lines = [f"Audited: {_files(header.audited)}"]
     if header.references:
         lines.append(f"Reference: {_files(header.references)}")
@@ -129,7 +129,7 @@ def _intervals(header: Header) -> str:
 
 
 def gate_sections(records: Sequence[Mapping[str, Any]], together: str = "") -> list[Section]:
-    """Each gate's verdict, what it covers, counts of rows and those that decide; or nothing.
+    """Return each gate's verdict, what it covers, counts of rows and those that decide; or nothing.
 
     `together`: the verdict of several gates, and how often they err.
     """

@@ -50,7 +50,7 @@ def audit_sections(
 
 
 def value_sections(table: Table, widened: Widened | None = None) -> list[Section]:
-    """The numbers of each class, where the targets are classes, and of each group value."""
+    """Return the numbers of each class, where the targets are classes, and of each group value."""
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     sections = group_sections(records, paired=paired, of_classes=are_classes(records))
@@ -68,7 +68,7 @@ def with_scope(section: Section, records: list[Record]) -> Section:
 
 
 def _scope(runs: list[int]) -> str:
-    """What several runs a side, or one, allow to be said; `runs` of one side or both."""
+    """Return what several runs a side, or one, allow to be said; `runs` of one side or both."""
     sides = " a side" if len(runs) > 1 else ""
     if max(runs) == 1:
         return f"these weights, not about the method: one run{sides}"
@@ -79,7 +79,7 @@ def _scope(runs: list[int]) -> str:
 
 
 def _spotlights(asked: list[str] | None) -> list[Metric]:
-    """The metrics with a section of their own, if asked for."""
+    """Return the metrics with a section of their own, if asked for."""
     wanted = METRICS if asked is None else asked
     return [m for m in METRICS.values() if m.spotlight and m.name in wanted]
 
@@ -128,7 +128,7 @@ def _title(name: str, group: str) -> str:
 
 
 def _over(record: Record) -> str:
-    """`over 18 of 40, without ...` shortened to `18 of 40`."""
+    """Return `over 18 of 40, without ...` shortened to `18 of 40`."""
     if record["status"] == "undefined":
         return "none"
     reason = str(record["reason"])
@@ -179,7 +179,7 @@ def missed_section(records: list[Record], asked: list[str] | None) -> list[Secti
 
 
 def _missed(sizes: list[float]) -> tuple[str, str]:
-    """The median of those that are known, and how many of them are more than small."""
+    """Return the median of those that are known, and how many of them are more than small."""
     known = [size for size in sizes if size == size]
     if not known:
         return "-", ""

@@ -38,7 +38,7 @@ class Ranking:
     widened: Widened | None = None
 
     def first(self, records: Sequence[Record], top: int = TOP) -> list[Record]:
-        """The first rows of those with a number, their intervals adjusted for the choice."""
+        """Return the first rows of those with a number, their intervals adjusted for the choice."""
         known = [r for r in records if r[told_columns(r)[0]] == r[told_columns(r)[0]]]
         rows = [(record, self._ends(record, top, len(known))) for record in known]
         ranked = most_first(rows, lambda record: record[told_columns(record)[0]])[:top]
@@ -48,7 +48,7 @@ class Ranking:
         ]
 
     def note(self, records: Sequence[Record], shown: Sequence[Record]) -> list[str]:
-        """How the rows were chosen, where some were left out."""
+        """Return how the rows were chosen, where some were left out."""
         num = sum(r[told_columns(r)[0]] == r[told_columns(r)[0]] for r in records)
         has_ends = any(r[told_columns(r)[1]] == r[told_columns(r)[1]] for r in shown)
         if num <= len(shown) or not has_ends:
@@ -67,7 +67,7 @@ class Ranking:
 def strongest(
     metric: Metric, group: str, records: Sequence[Record], ranking: Ranking, *, paired: bool
 ) -> Section:
-    """The attributes of which a metric changed most, or (alone) is largest."""
+    """Return the attributes of which a metric changed most, or (alone) is largest."""
     mine = [r for r in records if r["metric"] == metric.name]
     first = ranking.first(mine)
     columns = ["reference", "audited", "change"] if paired else ["value"]
@@ -115,7 +115,7 @@ def _move(record: Record | None) -> str:
 def chosen_lists(
     records: Sequence[Record], asked: Sequence[str], ranking: Ranking
 ) -> list[Section]:
-    """One section a metric and group: the attributes with the largest changes, or values."""
+    """Return one section a metric and group: the attributes with the largest changes, or values."""
     groups = dict.fromkeys(r["group"] for r in records)
     pairs = [(metric, group) for metric in asked for group in groups]
     found = [
@@ -144,7 +144,7 @@ def _largest(records: Sequence[Record], ranking: Ranking) -> Section:
 
 
 def _is_mirrored(record: Record, values: Sequence[str]) -> bool:
-    """Whether the row is the second of two contrasts that say the same."""
+    """Return whether the row is the second of two contrasts that say the same."""
     label = record["contrast"]
     is_contrast = label.endswith("-rest") and label not in values
     return len(values) == 2 and is_contrast and other_side(label, values) is None

@@ -13,7 +13,7 @@ TOP = 10
 
 
 def exemplar_sections(table: Table) -> list[Section]:
-    """The samples that the two sides see most differently."""
+    """Return the samples that the two sides see most differently."""
     shown = [name for name in table.columns if name not in LEFT_OUT]
     rows = [[_cell(record[name]) for name in shown] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
@@ -67,7 +67,7 @@ def _row(record: dict[str, Any]) -> list[str]:
 
 
 def _clear(record: dict[str, Any]) -> bool:
-    """Whether the interval lies on one side of 0."""
+    """Return whether the interval lies on one side of 0."""
     return bool(record["low"] > 0 or record["high"] < 0)
 
 

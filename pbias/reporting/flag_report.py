@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 def flag_sections(table: Table) -> list[Section]:
-    """The riskiest predictions; the whole list is in the other formats."""
+    """Return the riskiest predictions; the whole list is in the other formats."""
     rows = [[_cell(value) for value in record.values()] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
     notes = [f"and {rest} more: -o flags.csv writes all"] if rest else []
@@ -56,7 +56,7 @@ def summary_sections(table: Table) -> list[Section]:
 
 
 def _without_risk(records: list[Record]) -> list[str]:
-    """Each reason why a risk is undefined, with the attributes and groups."""
+    """Return each reason why a risk is undefined, with the attributes and groups."""
     places: dict[str, list[str]] = {}
     for r in records:
         if r["verdict"] == "undefined":
@@ -114,7 +114,7 @@ def _outcome(record: Record) -> str:
 
 
 def _ranked(title: str, records: list[Record], column: Callable[[Record], str]) -> Section:
-    """A row a ranking, a column a number."""
+    """Return a row a ranking, a column a number."""
     columns = list(dict.fromkeys(map(column, records)))
     cells = {(r["ranking"], column(r)): r for r in records}
     rankings = list(dict.fromkeys(r["ranking"] for r in records))

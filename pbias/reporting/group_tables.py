@@ -16,7 +16,7 @@ WIDE = 13  # characters of a value beside which a column of metrics has no room 
 
 
 def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool) -> list[Section]:
-    """One table a group, or one a metric where the names of its values are long.
+    """Return one table a group, or one a metric where the names of its values are long.
 
     Of several attributes these are the means; of one, its own numbers.
     """
@@ -70,7 +70,7 @@ class _Rows:
         return found
 
     def without(self) -> list[str]:
-        """Which means leave attributes out; without naming the values where all do."""
+        """Return which means leave attributes out; without naming the values where all do."""
         num = len(self.rows)
         return [
             f"{self.metric.label} over {over}" + (f" ({', '.join(of)})" if len(of) < num else "")
@@ -82,7 +82,8 @@ def _numbers(record: Record, *, paired: bool) -> list[str]:
     if not paired:
         return [number(record["value"]) + interval(record["low"], record["high"])]
     change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
-    return [f"{number(record['reference'])} to {number(record['value'])}", change]
+    ends = [number(record[key]) for key in ("reference", "value")]
+    return ["-" if ends == ["-", "-"] else " to ".join(ends), change]
 
 
 def _tables(

@@ -19,13 +19,13 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def numeric(self, column: int) -> bool:
-        """Whether the cells of a column are numbers (or nothing)."""
+        """Return whether the cells of a column are numbers (or nothing)."""
         cells = [row[column] for row in self.rows if row[column]]
         return bool(cells) and all(cell[0] in "+-0123456789" for cell in cells)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number for eyes: three decimals, and a dash where it is undefined.
+    """Return a number for eyes: three decimals, and a dash where it is undefined.
 
     >>> number(0.12345), number(float("nan"))
     ('0.123', '-')
@@ -36,7 +36,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A change for eyes: always with a sign.
+    """Return a change for eyes: always with a sign.
 
     >>> signed(0.0123), signed(-0.5)
     ('+0.012', '-0.500')
@@ -47,7 +47,7 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """An interval for eyes, or nothing.
+    """Return an interval for eyes, or nothing.
 
     >>> interval(-0.01, 0.02)
     ' [-0.010, +0.020]'
@@ -67,6 +67,6 @@ def numbers(record: Record, changed: bool) -> list[str]:
 
 
 def mark(record: Record) -> str:
-    """A word beside numbers that few samples carry."""
+    """Return a word beside numbers that few samples carry."""
     low = "low_power" in (record["status"], record["change_status"])
     return "few samples" if low else ""

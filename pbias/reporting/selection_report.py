@@ -9,7 +9,7 @@ from pbias.reporting.sections import Section
 
 
 def selection_sections(selection: Selection, level: float, judged_at: float) -> list[Section]:
-    """What is selected and by which rule, then the gates of every candidate.
+    """Return what is selected and by which rule, then the gates of every candidate.
 
     `level` holds for the whole selection, `judged_at` for each candidate.
     """
@@ -23,7 +23,7 @@ def selection_sections(selection: Selection, level: float, judged_at: float) -> 
 
 
 def selected_line(selection: Selection) -> str:
-    """The result on one line."""
+    """Return the result on one line."""
     num = sum(candidate.verdict is Verdict.PASS for candidate in selection.candidates)
     total = len(selection.candidates)
     if selection.selected is None:
@@ -38,7 +38,7 @@ def selected_line(selection: Selection) -> str:
 
 
 def rule(selection: Selection, level: float, judged_at: float) -> str:
-    """How candidates were tested, and how often the selection errs."""
+    """Return how candidates were tested, and how often the selection errs."""
     wrongly = (
         f"A network that breaks a gate is selected in at most {_percent(1 - level)} of samples."
     )

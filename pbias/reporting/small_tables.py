@@ -40,7 +40,7 @@ def _alike(table: Table) -> dict[str, str]:
 
 
 def _title(name: str) -> str:
-    """The short name of a metric, with the group that a column is of."""
+    """Return the short name of a metric, with the group that a column is of."""
     for metric in METRICS.values():
         of_group = metric.of_groups and name.startswith(f"{metric.name}_")
         if of_group or name == metric.name:
@@ -74,7 +74,7 @@ def threshold_sections(table: Table) -> list[Section]:
 
 
 def curve_sections(table: Table) -> list[Section]:
-    """One section a metric and group: a row for each budget, a column for each order."""
+    """Return one section a metric and group: a row for each budget, a column for each order."""
     records = table.records()
     orders = list(dict.fromkeys(record["order"] for record in records))
     sections = []

@@ -19,7 +19,7 @@ def draw_face(labels: NDArray[np.int8], seed: int, index: int, size: int) -> NDA
 
 
 def draw_image(labels: NDArray[np.int8], seed: int, index: int, size: int) -> Image.Image:
-    """`draw_face` as an image."""
+    """Return `draw_face` as an image."""
     rng = _stream(seed, index)
     face = Face(labels, rng)
     canvas = Canvas(size, face.pose)
@@ -28,7 +28,7 @@ def draw_image(labels: NDArray[np.int8], seed: int, index: int, size: int) -> Im
 
 
 def draw_person(labels: NDArray[np.int8], seed: int, index: int) -> Face:
-    """The face that `draw_face` draws, before it is drawn."""
+    """Return the face that `draw_face` draws, before it is drawn."""
     return Face(labels, _stream(seed, index))
 
 

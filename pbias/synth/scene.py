@@ -17,7 +17,7 @@ HIDDEN = 0.2  # the share of faces with something in front of them
 
 
 def draw_background(canvas: Canvas, face: Face) -> None:
-    """A gradient between two colours and two lights out of focus."""
+    """Return a gradient between two colors and two lights out of focus."""
     hue, value = face.luck["back_hue"], face.between("back_light", 0.15, 0.95)
     near = hsv(hue, 0.05 + 0.45 * face.luck["back_spread"] ** 1.5, value)
     far = hsv(hue + face.around("back_spread", 0.0, 0.2), 0.22, 0.25 + 0.6 * (1 - value))
@@ -34,7 +34,7 @@ def draw_background(canvas: Canvas, face: Face) -> None:
 
 
 def _along(canvas: Canvas, turn: float) -> Array:
-    """How far each pixel lies in a direction, given in turns."""
+    """Return how far each pixel lies in a direction, given in turns."""
     angle = 2 * math.pi * turn
     return canvas.x * np.float32(math.cos(angle)) + canvas.y * np.float32(math.sin(angle))
 
@@ -79,7 +79,7 @@ def _draw_fingers(canvas: Canvas, face: Face, side: float) -> None:
 
 
 def photograph(canvas: Canvas, face: Face, rng: np.random.Generator) -> Image.Image:
-    """Light, lens and sensor: gradient, exposure, colour, blur, noise."""
+    """Light, lens and sensor: gradient, exposure, color, blur, noise."""
     size = canvas.size
     canvas.flush()
     contrast, warmth = face.between("contrast", 0.82, 1.12), face.around("warmth", 0.0, 0.10)

@@ -1,4 +1,4 @@
-"""A folder of drawn faces with its manifest, whole or recognisably unfinished."""
+"""A folder of drawn faces with its manifest, whole or recognizably unfinished."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class FitResult:
 
 
 def log_report(report: EpochReport) -> None:
-    """One line an epoch."""
+    """Return one line an epoch."""
     valid = f", valid accuracy {report.valid.accuracy:.4f}" if report.valid else ""
     logger.info(
         "epoch %d of %d: loss %.4f, accuracy %.4f%s, %s images/s",
@@ -194,7 +194,7 @@ class _Best:
             logger.info("epoch %d keeps the bounds in validation", self.epoch + 1)
 
     def state(self, epochs: int, trainer: Trainer, hooks: Hooks) -> TrainingState:
-        """Where the run stands after so many epochs."""
+        """Return where the run stands after so many epochs."""
         return TrainingState(
             epochs,
             trainer.model.state_dict(),

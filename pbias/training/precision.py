@@ -34,7 +34,7 @@ def choose_precision(name: str, device: torch.device, model: nn.Module) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The context in which layers compute in this precision."""
+    """Return the context in which layers compute in this precision."""
     dtype = DTYPES.get(precision)
     return torch.autocast(device.type, dtype, enabled=dtype is not None)
 

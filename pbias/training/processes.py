@@ -47,20 +47,20 @@ class Processes:
         return slice(start, start + least + (self.rank < more))
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes; every process gets the same bits."""
+        """Return the sum over all processes; every process gets the same bits."""
         if self.size > 1:
             with together():
                 dist.all_reduce(values)
         return values
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in some process."""
+        """Return whether the flag is set in some process."""
         if self.size == 1:
             return flag
         return bool(self.total(torch.tensor(int(flag))))
 
     def gather(self, value: T) -> list[T]:
-        """The values of all processes, in order, in process 0; elsewhere its own."""
+        """Return the values of all processes, in order, in process 0; elsewhere its own."""
         if self.size == 1:
             return [value]
         values = [value] * self.size if self.rank == 0 else None
@@ -88,12 +88,12 @@ def join(device: torch.device) -> Processes:
 
 
 def local_rank() -> int:
-    """Which of this machine's processes this is."""
+    """Return which of this machine's processes this is."""
     return int(os.environ.get("LOCAL_RANK", "0")) if dist.is_torchelastic_launched() else 0
 
 
 def local_size() -> int:
-    """How many processes run on this machine."""
+    """Return how many processes run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
 
 
@@ -123,7 +123,7 @@ class SharedImageMemory(ImageMemory):
     """One copy of the images for all processes of this machine, decoded by the first of them."""
 
     def __init__(self) -> None:
-        """Every process of every machine must make one, at the same time."""
+        """Return every process of every machine must make one, at the same time."""
         first = processes().rank - local_rank()
         machines = processes().size // local_size()
         with together():
@@ -134,7 +134,7 @@ class SharedImageMemory(ImageMemory):
         self.first, self.group = first, groups[first // local_size()]
 
     def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
-        """The same array in all processes; gone with the last of them, however they end."""
+        """Return the same array in all processes; gone with the last of them, however they end."""
 
         def make() -> str:
             if fits_in_memory(shape):
@@ -151,7 +151,7 @@ class SharedImageMemory(ImageMemory):
             os.close(file)
 
     def once(self, work: Callable[[], T]) -> T:
-        """What the work gives in the first process of this machine."""
+        """Return what the work gives in the first process of this machine."""
         result = [work()] if local_rank() == 0 else [None]
         with together():
             dist.broadcast_object_list(result, src=self.first, group=self.group)

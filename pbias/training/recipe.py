@@ -117,7 +117,7 @@ class Recipe:
         return {name: value for name, value in self.as_dict().items() if name not in unused}
 
     def replace(self, **changes: int | float | str | bool | Sequence[str] | None) -> Recipe:
-        """The recipe with the changes that are not None."""
+        """Return the recipe with the changes that are not None."""
         given = {name: value for name, value in changes.items() if value is not None}
         return dataclasses.replace(self, **given)  # type: ignore[arg-type]
 
@@ -186,7 +186,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
 
 
 def find_recipe(name: str, use: str) -> NamedRecipe:
-    """The recipe of this name, which must be for this of `USES`."""
+    """Return the recipe of this name, which must be for this of `USES`."""
     if name not in RECIPES:
         raise UserError(f"unknown recipe '{name}'; use one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]

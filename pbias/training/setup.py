@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import parse_state_dict
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
+    """Return the device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
 
     Raises UserError for a device that is not there.
     """
@@ -62,7 +62,7 @@ def check_compiler(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> str:
-    """The device with the name of its model where it has one."""
+    """Return the device with the name of its model where it has one."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
@@ -75,7 +75,7 @@ def _has_mps() -> bool:
 def new_network(
     arch: str, num_outputs: int, seed: int, args: Mapping[str, Any] | None = None
 ) -> nn.Module:
-    """A network with random weights, the same for the same seed."""
+    """Return a network with random weights, the same for the same seed."""
     torch.manual_seed(seed)
     model = build(arch, num_outputs, **(args or {}))
     if is_library(arch):
@@ -86,7 +86,7 @@ def new_network(
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the parameters that are trained."""
+    """Return the recipe's optimizer over the parameters that are trained."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     # One kernel a step instead of several a tensor; not every device has it.
     fused = parameters[0].device.type in ("cpu", "cuda")
@@ -109,16 +109,29 @@ def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
 
 
+class Weights(NamedTuple):
+    """The weights in a file, with its SHA-256; `path` is for messages."""
+
+    state_dict: dict[str, Tensor]
+    sha256: str
+    path: str
+
+
+def read_weights(path: str) -> Weights:
+    """Read the weights of a checkpoint or a bare state dict."""
+    data, path = read_bytes(path), input_name(path)
+    return Weights(parse_state_dict(data, path), sha256(data), path)
+
+
 def start_from(
-    model: nn.Module, arch: str, path: str, args: Mapping[str, Any] | None = None
-) -> str:
-    """Load the weights of a checkpoint or bare state dict into `model`; its SHA-256.
+    model: nn.Module, arch: str, weights: Weights, args: Mapping[str, Any] | None = None
+) -> None:
+    """Load weights into `model`.
 
     A classifier with another number of outputs keeps its random weights, which is said. Raises
     UserError for weights of another network.
     """
-    data, path = read_bytes(path), input_name(path)
-    given = parse_state_dict(data, path)
+    given, path = weights.state_dict, weights.path
     own, groups = model.state_dict(), shared_names(model)
     given = with_shared(fit_names(given, own, path, [n for g in groups for n in g[1:]]), groups)
     weight = classifier_weight(arch, model, args=args)
@@ -144,4 +157,3 @@ def start_from(
             f"shape (first: {odd[0]}); name its network with --arch"
         )
     model.load_state_dict(given)
-    return sha256(data)

@@ -121,7 +121,7 @@ class _Products(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """The gradients of maps and kernel."""
+        """Return the gradients of maps and kernel."""
         weight, *under = ctx.saved_tensors
         num_columns, width = gradient.shape[2], weight.shape[2]
         of_x, of_weight = gradient.new_zeros(ctx.shape), gradient.new_zeros(weight.shape)

@@ -21,6 +21,7 @@ from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.weights import plain
 from pbias.files.streams import is_regular, is_replaceable, read_bytes, write_bytes
+from pbias.models.architectures import old_args
 from pbias.training.recipe import Recipe
 from pbias.training.threads import how_many
 
@@ -78,7 +79,7 @@ class StateFile:
     """The state of one run, in a file beside its output that is gone when the run is done."""
 
     def __init__(self, path: str, plan: Checkpoint, asked_threads: int = 0) -> None:
-        """`plan` is the checkpoint to be made, without what training will give it.
+        """Return `plan` is the checkpoint to be made, without what training will give it.
 
         `asked_threads` is the number that was asked for; 0: it is chosen.
         """
@@ -88,7 +89,7 @@ class StateFile:
         self.environment = {**plan.environment, "threads": how_many(asked_threads)}
 
     def exists(self) -> bool:
-        """Whether an interrupted run left a state."""
+        """Return whether an interrupted run left a state."""
         return Path(self.path).exists()
 
     def read(self) -> TrainingState:
@@ -106,6 +107,7 @@ class StateFile:
         try:
             state = TrainingState(**content["state"])
             there = {**content["run"], "recipe": _completed(content["run"]["recipe"])}
+            there["model"] = _with_args(there["model"])
             differing = differences(self.run, there)
             versions = differences(self.environment, content["environment"])
             asked = int(content.get("asked_threads", 0))
@@ -146,22 +148,27 @@ class StateFile:
             logger.warning("%s; this epoch cannot be resumed from", error)
 
     def remove(self) -> None:
-        """The run is done."""
+        """Return the run is done."""
         Path(self.path).unlink(missing_ok=True)
 
 
 def state_path(output: str) -> str | None:
-    """Where the state of a run goes; None where the output is no file, such as a pipe."""
+    """Return where the state of a run goes; None where the output is no file, such as a pipe."""
     return output + SUFFIX if is_replaceable(output) else None
 
 
 def _completed(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe of any version of pbias, with the defaults of what it does not name."""
+    """Return a recipe of any version of pbias, with the defaults of what it does not name."""
     return Recipe.from_dict(recipe).as_dict()
 
 
+def _with_args(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A network as any version of pbias names it, with the arguments that it did not name."""
+    return {**model, "args": old_args(model["name"], model["args"])}
+
+
 def identity(plan: Checkpoint) -> dict[str, Any]:
-    """What two runs have in common that give the same network."""
+    """Return what two runs have in common that give the same network."""
     return {
         "model": plan.model,
         "targets": plan.targets,
@@ -175,7 +182,7 @@ def identity(plan: Checkpoint) -> dict[str, Any]:
 
 
 def differences(here: object, there: object, name: str = "") -> list[str]:
-    """What is another value there than here, by its dotted name.
+    """Return what is another value there than here, by its dotted name.
 
     >>> differences({"recipe": {"lr": 0.1, "epochs": 5}}, {"recipe": {"lr": 0.2, "epochs": 5}})
     ['recipe.lr is 0.2 there and 0.1 here']

@@ -38,7 +38,7 @@ class Stopped(Exception):
     """Training ended between two steps because it was asked to; `epochs` of them are complete."""
 
     def __init__(self, epochs: int) -> None:
-        """`epochs`: as many as a training state holds."""
+        """Return `epochs`: as many as a training state holds."""
         super().__init__(f"stopped after {epochs} epochs")
         self.epochs = epochs
 
@@ -74,7 +74,7 @@ class Trainer:
     threads: Threads
 
     def run(self, epoch: int) -> Score:
-        """One epoch; its score is of the batches as they were trained on."""
+        """Return one epoch; its score is of the batches as they were trained on."""
         self.model.train()
         done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
         sums = []
@@ -141,7 +141,7 @@ class Trainer:
 
 
 def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each made by a thread while the one before is used."""
+    """Yield the same batches, each made by a thread while the one before is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, batches, None)
         while (batch := coming.result()) is not None:

@@ -86,7 +86,7 @@ class Threads:
         clock: Callable[[], float] = time.perf_counter,
         free: Callable[[], float] | None = None,
     ) -> None:
-        """`counts`: what to choose from, ascending. It begins with the last but one.
+        """Return `counts`: what to choose from, ascending. It begins with the last but one.
 
         `free` says how many cores were free since it was called last.
         """

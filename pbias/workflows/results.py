@@ -1,4 +1,4 @@
-"""What workflows return: a table of numbers, with reports of it for people."""
+"""Results of workflows: a table of numbers, with reports of it for people."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
 
 
 class Result(ABC):
-    """A table of numbers; a notebook shows its report, `repr` the headline."""
+    """Table of numbers; a notebook shows its report, and `repr` shows the headline."""
 
     def __init__(self, rows: Table) -> None:
-        """`rows` are the table without pandas."""
+        """Return `rows` are the table without pandas."""
         self.rows = rows
 
     @property
     def table(self) -> pd.DataFrame:
-        """The columns of the CSV that the command writes; an empty number is NaN, a text ""."""
+        """Return the columns of the command's CSV; an empty number is NaN, an empty text is ""."""
         import pandas as pd
 
         return pd.DataFrame({name: _filled(cells) for name, cells in self.rows.columns.items()})
 
     @abstractmethod
     def sections(self) -> list[Section]:
-        """The report, as titled tables of text."""
+        """Return the report, as titled tables of text."""
 
     def headline(self) -> list[Section]:
-        """The part of the report that `repr` shows: the first table."""
+        """Return the part of the report that `repr` shows: the first table."""
         return self.sections()[:1]
 
     def __len__(self) -> int:
-        """The number of rows in the table."""
+        """Return the number of rows in the table."""
         return len(self.rows)
 
     def __repr__(self) -> str:
-        """The headline as text."""
+        """Return the headline as text."""
         from pbias.reporting.renderers.terminal import render_terminal
 
         return render_terminal(self.headline(), color=False).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        """The whole report, for notebooks."""
+        """Return the whole report, for notebooks."""
         from pbias.reporting.renderers.html import render_html
 
         return render_html(self.sections())
 
 
 class AuditTable(Result):
-    """The table of an audit with what it says in words, just measured or read back from a file.
+    """Table of an audit with its explanation in words, just measured or read from a file.
 
-    `level` is that of its intervals, `verdicts` the outcomes of its gates as plain data, and
-    `together` the verdict of several. `at_level` makes the rows of a metric at another level (None:
-    intervals are moved out by the normal law); `asked`: the metrics that were chosen (None: all).
-    `source` is the file of a table that was read back.
+    `level` is the level of its intervals, `verdicts` contains the outcomes of its gates as plain
+    data, and `together` the joint verdict of several gates. `at_level` computes the rows of a
+    metric at another level (None: intervals are widened with the normal distribution). `asked`
+    contains the chosen metrics (None: all). `source` is the file, if the table was read from one.
     """
 
     level: float
@@ -106,17 +106,17 @@ class AuditTable(Result):
         return [*self._about(), *self.values(), *self._gates(), *self.rest()]
 
     def headline(self) -> list[Section]:
-        """The verdict, what was audited, the gates, and the means over attributes."""
+        """Return the verdict, what was audited, the gates, and the means over attributes."""
         return [*self._about(), *self._gates(), *self.rest()[:1]]
 
     def values(self) -> list[Section]:
-        """The numbers of each group value, and of each class."""
+        """Return the numbers of each group value, and of each class."""
         from pbias.reporting.audit_report import value_sections
 
         return value_sections(self.rows, self.widened)
 
     def rest(self) -> list[Section]:
-        """What follows the gates: means over attributes first."""
+        """Return what follows the gates: means over attributes first."""
         from pbias.reporting.audit_report import audit_sections
 
         return audit_sections(self.rows, self.asked, self.widened)
@@ -137,12 +137,12 @@ class TableResult(Result):
     """A table and the function that makes a report of it."""
 
     def __init__(self, rows: Table, report: Callable[[Table], list[Section]]) -> None:
-        """`report` is called when somebody looks."""
+        """Return `report` is called when somebody looks."""
         super().__init__(rows)
         self._report = report
 
     def sections(self) -> list[Section]:
-        """The report, as titled tables of text."""
+        """Return the report, as titled tables of text."""
         return self._report(self.rows)
 
 

@@ -30,8 +30,8 @@ def draw(
 ) -> None:
     """Draw a contact sheet, or `num` faces of `size` pixels into a folder, or both.
 
-    `split` are the percentages of train, valid and test. Raises UserError where nothing is to be
-    drawn.
+    `split` contains the percentages of train, valid and test. Raises UserError if there is nothing
+    to draw.
     """
     if folder is None and sheet is None:
         raise UserError("nothing to draw; name a folder with -o, or a picture with --sheet")

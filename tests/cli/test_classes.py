@@ -65,7 +65,7 @@ def test_numbers_are_outputs_of_a_named_network(colors: Path) -> None:
 
 def test_a_class_called_like_a_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,kind,a\n1.png,a,x\n2.png,b,y\n")
-    with pytest.raises(UserError, match="class 'a' of column 'kind' is called like another"):
+    with pytest.raises(UserError, match="class 'a' of column 'kind' has the name of another"):
         expand_classes(read_manifest(str(tmp_path / "labels.csv")), "kind")
 
 

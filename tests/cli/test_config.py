@@ -154,8 +154,8 @@ def test_completion_prints_the_script_that_is_shipped(pbias: Run, shell: str, st
     [
         ("folds = 2020-01-01", "ci.toml: folds holds a date; write it as text"),
         ("groups = [[1], [2]]", "ci.toml: groups holds a list; write it as text"),
-        ("folds = " + "[" * 3000 + "]" * 3000, "ci.toml is no TOML: maximum recursion depth"),
-        ("folds = " + "9" * 5000, "ci.toml is no TOML: Exceeds the limit"),
+        ("folds = " + "[" * 3000 + "]" * 3000, "ci.toml is not TOML: maximum recursion depth"),
+        ("folds = " + "9" * 5000, "ci.toml is not TOML: Exceeds the limit"),
         (
             'groups = "a\\u0000b"',
             "--groups: 'a\\x00b' contains a character that file names cannot have",

@@ -271,7 +271,7 @@ def test_errors_are_never_hidden(pbias: Run) -> None:
         ({"FORCE_COLOR": "1"}, ["--color", "never"], False),
     ],
 )
-def test_when_colour_is_used(
+def test_when_color_is_used(
     pbias: Run,
     monkeypatch: pytest.MonkeyPatch,
     environment: dict[str, str],

@@ -76,8 +76,11 @@ def test_one_run_a_side_is_warned_of(pbias: Run) -> None:
     ("arguments", "said"),
     [
         (("--dense", "d0.npz"), "Missing option '--sparse'"),
-        (("--dense", "d0.npz", "--sparse", "d0.npz"), "d0.npz is both audited and reference"),
-        (("--dense", "d0.npz", "--sparse", "s0.npz", "--top", "x"), "--top x is no number"),
+        (
+            ("--dense", "d0.npz", "--sparse", "d0.npz"),
+            "d0.npz is both the audited and the reference file",
+        ),
+        (("--dense", "d0.npz", "--sparse", "s0.npz", "--top", "x"), "--top x is not a number"),
         (("--dense", "d0.npz", "--sparse", "no*.npz"), "no*.npz does not exist"),
         (("--dense", "d0.npz", "--sparse", "s0.npz", "--attributes", "Smilin"), "did you mean"),
     ],

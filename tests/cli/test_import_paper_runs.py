@@ -171,18 +171,23 @@ BAD: list[tuple[str, slice, slice, str]] = [
         slice(0, 40),
         "1 folders below joint_runs where there",
     ),
-    ("joint_runs/a/b/c/x/1/test_outputs.txt", TEST, slice(0, 40), "'x' is no sparsity in percent"),
+    (
+        "joint_runs/a/b/c/x/1/test_outputs.txt",
+        TEST,
+        slice(0, 40),
+        "'x' is not a sparsity in percent",
+    ),
     (
         "single_label_runs/a/b/c/hat/95/1/test_outputs_best.txt",
         TEST,
         slice(0, 1),
-        "no attribute 'hat' is known; rename it",
+        "unknown attribute 'hat'; rename it",
     ),
     (
         "single_label_runs/a/b/c/male/95/1/test_outputs_best.txt",
         TEST,
         slice(0, 40),
-        "has 40 columns, but its folder is of the one attribute Male",
+        "has 40 columns, but its folder is for one attribute, Male",
     ),
     ("outputs.txt", TEST, slice(0, 40), "has no test_outputs.txt, valid_outputs.txt or similar"),
 ]
@@ -227,7 +232,7 @@ def test_folders_that_cannot_be_used(pbias: Run, celeba: Path, tmp_path: Path) -
             "runs",
             "nowhere is not a folder; name the folder that holds joint_runs",
         ),
-        ("bias_runs", "nowhere", "runs", "nowhere is no folder"),
+        ("bias_runs", "nowhere", "runs", "nowhere is not a folder"),
         ("bias_runs", "bias_runs", "runs", "bias_runs has no list_attr_celeba.csv or"),
         ("bias_runs", "CelebA", "taken", "cannot make the folder taken"),
     ):

@@ -300,7 +300,7 @@ BAD: list[tuple[str, str, str]] = [
     ("id,label,p\na,1,.5\n", "--groups age", "no column 'age'"),
     ("id,label,p\na,1,.5\n", "--sep ab", "--sep is 'ab'; give one character"),
     ("id,label,p\na,1,.5\n", "--decimal xy", "--decimal is 'xy'; give one character"),
-    ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; give one of"),
+    ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; choose one of"),
     ("id,label,p\na,1,.5\n", "--threshold nan", "nan is not a number"),
     ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is not a probability; give one"),
     ("id,label,p\na,1,.5\n", "--targets a,b", "names 2 targets but --probability p is one column"),

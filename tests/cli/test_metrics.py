@@ -113,7 +113,10 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
             ("dense.npz", "--ref", "s90.npz"),
             "s90.npz is both the audited and the reference file; name two different files",
         ),
-        (("dense.npz", "--ref", "./s90.npz"), "./s90.npz is both audited and reference"),
+        (
+            ("dense.npz", "--ref", "./s90.npz"),
+            "./s90.npz is both the audited and the reference file",
+        ),
         (("s90.npz",), "s90.npz is named twice"),
         (("--ref", "none.npz"), "none.npz does not exist"),
         (("--labels", "none.csv"), "none.csv does not exist"),
@@ -124,7 +127,10 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
         (("--probabilities",), "they are not probabilities; leave out --probabilities"),
         (("--tag", "seed"), "--tag seed is not KEY=VALUE; write it like --tag seed=23"),
         (("--tag", "=23"), "--tag =23 is not KEY=VALUE"),
-        (("--tag", "group=1"), "--tag group=1: the table has a column group; use another key"),
+        (
+            ("--tag", "group=1"),
+            "--tag group=1: the table already has a column group; use another key",
+        ),
         (("--tag", "a=1", "--tag", "a=2"), "--tag a=2: a is given twice; use each key once"),
         (("--gate", "tpr < 1"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("--gate", "tpr <= 1.2.3"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
@@ -175,7 +181,7 @@ def test_thresholds_have_no_meaning_for_a_softmax(pbias: Run, write_thresholds: 
     change("s90.npz", activation="softmax")
     write_thresholds("t.csv", {"Smiling": 0.0, "Young": 0.0, "Wearing_Hat": 0.0})
     done = pbias("metrics", "s90.npz", "--thresholds", "t.csv")
-    assert done.returncode == 2 and "s90.npz is of a softmax" in done.stderr
+    assert done.returncode == 2 and "s90.npz is from a softmax" in done.stderr
 
 
 def test_probabilities_are_those_of_their_logits(pbias: Run) -> None:
@@ -335,12 +341,19 @@ def test_thresholds_of_a_reference_need_one(pbias: Run, write_thresholds: Write)
 def test_an_intersection_with_a_part_twice_is_refused(pbias: Run) -> None:
     done = pbias("metrics", "s90.npz", "--groups", "Male:Male")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'Male:Male' has a part twice" in done.stderr
+    assert "'Male:Male' names a part twice" in done.stderr
 
 
 def test_options_of_the_engine_are_those_of_the_command() -> None:
     fields = Options.__dataclass_fields__
-    assert set(fields) == {"groups", "attributes", "metrics", "level", "num_folds"}
+    assert set(fields) == {
+        "groups",
+        "attributes",
+        "metrics",
+        "level",
+        "num_folds",
+        "keep_predictions",
+    }
 
 
 def test_networks_that_were_trained_otherwise_are_warned_of(pbias: Run) -> None:

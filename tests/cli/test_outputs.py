@@ -81,7 +81,7 @@ def test_devices_may_be_both(shell: Run) -> None:
         ("metrics - --ref s90.npz < short.npz", "standard input has 30 rows but s90.npz has 60"),
         ("metrics s90.npz --gate-file - < /dev/null", "standard input is empty"),
         ("metrics s90.npz --gate-file - <<< '# none'", "standard input holds no gate"),
-        ("flag dense.npz --config - <<< 'x'", "standard input is no TOML"),
+        ("flag dense.npz --config - <<< 'x'", "standard input is not TOML"),
         (
             "calibrate s90.npz --config - <<< 'nosuch = 1'",
             "standard input: no command has the option",
@@ -105,7 +105,7 @@ def test_a_pipe_is_called_standard_input(
 def test_a_table_of_no_known_format_is_refused(pbias: Run, name: str) -> None:
     done = pbias("metrics", "s90.npz", "--metrics", "tpr", "-o", name)
     assert done.returncode == 2 and not Path(name).exists()
-    assert "name it .csv, .json, .md, .txt, or say which with --format" in done.stderr
+    assert "use .csv, .json, .md, .txt, or say which with --format" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["table", "t.CSV", "t.xyz --format csv"])

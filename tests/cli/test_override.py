@@ -151,7 +151,7 @@ def test_short_flags_end_their_curve(pbias: Run) -> None:
     [
         (("dense.npz",), "nothing to write"),
         (("labels", "--curve", "c.csv"), "name its logits with --ref"),
-        (("s99.npz", "-o", "out.npz"), "s99.npz is both audited and reference"),
+        (("s99.npz", "-o", "out.npz"), "s99.npz is both the audited and the reference file"),
         (("dense.npz", "-o", "out", "--curve", "out"), "both outputs are out"),
         (("none.npz", "-o", "out.npz"), "none.npz does not exist"),
         (("dense.npz", "-o", "no/out.npz"), "the folder no does not exist"),

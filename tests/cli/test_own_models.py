@@ -152,7 +152,11 @@ def test_a_bare_state_dict_is_not_trained_on_without_data_and_targets(pbias: Run
     refused = {
         (): "add --arch NAME or --model package.module:factory",
         NAMED: "bare.pth names no data; name the data with --data LABELS.csv",
-        (*NAMED, "--data", "photos/labels.csv"): "no column 'output_0', as an output of bare.pth",
+        (
+            *NAMED,
+            "--data",
+            "photos/labels.csv",
+        ): "no column 'output_0', which is the name of an output of bare.pth",
     }
     for options, message in refused.items():
         done = pbias(*prune, *options)
@@ -198,7 +202,7 @@ def test_groups_can_be_named_for_a_checkpoint_without_any(pbias: Run) -> None:
         (("--model", "own_net:mke"), "own_net has no function 'mke'; correct the name"),
         (
             ("--model", "own_net:failing"),
-            "own_net:failing failed with KeyError: 'no weights'; mend",
+            "own_net:failing failed with KeyError: 'no weights'; fix",
         ),
         (("--model", "own_net:number"), "made a int; it must return a torch.nn.Module"),
         ((*NAMED, "--model-args", "depth=2"), "check --model-args"),

@@ -23,7 +23,7 @@ def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> No
     options = ("--groups", "male,band", "--cluster", "person", "--seed", "3", "--lr", "0.05")
     assert pbias(*TRAIN, *options).returncode == 0
     made = load_checkpoint("dense.pt")
-    assert made.model == {"name": "resnet_small", "args": {}}
+    assert made.model == {"name": "resnet_small", "args": {"width": 48}}
     assert made.targets == ["bright", "red"]
     assert made.groups == ["male", "band"]
     assert made.group_values == [["0", "1"], ["old", "young"]]
@@ -118,6 +118,18 @@ def test_training_starts_from_a_checkpoint_with_other_outputs(pbias: Run, photos
     assert load_checkpoint("next.pt").parents == [parent]
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_weights_of_a_former_default_network_keep_their_width(
+    pbias: Run, photos: Path, bare: bool
+) -> None:
+    from pbias.models import build
+
+    content = {"state_dict": build("resnet_small", 3).state_dict(), "epoch": 3}
+    torch.save(content["state_dict"] if bare else content, "old.pth")
+    assert pbias(*TRAIN, "--init", "old.pth").returncode == 0
+    assert load_checkpoint("dense.pt").model == {"name": "resnet_small", "args": {}}
+
+
 def test_what_was_trained_predicts_better_than_chance(pbias: Run, photos: Path) -> None:
     said = pbias(*TRAIN, "--epochs", "12", "--targets", "bright", "--lr", "0.05").stderr
     last = next(line for line in said.splitlines() if "epoch 12 of 12" in line)
@@ -198,7 +210,7 @@ def test_a_target_without_known_labels_is_refused_and_a_constant_one_noted(
     assert "all training labels are the same for bright" in pbias(*TRAIN).stderr
     change(photos, ",train,1,", ",train,,")
     failed = pbias(*TRAIN)
-    assert failed.returncode == 2 and "no training label of 'bright' is known" in failed.stderr
+    assert failed.returncode == 2 and "'bright' has no known training label" in failed.stderr
 
 
 def test_without_validation_rows_the_last_epoch_is_kept(pbias: Run, photos: Path) -> None:
@@ -218,7 +230,7 @@ def test_the_weights_load_into_the_plain_network(pbias: Run, photos: Path) -> No
 
     pbias(*TRAIN)
     content = torch.load("dense.pt", weights_only=True)
-    build("resnet_small", 3).load_state_dict(content["state_dict"])
+    build("resnet_small", 3, width=48).load_state_dict(content["state_dict"])
 
 
 def test_attributes_that_are_never_predicted_are_named(pbias: Run, photos: Path) -> None:

@@ -53,7 +53,7 @@ def test_train_takes_a_teacher(pbias: Run, photos: Path) -> None:
     done = pbias(*shlex.split(f"{options} dense.pt --targets red -o other.pt"))
     assert done.returncode == 2 and "dense.pt predicts bright, red" in done.stderr
     done = pbias(*shlex.split(f"{options} dense.pt --mean 0,0,0 -o other.pt"))
-    assert done.returncode == 2 and "dense.pt takes images prepared as" in done.stderr
+    assert done.returncode == 2 and "dense.pt prepares images as" in done.stderr
 
 
 def test_settings_are_printed_where_they_have_an_effect(pbias: Run) -> None:

@@ -110,7 +110,7 @@ def test_a_dense_network_has_no_method(pbias: Run) -> None:
     ("options", "message"),
     [
         (["--sparsity", "95"], "did you mean 0.95?"),
-        (["--sparsity", "0.8,0.9"], "2 sparsities go into one file s.pt"),
+        (["--sparsity", "0.8,0.9"], "2 sparsities would be written to one file s.pt"),
         (["--sparsity", "0.9", "--pruning-schedule", "x"], "unknown pruning schedule 'x'"),
         (["--steps", "3"], "--steps has no effect without --sparsity"),
         (["--pack"], "--pack has no effect without --sparsity"),

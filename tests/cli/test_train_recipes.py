@@ -86,9 +86,9 @@ def test_pruning_goes_on_with_those_rows(pbias: Run, photos: Path) -> None:
     ("where", "message"),
     [
         (["femal=1"], "no column 'femal' (did you mean 'male'?"),
-        (["male=2"], "column 'male' holds no '2' (but (empty), 0, 1); mend --where male=2"),
-        (["male"], "--where male is no condition; write COLUMN=VALUE"),
-        (["person=p0", "person=p1"], "no training row has person=p0 and person=p1"),
+        (["male=2"], "column 'male' holds no '2' (but (empty), 0, 1); correct --where male=2"),
+        (["male"], "--where male is not a condition; write COLUMN=VALUE"),
+        (["person=p0", "person=p1"], "no training row matches person=p0 and person=p1"),
     ],
 )
 def test_conditions_that_cannot_hold_are_refused(

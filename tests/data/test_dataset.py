@@ -167,7 +167,7 @@ def test_nothing_but_broken_pictures_is_an_error_whatever_is_asked_for(tmp_path:
         list(stream(found, Preprocess.for_crop(32), bad=bad))
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").unlink()
-    with pytest.raises(UserError, match=r"none of .* 0.png: missing\); name the folder"):
+    with pytest.raises(UserError, match=r"no image .* 0.png: missing\); name the folder"):
         find_skipping(tmp_path)
 
 

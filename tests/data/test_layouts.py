@@ -279,7 +279,7 @@ def test_a_split_folder_beside_a_class_folder_is_a_class(tmp_path: Path) -> None
     ("names", "message"),
     [
         ([], "holds no folders with images"),
-        (["a/1.jpg", "2.jpg"], r"2.jpg lies beside the class folders; move it"),
+        (["a/1.jpg", "2.jpg"], r"2.jpg is beside the class folders; move it"),
         (["image/1.jpg"], "a column cannot be called 'image'"),
     ],
 )

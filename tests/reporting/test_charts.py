@@ -216,12 +216,12 @@ def test_every_suffix_has_its_form(audit_files: Path, pbias: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["forest", "s90.npz", "-o", "f.gif"], "f.gif: no chart is written as '.gif'; name it"),
+        (["forest", "s90.npz", "-o", "f.gif"], "f.gif: charts cannot be written as '.gif'; use"),
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "tprr"], "did you mean 'tpr'?"),
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "did_tpr"], "need --ref"),
         (["scores", "s90.npz", "-o", "f.svg", "--group", "Mal"], "did you mean 'Male'?"),
         (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is not an axis; choose"),
-        (["curves", "s90.npz", "-o", "f.svg", "--metrics", "tpr"], "curves do not show 'tpr'"),
+        (["curves", "s90.npz", "-o", "f.svg", "--metrics", "tpr"], "curves cannot show 'tpr'"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(

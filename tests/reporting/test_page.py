@@ -139,6 +139,16 @@ def test_charts_are_drawn_with_their_numbers(visit: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_number_of_the_verdict_has_a_line_and_its_words_are_explained(visit: Any) -> None:
+    page = visit().page
+    lines = page.locator(".verdict p").all_text_contents()
+    assert lines[0].startswith("Worst: ") and lines[0].count("[") == 1 + lines[0].count(LINK)
+    assert sum(line.startswith("Also: ") for line in lines) == 2
+    assert "sensitivity is the share found, of the samples that have the attribute" in (
+        page.locator("#verdict > .note").first.text_content()
+    )
+
+
 def test_names_stay_text(visit: Any) -> None:
     page = visit().page
     assert page.locator("script").count() == 1
@@ -253,11 +263,10 @@ def test_the_page_is_accessible_and_fits(visit: Any, width: int, color_scheme: s
 
     page = visit(width, color_scheme=color_scheme).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert {"gates", "evidence"} <= set(
+    assert {"gates", "evidence", "examples", "flags", "exemplars"} <= set(
         page.locator("section").evaluate_all("all => all.map(one => one.id)")
     )
-    for summary in page.locator("summary:visible").all():
-        summary.click()
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     violations = found["violations"]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations] == []

@@ -86,7 +86,7 @@ def changed(stored: Path, **changes: Any) -> str:
         ({"schema": 2}, "bad.json is of schema 2, not 1; give one that `pbias metrics"),
         ({"columns": ["metric"]}, "it lacks the columns attribute, group, contrast, and 18 more;"),
         ({"rows": []}, "bad.json has no rows;"),
-        ({"rows": {}}, "bad.json holds no table of an audit;"),
+        ({"rows": {}}, "bad.json is not the table of an audit;"),
         ({"row": {"value": "high"}}, "'value' holds 'high', which is not a number;"),
         ({"row": {"group": 3}}, "'group' holds 3, which is not text;"),
         ({"row": {"metric": "tprr"}}, "has the metric 'tprr', which this version of pbias does"),
@@ -119,7 +119,7 @@ def test_options_that_need_logits_are_refused(
     stored: Path, pbias: Run, arguments: list[str], said: str
 ) -> None:
     done = pbias("report", "t.json", *arguments, "-o", "b.html")
-    assert done.returncode == 2 and f"t.json is the table of an audit, and {said}" in done.stderr
+    assert done.returncode == 2 and f"t.json is the table of an audit, but {said}" in done.stderr
 
 
 def test_the_verdict_of_a_table_names_what_that_of_the_logits_names(stored: Path) -> None:

@@ -1,4 +1,4 @@
-"""The folder of drawn faces: whole or recognisably unfinished, the same with any processes."""
+"""The folder of drawn faces: whole or recognizably unfinished, the same with any processes."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_the_learning_rate_stays_between_0_and_its_highest(
     ("changes", "message"),
     [
         ({"optimizer": "adamw"}, "unknown optimizer 'adamw'; use one of sgd, adam"),
-        ({"lr_schedule": "step"}, "no learning-rate schedule 'step'; use one of constant"),
+        ({"lr_schedule": "step"}, "unknown learning-rate schedule 'step'; use one of constant"),
         ({"epochs": 0}, "0 epochs of batches of 128; both must be at least 1"),
         ({"lr": 0.0}, "learning rate 0.0 and weight decay"),
         ({"lr": float("nan")}, "learning rate nan"),

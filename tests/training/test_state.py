@@ -100,6 +100,11 @@ def test_hooks_get_back_what_they_gave() -> None:
     assert seen == [{"count": 7}]
 
 
+def test_a_run_of_the_former_default_network_goes_on_by_its_width(state: str) -> None:
+    network = {"name": "resnet_small", "args": {"width": 16}}  # which it did not name
+    assert StateFile(state, replace(PLAN, model=network)).read().epochs == 4
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> str:
     """A file with the state of a run."""
@@ -111,6 +116,10 @@ def state(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
+        (
+            {"model": {"name": "resnet_small", "args": {"width": 48}}},
+            "model.args.width is 16 there and 48 here",
+        ),
         ({"recipe": {**PLAN.recipe, "lr": 0.5}}, "recipe.lr is 0.02 there and 0.5 here"),
         ({"data": {"sha256": "34"}}, "data.sha256 is '12' there and '34' here"),
         ({"targets": ["a", "c"]}, r"targets is \['a', 'b'\] there and \['a', 'c'\] here"),

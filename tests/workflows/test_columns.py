@@ -27,7 +27,7 @@ def test_a_numbering_of_rows_is_no_index() -> None:
 
 def test_an_index_must_be_unique() -> None:
     given = columns(pd.Series([3, 1], index=["a", "a"]), "labels")
-    with pytest.raises(UserError, match="the index of `labels` is not unique"):
+    with pytest.raises(UserError, match="the index of `labels` has duplicates"):
         aligned(given, Samples("logits", 1, np.array(["a"])))
 
 

@@ -154,6 +154,7 @@ def test_a_number_chosen_by_speed_is_in_the_checkpoint(
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("pbias.training.threads.num_cores", lambda: 2)
+    monkeypatch.setattr("pbias.training.threads.FreeCores", lambda: lambda: 2.0)
     done = pbias(*TRAIN, "--epochs", "40")
     used = load_checkpoint("a.pt").environment["threads"]
     assert "1 in " in used and "2 in " in used and " steps" in used

@@ -43,7 +43,7 @@ class Folds:
         return cls(found, len(file), assigned)
 
     def rows(self, start: int, stop: int) -> NDArray[np.intp]:
-        """The folds of some rows, int [n]."""
+        """Return the folds of some rows, int [n]."""
         if self.num == 1:
             return np.zeros(stop - start, np.intp)
         if self.assigned is not None:
@@ -93,7 +93,7 @@ class BlockJoin:
     """Joins block after block of several files, with the attributes `targets`."""
 
     targets: Sequence[str]
-    labelled: dict[str, set[bool]] = field(default_factory=dict)
+    labeled: dict[str, set[bool]] = field(default_factory=dict)
 
     def __call__(self, blocks: Sequence[Logits], first_row: int) -> Iterator[Logits]:
         """The blocks with the same targets, labels and groups; raises UserError as `align`."""
@@ -105,10 +105,10 @@ class BlockJoin:
             yield self._checked(other, first, first_row)
 
     def _checked(self, other: Logits, first: Logits, first_row: int) -> Logits:
-        """A file without any labels takes those of the first."""
+        """Return a file without any labels takes those of the first."""
         if (first.labels != UNKNOWN).any():
             known = bool((other.labels != UNKNOWN).any())
-            seen = self.labelled.setdefault(other.path, set())
+            seen = self.labeled.setdefault(other.path, set())
             seen.add(known)
             if len(seen) > 1:
                 raise UserError(

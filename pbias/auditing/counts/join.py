@@ -24,11 +24,11 @@ class Samples(Protocol):
         """The file."""
 
     def __len__(self) -> int:
-        """The number of samples."""
+        """Return the number of samples."""
 
 
 def align(other: Logits, to: Logits) -> Logits:
-    """`other` with the rows and targets of `to`, in its order.
+    """Return `other` with the rows and targets of `to`, in its order.
 
     Joined by id, by position (with a warning) where a file has none. Raises UserError with the
     numbers where ids, targets, labels or group values differ.
@@ -85,7 +85,7 @@ def _are_numbers(targets: Sequence[str]) -> bool:
 
 
 def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
-    """Where each sample of `to` is in `other`; None where the order is the same."""
+    """Return where each sample of `to` is in `other`; None where the order is the same."""
     if other.ids is None or to.ids is None:
         warn_of_position(other.path, to.path)
         if len(other) != len(to):
@@ -111,7 +111,7 @@ def warn_of_position(path: str, to: str) -> None:
 
 
 def sizes_differ(a: Samples, b: Samples) -> UserError:
-    """Two files cannot be of the same samples."""
+    """Return two files cannot be of the same samples."""
     return UserError(f"{_sizes(a, b)}; were they predicted on the same split?")
 
 
@@ -160,7 +160,7 @@ def _same_groups(joined: Logits, to: Logits, first_row: int) -> None:
 
 
 def decoded(logits: Logits, index: int) -> NDArray[np.str_]:
-    """The value of one group for each sample, str [N]; "" where it is unknown."""
+    """Return the value of one group for each sample, str [N]; "" where it is unknown."""
     values = np.array([*logits.group_values[index], ""])
     return np.asarray(values[logits.groups[:, index]])
 

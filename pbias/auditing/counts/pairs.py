@@ -56,13 +56,13 @@ class PairRows:
     def each(
         self, audited: Sequence[Decisions], references: Sequence[Decisions]
     ) -> Iterator[PairTotals]:
-        """The totals of every pair, the audited runs slowest."""
+        """Yield the totals of every pair, the audited runs slowest."""
         yield from (self._pair(d, s) for s in audited for d in references)
 
     def count(
         self, audited: Sequence[Decisions], references: Sequence[Decisions]
     ) -> Iterator[PairTotals]:
-        """The totals that `JointSums` is made of, in its order."""
+        """Yield the totals that `JointSums` is made of, in its order."""
         if min(len(audited), len(references)) == 1:
             yield from self.each(audited, references)
             return
@@ -83,7 +83,7 @@ class PairRows:
         return PairTotals(cells, classes)
 
     def _against(self, run: Decisions, votes: _Votes, *, own_last: bool) -> PairTotals:
-        """One run against all of the other side: each row as often as there are others."""
+        """Return one run against all of the other side: each row as often as there are others."""
         tally, s = self._tally(), run.s
         codes = label_codes(self.labels_an) * np.int8(2) + s
         cells = np.stack(

@@ -175,7 +175,7 @@ def join_sides(
     attributes: Sequence[str] | None,
     num_folds: int,
 ) -> list[Side]:
-    """The audited side and, if there is one, the reference side, on the same samples.
+    """Return the audited side and, if there is one, the reference side, on the same samples.
 
     Raises UserError where files do not fit together or a name is not known.
     """
@@ -214,7 +214,7 @@ def join_predictions(
 
 
 def design(first: Logits, strata: Strata) -> Design:
-    """What an audit is about, from its first file and the strata made from its groups."""
+    """Return what an audit is about, from its first file and the strata made from its groups."""
     return Design(
         targets=first.targets,
         strata=strata,

@@ -85,7 +85,7 @@ class _Ascending(NamedTuple):
         return cls(y_n[order_n], error_n[order_n], run_n, folds, np.take(members, order_n, axis=1))
 
     def take(self, stratum: int) -> _Ascending:
-        """The samples of one stratum."""
+        """Return the samples of one stratum."""
         place_k = np.flatnonzero(self.members[stratum])
         if len(place_k) == len(self.y_n):
             return self
@@ -172,7 +172,7 @@ def with_bins_moved(totals: Floats, near: Callable[[int, int], Floats | None]) -
 
 
 def _typical_row(sides: Floats) -> Floats:
-    """A row near an edge, 1 and its moments [3], of those on either side [2, 3].
+    """Return a row near an edge, 1 and its moments [3], of those on either side [2, 3].
 
     The mean over both sides; of one side, where the rows there clearly err in one direction:
     the worse one, for an edge between two classes can have moved across their border.
@@ -186,7 +186,7 @@ def _typical_row(sides: Floats) -> Floats:
 
 
 def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Where the bins begin, and the end: int [11].
+    """Return where the bins begin, and the end: int [11].
 
     Bin b begins at the first r with 10 r // n = b, after the run of ties that it would cut.
     """
@@ -197,7 +197,7 @@ def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
-    """Sums between neighbouring bounds, which may be equal."""
+    """Sums between neighboring bounds, which may be equal."""
     sums = np.zeros(len(bounds) - 1)
     filled = np.diff(bounds) > 0
     if filled.any():
@@ -206,7 +206,7 @@ def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
 
 
 def debiased_error(totals: Floats) -> Floats:
-    """`sum_b n_b/N ((mean p - mean y)^2 - var(p - y)/n_b)` of totals [..., bins, 3], [...].
+    """Return `sum_b n_b/N ((mean p - mean y)^2 - var(p - y)/n_b)` of totals [..., bins, 3], [...].
 
     Its expectation is 0 for a calibrated model whatever the size of the group, so it can be below 0
     and is never clipped. A bin under 2 rows joins the next that has rows, at the end the previous

@@ -111,7 +111,7 @@ class Strata:
         return [i for i, row in enumerate(self.rows) if row.group == group and not row.rest]
 
     def mask(self, stratum: Stratum) -> NDArray[np.bool_]:
-        """Which samples are in a stratum, bool [N]."""
+        """Return which samples are in a stratum, bool [N]."""
         partition = next(p for p in self.partitions if p.name == stratum.group)
         code = partition.values.index(stratum.value)
         if stratum.rest:

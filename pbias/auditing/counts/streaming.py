@@ -6,11 +6,13 @@ Shape suffixes as in totals.py and sums.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import add
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
 from pbias.auditing.counts.fits import r_squared
@@ -43,6 +45,9 @@ from pbias.files.logits.blocks import LogitsBlocks
 
 log = logging.getLogger(__name__)
 
+# The folds of a block, int [n], and the number of its first row.
+FoldsOf = Callable[[Logits, int], NDArray[np.intp]]
+
 
 def reduce_blocks(
     audited: Sequence[LogitsBlocks],
@@ -65,13 +70,8 @@ def reduce_blocks(
     head = select_targets(first.head, attributes) if attributes else first.head
     about = design(head, build_strata(first.head, groups))
     heads = [select_targets(file.head, head.targets) for file in files]
-    sums = _Sums(about, folds, heads, len(audited), wanted)
-    join, row = BlockJoin(head.targets), 0
-    for blocks in zip(*(file.blocks() for file in files), strict=True):
-        sums.add(blocks[0], list(join(blocks, row)), row)
-        row += len(blocks[0])
-        if progress is not None:
-            progress(row, len(first))
+    sums = RunSums(about, heads, len(audited), wanted, folds.num)
+    sum_blocks(sums, files, lambda block, row: folds.rows(row, row + len(block)), progress)
     found = sums.reduction()
     known = bool(found.sides[0].sums.num_known.any())
     say_what_is_missing(head, labels=known)
@@ -80,34 +80,57 @@ def reduce_blocks(
     return found
 
 
-class _Sums:
+def sum_blocks(
+    sums: RunSums,
+    files: Sequence[LogitsBlocks],
+    folds_of: FoldsOf,
+    progress: Advance | None = None,
+) -> None:
+    """Add all rows of the files to the sums; raises UserError where they do not fit together."""
+    join, row = BlockJoin(sums.about.targets), 0
+    for blocks in zip(*(file.blocks() for file in files), strict=True):
+        sums.add(blocks[0], list(join(blocks, row)), folds_of(blocks[0], row))
+        row += len(blocks[0])
+        if progress is not None:
+            progress(row, len(files[0]))
+
+
+class RunSums:
     """The sums of all runs over the blocks so far."""
 
     def __init__(
         self,
         about: Design,
-        folds: Folds,
         heads: Sequence[Logits],
         num_audited: int,
         wanted: Wanted,
+        num_folds: int,
+        ranked: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
+        """Return nothing yet; of the runs, first come those of the audited model.
+
+        Arrays `ranked` of all runs, of `BucketedScores`, are added to in place.
+        """
         partitions = about.strata.partitions
-        size = (sum(len(p.values) for p in partitions), len(about.targets), folds.num)
-        self.about, self.folds = about, folds
+        size = (sum(len(p.values) for p in partitions), len(about.targets), num_folds)
+        self.about, self.num_folds = about, num_folds
         self.heads, self.num_audited, self.wanted = heads, num_audited, wanted
         self.groups = [partition.name for partition in partitions[1:]]
         self.totals: list[Totals | None] = [None] * len(heads)
-        self.ranked = [BucketedScores(*size) for _ in (heads if wanted.ranked else ())]
+        if ranked:
+            runs = zip(ranked["buckets"], ranked["moments"], ranked["by_fold"], strict=True)
+            self.ranked = [BucketedScores.of(*run) for run in runs]
+        else:
+            self.ranked = [BucketedScores(*size) for _ in (heads if wanted.ranked else ())]
         self.joint: list[PairTotals] = []
         self.runs = (num_audited, len(heads) - num_audited)
         self.every_pair = min(self.runs) > 1 and bool(about.strata.ranges)
 
-    def add(self, whole: Logits, joined: Sequence[Logits], row: int) -> None:
-        """Add a block of rows from `row` on; `whole` has all targets, for they may be groups."""
+    def add(self, whole: Logits, joined: Sequence[Logits], fold_n: NDArray[np.intp]) -> None:
+        """Add a block of rows and their folds; `whole` has all targets, for they may be groups."""
         strata = Strata.of(whole, self.groups)
         labels_an = transposed(joined[0].labels)
-        fold_n = self.folds.rows(row, row + len(whole))
-        rows = (labels_an, strata, fold_n, self.folds.num)
+        rows = (labels_an, strata, fold_n, self.num_folds)
         predicted = [predictions(run) for run in joined]
         for index, run in enumerate(predicted):
             totals = reduce_rows(run, *rows, products=self.wanted.products)
@@ -124,7 +147,7 @@ class _Sums:
         self.joint = list(map(add, self.joint, pairs)) if self.joint else pairs
 
     def reduction(self) -> Reduction:
-        """The sides, and the joint counts where there are two."""
+        """Return the sides, and the joint counts where there are two."""
         scores, cut = self._scores(), self.num_audited
         parts = [slice(cut), slice(cut, None)] if self.joint else [slice(cut)]
         sides = [self._side(part, scores[part]) for part in parts]
@@ -153,7 +176,7 @@ class _Sums:
         found = [run.scores(self.about.strata) for run in self.ranked]
         if found:
             log.info(
-                "read in blocks: AUC from %s buckets of the logit, within %.6f of the exact one",
+                "AUC from %s buckets of the logit, within %.6f of the exact one",
                 f"{NUM_BUCKETS:,}",
                 max(error for _, error in found),
             )

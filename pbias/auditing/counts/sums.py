@@ -97,7 +97,7 @@ class JointSums:
     pairs: Callable[[], Iterator[JointSums]] | None = None
 
     def over_pairs(self, counts: NDArray[Any]) -> NDArray[np.float64]:
-        """The mean over all pairs of runs of counts [R, ...]."""
+        """Return the mean over all pairs of runs of counts [R, ...]."""
         if min(self.runs) == 1:
             return np.asarray(counts.mean(axis=0))
         num_audited, num_references = self.runs
@@ -122,7 +122,7 @@ class PairTotals:
     classes: NDArray[np.int64]
 
     def __add__(self, other: PairTotals) -> PairTotals:
-        """The totals of both sets of rows."""
+        """Return the totals of both sets of rows."""
         return PairTotals(self.cells + other.cells, self.classes + other.classes)
 
 
@@ -203,5 +203,5 @@ def _rests(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def strata_rows(strata: Strata) -> tuple[Row, ...]:
-    """A row for each stratum: the group and its value as the contrast."""
+    """Return a row for each stratum: the group and its value as the contrast."""
     return tuple(Row(s.group, NOT + s.value if s.rest else s.value) for s in strata.rows)

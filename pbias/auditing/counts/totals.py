@@ -50,7 +50,7 @@ class Predictions:
         return sigmoid(self.logits[target]) if self.given is None else self.given[target]
 
     def ranked(self, target: int) -> NDArray[np.floating]:
-        """What orders the rows for one target, [n]."""
+        """Return what orders the rows for one target, [n]."""
         values: NDArray[np.floating] = self.logits if self.given is None else self.given
         return np.asarray(values[target])
 
@@ -76,7 +76,7 @@ class Totals:
     classes: NDArray[np.int64]
 
     def __add__(self, other: Totals) -> Totals:
-        """The totals of both sets of rows."""
+        """Return the totals of both sets of rows."""
         return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 

@@ -85,6 +85,6 @@ def why_undefined(counts: NDArray[np.int64]) -> NDArray[np.object_]:
 
 
 def rare_is_one(train_counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether 1 is the value rarer in training (or as frequent as 0), by target."""
+    """Return whether 1 is the value rarer in training (or as frequent as 0), by target."""
     everyone = train_counts[:, -1, -1]
     return np.asarray(everyone[:, 1] <= everyone.sum(-1) / 2)

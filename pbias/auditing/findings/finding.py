@@ -163,7 +163,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
 
 
 def spoken_metrics(records: Sequence[Record]) -> tuple[str, ...]:
-    """The metrics of a table that a verdict speaks of.
+    """Return the metrics of a table that a verdict speaks of.
 
     Of classes, one of which is always predicted, the accuracy of each by itself says little.
     """
@@ -184,7 +184,7 @@ def _is_told(record: Record) -> bool:
 
 
 def _changes(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
-    """The changes for everyone and each group value."""
+    """Return the changes for everyone and each group value."""
     values = group_values(records)
     found = []
     for row in records:
@@ -243,7 +243,7 @@ def _finding(row: Record, value: str, before: float, after: float, change: float
 
 
 def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, ...]:
-    """All findings, but one alone of each attribute that is no longer predicted: the worst.
+    """Return all findings, but one alone of each attribute that is no longer predicted: the worst.
 
     The others say the same: no false alarms, for there are no alarms.
     """
@@ -257,7 +257,7 @@ def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, 
 def _beside(
     found: Sequence[Finding], looked_at: Sequence[tuple[Record, Finding]], widened: Widened
 ) -> tuple[Finding, ...]:
-    """The number of the worst finding for the other values of its group, in order."""
+    """Return the number of the worst finding for the other values of its group, in order."""
     if not found or not (found[0].worse and found[0].group):
         return ()
     worst = found[0]

@@ -12,7 +12,7 @@ OF_TWO, REST = "1-0", "-rest"
 
 
 def group_values(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The values of each group in a table, in its order.
+    """Return the values of each group in a table, in its order.
 
     A label that ends as a contrast does is one only if the group has the value that it names.
     """
@@ -35,7 +35,7 @@ def _is_contrast(label: str, known: Iterable[str]) -> bool:
 
 
 def other_side(contrast: str, values: Sequence[str]) -> tuple[str, str, bool] | None:
-    """The value of a contrast, what it is compared with, and whether that is one value.
+    """Return the value of a contrast, what it is compared with, and whether that is one value.
 
     None for what is no contrast, and for the second of the two that mirror each other.
 

@@ -72,7 +72,7 @@ class Widened:
         self._known: dict[tuple[float, str], dict[Key, Ends]] = {}
 
     def ends(self, record: Record, level: float) -> Ends:
-        """The interval of what the row tells (its change, or its value) at a level."""
+        """Return the interval of what the row tells (its change, or its value) at a level."""
         names = told_columns(record)
         value, own = record[names[0]], Ends(record[names[1]], record[names[2]])
         if level == self.level or own.low != own.low:
@@ -99,7 +99,7 @@ def told_columns(record: Record) -> tuple[str, str, str]:
 
 
 def key_of(record: Record) -> Key:
-    """What a row of the table is about."""
+    """Return what a row of the table is about."""
     metric, attribute, group, contrast = (record[name] for name in KEYS)
     return metric, attribute, group, contrast
 

@@ -69,7 +69,7 @@ def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Sma
 
 
 def never_predicted(records: Sequence[Record], *, paired: bool) -> NeverPredicted:
-    """The attributes for which a fact about predictions holds, by whether it is new."""
+    """Return the attributes for which a fact about predictions holds, by whether it is new."""
     facts = [r for r in records if METRICS[r["metric"]].fact and not r["group"] and r["attribute"]]
     holds = [r for r in facts if r["value"] == 1]
     before = tuple(r["attribute"] for r in holds if paired and r["reference"] == 1)

@@ -71,13 +71,13 @@ class Selection:
         return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in tested else Verdict.FAIL
 
     def table(self) -> Table:
-        """One row a candidate."""
+        """Return one row a candidate."""
         rows = [_row(self, place) for place in range(len(self.candidates))]
         return Table({name: [row[name] for row in rows] for name in rows[0]})
 
 
 def describe(name: str, runs: Sequence[Logits]) -> Candidate:
-    """What the files of a candidate say of it, from its first run."""
+    """Return what the files of a candidate say of it, from its first run."""
     first = runs[0]
     sparsity = sparsity_of(first)
     share = INT8_SHARE if is_quantized(first.meta) else 1.0
@@ -87,7 +87,7 @@ def describe(name: str, runs: Sequence[Logits]) -> Candidate:
 
 
 def why_unordered(candidates: Sequence[Candidate]) -> str:
-    """Why the sizes do not put candidates in an order; "" where they do."""
+    """Return why the sizes do not put candidates in an order; "" where they do."""
     unknown = [c.name for c in candidates if c.size is None]
     if unknown:
         return f"{unknown[0]} does not say how sparse its network is"

@@ -9,7 +9,7 @@ from pbias.auditing.gates.grammar import Gate
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.inference.distributions import critical, normal_ppf
 
-# The smallest group value behind a row (attribute, group, contrast), and its labelled samples.
+# The smallest group value behind a row (attribute, group, contrast), and its labeled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
 POWER = 0.8
 MOST = 1000.0  # times as many samples; beyond, no number is worth naming
@@ -34,12 +34,12 @@ def times_as_many(gate: Gate, row: Judged, error: float) -> float:
 
 
 def strays(half_width: float, error: float) -> float:
-    """How far 80 % of estimates with this half-width stray at most to one side."""
+    """Return how far 80 % of estimates with this half-width stray at most to one side."""
     return half_width * float(normal_ppf(POWER)) / float(critical(1.0 - error))
 
 
 def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | None:
-    """How many labelled samples would decide a row that now has `num`, if its value were true.
+    """How many labeled samples would decide a row that now has `num`, if its value were true.
 
     None where it has no interval, or is too near the bound for any number that is worth naming.
     """
@@ -50,7 +50,7 @@ def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | Non
 def would_decide(
     gate: Gate, undecided: Sequence[Judged], error: float, samples: Samples | None
 ) -> str:
-    """How many samples, of which group: one row outside fails a gate, all inside pass it."""
+    """Return how many samples, of which group: one row outside fails a gate, all inside pass it."""
     if samples is None:
         return ""
     outside = [r for r in undecided if (r.value > gate.bound) == gate.at_most]

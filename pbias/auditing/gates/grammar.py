@@ -39,7 +39,7 @@ class Gate:
 
 
 def parse_gate(text: str) -> Gate:
-    """A gate from its text; raises UserError for anything else, and for unknown metrics."""
+    """Return a gate from its text; raises UserError for anything else, and for unknown metrics."""
     parts = _split(text)
     head = None if parts is None else _read_head(parts.head)
     if parts is None or head is None:
@@ -107,7 +107,7 @@ def _split(text: str) -> _Parts | None:
 
 
 def _read_head(text: str) -> _Head | None:
-    """`abs(change(METRIC))`, or less of it; None for anything else."""
+    """Return `abs(change(METRIC))`, or less of it; None for anything else."""
     tokens = TOKEN.findall(text)
     if sum(map(len, tokens)) < sum(not char.isspace() for char in text):
         return None
@@ -131,7 +131,7 @@ def _no_gate(text: str) -> UserError:
 
 
 def needs_reference(gate: Gate) -> bool:
-    """Whether a gate is about a change."""
+    """Return whether a gate is about a change."""
     return gate.change or gate.metric.is_change
 
 

@@ -56,7 +56,7 @@ def _attributes(
 
 
 def _above(column: NDArray[np.floating], cut: float) -> float:
-    """The next number above a threshold that the type of the logits can hold."""
+    """Return the next number above a threshold that the type of the logits can hold."""
     nearest = column.dtype.type(cut)
     return float(np.nextafter(nearest, column.dtype.type(np.inf)))
 

@@ -31,7 +31,7 @@ class Judged(NamedTuple):
     of_runs: bool = False
 
     def words(self) -> str:
-        """Which row, with its number or why there is none."""
+        """Return which row, with its number or why there is none."""
         name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
         if self.value != self.value:
             return f"{name} ({self.reason or 'undefined in the reference'}){self._lost()}"

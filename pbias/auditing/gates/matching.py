@@ -22,7 +22,7 @@ class _Key(NamedTuple):
 
 
 def covered(gate: Gate, table: Table) -> list[int]:
-    """The rows of a table that a gate is about; raises UserError where there are none.
+    """Return the rows of a table that a gate is about; raises UserError where there are none.
 
     So it does where none of them has an interval: no bound could ever be held or broken.
     Without a group: those of everyone, or of all groups for a metric that has no others. Without a
@@ -95,18 +95,18 @@ def _no_row(gate: Gate, why: str) -> UserError:
 
 
 def _missing(kind: str, name: str, known: Sequence[str]) -> str:
-    """Which part of a gate is not there, and what is."""
+    """Return which part of a gate is not there, and what is."""
     distinct = list(dict.fromkeys(known))
     hint = did_you_mean(name, distinct, f"there are: {listed(distinct, MAX_LISTED)}")
     return f"its metric has no {kind} '{name}'; {hint}"
 
 
 def record_at(table: Table, index: int) -> Record:
-    """One row of a table."""
+    """Return one row of a table."""
     return {name: column[index] for name, column in table.columns.items()}
 
 
 def _has_ends(gate: Gate, table: Table, index: int) -> bool:
-    """Whether a row has an interval, or could have had one, were it not undefined."""
+    """Return whether a row has an interval, or could have had one, were it not undefined."""
     value, low, _ = numbers_of(gate, record_at(table, index))
     return value != value or low == low

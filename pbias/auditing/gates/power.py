@@ -25,7 +25,7 @@ class Drawn:
     """The audit of a drawn model, of which each table is made once."""
 
     def __init__(self, audit: Audit) -> None:
-        """Nothing is made yet."""
+        """Return nothing is made yet."""
         self.samples_behind = audit.samples_behind
         self.table = cache(audit.table)
 
@@ -34,13 +34,13 @@ class Expected:
     """The audits of several drawn models, as one whose numbers are the means of theirs."""
 
     def __init__(self, draws: Sequence[Drawn]) -> None:
-        """`draws` are of the same files and options."""
+        """Return `draws` are of the same files and options."""
         self.draws = draws
         self.samples_behind = draws[0].samples_behind
         self.table = cache(self._table)
 
     def _table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """The rows of the first draw, with the mean of every number over those that have it.
+        """Return the rows of the first draw, with the mean of every number over those that have it.
 
         A number that most draws lack is undefined, for the reason that the first of them gives.
         """
@@ -50,12 +50,12 @@ class Expected:
 def power_table(
     outcomes: Sequence[Outcome], expected: Expected, drawn: Sequence[Sequence[Outcome]]
 ) -> Table:
-    """A row for each gate and row that it covers; `drawn` are the outcomes of each draw.
+    """Return a row for each gate and row that it covers; `drawn` are the outcomes of each draw.
 
     value, low, high: means over the draws; half_width: of the ordinary interval; detectable: the
     true value that fails the gate with 80 % power; place: where the mean row lies; inside, outside:
     the share of draws in which the row lies there; smallest_group and n: the group value with the
-    fewest labelled samples, and how many; n_needed: how many would decide the row with 80 % power,
+    fewest labeled samples, and how many; n_needed: how many would decide the row with 80 % power,
     if its value were true.
     """
     records = [
@@ -89,7 +89,7 @@ def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def line_of(record: Mapping[str, Any]) -> str:
-    """The same on one line."""
+    """Return the same on one line."""
     counts = ", ".join(f"{v.value} in {record[v.value]}" for v in Verdict if record[v.value])
     text = (
         f"gate '{record['gate']}': of {record['draws']} draws {counts}; covers {record['covers']}"
@@ -98,7 +98,7 @@ def line_of(record: Mapping[str, Any]) -> str:
 
 
 def _numbers(outcome: Outcome, row: Judged) -> dict[str, Any]:
-    """The mean row, how wide its interval is, and what would be found outside."""
+    """Return the mean row, how wide its interval is, and what would be found outside."""
     gate = outcome.gate
     if gate.absolute:  # the lower end stops at 0
         half, far = row.high - row.value, row.far_high - row.value

@@ -48,7 +48,7 @@ class Outcome:
     samples: Samples | None = None
 
     def covers(self) -> str:
-        """What the gate is about: attributes, group and contrasts, and how they count."""
+        """Return what the gate is about: attributes, group and contrasts, and how they count."""
         names = list(dict.fromkeys(row.attribute for row in self.rows))
         if self.gate.attribute == WORST:
             what = f"the worst of {_counted(len(names), 'attribute')}"
@@ -78,15 +78,15 @@ class Outcome:
         return known[0]._replace(low=ends[0], high=ends[1]).words()
 
     def at(self, place: str) -> list[Judged]:
-        """The rows that lie `inside`, `outside`, or are `undecided` or `not_assessable`."""
+        """Return the rows that lie `inside`, `outside`, or are `undecided` or `not_assessable`."""
         return [row for row in self.rows if row.place == place]
 
     def counts(self) -> dict[str, int]:
-        """How many rows lie at each place."""
+        """Return how many rows lie at each place."""
         return {place: len(self.at(place)) for place in PLACES}
 
     def note(self) -> str:
-        """The rows that decide, and the bounds that would have been decided."""
+        """Return the rows that decide, and the bounds that would have been decided."""
         missing = self.at("not_assessable")
         parts = [_named("outside", self.at("outside"))] if self.at("outside") else []
         if missing:
@@ -112,7 +112,7 @@ class Outcome:
         return "; ".join(parts)
 
     def line(self) -> str:
-        """All of it on one line."""
+        """Return all of it on one line."""
         counts = self.counts()
         missing = counts.pop("not_assessable")
         said = ", ".join(f"{count} {place}" for place, count in counts.items())
@@ -176,7 +176,7 @@ def judge(
 
 
 def overall(outcomes: Sequence[Outcome]) -> Verdict:
-    """The verdict of all gates together."""
+    """Return the verdict of all gates together."""
     verdicts = {outcome.verdict for outcome in outcomes}
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         if verdict in verdicts:
@@ -185,7 +185,7 @@ def overall(outcomes: Sequence[Outcome]) -> Verdict:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """The verdict of several gates together, and how often they err; "" for one or none."""
+    """Return the verdict of several gates together, and how often they err; "" for one or none."""
     if len(outcomes) < 2:
         return ""
     verdicts = [outcome.verdict for outcome in outcomes]
@@ -267,7 +267,7 @@ def _within(gate: Gate, low: float, high: float) -> bool:
 
 
 def _beyond(gate: Gate, row: Judged) -> float:
-    """How far a row is beyond the bound; one without a number comes last."""
+    """Return how far a row is beyond the bound; one without a number comes last."""
     if row.value != row.value:
         return -math.inf
     return row.value - gate.bound if gate.at_most else gate.bound - row.value
@@ -278,7 +278,7 @@ def _named(kind: str, rows: Sequence[Judged]) -> str:
 
 
 def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
-    """The nearest bounds, of three digits, at which these rows would pass or fail."""
+    """Return the nearest bounds, of three digits, at which these rows would pass or fail."""
     measured = [row for row in rows if row.value == row.value]
     if any(row.low != row.low for row in measured):
         return "a row without an interval decides nothing"

@@ -26,7 +26,7 @@ _HALVINGS = 40
 def auc_estimate(
     estimates: Estimates, audited: Measure, reference: Measure | None = None
 ) -> Estimate:
-    """An AUC, a change of one, or a difference of either, where rows are not independent.
+    """Return an AUC, a change of one, or a difference of either, where rows are not independent.
 
     A few clusters make most of the error of a large AUC, and when luck is good the folds show
     little of it. So the error is at least that of the design effect (variance over what the counts

@@ -53,7 +53,7 @@ def _inverse_dfs() -> Floats:
 
 
 def reach(share: Floats, df: float) -> Floats:
-    """The 97.5 % quantile of `sqrt(1-share) Z + sqrt(share) t(df)`, by bisection.
+    """Return the 97.5 % quantile of `sqrt(1-share) Z + sqrt(share) t(df)`, by bisection.
 
     That is Z times `sqrt(1 - share + share / u)` with `df u` chi-squared: the tail is integrated
     over the log of u by the trapezoid rule, as in distributions.range_cdf.

@@ -7,6 +7,7 @@ directly, never as one minus the other, so that small p-values keep their digits
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _CONVERGED = 1e-15
 _TINY = 1e-300  # Lentz's stand-in for a zero denominator
+_MANY = 256  # cells of which those that have converged are put aside
 _MAX_ITERATIONS = 20_000
 _HILL_DF = 4_000.0
 _FEW_EVENTS = 3.0
@@ -44,7 +46,7 @@ _inverse = np.frompyfunc(_normal_quantile, 1, 1)
 
 
 def floats(x: object) -> Floats:
-    """A float64 array."""
+    """Return a float64 array."""
     return np.asarray(x, dtype=np.float64)
 
 
@@ -67,7 +69,7 @@ def normal_ppf(q: ArrayLike) -> Floats:
 
 
 def log_factorial_rest(x: Floats) -> Floats:
-    """`log(x!) - x log x + x` for x >= 0, real: what Stirling's leading terms leave, 0 at 0.
+    """Return `log(x!) - x log x + x` for x >= 0, real: what Stirling's leading terms leave, 0 at 0.
 
     It stays near `log(2 pi x) / 2`, so that differences of log factorials of millions keep 15
     digits. Source: Loader (2000), Fast and accurate computation of binomial probabilities.
@@ -84,7 +86,7 @@ def log_factorial_rest(x: Floats) -> Floats:
 
 
 def _x_log_ratio(x: Floats, m: Floats) -> Floats:
-    """`x log(x / m)`, 0 at x = 0, exact for x close to m."""
+    """Return `x log(x / m)`, 0 at x = 0, exact for x close to m."""
     ratio = np.divide(x - m, m, out=np.zeros(np.broadcast(x, m).shape), where=(x > 0) & (m > 0))
     return np.where((x > 0) & (m <= 0), np.inf, x * np.log1p(ratio))
 
@@ -116,7 +118,9 @@ def gamma_low(count: Floats, q: Floats) -> Floats:
             term = term * x / (k + step)
             series = series + term
         log_p = k * np.log(x) - x + np.log(series) - floats(_lgamma(k + 1.0))
-        log_x = np.log(x) + (log_q - log_p) * series / k
+        before, log_x = log_x, np.log(x) + (log_q - log_p) * series / k
+        if np.all(np.abs(log_x - before) <= 1e-14 * np.maximum(np.abs(log_x), 1.0)):
+            break
     found[inside] = np.exp(log_x)
     return found
 
@@ -134,20 +138,38 @@ def beta_cdf(a: Floats, b: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def _beta_fraction(a: Floats, b: Floats, x: Floats) -> Floats:
-    """Continued fraction of the incomplete beta function by the modified Lentz method."""
+    """Continued fraction of the incomplete beta function by the modified Lentz method.
+
+    Its guards against division by 0 take as long as all the rest, and are almost never needed.
+    """
+    with np.errstate(all="ignore"):
+        found = _lentz(a, b, x, lambda values: values)
+    return found if np.isfinite(found[~np.isnan(x)]).all() else _lentz(a, b, x, _nonzero)
+
+
+def _lentz(a: Floats, b: Floats, x: Floats, guarded: Callable[[Floats], Floats]) -> Floats:
+    shape, found = x.shape, np.ones(x.size)
+    a, b, x = (np.broadcast_to(part, shape).ravel() for part in (a, b, x))
+    place = np.arange(x.size)
     c = np.ones_like(x)
-    d = 1.0 / _nonzero(1.0 - (a + b) * x / (a + 1.0))
+    d = 1.0 / guarded(1.0 - (a + b) * x / (a + 1.0))
     fraction = d
     for m in range(1, _MAX_ITERATIONS):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for step in (even, odd):
-            d = 1.0 / _nonzero(1.0 + step * d)
-            c = _nonzero(1.0 + step / c)
+            d = 1.0 / guarded(1.0 + step * d)
+            c = guarded(1.0 + step / c)
             fraction = fraction * c * d
-        if not np.any(np.abs(c * d - 1.0) > _CONVERGED):
+        going = np.abs(c * d - 1.0) > _CONVERGED
+        if not going.any():
             break
-    return fraction
+        if len(going) > _MANY and 2 * np.count_nonzero(going) < len(going):
+            found[place] = fraction
+            place, a, b, x = place[going], a[going], b[going], x[going]
+            c, d, fraction = c[going], d[going], fraction[going]
+    found[place] = fraction
+    return found.reshape(shape)
 
 
 def _nonzero(x: Floats) -> Floats:
@@ -174,7 +196,7 @@ def _t_tail(t: Floats, df: Floats) -> Floats:
 
 
 def _beta_variables(t: Floats, df: Floats) -> tuple[Floats, Floats]:
-    """`df / (df + t^2)` and one minus it, without overflow for t beyond 1e154."""
+    """Return `df / (df + t^2)` and one minus it, without overflow for t beyond 1e154."""
     ratio = t / np.sqrt(df)
     below, above = np.minimum(ratio, 1.0) ** 2, (1.0 / np.maximum(ratio, 1.0)) ** 2
     x = np.where(ratio <= 1.0, 1.0 / (1.0 + below), above / (1.0 + above))
@@ -211,7 +233,7 @@ def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
 
 
 def critical(level: float, df: ArrayLike = np.inf) -> Floats:
-    """How many standard errors an interval of this level reaches to either side."""
+    """Return how many standard errors an interval of this level reaches to either side."""
     if np.ndim(df) == 0 and np.isinf(df):
         return floats(_normal_critical(level))
     return -t_ppf((1.0 - level) / 2.0, df)

@@ -20,7 +20,7 @@ FEW_CLUSTERS = 20
 
 
 def effective_number(share: Floats, size: Floats) -> Floats:
-    """`(sum v)^2 / sum v^2` over folds [J, ...] of which each holds `size` rows.
+    """Return `(sum v)^2 / sum v^2` over folds [J, ...] of which each holds `size` rows.
 
     `v`, what a fold adds to the variance, is its `share` (rows over all rows, say) times its size,
     as if all rows of a cluster erred alike, which is on the safe side. Folds without rows count for
@@ -32,7 +32,7 @@ def effective_number(share: Floats, size: Floats) -> Floats:
 
 
 def in_words(effective: float) -> str:
-    """An effective number of clusters, rounded."""
+    """Return an effective number of clusters, rounded."""
     number = max(round(effective), 1)
     return "1 cluster" if number == 1 else f"{number} clusters"
 

@@ -36,7 +36,7 @@ class Estimates:
         self._means.clear()
 
     def of(self, audited: Measure, reference: Measure | None = None) -> Estimate:
-        """The mean over runs with its error, or the difference of two such means."""
+        """Return the mean over runs with its error, or the difference of two such means."""
         whole, other = audited.origin, reference and reference.origin
         alike = reference is None or (other is not None and reference.places == audited.places)
         if whole is not None and alike:
@@ -51,7 +51,7 @@ class Estimates:
         reference: Measure | None,
         make: Callable[[Measure, Measure | None], Estimate],
     ) -> Estimate:
-        """What `make` gives for these measures, made once."""
+        """Return what `make` gives for these measures, made once."""
         key = (what, id(audited.value), id(reference and reference.value))
         if key not in self._known:
             self._known[key] = (audited, reference, make(audited, reference))
@@ -66,7 +66,7 @@ class Estimates:
         return estimate(audited.value, None if reference is None else reference.value, most)
 
     def mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Measure:
-        """The mean over the targets that are `defined` [S, A], made once."""
+        """Return the mean over the targets that are `defined` [S, A], made once."""
         key = (id(measure.value), defined.tobytes())
         if key not in self._means:
             self._means[key] = (measure, mean_over_targets(measure, defined))

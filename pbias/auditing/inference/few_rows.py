@@ -42,6 +42,6 @@ def _unseen(estimates: Estimates, audited: Measure, reference: Measure) -> Float
 
 
 def _of_everyone(estimates: Estimates, audited: Measure, reference: Measure) -> Floats:
-    """The variance of a single row, [1, A]."""
+    """Return the variance of a single row, [1, A]."""
     assert audited.errors is not None
     return floats(estimates.of(audited, reference).se[:1] ** 2 * audited.errors.trials[0][:1])

@@ -33,7 +33,7 @@ class FlipInterval:
     df: Floats
 
     def interval(self, value: Floats, level: Level) -> Interval:
-        """The ends around `value`, [S, A]."""
+        """Return the ends around `value`, [S, A]."""
         down, up = _reaches(self.flips, self.share, student(level, self.df))
         return Interval(value - down, value + up)
 
@@ -62,7 +62,7 @@ def variance(flips: Flips) -> Floats:
 
 
 def _at(flips: Flips, where: NDArray[np.bool_]) -> Flips:
-    """Some of the numbers, as the targets of a single row."""
+    """Return some of the numbers, as the targets of a single row."""
 
     def some(array: Floats) -> Floats:
         return array[:, where][:, None]

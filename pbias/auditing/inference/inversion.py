@@ -47,5 +47,5 @@ def p_of_reach(
 
 
 def floats_like(value: Floats, number: float) -> Floats:
-    """An array of one number."""
+    """Return an array of one number."""
     return np.full(value.shape, number)

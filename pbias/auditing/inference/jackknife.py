@@ -139,7 +139,7 @@ def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
 
 
 def as_wide(found: Estimate, low: Floats, high: Floats, level: float) -> Estimate:
-    """The estimate with the error that its interval has on the side of 0.
+    """Return the estimate with the error that its interval has on the side of 0.
 
     For intervals that are not Student's t of this error: p then agrees with them.
     """
@@ -162,7 +162,7 @@ def p_value(found: Estimate, null: float = 0.0) -> Floats:
 
 
 def detectable(found: Estimate, level: float = 0.95, power: float = 0.8) -> Floats:
-    """The true difference from null that a test at this level finds with this power.
+    """Return the true difference from null that a test at this level finds with this power.
 
     `(t_(1 - alpha/2) + t_power) se`; NaN where nothing varies. Source: Bloom (1995), Evaluation
     Review 19(5).
@@ -172,7 +172,7 @@ def detectable(found: Estimate, level: float = 0.95, power: float = 0.8) -> Floa
 
 
 def detectable_by_interval(found: Estimate, low: Floats, high: Floats, level: float) -> Floats:
-    """The same of an interval that is not Student's t: by what it reaches towards null.
+    """Return the same of an interval that is not Student's t: by what it reaches towards null.
 
     NaN where there is no interval, or one of no width.
     """
@@ -194,13 +194,13 @@ def quantile(q: float, df: Floats) -> Floats:
 
 
 def _place(df: Floats) -> NDArray[np.intp]:
-    known = np.nan_to_num(df, nan=1.0, posinf=_GRID[-1])
+    known: Floats = np.fmin(df, _GRID[-1])  # NaN is given any place
     place = np.searchsorted(_GRID, known * (1 + 1e-12), side="right") - 1
-    return np.maximum(place, 0)
+    return np.asarray(np.maximum(place, 0))
 
 
 def student(level: Level, df: ArrayLike = np.inf) -> Floats:
-    """How many standard errors an interval of this level reaches to either side.
+    """Return how many standard errors an interval of this level reaches to either side.
 
     An array is one of standard errors of the normal distribution instead, cell by cell: t with the
     same tail, after Wallace (1959), Annals of Mathematical Statistics 30, made exact at 95 %.

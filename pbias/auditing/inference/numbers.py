@@ -51,7 +51,7 @@ class Numbers:
 
 
 def of_value(measure: Measure, setting: Setting) -> Numbers:
-    """The value of one model, a mean over runs; p for 0 where it is a difference."""
+    """Return the value of one model, a mean over runs; p for 0 where it is a difference."""
     found = _estimate(measure, None, setting)
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
@@ -78,10 +78,17 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
 
 
 def _silent(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
-    """Where no fold shows any error, of what is no fact: not that there is none."""
+    """Return where no fold shows any error, of what is no fact: not that there is none."""
     if measure.behavior.fact or measure.behavior.of_labels or measure.quotient is not None:
         return np.zeros(found.value.shape, bool)
     return np.asarray((found.se <= NOISE) & ~np.isnan(found.value))
+
+
+def _is_largest(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
+    """Return where the value of a group is its own yardstick, 1 without each fold, too."""
+    if measure.quotient is None:
+        return np.zeros(found.value.shape, bool)
+    return np.asarray(found.se <= NOISE)
 
 
 def _without_certainty(
@@ -117,12 +124,12 @@ def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting
 
 
 def _facing(found: Estimate, ends: Interval) -> Floats:
-    """How far an interval reaches towards 0."""
+    """Return how far an interval reaches towards 0."""
     return np.where(found.value > 0, found.value - ends.low, ends.high - found.value)
 
 
 def _by_errors(measure: Measure) -> NDArray[np.bool_]:
-    """Where few errors make the interval of a value."""
+    """Return where few errors make the interval of a value."""
     assert measure.errors is not None
     return measure.errors.few & measure.errors.steady
 
@@ -172,7 +179,7 @@ def _by_folds_or_counts(measure: Measure, found: Estimate, setting: Setting) -> 
         return ends
     whole = setting.independent and _is_plain_proportion(behavior)
     always = whole or behavior.counted is Counted.CLASSES
-    by_counts = measure.few | np.isnan(ends.low) | always
+    by_counts = measure.few | np.isnan(ends.low) | always | _is_largest(found, measure)
     if not by_counts.any():
         return ends
     score = small.value_interval(measure, setting)
@@ -232,7 +239,7 @@ def of_change(
     if behavior.counted is Counted.CLASSES:
         p = p_value(as_wide(found, low, high, level))
     by_flips = few & flips.steady if flips is not None else np.zeros_like(few)
-    by_counts = few & ~by_flips
+    by_counts = (few | _is_largest(found, audited)) & ~by_flips
     if small.has_counts(audited) and by_counts.any():
         ends = small.change_interval(audited, reference, setting)
         p_of_ends = p_value(as_wide(found._replace(df=np.full_like(low, np.inf)), *ends, level))
@@ -252,14 +259,18 @@ def of_change(
 
 
 def most_changed(measure: Measure) -> float:
-    """How much a number can change at most; a difference of two numbers twice as much."""
+    """Return how much a number can change at most; a difference of two numbers twice as much."""
     return measure.behavior.limit * (1.0 if measure.sides is None else 2.0)
 
 
 def _change_ends(
     audited: Measure, reference: Measure, found: Estimate, setting: Setting
 ) -> Interval:
-    """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
+    """t of the change; that of an AUC as uneven as the interval of the AUC itself.
+
+    But towards 0 it reaches as far as t at least: the interval of an AUC ends at 1, and where that
+    of the reference is 1, the end of the change would never reach 0.
+    """
     plain = scaled_interval(Scale.IDENTITY, found, setting.level)
     if audited.behavior.counted is not Counted.CLASSES:
         return plain
@@ -272,6 +283,11 @@ def _change_ends(
     around = scaled_interval(audited.behavior.scale, found._replace(value=value), setting.level)
     shifted = Interval(*(found.value + (end - value) for end in around))
     ends = Interval(*_where(np.isnan(around.low), plain, shifted))
+    rises = found.value > 0
+    ends = Interval(
+        np.where(rises, np.minimum(ends.low, plain.low), ends.low),
+        np.where(rises, ends.high, np.maximum(ends.high, plain.high)),
+    )
     # Not certain, for the folds show no error: one side of a difference may be so.
     none = found.se <= NOISE
     if small.has_counts(audited) and none.any():
@@ -307,7 +323,7 @@ def _where(
 
 
 def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
-    """The reason, and in how many runs, if not all: no run drops out unseen."""
+    """Return the reason, and in how many runs, if not all: no run drops out unseen."""
     num_runs = len(measure.value)
     missing = np.isnan(measure.value[:, 0]).sum(axis=0)
     some = (missing > 0) & (missing < num_runs)
@@ -318,7 +334,7 @@ def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
 
 
 def _reason_of_both(audited: Measure, reference: Measure) -> NDArray[np.object_]:
-    """Why a change is undefined: because of the audited model, the reference, or of both."""
+    """Return why a change is undefined: because of the audited model, the reference, or of both."""
     ours, theirs = _reason_of_runs(audited), _reason_of_runs(reference)
     reasons = np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
     for place in np.argwhere((ours != "") & (theirs != "")):

@@ -36,7 +36,7 @@ _LEAST_DF = 7.0
 
 
 def has_counts(measure: Measure) -> bool:
-    """Whether a measure is made of counts, or of measures that are."""
+    """Return whether a measure is made of counts, or of measures that are."""
     if measure.raw is not None:
         return has_counts(measure.raw)
     if pair := measure.sides or measure.quotient:
@@ -45,7 +45,7 @@ def has_counts(measure: Measure) -> bool:
 
 
 def is_proportion(measure: Measure) -> bool:
-    """Whether these are successes among trials."""
+    """Return whether these are successes among trials."""
     return measure.trials is not None and measure.behavior.counted is Counted.PROPORTION
 
 
@@ -95,7 +95,7 @@ def change_interval(audited: Measure, reference: Measure, setting: Setting) -> I
 
 
 def flip_interval(flips: Flips, found: Estimate, setting: Setting) -> FlipInterval:
-    """The interval that flips make of a number whose error is `found` by folds.
+    """Return the interval that flips make of a number whose error is `found` by folds.
 
     Unless rows are independent, only a share of them counts, as the design effect says.
     """
@@ -178,7 +178,7 @@ def _with_typical(known: Floats, otherwise: float) -> Floats:
 def _with_value(
     audited: Measure, ends: Interval, reference: Measure | None = None
 ) -> tuple[Floats, Floats, Floats]:
-    """A value (less that of the reference) and its ends."""
+    """Return a value (less that of the reference) and its ends."""
     value = audited.value[:, 0].mean(axis=0)
     if reference is not None:
         value = value - reference.value[:, 0].mean(axis=0)

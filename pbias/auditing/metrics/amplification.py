@@ -39,7 +39,7 @@ TOO_FEW = "fewer than 10 positives in a group"
 
 
 def bias_amplification(model: Model) -> Measure | None:
-    """`P(g=a* given s=1) - P(g=a* given y=1)`, a row for each group.
+    """Return `P(g=a* given s=1) - P(g=a* given y=1)`, a row for each group.
 
     a* is the group value with the largest training rate. When undefined: `BIAS_AMPLIFICATION`.
     """
@@ -58,7 +58,7 @@ def bias_amplification(model: Model) -> Measure | None:
 
 
 def share_of_predicted(model: Model) -> Measure | None:
-    """`P(g=a* given s=1)` over all rows, whose change is excess_ba: it needs no labels."""
+    """Return `P(g=a* given s=1)` over all rows, whose change is excess_ba: it needs no labels."""
     if not model.trained:
         return None
     return _shares(model.sums.cells[..., 1].sum(-1), model.trained)

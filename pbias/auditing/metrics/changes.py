@@ -112,7 +112,7 @@ def _flips_of_accuracy_gap(model: Model) -> Flips | None:
 
 
 def _differences(part: Metric) -> Callable[[Model], Measure | None]:
-    """The function of a difference in differences of `part`."""
+    """Return the function of a difference in differences of `part`."""
 
     def compute(model: Model) -> Measure | None:
         return model.contrasts(part)

@@ -127,24 +127,24 @@ COLUMNS = {
 
 
 def legend() -> str:
-    """The symbols of formulas, a line each."""
+    """Return the symbols of formulas, a line each."""
     width = max(map(len, LEGEND))
     return "".join(f"  {symbols:<{width}}  {meaning}\n" for symbols, meaning in LEGEND.items())
 
 
 def describe_column(name: str) -> str:
-    """All that is said of a column, a line each."""
+    """Return all that is said of a column, a line each."""
     one = COLUMNS[name]
     return f"{name}: {one.title} (a column)\n  content    {one.content}\n  empty      {one.empty}\n"
 
 
 def explained() -> Mapping[str, Words]:
-    """Every metric and score by name."""
+    """Return every metric and score by name."""
     return {**METRICS, **SCORES}
 
 
 def list_metrics() -> str:
-    """Every metric, score and column with its title, a line each, then what symbols mean."""
+    """Return every metric, score and column with its title, a line each, then what symbols mean."""
     listed = explained()
     width = max(map(len, listed))
     metrics = "".join(f"{name:<{width}}  {one.title}\n" for name, one in listed.items())

@@ -33,7 +33,7 @@ class Scaled:
     total: Floats
 
     def take(self, index: Sequence[int]) -> Scaled:
-        """Some of the rows."""
+        """Return some of the rows."""
         rows = list(index)
         return Scaled(self.part[:, rows], self.count[:, rows], self.total[:, rows])
 
@@ -63,13 +63,13 @@ class Flips:
         return self.fewer_than(FEW)
 
     def fewer_than(self, num: int) -> NDArray[np.bool_]:
-        """Whether fewer rows than that flip in some table that matters, [S, A]."""
+        """Return whether fewer rows than that flip in some table that matters, [S, A]."""
         size = np.nan_to_num(np.abs(self.weight))
         matters = (size > _MATTERS * size.max(axis=0, keepdims=True)) & (self.trials > 0)
         return np.asarray((matters & (self.num < num)).any(axis=0))
 
     def take(self, index: Sequence[int]) -> Flips:
-        """Some of the rows."""
+        """Return some of the rows."""
         rows = list(index)
         return Flips(
             self.weight[:, rows],
@@ -105,7 +105,7 @@ class Flips:
 
 
 def of_rate(gained: Floats, lost: Floats, trials: Floats, sign: float = 1.0) -> Flips:
-    """The change of a rate of `trials` rows, [S, A]; `sign` -1 where a flip lowers it."""
+    """Return the change of a rate of `trials` rows, [S, A]; `sign` -1 where a flip lowers it."""
     weight = np.divide(sign, trials, out=np.full_like(trials, np.nan), where=trials > 0)
     steady = np.ones(trials.shape, bool)
     return Flips(weight[None], gained[None], lost[None], trials[None], steady)
@@ -114,7 +114,7 @@ def of_rate(gained: Floats, lost: Floats, trials: Floats, sign: float = 1.0) -> 
 def of_share(
     top: tuple[Floats, Floats], rest: tuple[Floats, Floats], tables: Sequence[Sequence[Floats]]
 ) -> Flips:
-    """The change of `top / (top + rest)`, both before and after, [S, A].
+    """Return the change of `top / (top + rest)`, both before and after, [S, A].
 
     `tables`: gained, lost and all rows of `top`, then of `rest`. Exact: `T' R - T R' = (T' - T) r -
     t (R' - R)` with means t and r of before and after.
@@ -128,7 +128,7 @@ def of_share(
 
 
 def stacked(parts: Sequence[Flips]) -> Flips:
-    """The rows of several, below each other; those of fewer tables get empty ones."""
+    """Return the rows of several, below each other; those of fewer tables get empty ones."""
     most = max(len(part.weight) for part in parts)
 
     def column(name: str) -> Floats:

@@ -27,7 +27,7 @@ from pbias.auditing.metrics.rates import (
 
 
 def eod(model: Model) -> Measure | None:
-    """The larger of the largest differences in TPR and FPR between values of a group.
+    """Return the larger of the largest differences in TPR and FPR between values of a group.
 
     Undefined where either is undefined for one of the values.
     """
@@ -94,7 +94,7 @@ def _against_largest(rates: Measure) -> tuple[Measure, Measure]:
 
 
 def _stacked(parts: Sequence[Measure]) -> Measure:
-    """The rows of several measures below each other."""
+    """Return the rows of several measures below each other."""
     successes = [part.successes for part in parts if part.successes is not None]
     trials = [part.trials for part in parts if part.trials is not None]
     return Measure(

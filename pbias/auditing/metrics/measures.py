@@ -62,7 +62,7 @@ class Measure:
     behavior: Behavior = PLAIN
 
     def take(self, indices: Sequence[int]) -> Measure:
-        """Some of the rows."""
+        """Return some of the rows."""
         index = list(indices)
         return replace(
             self,
@@ -86,7 +86,7 @@ class Measure:
     def as_metric(
         self, behavior: Behavior, flips: Flips | None = None, errors: Flips | None = None
     ) -> Measure:
-        """The same numbers, behaving as the metric does."""
+        """Return the same numbers, behaving as the metric does."""
         return replace(
             self, behavior=behavior, flips=flips or self.flips, errors=errors or self.errors
         )
@@ -122,7 +122,7 @@ def ratio(
 
 
 def share_of_pairs(joint: JointSums, top: NDArray[Any], bottom: NDArray[Any], why: str) -> Measure:
-    """A share of rows [R, 1+J, S, A] of two models; `bottom` rests on labels alone."""
+    """Return a share of rows [R, 1+J, S, A] of two models; `bottom` rests on labels alone."""
     found = ratio(joint.rows, top, bottom, why)
     successes, trials = (joint.over_pairs(count[:, 0]) for count in (top, bottom))
     few = np.minimum(successes, trials - successes) < FEW
@@ -132,7 +132,7 @@ def share_of_pairs(joint: JointSums, top: NDArray[Any], bottom: NDArray[Any], wh
 def ratio_of_counts(
     rows: tuple[Row, ...], top: NDArray[Any], bottom: NDArray[Any], why: str
 ) -> Measure:
-    """A ratio of two counts that is no share: few where either count is."""
+    """Return a ratio of two counts that is no share: few where either count is."""
     counts = [count[:, 0].mean(axis=0) for count in (top, bottom)]
     return replace(
         ratio(rows, top, bottom, why, counted=False),
@@ -143,7 +143,7 @@ def ratio_of_counts(
 
 
 def undefined(measure: Measure, reason: str) -> Measure:
-    """The same rows without any value, because of `reason`."""
+    """Return the same rows without any value, because of `reason`."""
     return Measure(
         measure.rows,
         np.full_like(measure.value, np.nan),
@@ -185,7 +185,7 @@ def spreads(measure: Measure, strata: Strata) -> Measure:
 
 
 def smallest(measure: Measure) -> Measure:
-    """The smallest value of each group: rows `min`."""
+    """Return the smallest value of each group: rows `min`."""
     groups = list(dict.fromkeys(row.group for row in measure.rows))
     members = [[i for i, row in enumerate(measure.rows) if row.group == group] for group in groups]
     return Measure(
@@ -220,7 +220,7 @@ def largest_change(audited: Measure, reference: Measure) -> Measure:
 
 
 def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
-    """The mean over the targets that are `defined` [S, A], one column [S, 1].
+    """Return the mean over the targets that are `defined` [S, A], one column [S, 1].
 
     The mean of a difference is the difference of the means of its sides over these targets. A
     target that is undefined without some fold (it rests on that alone) has its value there, and so
@@ -265,7 +265,7 @@ def fewest(measure: Measure) -> NDArray[np.float64]:
 
 
 def has_few_trials(measure: Measure) -> NDArray[np.bool_]:
-    """Whether fewer than 10 rows lie below the line, [S, A]; for an AUC, of either class."""
+    """Return whether fewer than 10 rows lie below the line, [S, A]; for an AUC, of either class."""
     if measure.raw is not None:
         return has_few_trials(measure.raw)
     if pair := measure.sides or measure.quotient:

@@ -41,7 +41,7 @@ class Model:
     def of(
         cls, runs: RunCounts, joint: JointSums | None = None, reference: Sums | None = None
     ) -> Model:
-        """The model that these runs are of."""
+        """Return the model that these runs are of."""
         return cls(runs.design, runs.sums, runs, joint, reference)
 
     def clear(self) -> None:
@@ -119,7 +119,7 @@ class Model:
 
 
 def no_scores(run: Logits) -> dict[str, str]:
-    """Why the logits of an attribute are no scores, by attribute."""
+    """Return why the logits of an attribute are no scores, by attribute."""
     said = run.meta.get(NO_SCORES)  # from a file, so anything
     if not isinstance(said, dict):
         return {}

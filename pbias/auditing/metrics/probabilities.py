@@ -78,7 +78,7 @@ def _wrong(model: Model) -> Flips:
 
 
 def _risen_brier(value: Floats, share: Floats) -> Floats:
-    """A row that is wrong costs between a quarter and 1."""
+    """Return a row that is wrong costs between a quarter and 1."""
     return value + share / 2
 
 
@@ -142,7 +142,7 @@ CALIBRATION_GAP = Metric(
 CALIBRATION_ERROR_DEBIASED = Metric(
     name="calibration_error_debiased", title="calibration error, comparable between group sizes",
     formula="sum over 10 equal-mass bins of n_b/N [(mean p - mean y)^2 - var(p - y)/n_b]; bins "
-    "under 2 rows join their neighbour; not clipped at 0",
+    "under 2 rows join their neighbor; not clipped at 0",
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
     source="Brocker 2012; Kumar et al. 2019",
     compute=calibration_error_debiased, errors=_wrong, risen=_risen_calibration, rare=30,

@@ -164,7 +164,7 @@ def predicted_flips(model: Model) -> tuple[Counts, Counts, Counts]:
 
 
 def known_flips(model: Model) -> tuple[Counts, Counts, Counts]:
-    """The same of rows with a known label."""
+    """Return the same of rows with a known label."""
     return _sum(*_tables(model)[:2])
 
 

@@ -67,7 +67,7 @@ def find_exemplars(
     attributes: Sequence[str] | None = None,
     num_top: int | None = None,
 ) -> Exemplars:
-    """The exemplars of every attribute, modal and taxicab; all files of the same samples.
+    """Return the exemplars of every attribute, modal and taxicab; all files of the same samples.
 
     Taxicab exemplars are the `num_top` samples of an attribute with the largest distances (1 % of
     the samples); of equal ones those whose mean probabilities are further apart come first, then
@@ -100,7 +100,7 @@ def find_exemplars(
 
 
 def exemplar_table(found: Exemplars) -> Table:
-    """One row a sample and attribute that is an exemplar of either kind, the furthest first.
+    """Return one row a sample and attribute that is an exemplar of either kind, the furthest first.
 
     Columns: id (the row number without ids), attribute, modal, top (1 or 0), taxicab, dense_share
     and sparse_share (of runs that predict 1), dense_probability and sparse_probability (means),
@@ -143,7 +143,7 @@ def _votes(runs: Sequence[Logits], columns: list[int]) -> Votes:
 
 
 def _largest(distance: Floats, gap: Floats, num: int) -> NDArray[np.bool_]:
-    """The `num` largest of each row, ties by gap and then by order; none that is 0."""
+    """Return the `num` largest of each row, ties by gap and then by order; none that is 0."""
     order = np.lexsort((-gap, -distance), axis=-1)[:, :num]
     chosen = np.zeros(distance.shape, bool)
     np.put_along_axis(chosen, order, values=True, axis=-1)

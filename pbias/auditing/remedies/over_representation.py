@@ -72,7 +72,7 @@ def over_representation(
 
 
 def _groups(strata: Strata) -> Iterator[tuple[str, tuple[str, ...], slice]]:
-    """Each group with its values and their places among the P values; not everyone."""
+    """Yield each group with its values and their places among the P values; not everyone."""
     start = len(strata.partitions[0].values)
     for partition in strata.partitions[1:]:
         stop = start + len(partition.values)

@@ -73,7 +73,7 @@ def override_curve(
 
 
 def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator[tuple[str, Cells]]:
-    """All cells of [N, A] in each order, one at a time; the flags may be fewer."""
+    """Yield all cells of [N, A] in each order, one at a time; the flags may be fewer."""
     yield FLAGS, flags
     yield UNCERTAINTY, np.argsort(_distance(sparse), axis=None, kind="stable")
     for draw in range(num_draws):
@@ -81,7 +81,7 @@ def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator
 
 
 def _distance(sparse: Logits) -> Floats:
-    """How far each output is from the other prediction, [N, A]."""
+    """Return how far each output is from the other prediction, [N, A]."""
     if sparse.activation == "softmax":
         z_an = transposed(sparse.logits)
         return np.abs(z_an - largest_other(z_an)).T
@@ -127,7 +127,7 @@ class _Measures:
         return by_stratum(counts, self._strata)
 
     def _model(self, cells: NDArray[np.int64]) -> Model:
-        """A model of counts alone: nothing here is made from probabilities."""
+        """Return a model of counts alone: nothing here is made from probabilities."""
         shape = cells.shape[:4]
         nothing = np.zeros(shape)
         rows = strata_rows(self._strata)

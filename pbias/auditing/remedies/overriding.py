@@ -37,13 +37,13 @@ class Better:
     by_labels: bool = False
 
     def decisions(self, sparse: Logits) -> Mask:
-        """Its predictions, those of `sparse` where it knows none, bool [A, N]."""
+        """Return its predictions, those of `sparse` where it knows none, bool [A, N]."""
         own = replace(sparse, logits=self.logits, thresholds=self.thresholds, probabilities=None)
         return np.where(self.known.T, predictions(own).s, predictions(sparse).s)
 
 
 def from_model(dense: Logits, sparse: Logits) -> Better:
-    """The predictions of another model on the same samples (joined already).
+    """Return the predictions of another model on the same samples (joined already).
 
     Raises UserError where one file is of a softmax and the other is not.
     """
@@ -76,7 +76,7 @@ def from_labels(sparse: Logits) -> Better:
 
 
 def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells:
-    """Where flagged (id, attribute) are in the flattened [N, A], int [f].
+    """Return where flagged (id, attribute) are in the flattened [N, A], int [f].
 
     Samples without ids are named by their row number. Raises UserError, naming the first, for a
     sample or an attribute that the logits do not have.

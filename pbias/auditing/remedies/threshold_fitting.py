@@ -65,7 +65,7 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
 
 
 def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
-    """A threshold for each attribute, with the counts that it gives on this file.
+    """Return a threshold for each attribute, with the counts that it gives on this file.
 
     Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these, as
     the file stands), n_predicted_positive (with the threshold), note. Raises UserError without any
@@ -99,7 +99,7 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
 
 
 def _say(targets: tuple[str, ...], notes: list[str]) -> None:
-    """One line for each kind of note, ties as a note and what fails to fit as a warning."""
+    """Return one line for each kind of note, ties as a note and what fails to fit as a warning."""
     for note in dict.fromkeys(filter(None, notes)):
         names = [name for name, said in zip(targets, notes, strict=True) if said == note]
         say = log.info if note == TIES else log.warning
@@ -114,7 +114,7 @@ def fit_thresholds(
     """Thresholds above which predictions serve the objective best, among known labels.
 
     `positive-rate`: as many samples above as have a positive label; `f1`, `balanced-accuracy`: the
-    largest. A threshold lies midway between two neighbouring float32 logits, which float64 holds
+    largest. A threshold lies midway between two neighboring float32 logits, which float64 holds
     exactly (so compare in float64); it is inf where nothing is to be predicted, -inf where
     everything is. Equal logits stay together, so the nearest count (or the best score) that they
     allow wins; of equally good thresholds the one that predicts fewer. 0 where there is nothing to
@@ -145,7 +145,7 @@ def _fit(
 
 
 def _unfit(objective: str, num_positive: int, num_negative: int) -> str:
-    """Why there is nothing to fit to, or ""."""
+    """Return why there is nothing to fit to, or ""."""
     if num_positive + num_negative == 0:
         return NO_KNOWN
     if objective != POSITIVE_RATE and num_positive == 0:

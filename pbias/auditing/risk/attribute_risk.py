@@ -39,7 +39,7 @@ class GroupRisk:
 
 
 def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table:
-    """A row an attribute and group, the highest risk first, those without one last.
+    """Return a row an attribute and group, the highest risk first, those without one last.
 
     Columns: frequency of the attribute in training; phi, its association with the group there
     (Cramer's V where the group has more values); uncertainty of all predictions and of those of the
@@ -115,7 +115,7 @@ def frequency(logits: Logits) -> Floats:
 
 
 def _of_everyone(logits: Logits, dense: Side, risk: Risk) -> dict[str, NDArray[Any]]:
-    """The parts that do not depend on a group, [A] each."""
+    """Return the parts that do not depend on a group, [A] each."""
     unsure, num_rare = uncertainty_of_rare(logits, risk)
     return {
         "attribute": np.array(logits.targets, object),
@@ -136,7 +136,7 @@ def _explained(positive: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
 
 
 def _constant(cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether all predictions are the same, by counts [A, 2]."""
+    """Return whether all predictions are the same, by counts [A, 2]."""
     return np.asarray((cells == 0).any(axis=-1))
 
 
@@ -190,7 +190,7 @@ def _judged(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reasons(record: dict[str, Any]) -> list[str]:
-    """The parts that stand out, the two that make the score first."""
+    """Return the parts that stand out, the two that make the score first."""
     rarer = min(record["frequency"], 1 - record["frequency"])
     found = {
         f"follows {record['group']} (R^2 {record['interdependence']:.2f})": (

@@ -35,17 +35,17 @@ WITHIN_CHANCE = "the change is within chance"
 
 
 def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
-    """What bias is read from, as `bias_of` the counts."""
+    """Return what bias is read from, as `bias_of` the counts."""
     return bias_of(sample, count(sample, predicted))
 
 
 def count(sample: Sample, predicted: Predictions) -> Totals:
-    """The predictions on a sample, counted by fold."""
+    """Return the predictions on a sample, counted by fold."""
     return reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
 
 
 def bias_of(sample: Sample, totals: Totals) -> dict[str, Measure]:
-    """What bias is read from: differences of TPR between groups, BA, and tcb of everyone.
+    """Return what bias is read from: differences of TPR between groups, BA, and tcb of everyone.
 
     As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
     """
@@ -93,12 +93,12 @@ def carried(
 
 
 def _names(state: Mapping[str, Measure]) -> list[tuple[str, str]]:
-    """Each metric and group, once."""
+    """Return each metric and group, once."""
     return list(dict.fromkeys((name, row.group) for name, one in state.items() for row in one.rows))
 
 
 def _of(measure: Measure, group: str) -> Floats:
-    """The values of a group, [1+J, S*A]."""
+    """Return the values of a group, [1+J, S*A]."""
     mine = [i for i, row in enumerate(measure.rows) if row.group == group]
     values = measure.value[0][:, mine]
     return np.asarray(values.reshape(len(values), -1))

@@ -66,7 +66,7 @@ def attribute_rankings(dense: Side, risk: Risk) -> dict[str, Scores]:
 
 
 def highest(rankings: Sequence[Scores]) -> Scores:
-    """The largest score of any group, for what is the same for all of them."""
+    """Return the largest score of any group, for what is the same for all of them."""
     names = rankings[0]
     return {name: np.fmax.reduce([scores[name] for scores in rankings]) for name in names}
 

@@ -72,6 +72,6 @@ def _evaluated(
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """What tells runs apart: the file's name, or its whole path where two share it."""
+    """Return what tells runs apart: the file's name, or its whole path where two share it."""
     stems = [Path(path).stem for path in paths]
     return stems if len(set(stems)) == len(stems) else list(paths)

@@ -31,7 +31,7 @@ class Budget:
     percent: bool = False
 
     def of(self, num: int) -> int:
-        """The number of predictions out of `num`; half a prediction rounds to even."""
+        """Return the number of predictions out of `num`; half a prediction rounds to even."""
         return min(num, round(num * self.amount / 100) if self.percent else int(self.amount))
 
 
@@ -96,7 +96,7 @@ def in_order(
 
 
 def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
-    """How many samples are flagged for each attribute, the most first."""
+    """Return how many samples are flagged for each attribute, the most first."""
     names, counts = np.unique(table.columns["attribute"], return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])

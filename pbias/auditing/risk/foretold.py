@@ -79,7 +79,7 @@ def _correlated(
 
 
 def _changes(sample: Sample, before: Totals, after: Totals) -> tuple[Changes, list[str]]:
-    """What changed [S, A] by metric, and the group of each row of did_tpr."""
+    """Return what changed [S, A] by metric, and the group of each row of did_tpr."""
     states = [bias_of(sample, totals) for totals in (before, after)]
     found = {name: _value(states[1][name]) - _value(states[0][name]) for name in states[0]}
     return found, [
@@ -107,14 +107,14 @@ def _cuts(sample: Sample, before: Totals, after: Totals) -> list[Any]:
 
 
 def _part(totals: Totals, folds: Any) -> Totals:
-    """The totals of some folds, as one fold."""
+    """Return the totals of some folds, as one fold."""
     return Totals(
         *(getattr(totals, f.name)[folds].sum(axis=0, keepdims=True) for f in fields(totals))
     )
 
 
 def _products(halves: Sequence[Any], name: str, rows: Sequence[int]) -> list[Floats]:
-    """What changed in one half times what did in the other [A], for each cut."""
+    """Return what changed in one half times what did in the other [A], for each cut."""
     found = []
     for first, second in halves:
         product = first[name][rows] * second[name][rows]

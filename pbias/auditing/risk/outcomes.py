@@ -55,13 +55,13 @@ class Folds:
     clustered: bool
 
     def sums(self, mask_an: Mask) -> NDArray[np.int64]:
-        """How many are set: in all, then without each fold, [1+J]."""
+        """Return how many are set: in all, then without each fold, [1+J]."""
         counts = np.bincount(self.of, mask_an.sum(axis=0), self.num)
         return whole_and_left_out(counts.astype(np.int64))
 
 
 def outcomes(d_an: Mask, s_an: Mask, labels_an: NDArray[np.int8]) -> list[Outcome]:
-    """flips, s != d, over all; lost_positives, y = d = 1 and s = 0, over labelled predictions."""
+    """flips, s != d, over all; lost_positives, y = d = 1 and s = 0, over labeled predictions."""
     lost = (labels_an == 1) & d_an & ~s_an
     return [
         Outcome("flips", d_an != s_an, np.ones_like(d_an)),

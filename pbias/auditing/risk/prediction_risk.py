@@ -46,7 +46,7 @@ class Risk:
         return sigmoid(self.log_odds)
 
     def uncertain(self, margin: float = UNCERTAIN_MARGIN) -> NDArray[np.bool_]:
-        """Whether the margin is below `margin`; at 0.5 every prediction is."""
+        """Return whether the margin is below `margin`; at 0.5 every prediction is."""
         return np.asarray((self.margin < margin) | (margin >= 0.5))
 
     @property

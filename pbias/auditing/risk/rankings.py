@@ -63,7 +63,7 @@ def _rarer(dense: Logits, risk: Risk) -> NDArray[np.bool_]:
 
 
 def _by_chance(dense: Logits, risk: Risk) -> Floats:
-    """A number for every prediction, the same in whatever order the samples stand."""
+    """Return a number for every prediction, the same in whatever order the samples stand."""
     drawn = np.random.default_rng(RANDOM_SEED).random(risk.s.shape)
     if dense.ids is None:
         return drawn
@@ -71,7 +71,7 @@ def _by_chance(dense: Logits, risk: Risk) -> Floats:
 
 
 def _largest(dense: Logits, scores: Floats, count: int) -> NDArray[np.bool_]:
-    """The predictions with the `count` largest scores."""
+    """Return the predictions with the `count` largest scores."""
     at = np.nonzero(np.ones(scores.shape, bool))
     order = in_order(dense, at, -scores[at])[:count]
     chosen = np.zeros(scores.shape, bool)

@@ -27,7 +27,7 @@ BY_CLASS = {"train": SHARES["train"] / 0.8, "valid": SHARES["valid"] / 0.8}
 
 
 def list_awa2(folder: str, *, by_class: bool = False, seed: int = 0) -> Listing:
-    """The pictures of AwA2 with the 85 attributes of their class, and `class`.
+    """Return the pictures of AwA2 with the 85 attributes of their class, and `class`.
 
     Images are split 70/10/20 by a hash of seed and name, so that every class is in every split;
     `by_class` takes the authors' split for zero-shot learning instead: the 10 classes of
@@ -52,7 +52,7 @@ def list_awa2(folder: str, *, by_class: bool = False, seed: int = 0) -> Listing:
 
 
 def _numbered(path: Path) -> list[str]:
-    """The names of a list of numbers and names."""
+    """Return the names of a list of numbers and names."""
     names = []
     for number, line in enumerate(_lines(path), 1):
         fields = line.split(maxsplit=1)
@@ -79,7 +79,7 @@ def _matrix(path: Path, num_classes: int, num_attributes: int) -> list[list[str]
 
 
 def _class_split(root: Path, classes: list[str]) -> set[str]:
-    """The classes of the test split; every class is in one of the two lists."""
+    """Return the classes of the test split; every class is in one of the two lists."""
     train, test = (set(_lines(root / name)) for name in (TRAIN_CLASSES, TEST_CLASSES))
     odd = sorted((train & test) | ((train | test) ^ set(classes)))
     if odd:

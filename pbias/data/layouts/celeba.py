@@ -88,7 +88,7 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
 
 
 def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """The names of the attributes, and a list of 0 and 1 an image."""
+    """Return the names of the attributes, and a list of 0 and 1 an image."""
     header, rows = _table(path, num_above=1)
     if not rows:
         raise UserError(f"{path} lists no images; unpack it again")
@@ -119,7 +119,7 @@ def _table(path: Path, num_above: int = 0) -> tuple[list[str], list[tuple[int, l
 
 
 def _pairs(path: Path) -> dict[str, str]:
-    """A value for each image."""
+    """Return a value for each image."""
     _, rows = _table(path)
     for number, row in rows:
         if len(row) != 2:
@@ -141,7 +141,7 @@ def _split(path: Path, code: str) -> str:
 
 
 def _images(root: Path, first: str, *, uncropped: bool) -> tuple[str, str]:
-    """The folder of the images, relative to `root`, and their suffix."""
+    """Return the folder of the images, relative to `root`, and their suffix."""
     wanted = UNCROPPED if uncropped else ALIGNED
     folders = [str(Path(above, name)) for above in IMAGE_FOLDERS for name in wanted]
     stem = Path(first).stem

@@ -92,7 +92,7 @@ def _say_what_is_left_out(root: Path, folders: Sequence[Path]) -> None:
 
 
 def _in(folder: Path) -> list[tuple[Path, str]]:
-    """The images of each class folder in a folder, with the class."""
+    """Return the images of each class folder in a folder, with the class."""
     stray = next((p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES), None)
     if stray is not None and stray.is_file():
         raise UserError(

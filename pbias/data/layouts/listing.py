@@ -32,20 +32,20 @@ class Listing:
 
 
 def existing(root: str) -> Path:
-    """The folder of a data set; UserError where there is none."""
+    """Return the folder of a data set; UserError where there is none."""
     if not Path(root).is_dir():
         raise UserError(f"{root} is not a folder; name the folder of the data set")
     return Path(root)
 
 
 def find_file(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path | None:
-    """The first of these names in the first of these folders below `root` that has one."""
+    """Return the first of these names in the first of these folders below `root` that has one."""
     candidates = (root / folder / name for folder in folders for name in names)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
-    """`path`, or the UserError that none of these names is there."""
+    """Return `path`, or the UserError that none of these names is there."""
     if path is None:
         raise UserError(
             f"{root} has no {' or '.join(names)}; name the folder that holds the unpacked data set"
@@ -54,7 +54,7 @@ def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not empty, without spaces around them."""
+    """Return the lines of a text file that are not empty, without spaces around them."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -63,7 +63,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def odd_line(path: Path, number: int, line: str, wanted: str) -> UserError:
-    """The error of a line that is not as it should be; `number` counts from 1."""
+    """Return the error of a line that is not as it should be; `number` counts from 1."""
     shown = line if len(line) <= LINE else line[:LINE] + "..."
     return UserError(f"{path}, line {number}: {wanted}, not '{shown}'; unpack the file again")
 
@@ -87,7 +87,7 @@ def left_out(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files below a folder in order, without those that are hidden or of a system."""
+    """Yield the files below a folder in order, without those that are hidden or of a system."""
     for path in sorted(folder.iterdir()):
         if is_system(path):
             continue
@@ -98,13 +98,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def is_system(path: Path) -> bool:
-    """Whether a file or folder is hidden, or one that an operating system made."""
+    """Return whether a file or folder is hidden, or one that an operating system made."""
     name = path.name
     return name.startswith(".") or name in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
 
 
 def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:
-    """The CSV of a listing, with paths as `rebase` makes them, and the root to read it with.
+    """Return the CSV of a listing, with paths as `rebase` makes them, and the root to read it with.
 
     Raises UserError for columns and file names that no manifest can hold.
     """

@@ -20,7 +20,7 @@ LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began b
 
 
 def read_archive(data: bytes, path: str) -> object:
-    """The content of a file that `torch.save` wrote: tensors and plain values only.
+    """Return the content of a file that `torch.save` wrote: tensors and plain values only.
 
     `path` is for messages. Raises UserError for anything else, without having opened it: damaged
     files, pickles that would call functions, TorchScript and exported programs.
@@ -45,7 +45,7 @@ def read_archive(data: bytes, path: str) -> object:
 
 
 def _is_safetensors(data: bytes) -> bool:
-    """Whether a file begins like one of safetensors: a length, then a JSON object."""
+    """Return whether a file begins like one of safetensors: a length, then a JSON object."""
     return data[8:10] in (b'{"', b"{}") and int.from_bytes(data[:8], "little") < 100_000_000
 
 

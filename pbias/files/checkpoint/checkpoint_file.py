@@ -92,7 +92,7 @@ def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
 def parse_network(
     data: bytes, path: str, *, as_stored: bool = False
 ) -> Checkpoint | dict[str, Tensor]:
-    """`load_network_file` for bytes that were read already; `path` is for messages.
+    """Return `load_network_file` for bytes that were read already; `path` is for messages.
 
     `as_stored`: the tensors of a bare state dict keep types that numpy lacks.
     """
@@ -112,7 +112,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) 
 
 
 def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
-    """The bytes of a checkpoint file; equal for equal content."""
+    """Return the bytes of a checkpoint file; equal for equal content."""
     content: dict[str, Any] = {"format": FORMAT, "schema": SCHEMA}
     for name in _FIELDS:
         content[name] = getattr(checkpoint, name)
@@ -136,7 +136,7 @@ def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
 
 
 def _parse(data: bytes, path: str) -> tuple[object, str]:
-    """The content of a file and its SHA-256, which a second core computes meanwhile."""
+    """Return the content of a file and its SHA-256, which a second core computes meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(sha256, data)
         return read_archive(data, path), digest.result()
@@ -178,7 +178,7 @@ def _bare(content: object, path: str, *, as_stored: bool = False) -> dict[str, T
 
 
 def _held(content: object) -> str:
-    """What a dict holds instead of tensors, for a message."""
+    """Return what a dict holds instead of tensors, for a message."""
     if not isinstance(content, dict) or not content:
         return ""
     keys = [repr(key) for key in content]
@@ -198,7 +198,7 @@ def _foreign(content: object, path: str) -> str:
 
 
 def _unwrap(content: object) -> object:
-    """The weights among what training scripts save beside them."""
+    """Return the weights among what training scripts save beside them."""
     if isinstance(content, dict):
         for wrapper in WRAPPERS:
             if isinstance(content.get(wrapper), dict):
@@ -242,7 +242,7 @@ def _wrong(path: str, fault: Fault) -> UserError:
 
 
 def _train_counts(content: Mapping[str, Any], path: str) -> NDArray[np.int64] | None:
-    """The counts as an array; their shape follows from targets and groups."""
+    """Return the counts as an array; their shape follows from targets and groups."""
     counts = content["train_counts"]
     if counts is None:
         return None

@@ -117,7 +117,7 @@ def _colors(value: object, holds: Callable[[Any], bool]) -> bool:
 
 
 def _is_cut(value: object) -> bool:
-    """Whether a crop is no larger than what it is cut from, where both are numbers."""
+    """Return whether a crop is no larger than what it is cut from, where both are numbers."""
     if not isinstance(value, dict):
         return False
     size, crop = value.get("size"), value.get("crop")

@@ -21,7 +21,7 @@ PackedTensor = dict[str, object]
 
 
 def pack(tensor: Tensor) -> Tensor | PackedTensor:
-    """The packed form of a tensor, or the tensor itself where that is no larger."""
+    """Return the packed form of a tensor, or the tensor itself where that is no larger."""
     if tensor.dtype != torch.float32 or tensor.numel() < MIN_WEIGHTS:
         return tensor
     values = tensor.detach().cpu().contiguous().view(-1).numpy()
@@ -36,7 +36,7 @@ def pack(tensor: Tensor) -> Tensor | PackedTensor:
 
 
 def unpack_all(state_dict: object, path: str) -> object:
-    """A state dict with its packed tensors dense again; anything else as it is.
+    """Return a state dict with its packed tensors dense again; anything else as it is.
 
     `path` is for messages. Raises UserError for packed tensors whose parts do not fit together.
     """
@@ -74,7 +74,7 @@ def _unpack(name: object, value: object, path: str) -> object:
 
 
 def _fits(value: Mapping[str, object]) -> bool:
-    """Whether the parts have the right types, and the mask a bit for each weight."""
+    """Return whether the parts have the right types, and the mask a bit for each weight."""
     shape, mask, values = value["shape"], value["mask"], value["values"]
     return (
         isinstance(shape, list)

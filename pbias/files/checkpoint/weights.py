@@ -23,7 +23,7 @@ WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.in
 
 
 def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
-    """Whether `content` is a dict of named tensors, and not empty."""
+    """Return whether `content` is a dict of named tensors, and not empty."""
     return (
         isinstance(content, dict)
         and bool(content)
@@ -99,7 +99,7 @@ def fold_masks(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]
 
 
 def plain(value: object) -> object:
-    """`value` such that equal content pickles to equal bytes.
+    """Return `value` such that equal content pickles to equal bytes.
 
     Pickle writes an object that it meets again as a reference. So equal strings become one object,
     and a new one, as torch pickles strings of its own ("cpu") that may or may not be the same.

@@ -41,7 +41,7 @@ class LogitsBlocks:
     thresholds: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
-        """The number of samples."""
+        """Return the number of samples."""
         return self.npz.members["logits"].shape[0]
 
     @property
@@ -67,7 +67,7 @@ class LogitsBlocks:
         return replace(self.head, thresholds=self.thresholds)
 
     def blocks(self) -> Iterator[Logits]:
-        """The rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
+        """Yield the rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
 
         But for ids that occur in more than one block, which must be looked for with `column`.
         """
@@ -94,7 +94,7 @@ class LogitsBlocks:
 
 
 def num_mib(npz: Npz) -> float:
-    """The size of the logits in an open file, in MiB; 0 where there are none."""
+    """Return the size of the logits in an open file, in MiB; 0 where there are none."""
     member = npz.members.get("logits")
     return 0.0 if member is None else math.prod(member.shape) * member.dtype.itemsize / MIB
 

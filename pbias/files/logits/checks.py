@@ -53,7 +53,7 @@ def at(path: str) -> str:
 
 
 def check_present(path: str, names: Collection[str]) -> None:
-    """A logits file holds at least logits."""
+    """Return a logits file holds at least logits."""
     if "logits" not in names:
         held = f" (only: {', '.join(sorted(names))})" if names else ""
         raise UserError(
@@ -65,7 +65,7 @@ def check_present(path: str, names: Collection[str]) -> None:
 def check_header(
     path: str, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "logits"
 ) -> None:
-    """What must hold of logits, or of probabilities alone, before their values are known."""
+    """Return what must hold of logits, or of probabilities alone, before their values are known."""
     if dtype.hasobject:
         raise UserError(
             f"{at(path)}'{name}' is {dtype} {list(shape)}; convert it with {name}.astype(float)"
@@ -180,7 +180,7 @@ def own_names(
 
 
 def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
-    """Each id once; None where there are none."""
+    """Return each id once; None where there are none."""
     if ids is None or _has_passed("ids", ids):
         return ids
     if len(set(ids.tolist())) == len(ids):
@@ -199,7 +199,7 @@ class LabelSigns:
     """
 
     def __init__(self, num_targets: int) -> None:
-        """Nothing is seen yet of `num_targets` targets."""
+        """Return nothing is seen yet of `num_targets` targets."""
         self.seen = np.zeros((3, num_targets), bool)
 
     def add(self, labels: NDArray[np.int8]) -> None:
@@ -228,7 +228,7 @@ class LabelSigns:
 
 
 def parse_meta(path: str, text: str | None) -> dict[str, Any]:
-    """The JSON object in `meta`, of a schema that is known."""
+    """Return the JSON object in `meta`, of a schema that is known."""
     try:
         meta = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
@@ -285,7 +285,7 @@ class Reader:
         return None if names is None else own_names(names, ids, first_row)
 
     def values(self, group_names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-        """The values of each group, without the padding; "0" and "1" unless said."""
+        """Return the values of each group, without the padding; "0" and "1" unless said."""
         array = self._get("group_values", TEXT, (len(group_names), None))
         if array is None:
             return (("0", "1"),) * len(group_names)
@@ -308,7 +308,7 @@ class Reader:
         return self.distinct(f"'group_values' of {group}", values)
 
     def distinct(self, what: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Names, each once."""
+        """Return names, each once."""
         twice = first_repeated(names)
         if twice is not None:
             raise UserError(f"{self.at}{what} holds '{twice}' twice; rename one of them")
@@ -383,12 +383,12 @@ class Reader:
         )
 
     def scalar(self, name: str) -> str | None:
-        """One text, or None."""
+        """Return one text, or None."""
         array = self._get(name, TEXT, ())
         return None if array is None else str(array)
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        """One of the allowed words, the first unless said."""
+        """Return one of the allowed words, the first unless said."""
         return self.word(name, self.scalar(name) or allowed[0], allowed)
 
     def word(self, name: str, value: str, allowed: tuple[str, ...]) -> str:

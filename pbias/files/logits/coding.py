@@ -129,7 +129,7 @@ def cluster_names(clusters: ArrayLike) -> NDArray[np.str_]:
 
 
 def is_unknown(cell: Any) -> bool:
-    """Whether a cell is None, NaN, -1, empty text, or missing in the way of pandas."""
+    """Return whether a cell is None, NaN, -1, empty text, or missing in the way of pandas."""
     if cell is None or isinstance(cell, str):
         return cell is None or is_unknown_text(cell)
     try:

@@ -53,7 +53,7 @@ def warn_unless_alike(audited: Sequence[Logits], references: Sequence[Logits]) -
 
 
 def differences(audited: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
-    """What two `meta` say differently of training, each as `NAME VALUE, reference VALUE`.
+    """Return what two `meta` say differently of training, each as `NAME VALUE, reference VALUE`.
 
     A network that was pruned after it was trained may have taken any number of epochs to it.
     """
@@ -87,13 +87,13 @@ def _title(part: str, name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A hash by its start."""
+    """Return a hash by its start."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return text[:8] if len(text) == 64 else text or "(none)"
 
 
 def sparsity_of(logits: Logits) -> float | None:
-    """What a file says, for it may come from anywhere: a share of zeros, or nothing."""
+    """Return what a file says, for it may come from anywhere: a share of zeros, or nothing."""
     found = logits.meta.get("sparsity")
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
         return None
@@ -167,5 +167,5 @@ def warn_of_roles(audited: Sequence[Logits], references: Sequence[Logits]) -> No
 
 
 def calibrated(logits: Logits) -> bool:
-    """Whether any prediction is made at another threshold than 0."""
+    """Return whether any prediction is made at another threshold than 0."""
     return logits.thresholds is not None and bool((logits.thresholds != 0).any())

@@ -20,7 +20,7 @@ Meta = Mapping[str, Any]
 
 
 def architecture_of(meta: Meta) -> str:
-    """The name of the architecture, or "".
+    """Return the name of the architecture, or "".
 
     >>> architecture_of({"model": "resnet18"}), architecture_of({"model": 18})
     ('resnet18', '')
@@ -29,7 +29,7 @@ def architecture_of(meta: Meta) -> str:
 
 
 def seed_of(meta: Meta) -> int | None:
-    """The seed that the network was trained or pruned with last, or None.
+    """Return the seed that the network was trained or pruned with last, or None.
 
     >>> seed_of({"recipe": {"seed": 23}}), seed_of({"recipe": {"seed": "23"}}), seed_of({})
     (23, None, None)
@@ -65,12 +65,12 @@ def strategy_of(meta: Meta) -> str:
 
 
 def is_quantized(meta: Meta) -> bool:
-    """Whether the network computes in int8."""
+    """Return whether the network computes in int8."""
     return isinstance(meta.get("quantization"), Mapping)
 
 
 def _way(meta: Meta, pruning: Meta) -> str:
-    """How zeros came about: files of version 0.1 name no start, but their parents."""
+    """Return how zeros came about: files of version 0.1 name no start, but their parents."""
     method = _text(pruning, "method")
     if method != "gradual":
         return method

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import sys
 import tokenize
@@ -10,6 +9,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Any, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.files.signatures import check_is_logits, first_bytes
-from pbias.files.streams import STDIO, check_inputs, input_name, is_regular, read_bytes
+from pbias.files.streams import STDIO, check_inputs, first_of, input_name, is_regular, spool
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
 # What numpy lets through when the text of a header is no Python literal, or a very deep one.
@@ -53,21 +53,31 @@ class Member(NamedTuple):
 
 
 class Npz:
-    """An open archive; `-` and pipes are buffered, for archives need seeking."""
+    """An open archive; `-` and pipes are copied first, for archives need seeking."""
 
-    def __init__(self, path: str, names: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        names: Collection[str] | None = None,
+        *,
+        what: str = "",
+        again: str = "write it again with numpy",
+    ) -> None:
         """Open the archive and read every header, or those of `names` alone.
 
-        Raises UserError naming what is wrong.
+        It should be `what` (nothing: logits). Raises UserError naming what is wrong, and what to do
+        `again`.
         """
         self.path = input_name(path)
+        self._what, self._again = what or "NPZ file", again
+        self._closing = ExitStack()
         check_inputs([path])
         try:
             whole = path == STDIO or not is_regular(path)
-            data = read_bytes(path) if whole else None
-            check_is_logits(first_bytes(path) if data is None else data, self.path)
-            source: Any = path if data is None else io.BytesIO(data)
-            self._zip = zipfile.ZipFile(source)
+            source: Any = self._closing.enter_context(spool(path)) if whole else path
+            if not what:
+                check_is_logits(first_of(source) if whole else first_bytes(path), self.path)
+            self._zip = self._closing.enter_context(zipfile.ZipFile(source))
             self.members = {
                 info.filename.removesuffix(".npy"): self._header(info)
                 for info in self._zip.infolist()
@@ -89,10 +99,10 @@ class Npz:
         trace: TracebackType | None,
     ) -> None:
         """Close the file."""
-        self._zip.close()
+        self._closing.close()
 
     def read(self, name: str) -> NDArray[Any]:
-        """One whole array."""
+        """Return one whole array."""
         member = self.members[name]
         blocks = list(self.blocks(name, max(1, member.shape[0] if member.shape else 1)))
         return blocks[0] if blocks else np.empty(member.shape, member.dtype)
@@ -102,8 +112,12 @@ class Npz:
         info = self._zip.getinfo(f"{name}.npy")
         return info.CRC, info.file_size
 
+    def packed_size(self, name: str) -> int:
+        """Return how many bytes an array takes in the archive."""
+        return self._zip.getinfo(f"{name}.npy").compress_size
+
     def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
-        """The array in blocks of `rows` rows (first axis), stored or deflated.
+        """Yield the array in blocks of `rows` rows (first axis), stored or deflated.
 
         An array in Fortran order, whose rows are not together, is read whole. Raises UserError for
         one of Python objects.
@@ -157,7 +171,7 @@ class Npz:
         limit = max(MAX_UNFOLDED, MAX_UNFOLDING * packed)
         unfolded = sum(_size(member) for member in self.members.values())
         if unfolded > limit:
-            self._zip.close()
+            self._closing.close()
             raise UserError(
                 f"{self.path}: its arrays expand from {packed:,} to {unfolded:,} bytes, more than "
                 f"{limit:,}; if that is correct, save them uncompressed with numpy.savez"
@@ -172,7 +186,7 @@ class Npz:
 
     def _damaged(self, error: Exception) -> UserError:
         what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
-        return UserError(f"{self.path} is not a usable NPZ file: {what}; write it again with numpy")
+        return UserError(f"{self.path} is not a usable {self._what}: {what}; {self._again}")
 
 
 def _size(member: Member) -> int:

@@ -17,7 +17,7 @@ from pbias.files.logits.odds import TOLERANCE, logits_of, threshold_logits
 
 
 def as_logits(logits: Logits, *, probabilities: bool | None = None) -> Logits:
-    """The file as logits: probabilities, when it is said that they are, become their logits.
+    """Return the file as logits: probabilities, when it is said that they are, become their logits.
 
     Their own values are kept beside the logits, for bins and ranks. `probabilities` False says that
     values are logits, None says nothing. Raises UserError for values all in [0, 1] of which nothing

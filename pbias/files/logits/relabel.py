@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def relabel(
     logits: Logits, manifest: Manifest, groups: Sequence[str] = (), cluster: str | None = None
 ) -> Logits:
-    """`logits` with the labels, the groups and the clusters that the manifest has.
+    """Return `logits` with the labels, the groups and the clusters that the manifest has.
 
     Targets that are columns there take their labels from it; `groups` that are columns there are
     added to (or replace) those of the file, which keep what is known of them in training. A file
@@ -64,7 +64,7 @@ def _counted(logits: Logits, manifest: Manifest) -> Logits:
 
 
 def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
-    """Where each sample is in the manifest."""
+    """Return where each sample is in the manifest."""
     if logits.ids is None:
         raise UserError(f"{logits.path} has no ids to look labels up by; save an array 'ids' too")
     ids = logits.ids.tolist()
@@ -88,11 +88,11 @@ def with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits
         groups=np.concatenate([logits.groups[:, kept], found.groups[rows]], axis=1),
         group_names=names,
         group_values=values,
-        train_counts=_train_counts(logits, names, values),
+        train_counts=train_counts_of(logits, names, values),
     )
 
 
-def _train_counts(
+def train_counts_of(
     logits: Logits, names: Sequence[str], values: Sequence[tuple[str, ...]]
 ) -> NDArray[np.int64] | None:
     """Training counts in the layout of these groups; 0 for groups and values that were not there.

@@ -112,7 +112,7 @@ def _check(file: OnnxFile, net: nn.Module, side: int) -> None:
 
 
 def _num_zeros(tensors: Any) -> int:
-    """The zeros among weights of two axes or more."""
+    """Return the zeros among weights of two axes or more."""
     weights = (tensor for tensor in tensors if isinstance(tensor, Tensor) and tensor.ndim > 1)
     return sum(tensor.numel() - int(tensor.count_nonzero()) for tensor in weights)
 

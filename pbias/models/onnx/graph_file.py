@@ -51,7 +51,7 @@ class Port:
     dtype: str
 
     def __str__(self) -> str:
-        """The name, type and shape, as in `images float32 [?, 3, 224, 224]`."""
+        """Return the name, type and shape, as in `images float32 [?, 3, 224, 224]`."""
         sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
         return f"{self.name} {self.dtype} [{sizes}]"
 

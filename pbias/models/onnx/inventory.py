@@ -210,6 +210,6 @@ def _makers(file: OnnxFile) -> dict[str, Any]:
 
 
 def _is_quantized(node: Any, makers: Mapping[str, Any]) -> bool:
-    """Whether a node computes on values that were quantized."""
+    """Return whether a node computes on values that were quantized."""
     before = [makers[name].op_type for name in node.input if name in makers]
     return node.op_type.startswith(INTEGER) or DEQUANTIZING in before

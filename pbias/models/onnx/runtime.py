@@ -48,7 +48,7 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(np.ascontiguousarray(logits, np.float32))
 
     def feeds(self, images: Tensor) -> Iterator[dict[str, NDArray[Any]]]:
-        """What the graph is given for images [B, 3, S, S], a batch at a time."""
+        """Yield what the graph is given for images [B, 3, S, S], a batch at a time."""
         images = images.permute(0, 2, 3, 1) if self._input.channels_last else images
         if self.raw:
             images = (images * 255).round()
@@ -78,7 +78,7 @@ class OnnxNetwork(nn.Module):
         return {"runtime": runtime, **({QUANTIZATION: quantization} if quantization else {})}
 
     def to(self, *args: Any, **kwargs: Any) -> OnnxNetwork:
-        """Only the CPU: that is where the session runs."""
+        """Return only the CPU: that is where the session runs."""
         device = torch._C._nn._parse_to(*args, **kwargs)[0]
         if device is not None and device.type != "cpu":
             raise UserError(f"{self._path} is run by ONNX Runtime on the CPU; use --device cpu")
@@ -104,7 +104,7 @@ def _session(data: bytes, path: str, threads: int) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """What ONNX Runtime says, without its code and the place in its source."""
+    """Return what ONNX Runtime says, without its code and the place in its source."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     text = re.sub(r"^(Load model .*? failed: ?)?/\S+:\d+ .*\) ", "", text)
     return text[:200] or type(error).__name__

@@ -26,7 +26,7 @@ class Calibration:
     """The batches of a calibration, as ONNX Runtime asks for them."""
 
     def __init__(self, feeds: Iterable[Feed]) -> None:
-        """`feeds` are inputs of the graph by name."""
+        """Return `feeds` are inputs of the graph by name."""
         self._feeds: Iterator[Feed] = iter(feeds)
 
     def get_next(self) -> Feed | None:

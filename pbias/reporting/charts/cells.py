@@ -55,7 +55,7 @@ class Cell:
         return "; ".join(self.marks)
 
     def text(self, label: str) -> str:
-        """Everything in words, as a tooltip shows it."""
+        """Return everything in words, as a tooltip shows it."""
         where = f"{label} of {self.attribute}, {self.place}"
         if not self.defined:
             return f"{where}: undefined, {self.reason}"
@@ -68,7 +68,7 @@ class Cell:
         return f"{where}: {told}; n = {self.n:g}{mark}"
 
     def row(self) -> list[str]:
-        """The cells of its data table, as `HEADER`."""
+        """Return the cells of its data table, as `HEADER`."""
         return [
             self.attribute, self.place, number(self.before), number(self.after),
             signed(self.number), interval(self.low, self.high).strip() or "-",
@@ -86,7 +86,7 @@ def is_change(records: Iterable[Record], metric: str) -> bool:
 
 
 def every_cell(records: Iterable[Record], metric: str) -> list[Cell]:
-    """The cells of a metric for everyone, then of its group values or contrasts."""
+    """Return the cells of a metric for everyone, then of its group values or contrasts."""
     mine = [r for r in records if r["metric"] == metric and r["attribute"]]
     all_ = [{**r, "contrast": "everyone"} for r in mine if not r["group"]]
     changed = is_change(mine, metric) and not METRICS[metric].is_change
@@ -95,7 +95,7 @@ def every_cell(records: Iterable[Record], metric: str) -> list[Cell]:
 
 
 def cells(records: Iterable[Record], metric: str) -> list[Cell]:
-    """The cells of a metric: its group values, or where there are none its contrasts."""
+    """Return the cells of a metric: its group values, or where there are none its contrasts."""
     mine = [r for r in records if r["metric"] == metric and r["attribute"] and r["group"]]
     known = group_values(mine)
     values = [r for r in mine if r["contrast"] in known.get(r["group"], ())]

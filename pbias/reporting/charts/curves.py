@@ -57,7 +57,7 @@ def curves(
 
 
 def column_title(column: str) -> str:
-    """What a column of `pbias compare` shows, with its group."""
+    """Return what a column of `pbias compare` shows, with its group."""
     for metric in METRICS.values():
         if column == metric.name:
             if metric.fact:

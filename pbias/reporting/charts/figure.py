@@ -42,7 +42,7 @@ class Figure:
 
 
 def whole(spec: Spec, title: str, subtitle: str = "") -> Spec:
-    """A complete specification: with a title, and fonts and colors that all charts share."""
+    """Return a complete specification: with a title, and fonts and colors that all charts share."""
     text = {"text": title, "anchor": "start", "fontSize": 14, "offset": 12}
     if subtitle:
         text |= {"subtitle": subtitle, "subtitleFontSize": 11, "subtitlePadding": 4}

@@ -138,7 +138,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
 
 
 def _filled(name: str, signs: list[Spec], where: Spec) -> Spec:
-    """A mark filled with color, to be seen on hatching; the legend has its outline."""
+    """Return a mark filled with color, to be seen on hatching; the legend has its outline."""
     mark = {
         "type": "point", "shape": MARKS[name], "size": SIGN_SIZE, "color": ON_COLOR,
         "filled": True, "opacity": 1, "aria": False,

@@ -31,7 +31,7 @@ _WHITE = re.compile(r'<rect width="[\d.]+" height="[\d.]+" fill="white"\s*/>')
 
 
 def converter() -> Any:
-    """The module `vl_convert`; raises UserError where it is not installed, or cannot run."""
+    """Return the module `vl_convert`; raises UserError where it is not installed, or cannot run."""
     found = load_extra("vl_convert", "report", "drawing charts")
     limit = _address_space()
     if limit is not None and limit < ADDRESS_SPACE:
@@ -43,7 +43,7 @@ def converter() -> Any:
 
 
 def _address_space() -> int | None:
-    """The limit of the addresses that this process may reserve; None without one."""
+    """Return the limit of the addresses that this process may reserve; None without one."""
     if resource is None:
         return None
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -62,17 +62,17 @@ def svg(figure: Figure) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The chart as pixels, two a unit."""
+    """Return the chart as pixels, two a unit."""
     return bytes(converter().vegalite_to_png(figure.spec, vl_version=VERSION, scale=SCALE))
 
 
 def pdf(figure: Figure) -> bytes:
-    """The chart as one page of its own size."""
+    """Return the chart as one page of its own size."""
     return bytes(converter().vegalite_to_pdf(figure.spec, vl_version=VERSION))
 
 
 def vega_lite(figure: Figure) -> str:
-    """The specification with its data, which Altair and the Vega editor read."""
+    """Return the specification with its data, which Altair and the Vega editor read."""
     text = json.dumps(figure.spec, indent=1, ensure_ascii=False, allow_nan=False)
     return json_text(text) + "\n"
 
@@ -99,5 +99,5 @@ def inline_svg(figure: Figure) -> str:
 
 
 def _tenths(decimals: re.Match[str]) -> str:
-    """The first of the decimals, which is as much as can be seen; nothing for 0."""
+    """Return the first of the decimals, which is as much as can be seen; nothing for 0."""
     return f".{decimals[1]}" if decimals[1] else ""

@@ -43,7 +43,7 @@ def read_facts(path: str) -> dict[str, str]:
 
 
 def facts_section(facts: dict[str, str]) -> Section:
-    """All facts with their titles; those that are not given are to be completed."""
+    """Return all facts with their titles; those that are not given are to be completed."""
     rows = [[title, facts.get(key, MISSING)] for key, title in TITLES.items()]
     return Section("System", ["fact", "stated by the user"], rows)
 

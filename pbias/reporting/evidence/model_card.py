@@ -28,7 +28,7 @@ def render_card(evidence: Evidence) -> str:
 
 
 def _index(evidence: Evidence) -> dict[str, Any]:
-    """The metadata, as the Hub's specification of model cards names it."""
+    """Return the metadata, as the Hub's specification of model cards names it."""
     name = evidence.facts.get("system", "") or _network(evidence)
     means = {r["metric"]: r for r in evidence.records if not r["attribute"] and not r["group"]}
     values = {metric: means[metric]["value"] for metric in INDEXED if metric in means}
@@ -57,5 +57,5 @@ def _network(evidence: Evidence) -> str:
 
 
 def _yaml(table: dict[str, Any]) -> str:
-    """One line for each key; JSON is a subset of YAML and needs no package to be safe."""
+    """Return one line for each key; JSON is a subset of YAML and needs no package to be safe."""
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in table.items())

@@ -88,7 +88,7 @@ def _files(evidence: Evidence) -> Section:
 
 
 def _model(role: str, meta: Mapping[str, Any]) -> Section:
-    """How a network was made, from the metadata of its logits file."""
+    """Return how a network was made, from the metadata of its logits file."""
     title = f"How the {role} network was made"
     facts = {key: value for key, value in meta.items() if key not in ("schema", "environment")}
     rows = [[name, _shown(value)] for name, value in _flat(facts)]

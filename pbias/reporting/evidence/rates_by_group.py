@@ -61,7 +61,7 @@ def _table(attribute: str, cells: Mapping[Place, Record], sizes: Sizes, *, paire
 
 
 def _labeled(record: Record | None) -> tuple[int, int]:
-    """How many samples have a label, and how many a positive one."""
+    """Return how many samples have a label, and how many a positive one."""
     if record is None or record["n"] != record["n"]:
         return 0, 0
     return int(record["n"]), int(record["n_positive"])

@@ -49,7 +49,7 @@ def contact_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """What of a text is that wide, with dots for what is cut."""
+    """Return what of a text is that wide, with dots for what is cut."""
     text = shown = printable(text)
     while len(shown) > 1 and font.getlength(shown) > width:
         text = text[1:]

@@ -26,12 +26,12 @@ _INTERVAL = re.compile(r"(?<=\[)([+−]?\d[\d.]*,) (?=[+−]?\d[\d.]*\])")
 
 
 def render_page(page: Page) -> str:
-    """The whole page; raises UserError where Jinja2 or vl-convert are not installed."""
+    """Return the whole page; raises UserError where Jinja2 or vl-convert are not installed."""
     return _render("audit.html.jinja", page=page, known=page.known)
 
 
 def figure_page(figure: Figure) -> str:
-    """A page of one chart and its numbers."""
+    """Return a page of one chart and its numbers."""
     return _render("figure.html.jinja", figure=figure, known={})
 
 
@@ -45,7 +45,7 @@ def minus(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The text with intervals that no line breaks.
+    """Return the text with intervals that no line breaks.
 
     >>> unbroken("fell by 0.1 [0.0, 0.2], or 1")
     'fell by 0.1 [0.0,\\xa00.2], or 1'
@@ -97,7 +97,7 @@ def _numeric(section: Section) -> str:
 
 
 def _used(section: Section) -> Section:
-    """The section without a column that has neither a name nor a cell."""
+    """Return the section without a column that has neither a name nor a cell."""
     keep = [
         i for i, name in enumerate(section.header) if name or any(row[i] for row in section.rows)
     ]

@@ -29,7 +29,7 @@ class Gallery:
     missing: int = 0
 
     def values(self, name: str) -> list[str]:
-        """The attributes, kinds or groups of all pictures, each once."""
+        """Return the attributes, kinds or groups of all pictures, each once."""
         if name == "attribute":
             return list(dict.fromkeys(p.attribute for p in self.pictures))
         return list(dict.fromkeys(v for p in self.pictures for v in getattr(p, name)))

@@ -9,7 +9,7 @@ from pbias.reporting.sections import Section
 
 
 def render_markdown(sections: Sequence[Section]) -> str:
-    """All sections as Markdown tables."""
+    """Return all sections as Markdown tables."""
     return "\n".join(_section(section) for section in sections)
 
 

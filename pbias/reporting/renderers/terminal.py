@@ -21,7 +21,7 @@ COLORS = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}  # of v
 
 
 def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
-    """All sections as text, as wide as the terminal (or COLUMNS), with or without color.
+    """Return all sections as text, as wide as the terminal (or COLUMNS), with or without color.
 
     A table that is too wide continues below, with its first column again.
     """
@@ -45,7 +45,7 @@ def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
 
 
 def _printable(section: Section) -> Section:
-    """The section without anything that the terminal would obey."""
+    """Return the section without anything that the terminal would obey."""
     return Section(
         printable(section.title),
         [printable(name) for name in section.header],
@@ -102,7 +102,7 @@ def _widths(section: Section, room: int) -> list[int]:
 
 
 def _least(section: Section) -> list[int]:
-    """The least width of each column."""
+    """Return the least width of each column."""
     widths = []
     for index, name in enumerate(section.header):
         longest = max(len(row[index]) for row in section.rows)

@@ -162,7 +162,7 @@ class Canvas:
         return Layer(rows, columns, alpha * np.float32(1 / 255))
 
     def glow(self, *spots: Spot, on_face: bool = True, inside: Layer | None = None) -> Layer | None:
-        """The sum of soft spots, each a bell curve; on the face, or flat like the picture.
+        """Return the sum of soft spots, each a bell curve; on the face, or flat like the picture.
 
         Another layer bounds them when `inside` names it.
         """
@@ -204,7 +204,7 @@ class Canvas:
     def paint(
         self, layer: Layer | None, color: Array, opacity: float = 1.0, lit: bool = True
     ) -> None:
-        """Lay a colour [3], or a coloured window [h, w, 3], over what is there."""
+        """Lay a color [3], or a colored window [h, w, 3], over what is there."""
         if layer is None or opacity <= FAINTEST:
             return
         self.flush()

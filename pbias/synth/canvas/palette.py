@@ -1,4 +1,4 @@
-"""Colours, as float32 RGB of 0 to 1."""
+"""Colors, as float32 RGB of 0 to 1."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pbias.synth.canvas.canvas import Array
 
 
 def rgb(red: int, green: int, blue: int) -> Array:
-    """A colour from three numbers of 0 to 255."""
+    """Return a color from three numbers of 0 to 255."""
     return np.array([red, green, blue], dtype=np.float32) / np.float32(255)
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
-    """A colour from hue, saturation and value, each 0 to 1."""
+    """Return a color from hue, saturation and value, each 0 to 1."""
     return np.array(colorsys.hsv_to_rgb(hue % 1.0, saturation, value), dtype=np.float32)
 
 
 def mix(first: Array, second: Array, share: float) -> Array:
-    """`share` of the second colour in the first."""
+    """Return `share` of the second color in the first."""
     return first + np.float32(share) * (second - first)
 
 
 def tone(color: Array, *factors: float) -> Array:
-    """The colour times one factor, or one a channel."""
+    """Return the color times one factor, or one a channel."""
     return color * np.array(factors, dtype=np.float32)
 
 
 def ramp(colors: Array, position: float) -> Array:
-    """The colour at `position` (0 to 1) of a row of colours [n, 3]."""
+    """Return the color at `position` (0 to 1) of a row of colors [n, 3]."""
     place = min(max(position, 0.0), 0.9999) * (len(colors) - 1)
     index = int(place)
     return mix(colors[index], colors[index + 1], place - index)

@@ -46,13 +46,13 @@ def xy(x: Sequence[float] | Points, y: Sequence[float] | Points) -> Points:
 
 
 def curve(points: Points, samples: int = 5) -> Points:
-    """An open smooth line through the points."""
+    """Return an open smooth line through the points."""
     smooth: Points = _spline_basis(len(points), False, samples) @ points
     return smooth
 
 
 def blob(points: Points, samples: int = 5) -> Points:
-    """A closed smooth outline through the points."""
+    """Return a closed smooth outline through the points."""
     smooth: Points = _spline_basis(len(points), True, samples) @ points
     return smooth
 
@@ -68,7 +68,7 @@ def both_spots(*right: Spot) -> list[Spot]:
 
 
 def both(right: Points) -> Points:
-    """A shape on the right [n, 2] with its mirror image on the left, [2, n, 2]."""
+    """Return a shape on the right [n, 2] with its mirror image on the left, [2, n, 2]."""
     pair = np.empty((2, *right.shape))
     pair[0] = right
     pair[1] = right * MIRROR

@@ -83,7 +83,7 @@ def _draw_glint(canvas: Canvas) -> None:
 
 
 def draw_hat(canvas: Canvas, face: Face) -> None:
-    """A beanie, a cap or a hat with a brim."""
+    """Return a beanie, a cap or a hat with a brim."""
     amount = face["Wearing_Hat"]
     if amount <= 0:
         return

@@ -24,7 +24,7 @@ MUSTACHE = blob(symmetric(xy([0, 0.18, 0.40, 0.47, 0.28, 0], [0.50, 0.50, 0.62, 
 
 
 def draw_beard(canvas: Canvas, face: Face, skin: Array, hair: Array) -> None:
-    """Everything that grows below the ears, from a shadow to a full beard."""
+    """Return everything that grows below the ears, from a shadow to a full beard."""
     color, shadow = _color(hair), mix(tone(skin, 0.5), rgb(58, 62, 74), 0.5)
     stubble, beard = _grown(face, "5_o_Clock_Shadow"), _grown(face, "No_Beard")
     parts = max(face["Goatee"], face["Mustache"], face["Sideburns"], face["5_o_Clock_Shadow"])
@@ -54,7 +54,7 @@ def _color(hair: Array) -> Array:
 
 
 def _grown(face: Face, name: str) -> float:
-    """How much of it there is to see; next to nothing on women without the label."""
+    """Return how much of it there is to see; next to nothing on women without the label."""
     strength = 1 - face[name] if name == "No_Beard" else face[name]
     likely = 1.0 if strength > 0.5 else face["Male"]
     return likely * max(0.0, strength - 0.12)
@@ -70,7 +70,7 @@ def _area(canvas: Canvas, face: Face) -> Layer | None:
 
 
 def _paint(canvas: Canvas, face: Face, layer: Layer | None, color: Array, opacity: float) -> None:
-    """Short hair: the colour broken up by grain."""
+    """Short hair: the color broken up by grain."""
     if layer is None or opacity <= 0.01:
         return
     x, y = canvas.x[layer.rows, layer.columns], canvas.y[layer.rows, layer.columns]

@@ -15,7 +15,7 @@ KNOT = xy([-0.14, 0.14, 0.08, -0.08], [1.72, 1.72, 2.0, 2.0])
 
 
 def draw_clothes(canvas: Canvas, face: Face) -> None:
-    """A top with a neckline, or the shirt and jacket that a tie needs."""
+    """Return a top with a neckline, or the shirt and jacket that a tie needs."""
     saturation = 0.7 - 0.35 * face.male("cloth")
     color = hsv(face.luck["cloth_hue"], saturation, face.between("cloth_light", 0.12, 0.92))
     if face["Wearing_Necktie"] > 0:
@@ -59,7 +59,7 @@ def _draw_suit(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def draw_necklace(canvas: Canvas, face: Face) -> None:
-    """A string of beads, or a chain with a pendant."""
+    """Return a string of beads, or a chain with a pendant."""
     amount = face["Wearing_Necklace"]
     if amount <= 0:
         return

@@ -56,7 +56,7 @@ def draw_eyes(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def _draw_iris(canvas: Canvas, face: Face, eye: _Eye) -> None:
-    """Both look the same way, and the lids hide what lies above and below them."""
+    """Return both look the same way, and the lids hide what lies above and below them."""
     color = tone(ramp(IRIS, face.luck["iris"] ** 1.5), face.between("iris_light", 0.8, 1.15))
     radius, y = min(0.115, 0.55 * eye.wide), eye.y - 0.1 * eye.opened
     low, high = float(eye.upper[:, 1].min()), float(eye.lower[:, 1].max())
@@ -99,7 +99,7 @@ def _draw_shadow(canvas: Canvas, face: Face, eye: _Eye) -> None:
 
 
 def _draw_bags(canvas: Canvas, face: Face, skin: Array, eye: _Eye) -> None:
-    """A darker pouch and the fold that ends it."""
+    """Return a darker pouch and the fold that ends it."""
     bags, x, y = face["Bags_Under_Eyes"], eye.x, eye.y + eye.opened
     deep = face.between("bag_size", 0.12, 0.17)
     dark = mix(tone(skin, 0.5), rgb(86, 50, 84), 0.3)
@@ -120,7 +120,7 @@ def _draw_bags(canvas: Canvas, face: Face, skin: Array, eye: _Eye) -> None:
 
 
 def draw_brows(canvas: Canvas, face: Face, hair: Array) -> None:
-    """Two brush strokes: high and arched, or low and thick."""
+    """Return two brush strokes: high and arched, or low and thick."""
     bushy, arched, male = face["Bushy_Eyebrows"], face["Arched_Eyebrows"], face.male("brow")
     y = -0.37 + face.around("brow_y", 0.0, 0.03) + 0.05 * male - 0.02 * arched
     y += 0.02 * face.old("brow")

@@ -48,11 +48,11 @@ class Face:
         self.streaks: Array = rng.random((2, STREAKS), dtype=np.float32)
 
     def __getitem__(self, attribute: str) -> float:
-        """How strongly the attribute shows."""
+        """Return how strongly the attribute shows."""
         return self.strength[attribute]
 
     def between(self, name: str, low: float, high: float) -> float:
-        """A piece of luck as a number between `low` and `high`."""
+        """Return a piece of luck as a number between `low` and `high`."""
         return low + (high - low) * self.luck[name]
 
     def around(self, name: str, middle: float, spread: float) -> float:
@@ -69,11 +69,11 @@ class Face:
         return strands
 
     def male(self, cue: str) -> float:
-        """One of the cues of Male, 0 to 1: each goes its own way, none decides."""
+        """Return one of the cues of Male, 0 to 1: each goes its own way, none decides."""
         return _clip(self["Male"] + 0.9 * (self.luck[f"male_{cue}"] - 0.5))
 
     def old(self, cue: str) -> float:
-        """One of the cues of not Young, 0 to 1."""
+        """Return one of the cues of not Young, 0 to 1."""
         return _clip(1 - self["Young"] + 0.7 * (self.luck[f"old_{cue}"] - 0.5))
 
     @property

@@ -1,4 +1,4 @@
-"""Hair behind and in front of the face: colour, length, texture, hairline, fringe."""
+"""Hair behind and in front of the face: color, length, texture, hairline, fringe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ZIGZAG = np.where(np.arange(15) % 2, 0.09, -0.09)
 
 
 def hair_color(face: Face) -> Array:
-    """The labelled colour, or one that has no label; a weak label is a colour in between."""
+    """Return the labeled color, or one that has no label; a weak label is a color in between."""
     color = ramp(OTHER_HAIR, face.luck["hair_hue"])
     for name, shades in COLORS.items():
         share = min(1.0, max(0.0, 2.2 * face[name] - 0.75))
@@ -52,7 +52,7 @@ def _length(face: Face) -> float:
 
 
 def _wave(face: Face) -> float:
-    """How far strands swing from side to side."""
+    """Return how far strands swing from side to side."""
     return 0.012 + 0.10 * max(0.0, face["Wavy_Hair"] - 0.15)
 
 
@@ -96,7 +96,7 @@ def _hairline(face: Face) -> Points:
 
 
 def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """What falls behind neck and shoulders."""
+    """Return what falls behind neck and shoulders."""
     if face["Bald"] > 0 or _length(face) <= COVERS_EARS:
         return
     right = _outer(face)
@@ -107,7 +107,7 @@ def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def draw_front_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """The cap of hair over the skull with its locks, or what baldness leaves of it."""
+    """Return the cap of hair over the skull with its locks, or what baldness leaves of it."""
     if face["Bald"] > 0:
         _draw_bald(canvas, face, color)
         return
@@ -170,7 +170,7 @@ def _draw_fringe(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def _draw_bald(canvas: Canvas, face: Face, color: Array) -> None:
-    """A shining scalp, with short hair at the sides when there is any."""
+    """Return a shining scalp, with short hair at the sides when there is any."""
     canvas.paint(canvas.glow((0.15, -1.0, 0.22, 0.12, 0.35 * face["Bald"])), WHITE)
     receding = face["Receding_Hairline"]
     if receding > 0.5:

@@ -23,13 +23,13 @@ EAR = blob(xy([-0.12, 0.10, 0.13, 0.03, -0.12], [-0.2, -0.24, 0.0, 0.32, 0.3]))
 
 
 def chin_y(face: Face) -> float:
-    """Where the face ends below."""
+    """Return where the face ends below."""
     long = face.around("length", 0.0, 0.05) + 0.22 * (face["Oval_Face"] - 0.35)
     return 1.2 + 0.07 * face.male("jaw") + long - 0.03 * face["Chubby"]
 
 
 def outline(face: Face) -> Points:
-    """The face from the top of the skull round the chin, in head coordinates."""
+    """Return the face from the top of the skull round the chin, in head coordinates."""
     jaw, fat, oval = face.male("jaw"), face["Chubby"], face["Oval_Face"]
     square = face.luck["squareness"] * (1 - 0.8 * oval)
     cheek = 0.97 + 0.17 * fat - 0.10 * oval + 0.04 * face.luck["cheek"]
@@ -59,7 +59,7 @@ def draw_neck(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def draw_double_chin(canvas: Canvas, face: Face, skin: Array) -> None:
-    """A second lobe below the chin, lit like the first, with a fold between."""
+    """Return a second lobe below the chin, lit like the first, with a fold between."""
     fold = max(0.0, face["Double_Chin"] - 0.12)
     if fold <= 0:
         return
@@ -73,7 +73,7 @@ def draw_double_chin(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def draw_ears(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Both ears, behind the face."""
+    """Return both ears, behind the face."""
     wide, size = 0.98 + 0.12 * face["Chubby"], face.between("ears", 0.85, 1.1)
     ear = both(EAR * (1, size) + (wide, 0))
     canvas.fill(canvas.head(ear), tone(mix(skin, BLOOD, 0.16), 0.96))

@@ -52,7 +52,7 @@ def _draw_wings(canvas: Canvas, skin: Array, dark: Array, nose: _Nose) -> None:
 
 
 def _draw_edges(canvas: Canvas, dark: Array, nose: _Nose, shadow_side: float) -> None:
-    """The side of the bridge away from the lamp, and the folds beside the wings."""
+    """Return the side of the bridge away from the lamp, and the folds beside the wings."""
     wide, y = nose.wide, nose.y
     bridge = curve(xy([0.10, 0.075 + 0.03 * nose.big, 0.8 * wide], [-0.12, 0.1, y - 0.08]))
     stroke = ribbon(bridge * (shadow_side, 1), 0.06 * taper(len(bridge)))

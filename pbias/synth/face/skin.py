@@ -17,7 +17,7 @@ FOLD_WIDTH = 0.055 * taper(len(FOLD))
 
 
 def skin_color(face: Face) -> Array:
-    """A continuous tone from deep to light, with pale beyond the light end."""
+    """Return a continuous tone from deep to light, with pale beyond the light end."""
     light = 0.97 - 0.95 * face.luck["skin"] ** 1.5
     pale = face["Pale_Skin"]
     base = ramp(SKIN, light + (1 - light) * min(1.0, 1.6 * pale))
@@ -38,7 +38,7 @@ def set_light(canvas: Canvas, face: Face) -> None:
 
 
 def draw_face(canvas: Canvas, face: Face, skin: Array) -> None:
-    """The face, the shadows that round it, its cheekbones (light above hollow) and its colour."""
+    """The face, the shadows that round it, its cheekbones (light above hollow) and its color."""
     cover = canvas.layer(canvas.head(outline(face)))
     canvas.paint(cover, skin)
     bone, rosy = face["High_Cheekbones"], face["Rosy_Cheeks"]
@@ -58,7 +58,7 @@ def draw_face(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def gloss(skin: Array) -> Array:
-    """What skin looks like where it mirrors the lamp."""
+    """Return what skin looks like where it mirrors the lamp."""
     return mix(np.minimum(skin * np.float32(1.4), 1), WHITE, 0.35)
 
 

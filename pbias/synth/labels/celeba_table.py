@@ -41,7 +41,7 @@ class Table:
 
 @functools.cache
 def read_table() -> Table:
-    """The embedded table: 39 of CelebA's 40 attributes, all that a picture shows."""
+    """Return the embedded table: 39 of CelebA's 40 attributes, all that a picture shows."""
     text = resources.files(__package__).joinpath("celeba.csv").read_text(encoding="utf-8")
     header, *rows = csv.reader(text.splitlines())
     num_fixed = 2 + len(GROUPS)

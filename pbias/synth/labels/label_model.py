@@ -33,7 +33,7 @@ RAREST = 2e-6
 
 
 def possible_hair(has: dict[str, bool]) -> bool:
-    """One colour, one texture, one hairline; a bald head has no hair to describe but gray sides."""
+    """One color, one texture, one hairline; a bald head has no hair to describe but gray sides."""
     if has["Bald"] and any(has[name] for name in HAIR if name not in BALD_GOES_WITH):
         return False
     exclusive = (HAIR_COLORS, ("Straight_Hair", "Wavy_Hair"), ("Bangs", "Receding_Hairline"))
@@ -49,7 +49,7 @@ def possible_beard(has: dict[str, bool]) -> bool:
 
 
 def _states(names: tuple[str, ...], possible: Callable[[dict[str, bool]], bool]) -> Floats:
-    """All possible combinations of the named attributes, [S, len(names)] of 0 and 1."""
+    """Return all possible combinations of the named attributes, [S, len(names)] of 0 and 1."""
     rows = itertools.product((0, 1), repeat=len(names))
     kept = [row for row in rows if possible(dict(zip(names, map(bool, row), strict=True)))]
     return np.array(kept, dtype=np.float64)
@@ -125,7 +125,7 @@ def _combinations(
 
 
 def before(groups: Floats, hair: Floats, beard: Floats) -> Floats:
-    """What the rest depends on [N, F]: a constant, the groups, the categories."""
+    """Return what the rest depends on [N, F]: a constant, the groups, the categories."""
     return np.hstack([np.ones((len(groups), 1)), groups, hair, beard])
 
 

@@ -45,14 +45,14 @@ def draw_labels(num: int, seed: int) -> NDArray[np.int8]:
 
 
 def _choose(p_ns: Floats, u_n: Floats) -> NDArray[np.intp]:
-    """The state of each row whose share of [0, 1) holds u."""
+    """Return the state of each row whose share of [0, 1) holds u."""
     chosen_n = (np.cumsum(p_ns, axis=1) <= u_n[:, None]).sum(axis=1)
     last = p_ns.shape[1] - 1  # rounding may leave the sum below u
     return np.asarray(np.minimum(chosen_n, last), dtype=np.intp)
 
 
 def with_label(labels: NDArray[np.int8], name: str, value: int) -> NDArray[np.int8]:
-    """A copy of one face's labels [A] with `name` set, and cleared what it excludes."""
+    """Return a copy of one face's labels [A] with `name` set, and cleared what it excludes."""
     changed = labels.copy()
     changed[ATTRIBUTES.index(name)] = value
     if value:

@@ -110,7 +110,7 @@ def _as_table(values: Tensor) -> Tensor:
 
 
 def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
-    """The cross-entropy of each label; 0 where it is unknown, for classes."""
+    """Return the cross-entropy of each label; 0 where it is unknown, for classes."""
     if labels.dim() == 1:
         return F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="none")
     wanted = labels.clamp(min=0).float()

@@ -26,10 +26,10 @@ Audits = Sequence[tuple[str, Callable[[], AuditResult]]]  # of the candidates, b
 
 
 class SelectResult(Result):
-    """Verdicts of several candidates: `table`, a row each, and `selected`, a name or None."""
+    """Verdicts of several candidates: `table`, one row each, and `selected`, a name or None."""
 
     def __init__(self, selection: Selection, level: float) -> None:
-        """`level` is that of the whole selection, and `judged_at` that of each candidate."""
+        """`level` is the level of the whole selection, `judged_at` the level of each candidate."""
         super().__init__(selection.table())
         self.selection = selection
         self.level = level
@@ -44,7 +44,7 @@ class SelectResult(Result):
 
     @property
     def verdict(self) -> str:
-        """Pass where a candidate is selected, else "fail" or "inconclusive"."""
+        """Return "pass" if a candidate is selected, else "fail" or "inconclusive"."""
         return self.selection.verdict
 
     @property
@@ -57,7 +57,7 @@ class SelectResult(Result):
         ]
 
     def sections(self) -> list[Any]:
-        """The candidates, then the gates of each."""
+        """Return the candidates, then the gates of each."""
         from pbias.reporting.selection_report import selection_sections
 
         return selection_sections(self.selection, self.level, self.judged_at)
@@ -77,11 +77,12 @@ def select(
 ) -> SelectResult:
     """Select the smallest network that passes the gates: `.selected`, `.verdict`, `.table`.
 
-    `candidates`: a list of logits, or a dict of names and logits, where a list of these are runs
-    (seeds) of one candidate; `gates`: one, several, or the path of a file with one a line. `order`:
-    "size" tests from the largest network on and stops at the first that does not pass, "listed"
-    does so in the order named, "none" corrects for the number of candidates. The other arguments
-    are those of `audit`. Raises UserError for whatever does not fit.
+    `candidates` is a list of logits, or a dict of names and logits; a list as an element contains
+    the runs (seeds) of one candidate. `gates` is one gate, several, or the path of a file with one
+    gate per line. With the `order` "size", the test starts from the largest network and stops at
+    the first that does not pass; "listed" does the same in the given order; "none" corrects for the
+    number of candidates. The other arguments mean the same as in `audit`. Raises UserError for
+    invalid input.
     """
     texts = [gates] if isinstance(gates, str) else list(gates)
     path = texts.pop() if isinstance(gates, str) and not set(gates) & set("<>") else None
@@ -101,9 +102,9 @@ def select_files(
     order: str = "size",
     watch: Watch = silent,
 ) -> SelectResult:
-    """Select among candidates, each the logits files of its runs; options have the gates.
+    """Select among candidates, each given as logits files of its runs; options contain the gates.
 
-    Raises UserError where files cannot be read or do not fit together.
+    Raises UserError if files cannot be read or do not match.
     """
     o = options
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=True)

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PaperOptions:
-    """Which groups the runs are audited by, and where the row numbers of backdoors are."""
+    """Options of `import_paper_runs`: groups of the audit, and the folder of backdoor rows."""
 
     groups: Names | None = None
     backdoor_ids: str | Path | None = None
@@ -85,7 +85,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _manifest(lists: CelebaLists) -> Manifest:
-    """The images in the order of the partition, as `pbias manifest celeba` calls them."""
+    """Return the images in the order of the partition, as `pbias manifest celeba` calls them."""
     place = {name: row for row, name in enumerate(lists.images)}
     rows = [place[name] for name in lists.order]
     return Manifest(
@@ -165,7 +165,7 @@ def _outputs(run: RunOutput) -> tuple[bytes, NDArray[np.floating]]:
 
 
 def _targets(run: RunOutput, outputs: NDArray[np.floating], manifest: Manifest) -> list[str]:
-    """The columns of CelebA that the outputs are of."""
+    """Return the columns of CelebA that the outputs are of."""
     num = outputs.shape[1]
     expected = manifest.attributes if run.attribute is None else [run.attribute]
     if num == len(expected) and set(expected) <= set(manifest.columns):

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the scores and the labels of which target or class."""
+"""Find the columns of a table that contain the scores and labels of each target or class."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def make_plan(
 def _plain(
     source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
 ) -> Plan:
-    """One column of scores: of one binary target, or the predicted class."""
+    """Return one column of scores: of one binary target, or the predicted class."""
     if label is not None and (TARGET in label or CLASS in label):
         raise UserError(
             f"{argument('label', label)} stands for several columns but {argument(kind, score)} "
@@ -100,7 +100,7 @@ def _plain(
 def _classes(
     source: Source, score: str, label: str | None, targets: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """The classes that a column of predicted classes and one of labels hold, in order."""
+    """Return the classes that a column of predicted classes and one of labels hold, in order."""
     if targets is not None:
         return tuple(targets)
     predicted, known = (
@@ -130,7 +130,7 @@ def _few(values: Sequence[str] | set[str]) -> str:
 def _matching(
     source: Source, kind: str, pattern: str, mark: str, wanted: Sequence[str] | None
 ) -> dict[str, str]:
-    """The columns that a pattern matches, by what stands in place of the mark."""
+    """Return the columns that a pattern matches, by what stands in place of the mark."""
     before, _, after = pattern.partition(mark)
     found = {
         column.removeprefix(before).removesuffix(after): column
@@ -159,7 +159,7 @@ def _matching(
 
 
 def _labels(source: Source, pattern: str, mark: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The column of the labels of each target; UserError where one is missing."""
+    """Return the column of the labels of each target; UserError where one is missing."""
     columns = tuple(pattern.replace(mark, name) for name in names)
     for name, column in zip(names, columns, strict=True):
         if column not in source.columns:

@@ -1,7 +1,7 @@
-"""Run folders of the paper's code: which outputs there are, and what their paths say.
+"""Run folders of the paper's code: find their outputs, and read facts from their paths.
 
 Source: Iofinova, Peste and Alistarh, Bias in Pruned Vision Models (CVPR 2023); docs/paper-runs.md.
-Only the named text files are opened: pickles and checkpoints beside them never are.
+Only the named text files are opened, never pickles and checkpoints next to them.
 """
 
 from __future__ import annotations
@@ -95,13 +95,13 @@ def find_outputs(root: Path) -> list[RunOutput]:
 
 
 def _preferred(paths: Sequence[Path]) -> Path:
-    """The best epoch's outputs rather than the last one's."""
+    """Return the best epoch's outputs rather than the last one's."""
     by_suffix = {(OUTPUTS.fullmatch(path.name) or [""] * 3)[2]: path for path in paths}
     return next(by_suffix[suffix] for suffix in PREFERRED if suffix in by_suffix)
 
 
 def _facts(top: Path, root: Path, folder: Path) -> dict[str, str]:
-    """What the folders of a run say, below the last one that names a kind of runs."""
+    """Return what the folders of a run say, below the last one that names a kind of runs."""
     parts = (top / folder.relative_to(root)).parts
     places = [place for place, part in enumerate(parts) if part in LAYOUTS]
     if not places:

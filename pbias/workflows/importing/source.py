@@ -1,4 +1,4 @@
-"""Tables of predictions as columns of text, from CSV or Parquet, by what the bytes are."""
+"""Read tables of predictions as columns of text, from CSV or Parquet, recognized by content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Source:
     lines: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return len(next(iter(self.columns.values())))
 
     def where(self, row: int, column: str) -> str:
@@ -50,7 +50,7 @@ class Source:
         return self.columns[column]
 
     def listed(self) -> str:
-        """The names of the columns, for messages."""
+        """Return the names of the columns, for messages."""
         return listed(list(self.columns), LISTED)
 
 

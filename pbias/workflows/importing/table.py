@@ -57,11 +57,11 @@ def import_table(
     options: TableOptions | None = None,
     **changes: Any,
 ) -> Logits:
-    """Make logits of a table of predictions; return them, and write them to `output`.
+    """Convert a table of predictions to logits; return them, and write them to `output`.
 
-    Options are fields of TableOptions, given as such or as keywords, as in
-    `import_table("v1.csv", label="smiling", probability="p")`. Raises UserError for tables and
-    options that cannot be used.
+    Pass options as fields of TableOptions or as keywords, for example
+    `import_table("v1.csv", label="smiling", probability="p")`. Raises UserError for invalid tables
+    and options.
     """
     o, path = replace(options or TableOptions(), **changes), str(table)
     if output is not None:
@@ -80,7 +80,7 @@ def import_table(
 
 
 def _score(source: Source, path: str, o: TableOptions, output: str | None) -> tuple[str, str]:
-    """The one option that names the scores, and its value."""
+    """Return the one option that names the scores, and its value."""
     given = {kind: value for kind in KINDS if (value := getattr(o, kind)) is not None}
     if len(given) == 1:
         return next(iter(given.items()))
@@ -135,7 +135,7 @@ def _ids(source: Source, column: str) -> NDArray[np.str_]:
 
 
 def _say(logits: Logits, source: Source) -> None:
-    """Say what was read, and what may be missing."""
+    """Log what was read, and what may be missing."""
     known = int((logits.labels != UNKNOWN).any(axis=1).sum())
     what = "classes" if logits.activation == "softmax" else "targets"
     logger.info(

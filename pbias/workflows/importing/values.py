@@ -1,6 +1,6 @@
-"""What the cells of a table of predictions mean: numbers, labels of 0 and 1, and names.
+"""Read the cells of a table of predictions: numbers, labels of 0 and 1, and names.
 
-Errors name the line and the column, and say what a wrong cell looks like.
+Errors name the line and the column, and show what a correct cell looks like.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def binary(source: Source, column: str, cells: list[str]) -> Int8:
 
 
 def is_binary(cells: list[str]) -> bool:
-    """Whether cells are labels of 0 and 1, or of TRUE and FALSE."""
+    """Return whether cells are labels of 0 and 1, or of TRUE and FALSE."""
     return all(_code(cell) is not None for cell in set(cells))
 
 

@@ -1,4 +1,4 @@
-"""Runs in memory: from arrays, data frames, Logits or files, with what is known of the samples.
+"""Runs in memory: from arrays, data frames, Logits or files, with facts about the samples.
 
 Shapes: N samples, A targets.
 """
@@ -84,7 +84,7 @@ class Known:
 
 
 def is_path(value: Any) -> bool:
-    """Whether a value is the path of a file."""
+    """Return whether a value is the path of a file."""
     return isinstance(value, str | os.PathLike)
 
 
@@ -94,7 +94,7 @@ def name_list(names: str | Sequence[str] | None) -> list[str] | None:
 
 
 def names_only(groups: Any) -> bool:
-    """Whether groups are names of columns, not values."""
+    """Return whether groups are names of columns, not values."""
     if isinstance(groups, str):
         return True
     return isinstance(groups, list | tuple) and all(isinstance(name, str) for name in groups)
@@ -112,10 +112,9 @@ def split_runs(source: Any) -> list[Any]:
 def read_sides(
     source: Any, reference: Any, known: Known, reference_thresholds: Any = None
 ) -> tuple[list[Logits], list[Logits]]:
-    """Read the runs of both sides; what is passed as arrays belongs to the first audited run.
+    """Read the runs of both sides; facts passed as arrays belong to the first audited run.
 
-    The others are joined to it later, by id or position. Raises UserError for whatever does not
-    fit.
+    The other runs are joined to it later, by id or position. Raises UserError for invalid input.
     """
     runs = read_runs(source, known, "logits")
     targets = known.targets if known.targets is not None else runs[0].targets
@@ -125,10 +124,10 @@ def read_sides(
 
 
 def read_runs(source: Any, known: Known, name: str) -> list[Logits]:
-    """Read the runs of one side and add what is known of the samples to the first of them.
+    """Read the runs of one side and add the facts about the samples to the first of them.
 
-    `name` is the argument, by which messages call runs that are no files. Raises UserError for
-    whatever does not fit.
+    `name` is the argument, which messages use for runs that are not files. Raises UserError for
+    invalid input.
     """
     first, *rest = _read_all(source, known, name)
     if known.targets is not None and tuple(known.targets) != first.targets:
@@ -142,7 +141,7 @@ def read_runs(source: Any, known: Known, name: str) -> list[Logits]:
 
 
 def share_known(runs: Sequence[Logits], known: Known) -> list[Logits]:
-    """Give all runs what is known of the samples of the first, if it was passed as arrays."""
+    """Copy facts that were passed as arrays from the first run to all runs."""
     first, *rest = runs
     given = (known.clusters, known.train_counts, known.train_labels)
     if not (known.labels_given or known.groups_given or any(x is not None for x in given)):
@@ -176,14 +175,14 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
 
 
 def _is_run(value: Any) -> bool:
-    """Whether an entry of a list is a run of its own, and not a row of numbers."""
+    """Return whether an entry of a list is a run of its own, and not a row of numbers."""
     if is_path(value) or isinstance(value, Logits) or hasattr(value, "to_numpy"):
         return True
     return np.ndim(value) > 1
 
 
 def _read(source: Any, known: Known, name: str) -> Logits:
-    """Read one run; ids that are passed are those of runs that have none."""
+    """Read one run; ids that were passed apply to runs without ids."""
     if isinstance(source, Logits):
         run = source if source.path else replace(source, path=name)
     elif is_path(source):
@@ -200,7 +199,7 @@ def _read(source: Any, known: Known, name: str) -> Logits:
 
 
 def _from_columns(given: Columns, known: Known, name: str) -> Logits:
-    """A run from columns of logits, those of the targets if columns have names."""
+    """Build a run from columns of logits; columns with names are chosen by target."""
     targets = known.targets or given.names or _label_names(known)
     if targets is not None:
         targets = [str(target) for target in targets]
@@ -239,7 +238,7 @@ def _ids(ids: Any, name: str, num: int) -> NDArray[np.str_]:
 
 
 def _label_names(known: Known) -> tuple[str, ...] | None:
-    """The names of the columns of labels, where they are a data frame or a Series."""
+    """Return the names of the label columns, if labels are a data frame or a Series."""
     return columns(known.labels, "labels").names if known.labels_given else None
 
 
@@ -291,7 +290,7 @@ def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
 
 
 def _train_values(groups: Any) -> dict[str, list[Any]]:
-    """The values of the training rows by group."""
+    """Return the values of the training rows by group."""
     if groups is None:
         return {}
     given = named_columns(groups, "train_groups")
@@ -299,7 +298,7 @@ def _train_values(groups: Any) -> dict[str, list[Any]]:
 
 
 def _with_train_counts(run: Logits, known: Known) -> Logits:
-    """The run with the counts of the training rows, if these are passed."""
+    """Return the run with the counts of the training rows, if these are passed."""
     if known.train_labels is None:
         if known.train_groups is not None:
             raise UserError(
@@ -325,7 +324,7 @@ def _with_train_counts(run: Logits, known: Known) -> Logits:
 
 
 def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDArray[np.int16]:
-    """The codes of the training rows within the values of a group, -1 for others."""
+    """Return the codes of the training rows within the values of a group, -1 for others."""
     if len(cells) != num:
         raise UserError(
             f"{argument('train_groups')} has {len(cells)} rows of '{name}' but "
@@ -338,7 +337,7 @@ def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDAr
 
 
 def _without(run: Logits, known: Known) -> Logits:
-    """Another run than the first, without what was passed as arrays for the samples of that."""
+    """Return a later run without the arrays that were passed for the samples of the first run."""
     if known.labels_given:
         run = replace(run, labels=np.full_like(run.labels, UNKNOWN))
     if known.groups_given:
@@ -357,7 +356,7 @@ def _with_thresholds(runs: list[Logits], thresholds: Any) -> list[Logits]:
 
 
 def _cuts(run: Logits, thresholds: Any) -> NDArray[np.float64]:
-    """A threshold for each target, float64 [A]: one number for all, a list, or by name."""
+    """Return a threshold for each target, float64 [A]: one number for all, a list, or by name."""
     if hasattr(thresholds, "to_dict"):
         thresholds = thresholds.to_dict()
     if isinstance(thresholds, Mapping):

@@ -1,4 +1,4 @@
-"""How many predictions may be used: `5%` of all, or `500`."""
+"""Budgets of predictions: `5%` of all, or `500`."""
 
 from __future__ import annotations
 

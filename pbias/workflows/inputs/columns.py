@@ -1,6 +1,6 @@
-"""Arrays, lists, Series and data frames as columns, put in the order of samples.
+"""Arrays, lists, Series and data frames as columns, in the order of the samples.
 
-Shapes: N samples, C columns. pandas is never imported here: whoever passes a data frame has it.
+Shapes: N samples, C columns. This module never imports pandas: a caller with a data frame has it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Columns:
 
     @property
     def ids(self) -> NDArray[np.str_] | None:
-        """The index, where it says more than the numbers of rows."""
+        """Return the index, unless it is only a numbering of rows."""
         return None if self.numbered else self.keys
 
     def take(self, names: Sequence[str]) -> Columns:
-        """The named columns, in that order; columns without names must be as many."""
+        """Return the named columns in that order; the number of unnamed columns must match."""
         if self.names is None:
             if self.cells.shape[1] != len(names):
                 raise UserError(
@@ -54,7 +54,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples that columns are put in the order of: how many, and their ids or index."""
+    """The samples that determine the order of rows: their number, and their ids or index."""
 
     argument: str
     num: int
@@ -97,10 +97,10 @@ def named_columns(values: Any, name: str) -> dict[str, Columns]:
 
 
 def aligned(given: Columns, to: Samples) -> NDArray[Any]:
-    """The cells [N, C] in the order of the samples: by index if both have one, else by position.
+    """Return the cells [N, C] in the order of the samples: by index or by position.
 
-    An index of row numbers counts as none. Raises UserError where rows are missing, or are not as
-    many as the samples.
+    The index is used if both have one. An index that only numbers the rows is ignored. Raises
+    UserError if rows are missing, or if their number differs from the number of samples.
     """
     if given.ids is not None and to.keys is not None:
         return _by_key(given.cells, given.ids, given.argument, to)

@@ -20,10 +20,10 @@ Run = TypeVar("Run", "Logits", "LogitsBlocks")
 
 @dataclass(frozen=True)
 class Supplements:
-    """What is taken from elsewhere than the logits files themselves, or how they are read.
+    """Facts that come from other files than the logits files, and how to read the logits files.
 
-    `manifest` has labels, groups (those named) and clusters by id; `thresholds` is the path of a
-    CSV file, which needs a line for each of `attributes` (None: of all).
+    `manifest` has labels, the named groups, and clusters by id. `thresholds` is the path of a CSV
+    file with a line for each of `attributes` (None: all).
     """
 
     manifest: Manifest | None = None
@@ -52,7 +52,7 @@ def check_sides(
 ) -> None:
     """Refuse files that cannot be read, and a run named twice, on one side or on both.
 
-    `itself`: one file may be both sides, a model held against itself.
+    `itself`: one file may be both sides, to compare a model with itself.
     """
     from pathlib import Path
 
@@ -87,7 +87,7 @@ def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None
 
 
 def read_side(paths: Sequence[str], supplements: Supplements) -> list[Logits]:
-    """Read the files of one side and add what is taken from elsewhere."""
+    """Read the files of one side and add the facts from other files."""
     from pbias.files.logits import read_logits
 
     return supplement((read_logits(path) for path in paths), supplements)
@@ -131,7 +131,7 @@ def _sharing(runs: Iterable[Logits]) -> list[Logits]:
 def with_thresholds(
     runs: Sequence[Run], path: str | None, attributes: Sequence[str] | None = None
 ) -> list[Run]:
-    """Replace the thresholds of the runs by those of a CSV file, if there is one.
+    """Replace the thresholds of the runs with the thresholds of a CSV file, if there is one.
 
     The file needs a line for each attribute, or for each of `attributes`.
     """
@@ -154,7 +154,7 @@ def with_thresholds(
 
 
 def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
-    """Raise UserError if thresholds, from a file or an argument, are meant for a softmax."""
+    """Raise UserError if thresholds from a file or an argument would apply to a softmax."""
     for run in runs:
         if run.activation == "softmax":
             raise UserError(
@@ -164,7 +164,7 @@ def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
 
 
 def refuse_decisions(run: Logits, purpose: str) -> None:
-    """Raise UserError for a file of predictions without scores, where these are needed."""
+    """Raise UserError for a file of predictions without scores if scores are needed."""
     from pbias.auditing.metrics.models import no_scores
 
     found = no_scores(run)

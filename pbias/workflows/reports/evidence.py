@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file of facts states, read before any long work."""
+    """Content of a facts file, read before any long work."""
 
     path: str
     stated: Mapping[str, str]
@@ -40,14 +40,14 @@ class EvidenceResult:
     evidence: Evidence
 
     def pack(self) -> str:
-        """The evidence pack as Markdown."""
+        """Return the evidence pack as Markdown."""
         from pbias.reporting.evidence.pack import evidence_sections
         from pbias.reporting.renderers.markdown import render_markdown
 
         return render_markdown(evidence_sections(self.evidence))
 
     def card(self) -> str:
-        """The model card: Markdown with metadata for the Hugging Face Hub."""
+        """Return the model card: Markdown with metadata for the Hugging Face Hub."""
         from pbias.reporting.evidence.model_card import render_card
 
         return render_card(self.evidence)
@@ -84,7 +84,7 @@ def evidence_of(
     facts: Facts,
     options: AuditOptions,
 ) -> list[Section]:
-    """The sections of the evidence on an audit of these files, made with `options`."""
+    """Return the sections of the evidence on an audit of these files, made with `options`."""
     from pbias.reporting.evidence.pack import evidence_sections
 
     files = _files(audited, references, facts.path, options)
@@ -117,11 +117,15 @@ def _evidence(
 
 
 def _groups(path: str) -> list[str] | None:
-    """The groups of a file, and the intersections of two; None where it cannot be read twice."""
+    """The groups of a file, and the intersections of two; None where it cannot be read twice.
+
+    None for counts, too, whose groups were chosen before.
+    """
+    from pbias.files.counts_file import holds_counts
     from pbias.files.logits.npz import Npz
     from pbias.files.streams import is_regular
 
-    if not is_regular(path):
+    if not is_regular(path) or holds_counts(path):
         return None
     with Npz(path, frozenset({"group_names"})) as npz:
         names = [str(n) for n in npz.read("group_names")] if "group_names" in npz.members else []

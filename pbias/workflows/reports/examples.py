@@ -88,7 +88,7 @@ def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], 
 def _pictures(
     audit: Audit, root: str, attribute: str, marks: Mapping[str, NDArray[np.bool_]]
 ) -> Iterator[Picture | None]:
-    """The pictures of one attribute, in turn; None for each that cannot be read."""
+    """Yield the pictures of one attribute, in turn; None for each that cannot be read."""
     from pbias.reporting.page.pictures import Picture
 
     sides = [_of(side.heads[0], attribute) for side in audit.sides]
@@ -132,7 +132,7 @@ def _kinds(row: int, label: NDArray[np.int8], sides: Sequence[_Side]) -> list[st
 
 
 def _groups(logits: Logits) -> NDArray[np.int64]:
-    """The value of the first group, -1 unknown, [N]."""
+    """Return the value of the first group, -1 unknown, [N]."""
     if not logits.group_names:
         return np.zeros(len(logits), np.int64)
     return logits.groups[:, 0].astype(np.int64)
@@ -162,7 +162,7 @@ def _chosen(
 
 
 def _jpeg(root: str, name: str) -> bytes | None:
-    """The middle square of a picture as JPEG; None where it cannot be read."""
+    """Return the middle square of a picture as JPEG; None where it cannot be read."""
     from PIL import Image
 
     pixels = thumbnail(root, name, SIDE)

@@ -19,7 +19,7 @@ SUFFIX = ".png"
 
 
 def is_sheet(output: str) -> bool:
-    """Whether an output is named as a picture."""
+    """Return whether the name of an output is that of an image."""
     return Path(output).suffix.lower() == SUFFIX
 
 
@@ -42,7 +42,7 @@ def check_sheet(output: str, images: str | None, *, summary: bool) -> str:
 def draw_exemplars(
     dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions, images: str
 ) -> bytes:
-    """A PNG file of the exemplars furthest apart, 48 at most, with what both sides say.
+    """Return a PNG file of the exemplars furthest apart, 48 at most, with what both sides say.
 
     `images` is the folder that ids are paths in. Raises UserError where there are no exemplars, no
     ids or no pictures.

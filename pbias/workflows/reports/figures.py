@@ -24,7 +24,7 @@ AXES = ("sparsity", "file")
 
 
 def side_names(audit: Audit) -> list[str]:
-    """What to call the models of an audit, the reference first."""
+    """Return what to call the models of an audit, the reference first."""
     names = [printable(Path(side.heads[0].path).stem) for side in audit.sides]
     if len(names) == 1:
         return [names[0] or "model"]
@@ -33,7 +33,9 @@ def side_names(audit: Audit) -> list[str]:
 
 
 def has_predictions(audit: Audit) -> bool:
-    """Whether the predictions are in memory; those of files read in blocks are not."""
+    """Whether the predictions are in memory; those of files read in blocks, or counted, are not."""
+    if audit.of_counts:
+        return False
     first = audit.sides[0]
     num_rows = int(first.sums.cells[0, 0].sum((-1, -2))[0, 0])
     return len(first.heads[0]) == num_rows
@@ -108,7 +110,7 @@ def _columns(metric: str, shown: Sequence[str]) -> list[str]:
 
 
 def _places(runs: Sequence[Logits], axis: str) -> tuple[list[list[Place]], str]:
-    """Where each run stands: at its sparsity where all have one, else in the order named.
+    """Return where each run stands: at its sparsity where all have one, else in the order named.
 
     A dense run stands on the line of every way to prune its network.
     """

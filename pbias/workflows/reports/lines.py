@@ -1,4 +1,4 @@
-"""Which lines of a plot a run is on, by what its file says of how the network was compressed."""
+"""Assign runs to the lines of a plot, by the way their networks were compressed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNNAMED = "network"
 
 
 def line_names(metas: Sequence[Mapping[str, Any]], sparsities: Sequence[float]) -> list[list[str]]:
-    """The lines that each run is on, named by what tells the pruned networks apart.
+    """Return the lines that each run is on, named by what tells the pruned networks apart.
 
     A network without zeros is on the line of every way in which it was pruned; one in int8 is on
     the lines of those in int8.

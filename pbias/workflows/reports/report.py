@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import NARROW, Gate, Page, Part
-from pbias.reporting.verdict import explained, verdict_parts
+from pbias.reporting.verdict import explained, verdict_lines, words_explained
 from pbias.workflows.reports import predicted_parts, risk_parts, table_parts
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit
+    from pbias.auditing.findings.finding import Findings
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
@@ -98,12 +99,18 @@ def page_of(
     return Page(
         title=_title(result.header),
         facts=[_today(), *header_section(result.header).notes, *_left_out(result, audit)],
-        verdict=verdict_parts(result.findings),
-        notes=[explained(result.findings)] if result.findings.worse else [],
+        verdict=verdict_lines(result.findings),
+        notes=_notes(result.findings),
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=table_parts.terms(result),
     )
+
+
+def _notes(findings: Findings) -> list[str]:
+    if not findings.worse:
+        return []
+    return [*filter(None, [words_explained(findings), explained(findings)])]
 
 
 def _title(header: Header) -> str:
@@ -113,7 +120,7 @@ def _title(header: Header) -> str:
 
 
 def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
-    """What a page does not have for want of predictions in memory, and why."""
+    """Return what a page does not have for want of predictions in memory, and why."""
     from pbias.workflows.reports.figures import has_predictions
 
     what = "calibration curves, distributions of probabilities and examples are left out"
@@ -122,11 +129,12 @@ def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
             f"Made from {result.source}, without the logits: {what}, and intervals of numbers "
             "that were chosen for being large are widened by the normal law"
         ]
-    return [] if has_predictions(audit) else [f"Large files are read in blocks: {what}"]
+    why = "Counts hold no rows" if audit.of_counts else "Large files are read in blocks"
+    return [] if has_predictions(audit) else [f"{why}: {what}"]
 
 
 def _today() -> str:
-    """The date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
+    """Return the date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
     stamp, zone = os.environ.get("SOURCE_DATE_EPOCH", ""), datetime.UTC
     if stamp.isdigit():
         return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()
@@ -165,6 +173,10 @@ def _predicted(
 
     if audit is None or not has_predictions(audit):
         if options.images is not None:
+            if audit is not None and audit.of_counts:
+                raise UserError(
+                    f"{argument('images')} needs rows, and counts files hold none; leave it out"
+                )
             raise UserError(
                 f"{argument('images')} needs all predictions in memory, but large files are read "
                 "in blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"

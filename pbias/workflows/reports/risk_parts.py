@@ -53,7 +53,7 @@ def risks(audit: Audit) -> Risks | None:
 
 
 def _first_reference(audit: Audit) -> Logits:
-    """The first run of the reference, or of the model alone, with the groups of the audit.
+    """Return the first run of the reference, or of the model alone, with the groups of the audit.
 
     A reference may come without groups; rows and targets are joined already.
     """
@@ -66,7 +66,7 @@ def _first_reference(audit: Audit) -> Logits:
 
 
 def exemplars_of(audit: Audit) -> Exemplars | None:
-    """What most runs of both sides see differently; None without a reference."""
+    """Return what most runs of both sides see differently; None without a reference."""
     from pbias.auditing.remedies.identified_exemplars import find_exemplars
 
     some_classes = audit.sides[0].heads[0].activation == "softmax" and audit.options.attributes
@@ -112,7 +112,7 @@ def flags(audit: Audit, found: Risks | None) -> Part | None:
 
 
 def _risk_tables(audit: Audit, found: Risks) -> list[Section]:
-    """The riskiest predictions, then the attributes at risk for each group."""
+    """Return the riskiest predictions, then the attributes at risk for each group."""
     from pbias.auditing.risk.attribute_risk import attribute_risk
     from pbias.auditing.risk.flagging import flag_samples
     from pbias.reporting import flag_report
@@ -140,7 +140,7 @@ def _evaluated(audit: Audit, found: Risks) -> Table:
 
 
 def exemplars(audit: Audit, found: Exemplars | None) -> Part | None:
-    """The samples that the two sides see most differently, and who they are."""
+    """Return the samples that the two sides see most differently, and who they are."""
     if found is None:
         return None
     from pbias.auditing.remedies.identified_exemplars import exemplar_table

@@ -25,13 +25,13 @@ _VERDICTS = ("pass", "fail", "inconclusive")
 
 
 class StoredAudit(AuditTable):
-    """An audit that somebody else ran: its table, and the verdicts of its gates if it has any."""
+    """An audit read from a file: its table, and the verdicts of its gates if it has any."""
 
     def __init__(self, stored: StoredTable, level: float) -> None:
-        """`level` is that of the intervals of a table that does not say it.
+        """Check the table; `level` applies if the table does not state the level of its intervals.
 
-        Raises UserError for a table of metrics that are not known here, and for gates or an
-        `audit` that are not such as `pbias metrics` writes.
+        Raises UserError for unknown metrics, and for gates or an `audit` in another form than
+        `pbias metrics` writes.
         """
         super().__init__(stored.table)
         self.source = stored.path
@@ -53,7 +53,7 @@ class StoredAudit(AuditTable):
 
 
 def is_table(paths: Sequence[str]) -> bool:
-    """Whether what is to be reported is named as the table of an audit, not as logits."""
+    """Return whether the name of an input is that of an audit table, not of logits."""
     return len(paths) == 1 and Path(paths[0]).suffix.lower() in SUFFIXES
 
 
@@ -63,7 +63,7 @@ def refuse_beside_table(
     options: AuditOptions,
     others: Mapping[str, object],
 ) -> None:
-    """Refuse options that need logits beside a table; `others` by the names of their arguments."""
+    """Refuse options that need logits if the input is a table; `others` by argument name."""
     usual = type(options)()
     given: dict[str, object] = {"reference": references or None, **others}
     given |= {
@@ -117,7 +117,7 @@ def _gates(stored: StoredTable) -> Sequence[dict[str, Any]]:
 
 
 def _header(stored: StoredTable, level: float) -> Header:
-    """What the file says was audited; of a file that says nothing, what its rows tell."""
+    """Return what the file says was audited; of a file that says nothing, what its rows tell."""
     from pbias.reporting.audit_header import File, Header, header_from
 
     said = stored.beside.get("audit")

@@ -1,4 +1,4 @@
-"""Parts of a page that are made from the table of an audit alone."""
+"""Parts of a page that need only the table of an audit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def moved(result: AuditTable) -> Part | None:
 
 
 def numbers(result: AuditTable) -> Part:
-    """All numbers that a page has room for."""
+    """Return all numbers that a page has room for."""
     from pbias.reporting.page.number_table import number_table
 
     table = number_table(result.rows.records())
@@ -81,7 +81,7 @@ def gates(outcomes: Sequence[Outcome]) -> Part | None:
 
 
 def groups(result: AuditTable) -> Part | None:
-    """The rates of each group value, as a chart and as tables."""
+    """Return the rates of each group value, as a chart and as tables."""
     from pbias.reporting.charts.groups import groups
 
     figure, values = groups(result.rows.records()), result.values()
@@ -98,7 +98,7 @@ def figures_part(
     choice: str = "",
     shared: str = "",
 ) -> Part | None:
-    """A part of figures; None without any."""
+    """Return a part of figures; None without any."""
     return Part(key, heading, intro, figures, choice=choice, shared=shared) if figures else None
 
 

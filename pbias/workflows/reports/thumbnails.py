@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def check_folder(root: str) -> None:
-    """Raise UserError where the pictures are said to be in what is no folder."""
+    """Raise UserError if the named folder of images is not a folder."""
     if not Path(root).is_dir():
         raise UserError(f"{root} is not a folder; name the folder that the ids are relative to")
 
 
 def check_pictures(logits: Logits, root: str) -> None:
-    """Raise UserError where a file has no ids that name pictures, or `root` is no folder."""
+    """Raise UserError if a file has no ids that name images, or `root` is not a folder."""
     if logits.ids is None:
         raise UserError(
             f"{logits.path} has no ids to find images by; leave out {argument('images')}"
@@ -29,7 +29,7 @@ def check_pictures(logits: Logits, root: str) -> None:
 
 
 def none_read(num: int, root: str, name: str) -> UserError:
-    """The error that none of `num` pictures could be read, such as that of the id `name`."""
+    """Return the error that none of `num` pictures could be read, such as that of the id `name`."""
     return UserError(
         f"none of {num} images could be read, such as {Path(root) / name}; is {argument('images')} "
         "the folder that the ids are relative to?"
@@ -37,7 +37,7 @@ def none_read(num: int, root: str, name: str) -> UserError:
 
 
 def thumbnail(root: str, name: str, side: int) -> NDArray[np.uint8] | None:
-    """The middle square of a picture, uint8 [side, side, 3]; None where it cannot be read.
+    """Return the middle square of a picture, uint8 [side, side, 3]; None where it cannot be read.
 
     Raises UserError for an id that leads out of the folder.
     """

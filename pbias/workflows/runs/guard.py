@@ -1,4 +1,4 @@
-"""What protects a run of training: one run an output, room on the disk, and the same images."""
+"""Protection of a training run: one run per output, enough disk space, and unchanged images."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 
 
 def hold(output: str) -> None:
-    """Refuse an output that another process trains now, and keep it for this one.
+    """Refuse an output that another process is training, and reserve it for this one.
 
-    The lock is an address that ends with its process, however that ends, and leaves no file.
-    Linux has such addresses; elsewhere nothing is locked.
+    The lock is an address that disappears with its process, however it ends, and leaves no file.
+    Only Linux has such addresses; on other systems there is no lock.
     """
     if not is_replaceable(output) or output in _held:
         return
@@ -53,13 +53,13 @@ def hold(output: str) -> None:
 
 
 def release(output: str) -> None:
-    """Let others write the output."""
+    """Allow other processes to write the output."""
     if lock := _held.pop(output, None):
         lock.close()
 
 
 def check_room(output: str, model: nn.Module) -> None:
-    """Refuse a disk without room for the network; warn where training states will not fit."""
+    """Refuse a disk without space for the network; warn if training states will not fit."""
     if not is_replaceable(output):
         return
     folder = Path(os.path.realpath(output)).parent
@@ -92,7 +92,7 @@ def rescue(made: Checkpoint, error: UserError, *, packed: bool) -> UserError:
 
 
 def image_digest(data: TrainingData) -> str:
-    """A checksum of the decoded images and their labels, to notice that they have changed."""
+    """Return a checksum of the decoded images and their labels, to detect changes."""
     sums = []
     for part in data:
         if part is None:

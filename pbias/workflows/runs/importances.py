@@ -1,4 +1,4 @@
-"""The images on which the importance of weights is measured, drawn from those to train on."""
+"""Images for scoring weights, drawn from the training images."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ COLORS = ("0.5,0.5,0.5", "0.5,0.5,0.5")  # what networks are trained with here
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How images look to a network: sizes in pixels, colors from 0 to 1.
+    """Preprocessing of images for a network: sizes in pixels, colors from 0 to 1.
 
-    A size of None depends on the images. `usual` is what a library says of its network.
+    A size of None depends on the images. `usual` contains the values of the network's library.
     """
 
     crop: int | None
@@ -76,7 +76,7 @@ class Look:
         return self.for_crop(self.crop or default_size(pictures.sizes))
 
     def as_options(self) -> dict[str, Any]:
-        """Return what to say on the command line."""
+        """Return the options to type on the command line."""
         size = self.for_crop(self.crop).size if self.crop else self.size
         return {"image_size": self.crop, "resize": size, "mean": self.mean, "std": self.std}
 
@@ -91,7 +91,7 @@ def architecture(options: NetworkOptions) -> str | None:
 
 
 def look_of_library(name: str | None, args: Mapping[str, Any]) -> Preprocess | None:
-    """Return what a library says about the images of its network; None for other networks."""
+    """Return the library's preprocessing for its network; None for other networks."""
     return preprocess_of(name, args) if name and is_library(name) else None
 
 

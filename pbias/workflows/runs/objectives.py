@@ -1,4 +1,4 @@
-"""What a run of training minimizes, of its recipe: balanced labels, and a teacher's logits."""
+"""The objective of a training run, from its recipe: balanced labels, and a teacher's logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of training: what it can resume from, its progress, and the signals that end it."""
+"""One training run: its saved state, its progress, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """One network to be trained: the checkpoint as planned, and where it goes."""
+    """One network to train: the planned checkpoint, and its output."""
 
     plan: Checkpoint
     output: str
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def states(self) -> StateFile | None:
-        """The file beside the output; None where the output is no file."""
+        """Return the state file next to the output; None if the output is not a file."""
         path = state_path(self.output)
         return StateFile(path, self.plan, self.threads) if path else None
 
@@ -168,7 +168,7 @@ def _with_state(run: Run) -> Run:
 
 
 def _is_done(run: Run) -> bool:
-    """Whether the output is there already; UserError where it is of another run."""
+    """Return whether the output is there already; UserError where it is of another run."""
     if run.states is None or not Path(run.output).exists():
         return False
     there = identity(load_checkpoint(run.output))

@@ -1,7 +1,6 @@
-"""How a network is trained and pruned: the options, over a recipe.
+"""Combine command-line options and a recipe into training and pruning settings.
 
-An option that is given wins; then the recipe that is named; then, to prune, the recipe of the
-checkpoint.
+An option takes precedence; then the named recipe; then, for pruning, the checkpoint's recipe.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ def settings(
 
 
 def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str) -> str:
-    """Return how the network is pruned meanwhile, as an option or the recipe says."""
+    """Return how to prune the network during training, from the option or the recipe."""
     given: str | None = getattr(options, "strategy", None)
     if given is not None and given not in STRATEGIES:
         raise UserError(f"no strategy '{given}'; use one of {', '.join(STRATEGIES)}")
@@ -119,7 +118,7 @@ def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str
 
 
 def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
-    """Raise UserError for options without what they are about, as distilling without a teacher."""
+    """Raise UserError for options that need another one, such as distilling without a teacher."""
     for needed, names_of in NEEDED.items():
         given = {name: getattr(options, name) for name in names_of}
         if not getattr(options, needed) and (useless := first_given(given)):
@@ -133,7 +132,7 @@ def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
-    """Return which weights become zero by these options."""
+    """Return the pruning method that these options select."""
     layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
     given = {name: getattr(options, name) for name in (*METHOD, "seed")}
     of_data = {name: given.pop(name) for name in OF_DATA_SCORES}

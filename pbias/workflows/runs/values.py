@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError
-from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 if TYPE_CHECKING:
     from pbias.pruning.method import Method
+    from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 MAX_ROUNDING = 0.001  # 0.667 for 1:3
 # A name of a list: in quotes, which may hold commas and doubled quotes, or up to the next comma.
@@ -117,7 +117,7 @@ def parse_jobs(sparsity: Sparsity, output: str) -> list[tuple[float, str]]:
     if len(jobs) != 1 and "{sparsity}" not in output:
         raise UserError(
             f"{len(jobs)} sparsities would be written to one file {output}; put '{{sparsity}}' in "
-            f"its name, as in -o 's{sparsity}.pt'"
+            f"its name, as in -o 's{{sparsity}}.pt'"
         )
     return sorted(jobs.items())
 

@@ -33,7 +33,7 @@ class Job:
 
     @property
     def results(self) -> list[str]:
-        """What other jobs wait for."""
+        """Return the files that other jobs wait for."""
         return [self.done] if self.done else list(self.outputs)
 
 
@@ -55,7 +55,7 @@ class _Network:
 
 
 def jobs_of(plan: Plan) -> list[Job]:
-    """All jobs in an order in which they can be run one after another."""
+    """Return all jobs in an order in which they can be run one after another."""
     return _Jobs(plan).all()
 
 
@@ -255,5 +255,5 @@ def _text(value: Any) -> str:
 
 
 def _plain(name: str) -> str:
-    """An architecture as part of a file name."""
+    """Return an architecture as part of a file name."""
     return re.sub(r"[^A-Za-z0-9_.]+", "_", name)

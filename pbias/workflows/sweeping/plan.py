@@ -67,7 +67,7 @@ class Plan:
 
 
 def read_plan(path: str) -> Plan:
-    """Read a plan; raises UserError, which names the key, for whatever does not fit."""
+    """Read a plan; raise UserError that names the key for invalid content."""
     name = input_name(path)
     try:
         table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
@@ -96,7 +96,7 @@ def read_plan(path: str) -> Plan:
 
 
 def check_data(plan: Plan, name: str) -> None:
-    """Raise UserError where the data that no job makes are not there."""
+    """Raise UserError if data that no job creates are missing."""
     if plan.celeba is not None:
         if not (plan.folder / plan.celeba).is_dir():
             raise UserError(
@@ -180,7 +180,29 @@ def _check_values(name: str, plan: Plan) -> None:
             f"{name}: data.labels is {plan.labels!r}; synth writes labels.csv in a folder, as in "
             "faces/labels.csv"
         )
-    for text in plan.audit.get("gates", []):
-        from pbias.auditing.gates.grammar import parse_gate
+    _check_names(name, plan)
 
-        parse_gate(text)
+
+def _check_names(name: str, plan: Plan) -> None:
+    """Refuse networks that there are not and gates on groups that are not audited.
+
+    A job would find them, after many others.
+    """
+    from pbias.auditing.gates.grammar import parse_gate
+    from pbias.models.architectures import ARCHITECTURES
+    from pbias.models.library_networks import is_library
+
+    for arch in plan.architectures:
+        if arch not in ARCHITECTURES and not is_library(arch):
+            known = f"use {', '.join(ARCHITECTURES)}, torchvision:NAME or timm:NAME"
+            hint = did_you_mean(arch, ARCHITECTURES, known)
+            raise UserError(f"{name}: architectures holds '{arch}'; {hint}")
+    groups = plan.audit.get("groups") or plan.groups
+    for text in plan.audit.get("gates", []):
+        group = parse_gate(text).group
+        if group and group not in groups:
+            known = f"name it in audit.groups (now {', '.join(groups) or 'none'})"
+            raise UserError(
+                f"{name}: gate '{text}': '{group}' is no group of the audit; "
+                f"{did_you_mean(group, groups, known)}"
+            )

@@ -1,4 +1,4 @@
-"""Run a sweep with Snakemake: once at a time, started again where it stopped."""
+"""Run a sweep with Snakemake: one process at a time, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LOCK = ".pbias-sweep.lock"
 def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str]) -> None:
     """Run the workflow; `more` are arguments of Snakemake, such as `--executor slurm`.
 
-    What is finished is not done again. Raises UserError where a job fails, naming its log, and
-    where the same sweep runs already.
+    Finished jobs are not repeated. Raises UserError if a job fails, with the name of its log, and
+    if the same sweep is already running.
     """
     load_extra("snakemake", "sweep", "running a sweep")
     given = list(more)

@@ -44,7 +44,7 @@ def test_width_byte_order_and_row_order_change_nothing() -> None:
 def test_folds_are_as_even_as_chance(folds: np.ndarray) -> None:
     counts = np.bincount(folds, minlength=200)
     assert 0.001 < stats.chisquare(counts).pvalue < 0.999
-    # neighbours do not stick together
+    # neighbors do not stick together
     assert np.mean(folds[1:] == folds[:-1]) == pytest.approx(1 / 200, abs=0.002)
 
 

@@ -18,7 +18,7 @@ from pbias.auditing.counts.strata import build_strata
 from pbias.auditing.counts.totals import predictions
 from pbias.auditing.engine import Options, audit
 from pbias.errors import UserError
-from pbias.files.logits import UNKNOWN, Logits, write_logits
+from pbias.files.logits import UNKNOWN, Logits, select_rows, write_logits
 from pbias.files.logits.blocks import LogitsBlocks, open_blocks
 from pbias.files.logits.npz import Npz
 from pbias.files.table import Table
@@ -118,23 +118,38 @@ def test_wide_buckets_show_nearly_the_error_of_the_auc(make_logits: Make, tmp_pa
     assert np.nanmedian(ratio) == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_file_sorted_by_logit_has_no_intervals_rather_than_wrong_ones(
+def test_a_file_sorted_by_logit_has_the_intervals_of_any_other(
     make_logits: Make, tmp_path: Path
 ) -> None:
-    nobody = np.zeros((3000, 0), np.int16)
-    logits = make_logits(
-        num=3000, groups=nobody, group_names=(), group_values=(), train_counts=None
-    )
-    order = np.argsort(logits.logits[:, 0])
-    cut = replace(
-        logits,
-        logits=logits.logits[order],
-        labels=logits.labels[order],
-    )
+    logits = make_logits(num=3000)
+    options = Options(metrics=["auc", "calibration_error_debiased"], num_folds=50)
+    expected = audit([in_blocks(logits, tmp_path, 100)], [], options)
+    cut = select_rows(logits, np.argsort(logits.logits[:, 0]))
+    assert_same(audit([in_blocks(cut, tmp_path, 100)], [], options), expected)
+
+
+def test_logits_in_a_single_wide_bucket_have_no_intervals_rather_than_wrong_ones(
+    make_logits: Make, tmp_path: Path
+) -> None:
+    logits = make_logits(num=3000)
+    narrow = replace(logits, logits=logits.logits * np.float32(1e-3) - np.float32(8))
     options = Options(metrics=["calibration_error_debiased"], num_folds=50)
-    table = audit([in_blocks(cut, tmp_path, 100)], [], options)
-    (row,) = table.where(attribute=logits.targets[0])
+    table = audit([in_blocks(narrow, tmp_path)], [], options)
+    row = table.where(attribute=logits.targets[0], group="")[0]
     assert row["status"] == "ok" and math.isnan(row["low"])
+
+
+def test_wide_buckets_show_nearly_the_error_of_the_calibration(make_logits: Make) -> None:
+    logits = make_logits(num=5000)
+    strata, folds = build_strata(logits), np.arange(5000) % 100
+    found, labels_an = predictions(logits), np.ascontiguousarray(logits.labels.T)
+    exact = score_rows(found, labels_an, strata, folds, 100).calibration
+    sums = BucketedScores(sum(len(p.values) for p in strata.partitions), 3, 100)
+    sums.add(found, labels_an, strata, folds)
+    near = sums.scores(strata)[0].calibration
+    spread, expected = (np.square(x[1:] - x[0]).sum(axis=0) for x in (near, exact))
+    ratio = np.sqrt(spread / expected)
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.02) and np.abs(ratio - 1).max() < 0.25
 
 
 def refusal(logits: Logits, folder: Path, *references: Logits, **options: Any) -> str:

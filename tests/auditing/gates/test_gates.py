@@ -95,7 +95,7 @@ def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
 
 
 def test_a_change_of_a_change_is_refused() -> None:
-    with pytest.raises(UserError, match="did_tpr is a change already; leave out change"):
+    with pytest.raises(UserError, match="did_tpr is already a change; leave out change"):
         parse_gate("abs(change(did_tpr)) <= 0.05")
 
 

@@ -257,9 +257,9 @@ def test_nothing_flagged_is_undefined_and_said(pair: tuple[Logits, Logits]) -> N
 def test_without_labels_flips_remain(pair: tuple[Logits, Logits]) -> None:
     blind = [replace(one, labels=np.full_like(one.labels, -1)) for one in pair]
     found = evaluate(blind[0], blind[1:], budget=Budget(90))
-    labelled = evaluate(*_sides(pair), budget=Budget(90))
+    labeled = evaluate(*_sides(pair), budget=Budget(90))
     for ranking in ("risk", "margin", "random"):
-        rows = [t.where(outcome="flips", ranking=ranking) for t in (found, labelled)]
+        rows = [t.where(outcome="flips", ranking=ranking) for t in (found, labeled)]
         assert rows[0] == rows[1]
     assert {r["status"] for r in found.where(outcome="lost_positives")} == {"undefined"}
 

@@ -97,7 +97,7 @@ def test_files_are_hashed_and_facts_completed(pbias: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("systm = 'x'", "no fact is called 'systm'; did you mean 'system'?"),
+        ("systm = 'x'", "unknown fact 'systm'; did you mean 'system'?"),
         ("system = {a = 1}", "'system' is {'a': 1}; write text"),
         ("system = []", "'system' is []; write text"),
         ("system", "facts.toml is not TOML"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 NUM_BUCKETS = 1 << 16
 _HALF = NUM_BUCKETS // 2
+LARGEST = 2.0**6
 _SMALLEST_BITS = int(np.float32(2.0**-10).view(np.int32))
 _DROPPED_BITS = 12  # of the 23 of a float32's fraction: 11 are left, 2,048 buckets an octave
 _UNKNOWN = np.int32(-(1 << 30))
@@ -42,8 +43,15 @@ def bucket(logits: NDArray[np.float32]) -> NDArray[np.int32]:
     return np.where(bits < 0, _HALF - 1 - level, _HALF + level)
 
 
+def lower_edges() -> Floats:
+    """Return the logit at which each bucket begins, ascending, [B]; the first has no end below."""
+    levels = np.arange(_HALF + 1, dtype=np.int32) << _DROPPED_BITS
+    edges = (levels + np.int32(_SMALLEST_BITS)).view(np.float32).astype(np.float64)
+    return np.concatenate([-edges[:0:-1], [0.0], edges[1:-1]])
+
+
 def label_cells(bucket_n: NDArray[np.int32], y_n: NDArray[np.int8]) -> NDArray[np.int32]:
-    """The number of each row's label and bucket; below 0 for an unknown label (-1)."""
+    """Return the number of each row's label and bucket; below 0 for an unknown label (-1)."""
     cells = y_n.astype(np.int32) * NUM_BUCKETS + bucket_n
     return cells if (y_n >= 0).all() else np.where(y_n >= 0, cells, _UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""`pbias prune`: set the smallest weights to zero, at once or while training goes on."""
+"""`pbias prune`: set the smallest weights to zero, in one shot or during training."""
 
 from __future__ import annotations
 
@@ -160,9 +160,9 @@ def prune(
 ) -> None:
     """Prune a network to an exact count of zeros, by default by magnitude over all layers.
 
-    By default sparsity rises over some epochs of training on the data that the checkpoint names,
-    by the recipe that it was trained with, and the last epochs recover. --one-shot only sets
-    weights to zero; where --data is named it estimates the statistics of batch normalisation anew.
+    By default the network is trained with its own recipe on the data that the checkpoint names.
+    Sparsity rises over part of the epochs, and the last epochs recover accuracy. --one-shot only
+    sets weights to zero; with --data it also re-estimates batch-norm statistics.
     """
     from pbias.cli.progress import bar
     from pbias.workflows import prune as workflow

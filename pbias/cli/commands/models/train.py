@@ -1,4 +1,4 @@
-"""`pbias train`: a network from a manifest of labelled images."""
+"""`pbias train`: train a network on a manifest of labeled images."""
 
 from __future__ import annotations
 
@@ -160,8 +160,8 @@ def train(
 ) -> None:
     """Train a network on the images and labels of a manifest; keep its best validation epoch.
 
-    With --sparsity it is pruned while it learns, from random weights on and by default by magnitude
-    (gradual magnitude pruning), and the best epoch is one of those at the final sparsity.
+    With --sparsity the network is pruned during training from random weights, by default by
+    magnitude (gradual magnitude pruning). The best epoch is then one at the final sparsity.
     """
     from pbias.cli.progress import bar
     from pbias.workflows import train as workflow

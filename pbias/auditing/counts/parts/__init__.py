@@ -1,0 +1,1 @@
+"""Counts of parts of the samples, which add up to those of the whole."""
