@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Which way of training and pruning hurts a group least? Plain gradual pruning and each remedy from the same dense
 # networks, at equal epochs, over several seeds: faces drawn by the program and, where folders are named, photographs.
-#   bash examples/remedies.sh                                       (faces: 25 minutes on two cores)
-#   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs: 90 minutes)
+#   bash examples/remedies.sh                                       (faces)
+#   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
 #   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
 #       bash examples/remedies.sh
 # What is there already is kept, and a network that was broken off goes on where it was.
