@@ -268,7 +268,7 @@ def test_a_notebook_shows_the_report_and_escapes_names() -> None:
         ({"labels": np.zeros((40, 3))}, "`labels` has 3 columns but there are 2 targets"),
         ({"labels": np.zeros((40, 2, 1))}, "`labels` has 3 dimensions"),
         ({"logits": np.full((40, 2), np.nan)}, "logits: 'logits' holds nan"),
-        ({"logits": [["a", "b"]] * 40}, "`logits` holds what is not a number"),
+        ({"logits": [["a", "b"]] * 40}, "`logits` holds a value that is not a number"),
         ({"groups": {"sex": ["f"]}}, "`groups` has 1 rows but logits has 40"),
         (
             {"groups": {"sex": list(range(40)) * 1}, "ids": ["a"] * 40},
