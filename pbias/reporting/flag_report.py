@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -72,9 +73,10 @@ def evaluation_sections(table: Table) -> list[Section]:
 
 
 def found_in_words(table: Table, share: str) -> str:
-    """What of each outcome the flags found and chance would have; `share` is what they are of all.
+    """Say how many predictions with each outcome the flags found, compared with random flags.
 
-    Of the first run; outcomes that never happened are left out.
+    `share` is the share of flags in words. Only the first run counts. Outcomes that never happened
+    are left out, and so are intervals that are undefined.
     """
     records = [r for r in table.records() if r["measure"] == "recall"]
     cells = {(r["outcome"], r["ranking"]): r for r in reversed(records)}
@@ -82,10 +84,12 @@ def found_in_words(table: Table, share: str) -> str:
     for outcome in dict.fromkeys(r["outcome"] for r in records):
         found, by_chance = cells[outcome, "risk"], cells[outcome, "random"]
         if found["n_outcome"]:
-            value, low, high = (round(100 * found[key]) for key in ("value", "low", "high"))
+            bounds = ""
+            if not math.isnan(found["low"] + found["high"]):
+                bounds = f" [{round(100 * found['low'])}, {round(100 * found['high'])}]"
             said.append(
-                f"Of the {found['n_outcome']} {OUTCOMES[outcome]}, {value} % [{low}, {high}] were "
-                f"among the flags; as many chosen at random, {share}, found "
+                f"Of the {found['n_outcome']} {OUTCOMES[outcome]}, {round(100 * found['value'])} %"
+                f"{bounds} were among the flags; as many chosen at random, {share}, found "
                 f"{round(100 * by_chance['value'])} %."
             )
     return " ".join(said) or "The audited model overturned no prediction."

@@ -103,7 +103,7 @@ def test_the_workflow_asks_for_a_gpu_and_groups_small_jobs(pbias: Run, tmp_path:
         (("churn/mean <= 0.5", "churn"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("seeds", "seeds ="), "is not TOML"),
         (('"resnet_small"', '"resnet_smal"'), "holds 'resnet_smal'; did you mean 'resnet_small'?"),
-        (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is no group of the audit; did you mean"),
+        (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is not a group of the audit; did you mean"),
         (("churn/mean", "abs(did_tpr)@Age"), "name it in audit.groups (now Male)"),
     ],
 )

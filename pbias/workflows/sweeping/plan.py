@@ -203,6 +203,6 @@ def _check_names(name: str, plan: Plan) -> None:
         if group and group not in groups:
             known = f"name it in audit.groups (now {', '.join(groups) or 'none'})"
             raise UserError(
-                f"{name}: gate '{text}': '{group}' is no group of the audit; "
+                f"{name}: gate '{text}': '{group}' is not a group of the audit; "
                 f"{did_you_mean(group, groups, known)}"
             )
