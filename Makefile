@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz check docs site coverage release-check bench clean
+.PHONY: demo test fuzz check docs site coverage release-check bench bench-quick clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
@@ -45,6 +45,10 @@ release-check: .venv/ready  ## build sdist and wheel, install each afresh, run t
 bench: .venv/ready  ## side-by-side measurements
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	for script in bench/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+bench-quick: .venv/ready  ## the same at small sizes in five minutes, as one table
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python bench/parts/quick.py
 
 clean:
 	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
     python bench/coverage.py                                   # all tables of docs/inference.md
     python bench/coverage.py rates means --draws 500 --seed 7  # some of them, sooner
     python bench/coverage.py rates --rows did_tpr excess_ba    # some rows
+    python bench/coverage.py gates --rows did_tpr --sizes 2x10 --draws 10000  # runs by rows
 
 Prints Markdown; beside each share its Monte Carlo standard error. How samples are drawn:
 bench/simulation.py.
@@ -148,17 +149,23 @@ GATES = [
     (1, 40),
     (2, 1),
     (2, 10),
+    (2, 40),
     (3, 1),
+    (3, 10),
+    (3, 40),
     (5, 1),
+    (5, 10),
+    (5, 40),
 ]  # runs a side, and rows that a gate covers
 
 
 class Asked(NamedTuple):
-    """How many draws, from which seed, and of which metrics (none named: all)."""
+    """How many draws, from which seed, of which metrics and sizes of gates (none named: all)."""
 
     draws: int = 2000
     seed: int = 0
     metrics: Sequence[str] = ()
+    sizes: Sequence[str] = ()
 
     def of(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that are wanted."""
@@ -295,6 +302,8 @@ def gates(asked: Asked) -> Iterator[str]:
     yield from _table(["gate", "runs", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
     for metric in ("did_tpr", "lost_positives"):
         for num_runs, num_rows in GATES if asked.of([Row(metric)]) else ():
+            if asked.sizes and f"{num_runs}x{num_rows}" not in asked.sizes:
+                continue
             _say(f"gates on {metric}, {num_runs} runs, {num_rows} rows")
             num_gates = max(asked.draws // num_rows, 50)
             world = World(num=5000, attributes=2 * AT_ONCE)
@@ -328,10 +337,12 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=Asked().draws, help="samples for each number")
     parser.add_argument("--seed", type=int, default=Asked().seed)
     parser.add_argument("--rows", nargs="+", default=(), metavar="METRIC", help="these alone")
+    sizes = [f"{num_runs}x{num_rows}" for num_runs, num_rows in GATES]
+    parser.add_argument("--sizes", nargs="+", default=(), choices=sizes, help="of gates, these")
     given = parser.parse_args()
     if unknown := set(given.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
-    asked = Asked(given.draws, given.seed, given.rows)
+    asked = Asked(given.draws, given.seed, given.rows, given.sizes)
     for name in given.sections or SECTIONS:
         section = SECTIONS[name]
         print(f"\n### {name.replace('_', ' ').capitalize()}\n\n{section.__doc__}\n", flush=True)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from parts.rows import leave_row
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,6 +83,8 @@ def _compare_selection(model: str, runs: int, timeout_s: float, folder: Path) ->
     differ = _num_different(folder)
     faster, extra = AIMS[model]
     met = time_theirs >= faster * time_ours and memory_ours <= extra and differ == 0
+    sides = f"{time_ours:.3f} s", f"{time_theirs:.3f} s"
+    leave_row(f"prune {model} to 95%", *sides, time_theirs / time_ours, f">= {faster}", met=met)
     print(
         f"  {time_theirs / time_ours:.0f} times faster (aim: {faster}), {memory_ours:.0f} MiB"
         f" (aim: {extra}), {differ} weights differ but for ties: {'met' if met else 'MISSED'}",
@@ -203,6 +206,9 @@ def _compare_commands(name: str, runs: int, folder: Path) -> bool:
         ours.append(_wall([*adopt, str(SPARSITY), dense, "-o", pruned]))
         plain.append(_wall([sys.executable, "-c", LOAD_AND_SAVE, dense, pruned]))
     ratio = min(ours) / min(plain)
+    sides = f"{min(ours):.2f} s", f"{min(plain):.2f} s"
+    work = f"prune --one-shot {name} / load and save"
+    leave_row(work, *sides, ratio, f"<= {WHOLE_AIM}", met=ratio <= WHOLE_AIM)
     print(f"whole process on {name}, best of {runs}:")
     print(f"  pbias prune --one-shot    {min(ours):8.3f} s")
     print(f"  import torch, load, save  {min(plain):8.3f} s")

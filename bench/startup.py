@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from parts.rows import leave_row
+
 REPO = Path(__file__).resolve().parent.parent
 HELP_AIM, COMPLETION_AIM_MS = 1.5, 10
 COMPLETE = f"""source {REPO}/completions/pbias.bash
@@ -44,6 +46,9 @@ def main() -> None:
         print(f"{name:25} {best[name]:6.1f} ms  {best[name] / base:4.2f} times importing typer")
     print(f"{'a completion':25} {one:6.1f} ms  in bash")
     met = best["pbias -h"] <= HELP_AIM * base and one < COMPLETION_AIM_MS
+    sides = f"{best['pbias -h']:.0f} ms", f"{base:.0f} ms"
+    ratio = best["pbias -h"] / base
+    leave_row("pbias -h / import typer", *sides, ratio, f"<= {HELP_AIM}", met=ratio <= HELP_AIM)
     print(f"aims ({HELP_AIM} times, {COMPLETION_AIM_MS} ms): {'met' if met else 'missed'}")
     sys.exit(0 if met else 1)
 

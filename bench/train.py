@@ -28,6 +28,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parts.rows import leave_row
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import DataLoader
@@ -114,6 +116,13 @@ def _met(arch: str, precision: str, runs: Runs, plain: Runs) -> bool:
     error = statistics.stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else math.inf
     change = statistics.mean(changes)
     met = times >= aim and change >= -error
+    leave_row(
+        f"train {arch} in {precision}",
+        *(f"{statistics.median(r['images_per_s'] for r in side):,.0f}/s" for side in (runs, plain)),
+        times,
+        f">= {aim}",
+        met=met,
+    )
     print(_line(f"pbias, {precision}", runs))
     print(
         f"    {times:.2f} times faster (aim: {aim}), accuracy {change:+.4f} (standard error "
@@ -144,7 +153,7 @@ def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
     manifest = read_manifest(str(DATA))
     labels = select(manifest, targets=None, groups=["kids"])
     torch.manual_seed(given.seed)
-    model = build(given.arch, len(labels.targets))
+    model = build(given.arch, len(labels.targets))  # resnet_small: of width 16, as measured
     loop = _plain if name == "plain" else _pbias
     start = time.perf_counter()
     accuracy = loop(model, manifest, labels, recipe)

@@ -1,10 +1,12 @@
 """Tables of `pbias metrics` (CSV), one a sparsity, side by side as Markdown: what pruning changed.
 
     python3 claims.py s0.9.csv s0.95.csv s0.99.csv
+    python3 claims.py --common faces/labels.csv
 
 The dense column is what the reference gives in the first file; the others are changes from it, with
 their intervals, as means over the attributes defined on both sides (their number in brackets where
-it is not all of them).
+it is not all of them). With --common: the attributes that at least a fifth of the training faces
+have and a fifth have not, by commas; groups are left out.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ Row = dict[str, str]
 MEANS = ("accuracy", "auc", "uncertainty", "interdependence", "tcb", "never_predicted")
 BY_GROUP = "bias_amplification"
 ALPHA = 0.05
+COMMON = 0.2
+GROUPS = ("Male", "Young", "Chubby", "Pale_Skin")
 
 
 def read(path: str) -> list[Row]:
@@ -81,7 +85,21 @@ def lines(tables: dict[str, list[Row]]) -> list[list[str]]:
     return cells
 
 
+def common(path: str) -> list[str]:
+    """The attributes of a manifest whose rarer value at least a fifth of the training rows have."""
+    rows = [row for row in read(path) if row["split"] == "train"]
+    rates = {
+        name: sum(row[name] == "1" for row in rows) / len(rows)
+        for name in rows[0]
+        if name not in ("image", "split", *GROUPS)
+    }
+    return [name for name, rate in rates.items() if COMMON <= rate <= 1 - COMMON]
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--common"]:
+        print(",".join(common(sys.argv[2])))
+        sys.exit()
     named = {Path(path).stem: read(path) for path in sys.argv[1:]}
     if not named:
         sys.exit(__doc__)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Before and after pruning, over several seeds: flag with the dense networks alone what pruning will hurt, hold that
-# against what it did, find whom it hurt, and mend it with thresholds and overrides. Nothing is fitted to the test split.
-#   bash examples/countermeasures.sh      (faces drawn by the program; under five minutes a seed on two cores)
+# Before and after pruning, over several seeds: flag predictions that pruning will hurt, from the dense networks alone;
+# compare the flags with what pruning did; find whom it hurt; and repair it with thresholds and overrides. Nothing is
+# fitted to the test split.
+#   bash examples/countermeasures.sh      (drawn faces; under five minutes per seed on two cores)
 #   SEEDS="0 1 2" OUT=countermeasures NUM=10000 SIZE=64 EPOCHS=14 PRUNE_EPOCHS=8 FACES=10 bash examples/countermeasures.sh
 #   LABELS=photos/labels.csv TRAIN="--groups sex --cluster person" GROUP=sex bash examples/countermeasures.sh
-# What is there already is kept: a run that was broken off goes on where it was.
+# Existing files are kept: an interrupted run continues where it stopped.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} out=${OUT:-countermeasures} labels=${LABELS:-}
@@ -17,7 +18,7 @@ train=${TRAIN:---groups Male,Young,Chubby,Pale_Skin --model-args $net}
 mkdir -p "$out"
 cd "$out"
 
-# Faces that the scores of `pbias flag` were not made on (those were of seed 0).
+# Faces that were not used to design the scores of `pbias flag` (seed 0 was used).
 [ -n "$labels" ] || labels=faces/labels.csv
 [ -e "$labels" ] || pbias synth -o faces --num "${NUM:-10000}" --size "${SIZE:-64}" --seed "${FACES:-10}"
 
@@ -29,14 +30,14 @@ make() {
 }
 
 for seed in $seeds; do
-    # 1. A dense network, and two pruned from it.
+    # 1. A dense network, and two networks pruned from it.
     # shellcheck disable=SC2086  # several words
     make "dense-$seed.pt" pbias train "$labels" $train --epochs "$epochs" --seed "$seed"
     for s in $sparsities; do
         make "s$s-$seed.pt" pbias prune "dense-$seed.pt" --sparsity "$s" --epochs "$prune_epochs" --seed "$seed"
     done
 
-    # 2. Thresholds from the validation split; what each says of the test split, with and without them.
+    # 2. Thresholds from the validation split; predictions on the test split, with and without them.
     for m in dense s0.95 s0.99; do
         make "valid-$m-$seed.npz" pbias predict "$m-$seed.pt" "$labels" --split valid
         make "thresholds-$m-$seed.csv" pbias calibrate "valid-$m-$seed.npz"
@@ -45,13 +46,13 @@ for seed in $seeds; do
             --thresholds "thresholds-$m-$seed.csv"
     done
 
-    # 3. From the dense network alone: all predictions by risk, attributes by risk; and whether that was right.
+    # 3. From the dense network alone: predictions by risk, attributes by risk; and whether the flags were right.
     make "flags-$seed.csv" pbias flag "dense-$seed.npz" --margin 0.5
     make "attributes-$seed.csv" pbias flag "dense-$seed.npz" --summary -f md
     make "evaluation-$seed.csv" pbias flag "dense-$seed.npz" --budget "$budget" \
         --evaluate "s0.95-$seed.npz" --evaluate "s0.99-$seed.npz"
 
-    # 4. The riskiest given back to the dense network; alone, and with thresholds on both. What each budget would buy.
+    # 4. Override the riskiest predictions with the dense network's; alone, and with thresholds. Curves.
     for s in $sparsities; do
         make "overridden-s$s-$seed.npz" pbias override "s$s-$seed.npz" --flags "flags-$seed.csv" \
             --with "dense-$seed.npz" --budget "$budget"
@@ -67,7 +68,7 @@ for seed in $seeds; do
     done
 done
 
-# 5. All seeds together against the dense networks as they are; whom most runs of both sides see differently.
+# 5. All seeds together against the unchanged dense networks; exemplars of the two sides.
 for m in calibrated-dense s0.95 {calibrated,overridden,both}-s0.95 s0.99 {calibrated,overridden,both}-s0.99; do
     make "$m.csv" pbias metrics "$m-*.npz" --ref 'dense-*.npz'
 done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What int8 does, and to whom: a network is trained, exported to ONNX, quantized, and audited against itself in float32.
-#   bash examples/onnx.sh                      (faces drawn by the program; under four minutes on two cores)
+# What int8 does, and to whom: train a network, export it to ONNX, quantize it, and audit int8 against float32.
+#   bash examples/onnx.sh                      (drawn faces; under four minutes on two cores)
 #   bash examples/onnx.sh photos/labels.csv    (your own images)
 #   OUT=onnx NUM=2000 SIZE=32 EPOCHS=10 GROUPS_=Male,Young GATE='change(accuracy)/mean >= -0.01' bash examples/onnx.sh
-# Needs pip install 'pbias[onnx]'. The status is that of the gate: 0 pass, 1 fail, 4 undecided.
+# Needs pip install 'pbias[onnx]'. The gate determines the exit status: 0 pass, 1 fail, 4 inconclusive.
 set -euo pipefail
 labels=${1:-} out=${OUT:-onnx} seed=${SEED:-0}
 groups=${GROUPS_:-Male,Young} gate=${GATE:-change(accuracy)/mean >= -0.01}
@@ -18,12 +18,12 @@ if [ -z "$labels" ]; then
 fi
 pbias train "$labels" --groups "$groups" --epochs "${EPOCHS:-10}" --seed "$seed" -o dense.pt
 
-# 2. The same network as ONNX, checked against torch; and in int8, with one scale a layer.
+# 2. The same network as ONNX, checked against torch; and in int8, with one scale per layer.
 pbias export dense.pt -o fp32.onnx
 pbias quantize fp32.onnx --data "$labels" --batches "${BATCHES:-8}" --seed "$seed" -o int8.onnx
 pbias info int8.onnx -f table -o info.txt
 
-# 3. What both say of the test images: the files name targets, groups and preprocessing.
+# 3. Predictions of both on the test images: the files contain targets, groups and preprocessing.
 pbias predict fp32.onnx "$labels" -o fp32.npz
 pbias predict int8.onnx "$labels" -o int8.npz
 

@@ -3,7 +3,8 @@
 # networks, at equal epochs, over several seeds: faces drawn by the program and, where folders are named, photographs.
 #   bash examples/remedies.sh                                       (faces: 25 minutes on two cores)
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs: 90 minutes)
-#   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 EPOCHS=10 PRUNE_EPOCHS=6 bash examples/remedies.sh
+#   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
+#       bash examples/remedies.sh
 # What is there already is kept, and a network that was broken off goes on where it was.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
 # male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
@@ -12,6 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} out=${OUT:-remedies}
 remedies=${REMEDIES:-distill balance dro constrain taylor fisher-groups}
 both=${BOTH:-distill+balance}   # the two that are tried together
+net=${NET:-width=48}   # of resnet_small: named, so that the numbers stay those of this network whatever the default is
 sparsities=${SPARSITIES:-0.95 0.98}   # beyond the first only plain pruning and the two together
 for name in CLOTHING ISIC; do
     [ -z "${!name:-}" ] || declare "$name=$(realpath "${!name}")"
@@ -50,8 +52,7 @@ one() {
     local set=$1 labels=$2 group=$3 epochs=$4 prune_epochs=$5 seed name s extra
     shift 5
     for seed in $seeds; do
-        # The network is named, so that the numbers stay those of this network whatever the default is.
-        make "$set-dense-$seed.pt" pbias train "$labels" --arch resnet_small --model-args width=32,depth=1 \
+        make "$set-dense-$seed.pt" pbias train "$labels" --arch resnet_small --model-args "$net" \
             --epochs "$epochs" --seed "$seed" --resume "$@"
         make "$set-dense-$seed.npz" pbias predict "$set-dense-$seed.pt" "$labels" --split test
         for s in $sparsities; do
@@ -77,7 +78,7 @@ one() {
     done
 }
 
-[ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size 48 --seed 20
+[ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size "${SIZE:-32}" --seed 20
 one faces faces/labels.csv Male "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" --groups Male,Young,Chubby,Pale_Skin
 [ -z "${CLOTHING:-}" ] || one clothing "$CLOTHING/labels.csv" kids "${EPOCHS:-16}" "${PRUNE_EPOCHS:-8}" \
     --groups kids --cluster sender --image-size 64

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pbias.workflows.prune import prune
     from pbias.workflows.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Logits",
     "Manifest",

@@ -1,4 +1,4 @@
-"""The errors and exit statuses that users see."""
+"""Errors and exit statuses that users see."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T", bound=Hashable)
 
 
 class UserError(Exception):
-    """What the user can mend: one line, `WHAT; WHAT TO DO`, without a traceback (status 2)."""
+    """An error that the user can fix: one line, `WHAT; WHAT TO DO`, no traceback (status 2)."""
 
 
 class OutputClosed(Exception):
-    """The reader of standard output has gone, as with `| head` (exit status 141)."""
+    """The reader of standard output closed the pipe, like `| head` (exit status 141)."""
 
 
 def _argument(name: str, value: object = None) -> str:
@@ -36,7 +36,7 @@ def argument(name: str, value: object = None) -> str:
 
 @contextmanager
 def arguments_named_by(style: Callable[[str, object], str]) -> Iterator[None]:
-    """Let `style(name, value)` name the arguments in messages, as the command line does."""
+    """Let `style(name, value)` name the arguments in messages; the command line uses it."""
     global _name_argument  # noqa: PLW0603
     before, _name_argument = _name_argument, style
     try:
@@ -84,7 +84,7 @@ def first_repeated(names: Iterable[T]) -> T | None:
 
 
 class Status(enum.IntEnum):
-    """The exit statuses of every command."""
+    """Exit statuses of every command."""
 
     DONE = 0
     GATE_FAILED = 1

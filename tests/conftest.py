@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import logging
@@ -22,6 +23,7 @@ from PIL import Image
 
 from pbias.files.logits import Logits, write_logits
 from pbias.models.torchvision_import import amend_torchvision
+from tests.started import started
 
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
@@ -106,6 +108,20 @@ def shell(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def quick_pbias() -> Iterator[str]:
+    """The PATH of scripts whose `pbias` need not import torch each time."""
+    with started() as folder:
+        first = [str(folder), str(Path(sys.executable).parent)]
+        yield os.pathsep.join([*first, os.environ["PATH"]])
+
+
+@pytest.fixture
+def quick_shell(shell: Run, quick_pbias: str) -> Run:
+    """`shell`, with a `pbias` that starts at once, but inherits no limits from bash."""
+    return functools.partial(shell, PATH=quick_pbias)
 
 
 @pytest.fixture

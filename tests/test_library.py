@@ -282,9 +282,9 @@ def test_a_notebook_shows_the_report_and_escapes_names() -> None:
         ({"clusters": "person"}, "`clusters` names a column of `labels`"),
         ({"reference_thresholds": 0.0}, "name it with `reference`"),
         ({"train_groups": {"sex": ["f"]}}, "`train_groups` without `train_labels`"),
-        ({"thresholds": [0.0]}, "one for each of 2 targets"),
-        ({"level": 95}, "`level=95` is not from 0.5 to 0.9999"),
-        ({"folds": 5}, "`folds=5` is not from 20 to 10000"),
+        ({"thresholds": [0.0]}, "one logit for each of 2 targets"),
+        ({"level": 95}, "`level=95` is not between 0.5 and 0.9999"),
+        ({"folds": 5}, "`folds=5` is not between 20 and 10000"),
         ({"activation": "tanh"}, "'activation' is 'tanh'"),
     ],
 )

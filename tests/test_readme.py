@@ -11,7 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,6 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
         **os.environ,
         **QUICK,
         **small(command),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
     }
     return subprocess.run(
@@ -97,9 +96,14 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, quick_pbias: str) -> Iterator[Path]:
     """What the README takes as given: photographs, weights, CelebA, a module, gates."""
-    folder = tmp_path_factory.mktemp("readme")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", quick_pbias)
+        yield _given(tmp_path_factory.mktemp("readme"))
+
+
+def _given(folder: Path) -> Path:
     assert run(folder, "pbias synth -o photos").returncode == 0
     _label(folder / "photos" / "labels.csv")
     _lay_out_celeba(folder / "photos", folder / "CelebA")

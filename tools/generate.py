@@ -1,4 +1,4 @@
-"""Write the pages, man pages and completions made from the program: `python -m tools.generate`."""
+"""Write all that is made from the program: pages, man pages, completions, list of errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pbias.cli import completions
 from pbias.cli.command_tree import commands
 from tools import pages
 from tools.man import man_pages
+from tools.messages import messages_page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +21,7 @@ def generated() -> dict[str, str]:
         "docs/metrics.md": pages.metrics_page(),
         "docs/commands.md": pages.commands_page(tree),
         **{f"man/{name}": text for name, text in man_pages(tree).items()},
+        "tests/messages.txt": messages_page(ROOT / "pbias"),
         "completions/pbias.bash": completions.bash(tree),
         "completions/_pbias": completions.zsh(tree),
         "completions/pbias.fish": completions.fish(tree),

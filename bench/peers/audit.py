@@ -1,7 +1,7 @@
 """What bench/audit.py starts in processes of their own: files to audit, and other ways to do it.
 
 python bench/peers/audit.py draw NUM_ROWS FOLDER       # dense.npz, s95.npz, the first as text
-python bench/peers/audit.py draw_large NUM_ROWS FILE   # without ids
+python bench/peers/audit.py draw_large NUM_ROWS FILE [NOISE]   # without ids
 python bench/peers/audit.py paper FOLDER
 python bench/peers/audit.py fairlearn FOLDER           # prints its CPU seconds
 """
@@ -41,9 +41,12 @@ def draw(num_rows: str, folder: str) -> None:
             file.writelines(lines)
 
 
-def draw_large(num_rows: str, path: str) -> None:
-    """A file of any size, in little memory: three passes over the same draws."""
-    num = int(num_rows)
+def draw_large(num_rows: str, path: str, noise: str = "0") -> None:
+    """A file of any size, in little memory: three passes over the same draws.
+
+    `noise`: the standard deviation of what is added to the logits.
+    """
+    num, rng = int(num_rows), np.random.default_rng(1)
     wide = {"logits": (2, "<f4", NUM_TARGETS), "labels": (0, "|i1", NUM_TARGETS)}
     with zipfile.ZipFile(path, "w") as archive:
         for name, (part, kind, width) in (wide | {"groups": (1, "<i2", len(GROUPS))}).items():
@@ -51,7 +54,11 @@ def draw_large(num_rows: str, path: str) -> None:
                 header = {"descr": kind, "fortran_order": False, "shape": (num, width)}
                 np.lib.format.write_array_header_1_0(file, header)
                 for block in _blocks(num, BLOCK_ROWS):
-                    file.write(block[part].tobytes())
+                    values = block[part]
+                    if part == wide["logits"][0] and float(noise):
+                        more = rng.standard_normal(values.shape, np.float32)
+                        values = values + more * np.float32(noise)
+                    file.write(values.tobytes())
         for name, array in _metadata().items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, array)

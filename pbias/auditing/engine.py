@@ -40,11 +40,14 @@ from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import METRICS, known_metric
 from pbias.auditing.pair_spreads import spreads_of_pairs
 from pbias.auditing.table_rows import Block, RowCounts, make_table
-from pbias.files.logits import Logits
+from pbias.files.logits import Logits, select_rows
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
+
+# What is kept of all metrics, for tables at other levels; beyond that, measures are made again.
+MAX_KEPT_BYTES = 256 << 20
 
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
 _Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
@@ -54,7 +57,8 @@ _Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 class Options:
     """What to audit: groups, attributes and metrics by name (None: all of them).
 
-    `level` of the intervals; `num_folds` 1: none.
+    `level` of the intervals; `num_folds` 1: none. Without `keep_predictions`, those of all runs
+    but the first of a side are let go once they are counted.
     """
 
     groups: Sequence[str] | None = None
@@ -62,6 +66,7 @@ class Options:
     metrics: Sequence[str] | None = None
     level: float = 0.95
     num_folds: int = NUM_FOLDS
+    keep_predictions: bool = True
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
@@ -95,6 +100,8 @@ class Audit:
         self.of_counts = isinstance(audited, Counts)
         self.strata = self.design.strata
         self.same_model = _are_the_same(audited, references, self.sides)
+        if not options.keep_predictions:
+            self.sides = list(map(_with_one_run, self.sides))
         self._joint, self._estimates = joint, Estimates(self.clusters_behind)
         if self.few_clusters is not None:
             log.warning(
@@ -102,6 +109,7 @@ class Audit:
                 "intervals are as wide", in_words(self.few_clusters),
             )  # fmt: skip
         self._tables: dict[tuple[float, str | None], Table] = {}
+        self._blocks: dict[str, list[Block]] = {}
         self._models = [
             Model.of(side, joint, self.sides[-1].sums) if joint and not place else Model.of(side)
             for place, side in enumerate(self.sides)
@@ -166,7 +174,7 @@ class Audit:
         )
         num_runs = ":".join(str(len(side.heads)) for side in self.sides)
         return make_table(
-            [block for block in self._blocks if metric in (None, block.metric.name)],
+            self._blocks_of(metric),
             self.design.targets,
             self._row_counts,
             num_runs,
@@ -206,11 +214,29 @@ class Audit:
         name = f"{stratum.group}{sign}{stratum.value}" if stratum.group else ""
         return name, sizes[smallest]
 
+    def _blocks_of(self, name: str | None) -> Iterator[Block]:
+        """The rows of one metric or of all, in order; those without any are left out."""
+        for metric in self.metrics:
+            if name not in (None, metric.name):
+                continue
+            if metric.name not in self._blocks:
+                found = [block for block in self._of_metric(metric) if block.audited.rows]
+                self._blocks[metric.name] = found
+            yield from self._blocks[metric.name]
+            if not self._keeps_measures:
+                self._forget_measures()
+
     @cached_property
-    def _blocks(self) -> list[Block]:
-        """The rows of all metrics, in order; those without any are left out."""
-        found = (block for metric in self.metrics for block in self._of_metric(metric))
-        return [block for block in found if block.audited.rows]
+    def _keeps_measures(self) -> bool:
+        """Whether the measures of all metrics are small enough to be kept."""
+        each = sum(side.sums.uncertain.size for side in self.sides) * np.float64().itemsize
+        return each * len(self.metrics) <= MAX_KEPT_BYTES
+
+    def _forget_measures(self) -> None:
+        self._blocks.clear()
+        self._estimates.clear()
+        for model in self._models:
+            model.clear()
 
     def _of_metric(self, metric: Metric) -> Iterator[Block]:
         """One metric: over strata or groups, then contrasts, then spreads or the largest change."""
@@ -297,6 +323,12 @@ def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[Ru
         return True
     # Runs that match the same runs are the same.
     return len(ours) == len(theirs) and all(sum(row) == matches.count(row) for row in matches)
+
+
+def _with_one_run(side: RunCounts) -> RunCounts:
+    """The same counts; of the runs but the first, only one row of each is kept."""
+    one = np.zeros(1, np.intp)
+    return replace(side, heads=[side.heads[0], *(select_rows(run, one) for run in side.heads[1:])])
 
 
 def _is_same(one: _Run, other: _Run) -> bool:

@@ -5,7 +5,7 @@ Shape suffixes as in counts/sums.py; a block has S rows x (1 + A) targets, the m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from pbias.auditing import notes
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
-from pbias.auditing.inference.means import ends_alike, widen
+from pbias.auditing.inference.means import ends_alike, lengthen, widen
 from pbias.auditing.inference.numbers import Numbers, most_changed, of_change, of_value
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
@@ -86,7 +86,7 @@ class Block:
 
 
 def make_table(
-    blocks: Sequence[Block],
+    blocks: Iterable[Block],
     targets: Sequence[str],
     counts: RowCounts,
     num_runs: str,
@@ -97,16 +97,21 @@ def make_table(
     """All rows of all blocks, in order; an attribute as a group of itself has none.
 
     `same_model`: the reference is the audited model, so that changes are 0 and no estimates.
-    Raises UserError where there are none at all.
+    Each block is used once, and let go. Raises UserError where there are none at all.
     """
-    if not blocks:
+    writer = _Writer(targets, counts, num_runs, setting, same_model)
+    metrics: dict[str, Metric] = {}
+    found: list[Columns] = []
+    for block in blocks:
+        metrics[block.metric.name] = block.metric
+        found.append(writer.columns(block))
+        del block
+    if not found:
         raise UserError(
             "the metrics asked for have no rows here; "
             f"those of a change need {argument('reference')}, "
             f"those of a difference {argument('groups')}"
         )
-    writer = _Writer(targets, counts, num_runs, setting, same_model)
-    found = [writer.columns(block) for block in blocks]
     shown = np.concatenate([columns["reason"] for columns in found]) != ITSELF
     table = {}
     for name in COLUMNS:
@@ -117,13 +122,12 @@ def make_table(
         ]
         cells = np.concatenate(parts)[shown]
         table[name] = (_whole(cells) if name.startswith("n") else cells).tolist()
-    table["p_adjusted"] = _adjusted(table, blocks).tolist()
+    table["p_adjusted"] = _adjusted(table, metrics).tolist()
     return Table(table)
 
 
-def _adjusted(table: Mapping[str, list[Any]], blocks: Sequence[Block]) -> NDArray[np.float64]:
+def _adjusted(table: Mapping[str, list[Any]], metrics: Mapping[str, Metric]) -> NDArray[np.float64]:
     """p adjusted over the table; a mean over attributes is no test of its own."""
-    metrics = {block.metric.name: block.metric for block in blocks}
     keys = list(zip(table["metric"], table["group"], table["contrast"], strict=True))
     primary = {key: is_primary(metrics[key[0]], key[1]) for key in dict.fromkeys(keys)}
     of_mean = [
@@ -174,7 +178,7 @@ class _Writer:
         if block.metric.pooled:
             return of_value(block.audited, self.setting)
         each, mean = of_value(block.audited, self.setting), of_value(block.mean, self.setting)
-        found = self._with_mean(block, mean, each, [block.audited])
+        found = self._with_mean(block, mean, each, [block.audited], [block.mean])
         if block.audited.sides is not None:
             return found
         return replace(found, high=np.minimum(found.high, block.metric.limit))
@@ -189,12 +193,18 @@ class _Writer:
             return each
         of_all = np.where(block.defined, num_discordant, 0.0).sum(axis=1, keepdims=True)
         mean = of_change(block.mean, block.reference_mean, self.setting, of_all)
-        found, limit = self._with_mean(block, mean, each, sides), most_changed(block.audited)
+        means = [block.mean, block.reference_mean]
+        found, limit = self._with_mean(block, mean, each, sides, means), most_changed(block.audited)
         ends = {"low": np.maximum(found.low, -limit), "high": np.minimum(found.high, limit)}
         return replace(found, **ends)
 
     def _with_mean(
-        self, block: Block, mean: Numbers, each: Numbers, sides: Sequence[Measure]
+        self,
+        block: Block,
+        mean: Numbers,
+        each: Numbers,
+        sides: Sequence[Measure],
+        means: Sequence[Measure],
     ) -> Numbers:
         """The numbers of the mean over targets, then those of each: [S, 1+A]."""
         if self.setting.intervals:
@@ -202,6 +212,8 @@ class _Writer:
             few = np.any([has_few_trials(side) for side in sides], axis=0)
             thin = defined & (few | np.isnan(each.se))
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), level)
+            if self.setting.clustered:
+                mean = lengthen(mean, [side.value for side in means], level)
             mean = ends_alike(mean, each, defined, level)
         names = [f.name for f in fields(Numbers)]
         parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]

@@ -16,6 +16,7 @@ from pbias.cli import console
 from pbias.cli.build import build
 from pbias.cli.command_table import COMMANDS, GROUPS
 from pbias.cli.options.naming import option
+from pbias.cores import wait_shortly
 from pbias.errors import OutputClosed, Status, UserError, arguments_named_by
 
 STATUSES = {
@@ -57,13 +58,26 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line; every way out of it ends here."""
+    wait_shortly()
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
     if sys.stderr is None:  # `2>&-`: nothing that is opened may take its place
         sys.stderr = open(_occupied(), "w", encoding="utf-8")  # noqa: SIM115
-    with arguments_named_by(option):
-        status = _run(sys.argv[1:])
+    try:
+        with arguments_named_by(option):
+            status = _run(sys.argv[1:])
+    except Exception as error:  # while another one was reported
+        if not _is_out_of_memory(error):
+            raise
+        status = _without_memory()
     sys.exit(_flushed(status))
+
+
+def _without_memory() -> Status:
+    """Say so without what needs memory itself, as importing and formatting do."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"pbias: error: out of memory; " + SMALLER.encode() + b"\n")
+    return Status.USAGE
 
 
 def _occupied() -> int:

@@ -33,7 +33,7 @@ def config_option(every: Callable[[], Any]) -> Any:
             metavar="FILE",
             is_eager=True,
             callback=use_config,
-            help="Take options from a TOML file; what is typed or in PBIAS_* wins.",
+            help="Read options from a TOML file; the command line and PBIAS_* override it.",
         ),
     ]
 
@@ -70,7 +70,7 @@ def _read(path: str) -> dict[str, Any]:
         return tomllib.loads(read_bytes(path).decode())
     except (ValueError, RecursionError) as error:  # of wrong TOML, no UTF-8, and 5,000 digits
         name = input_name(path)
-        raise UserError(f"{name} is no TOML: {error}; write lines as epochs = 20") from error
+        raise UserError(f"{name} is not TOML: {error}; write lines such as epochs = 20") from error
 
 
 def options_of(command: Any) -> list[Any]:

@@ -57,7 +57,9 @@ def check_junit(
     from pbias.files.streams import check_output
 
     if not gated:
-        raise UserError("--junit reports gates; state them with --gate or --gate-file")
+        raise UserError(
+            "--junit reports gates, and there are none; add some with --gate or --gate-file"
+        )
     check_output(path, inputs, no_clobber=no_clobber, binary=False)
 
 

@@ -30,8 +30,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "group_dro", "group_dro_step_size", "constrain", "constrain_lr",
     ),
     "Running": (
-        "resume", "seed", "device", "precision", "compile_", "workers", "cache", "quiet",
-        "verbose", "config", "debug", "help",
+        "resume", "seed", "device", "precision", "compile_", "threads", "workers", "cache",
+        "quiet", "verbose", "config", "debug", "help",
     ),
 }  # fmt: skip
 SECTIONED = frozenset({"train", "prune"})

@@ -37,7 +37,7 @@ def check_table_output(
     suffix = Path(output).suffix.lower()
     if asked is Format.AUTO and suffix and suffix not in SUFFIXES and is_replaceable(output):
         raise UserError(
-            f"{output}: no table is written as '{suffix}'; name it {', '.join(SUFFIXES)}, or say "
+            f"{output}: tables cannot be written as '{suffix}'; use {', '.join(SUFFIXES)}, or say "
             "which with --format"
         )
 
@@ -101,9 +101,9 @@ def parse_tags(given: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
         key, equals, value = text.partition("=")
         key = key.strip()
         if not (key and equals):
-            raise UserError(f"--tag {text} is not KEY=VALUE; write it as in --tag seed=23")
+            raise UserError(f"--tag {text} is not KEY=VALUE; write it like --tag seed=23")
         if key in columns:
-            raise UserError(f"--tag {text}: the table has a column {key}; use another key")
+            raise UserError(f"--tag {text}: the table already has a column {key}; use another key")
         if key in tags:
             raise UserError(f"--tag {text}: {key} is given twice; use each key once")
         tags[key] = value
@@ -132,9 +132,7 @@ def check_apart(outputs: Mapping[str, str | None]) -> None:
             continue
         other = found.setdefault(Path(path).resolve(), option)
         if other != option:
-            raise UserError(
-                f"{option} and {other} are both {path}; name another file for one of them"
-            )
+            raise UserError(f"{option} and {other} are both {path}; give one of them another name")
 
 
 def _colored(output: str, color: Color) -> bool:

@@ -58,8 +58,8 @@ class BadImages:
         if not num_left:
             name, why = next(iter(self.skipped.items()))
             raise UserError(
-                f"none of the images can be used (first: {name}: {why}); name the folder they are "
-                "relative to by --image-root, or replace them"
+                f"no image can be used (first: {name}: {why}); name the folder they are relative "
+                "to with --image-root, or replace them"
             )
 
     def report(self) -> None:

@@ -22,7 +22,7 @@ from pbias.data.workers import Progress, for_all, no_progress
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess
 
-BLOCK = 1024  # pictures decoded ahead of the network
+BLOCK = 128  # pictures decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
 OTHERWISE = (
     "name the folder they are relative to by --image-root, or leave them out by --on-bad-image skip"
@@ -150,10 +150,12 @@ def stream(
     *,
     bad: BadImages = REFUSE,
     workers: int = 0,
+    fast: bool = False,
     progress: Progress = no_progress,
 ) -> Iterator[ImageData]:
     """The pictures in order, a block at a time, decoded while the block before is used.
 
+    `fast`: JPEG is decoded at the least scale that is large enough, which changes pixels.
     UserError for broken pictures, unless they are skipped.
     """
     total, num_left = len(pictures), 0
@@ -161,7 +163,7 @@ def stream(
     def decode(start: int) -> ImageData:
         block = pictures.only(range(start, min(start + BLOCK, total)))
         images = np.empty((len(block), preprocess.crop, preprocess.crop, 3), np.uint8)
-        failures = _decode(block, preprocess, images, workers, no_progress)
+        failures = _decode(block, preprocess, images, workers, no_progress, fast=fast)
         kept = _leave_out(block, failures, bad)
         return _image_data(block.only(kept), preprocess, images[kept] if failures else images)
 
@@ -212,7 +214,13 @@ def _image_data(pictures: Pictures, preprocess: Preprocess, images: UInt8) -> Im
 
 
 def _decode(
-    pictures: Pictures, preprocess: Preprocess, images: UInt8, workers: int, progress: Progress
+    pictures: Pictures,
+    preprocess: Preprocess,
+    images: UInt8,
+    workers: int,
+    progress: Progress,
+    *,
+    fast: bool = False,
 ) -> dict[int, str]:
     """Fill `images`; the numbers of the pictures that are broken, and why."""
     size = (images.shape[1], images.shape[2])
@@ -224,6 +232,7 @@ def _decode(
             size=size,
             grayscale=pictures.transforms[index] == "grayscale",
             interpolation=preprocess.interpolation,
+            fast=fast,
         )
 
     return for_all(work, len(pictures), workers, progress)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ WHITE = (255, 255, 255)
 ORIENTATION = 0x0112  # EXIF; from 5 on, height and width are exchanged
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF
 UPRIGHT = 1
+START_OF_SCAN = b"\xff\xda"  # in JPEG; within a scan, a byte of 255 is followed by one of 0
 # How a picture of each other orientation is turned upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,12 +37,19 @@ WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # one can start a program (EPS: Ghostscript) or decode inner pictures whose size no header says.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 100_000_000  # of what a decoder may hold, before and after resizing
+MAX_WEBP = 50_000_000  # its decoder holds each pixel four times
+# A JPEG may store its pixels in any number of scans, and every scan takes time for all of them.
+MAX_SCANNED = 20 * MAX_PIXELS
+BAND = 4_000_000  # pixels that are converted at a time
+LARGE = 25_000_000  # pixels of pictures that are decoded one at a time, whatever the threads
 # Pillow's limit is on what a header says and partly a warning; `_check_pixels` replaces it.
 Image.MAX_IMAGE_PIXELS = None
 # libtiff writes to the file descriptor 2 by itself, with bytes of the picture: it shall not. What
 # is wrong is raised as well. A Pillow without libtiff has no such function.
 with contextlib.suppress(OSError, AttributeError):
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+_large = threading.Lock()
 
 
 class BrokenImage(Exception):
@@ -59,26 +69,35 @@ def read_image(
     size: Size,
     grayscale: bool = False,
     interpolation: str = "bilinear",
+    fast: bool = False,
 ) -> UInt8:
     """The middle `size` of a picture whose short side is resized to `resize`: uint8 [H, W, 3].
 
-    The first frame; turned upright; transparency on white; 16 bits reduced to 8. Raises
-    BrokenImage where that fails, and for more than 100 million pixels.
+    The first frame; turned upright; transparency on white; 16 bits reduced to 8. `fast`: JPEG is
+    decoded at the least scale (1/8 to 1) that has as many pixels as wanted. Raises BrokenImage
+    where that fails, and for more than 100 million pixels (WebP: 50 million).
     """
     with _opened(path) as image:
         whole = resized(_upright_size(image), resize)
         # Before JPEG is reduced: where it comes in several scans, its decoder keeps all pixels.
         for held in (image.size, whole, _tile_size(image)):
-            _check_pixels(held)
-        # JPEG decodes at a reduced scale for less; twice the size wanted leaves no trace of it.
-        image.draft(None, (2 * resize, 2 * resize))
+            _check_pixels(held, MAX_WEBP if image.format == "WEBP" else MAX_PIXELS)
+        _check_scans(image, path)
         turn = TURNS.get(_orientation(image))
-        image.load()
-        rgb = _to_rgb(_to_8_bits(image if turn is None else image.transpose(turn)))
-        if grayscale:
-            rgb = rgb.convert("L").convert("RGB")
-        filter_ = Image.Resampling[interpolation.upper()]
-        return _cut(rgb.resize(whole[::-1], filter_, reducing_gap=3.0), size)
+        with _large if math.prod(image.size) > LARGE else contextlib.nullcontext():
+            # JPEG decodes at a reduced scale for less; twice the size leaves no trace of it.
+            side = resize if fast else 2 * resize
+            image.draft(None, (side, side))
+            image.load()
+            rgb = _to_rgb(image)
+            if rgb is not image:
+                image.close()  # frees its pixels
+            if turn is not None:
+                rgb = rgb.transpose(turn)
+            if grayscale:
+                rgb = rgb.convert("L").convert("RGB")
+            filter_ = Image.Resampling[interpolation.upper()]
+            return _cut(rgb.resize(whole[::-1], filter_, reducing_gap=3.0), size)
 
 
 @contextmanager
@@ -102,10 +121,25 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise BrokenImage(" ".join(str(error).split()) or type(error).__name__) from error
 
 
-def _check_pixels(size: Size) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
+def _check_pixels(size: Size, most: int) -> None:
+    if size[0] * size[1] > most:
         raise BrokenImage(
-            f"{size[0]:,} x {size[1]:,} pixels to decode, more than {MAX_PIXELS:,}; resize it first"
+            f"{size[0]:,} x {size[1]:,} pixels to decode, more than {most:,}; resize it first"
+        )
+
+
+def _check_scans(image: Image.Image, path: Path) -> None:
+    """Refuse a JPEG of so many scans that decoding takes minutes."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    pixels, smallest = math.prod(image.size), 10  # bytes of a scan
+    if pixels * path.stat().st_size <= smallest * MAX_SCANNED:
+        return
+    scans = path.read_bytes().count(START_OF_SCAN)
+    if scans * pixels > MAX_SCANNED:
+        raise BrokenImage(
+            f"{scans:,} scans of {pixels:,} pixels, more than {MAX_SCANNED:,} in all; "
+            "save it again with fewer"
         )
 
 
@@ -142,7 +176,24 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
+    """Convert a picture in bands, so that little is held beside it and its result."""
+    num_rows = max(1, BAND // image.width)
+    if num_rows >= image.height or _is_rgb(image):
+        return _band_to_rgb(image)
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, image.height, num_rows):
+        band = image.crop((0, top, image.width, min(top + num_rows, image.height)))
+        rgb.paste(_band_to_rgb(band), (0, top))
+    return rgb
+
+
+def _is_rgb(image: Image.Image) -> bool:
+    return image.mode == "RGB" and "transparency" not in image.info
+
+
+def _band_to_rgb(image: Image.Image) -> Image.Image:
+    image = _to_8_bits(image)
+    if _is_rgb(image):
         return image
     if not image.has_transparency_data:
         return image.convert("RGB")

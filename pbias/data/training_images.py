@@ -104,7 +104,7 @@ def _check_labels(path: str, targets: list[str], train: Pictures) -> None:
         values = set(labels.tolist()) - {-1}
         if not values:
             raise UserError(
-                f"{path}: no training label of '{target}' is known; leave it out of --targets"
+                f"{path}: '{target}' has no known training label; leave it out of --targets"
             )
         if len(values) == 1:
             constant.append(target)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from pbias.cores import num_cores
 from pbias.data.images import BrokenImage
 
 Progress = Callable[[int, int], None]
@@ -15,13 +15,6 @@ CHUNK = 16  # images a thread takes at a time
 
 def no_progress(done: int, total: int) -> None:
     """Report nothing."""
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # on Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def for_all(

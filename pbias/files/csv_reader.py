@@ -35,8 +35,8 @@ class CsvFile:
         for line, row in zip(self.lines, self.rows, strict=True):
             if len(row) != width:
                 raise UserError(
-                    f"{self.path}, line {line}: {len(row)} cells where the header has {width}; "
-                    "quote cells that hold commas"
+                    f"{self.path}, line {line}: {len(row)} cells, but the header has {width}; "
+                    "quote cells that contain commas"
                 )
 
     def columns(self) -> list[list[str]]:
@@ -88,7 +88,7 @@ def decode(path: str, data: bytes) -> str:
         else:
             seems = "Windows-1252 or Latin-1 as spreadsheets write it"
         raise UserError(
-            f"{path} is not UTF-8 text (byte {error.start}) but perhaps {seems}; save it as CSV in "
+            f"{path} is not UTF-8 text (byte {error.start}; perhaps {seems}); save it as CSV in "
             "UTF-8"
         ) from error
 
@@ -99,14 +99,14 @@ def _remedy(error: str) -> str:
             f"a cell has more than {csv.field_size_limit():,} characters; shorten it, or close the"
             " quote that opens it"
         )
-    return f"{error}; mend the quoting of that line"
+    return f"{error}; fix the quotes in that line"
 
 
 def _check_header(path: str, header: list[str], *, commas: bool) -> None:
     """Refuse what spreadsheets write above the header, or instead of `commas`."""
     if header and header[0].strip().lower().startswith("sep="):
         raise UserError(
-            f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove that line"
+            f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove this line"
         )
     if commas and len(header) == 1:
         for sign, name in SEPARATORS.items():

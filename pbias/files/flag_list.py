@@ -55,7 +55,7 @@ def _risks(path: str, cells: list[str], lines: list[int]) -> list[float]:
             risk = float("nan")
         if risk != risk:
             raise UserError(
-                f"{path}, line {line}: '{cell}' is no risk; "
+                f"{path}, line {line}: '{cell}' is not a risk; "
                 f"give a number, or drop the column {RISK} to keep the order of the file"
             )
         found.append(risk)

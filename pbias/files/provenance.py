@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from importlib import metadata
-
 from pbias import __version__
 
 LIBRARIES = ("numpy", "torch", "torchvision", "pillow")
@@ -13,11 +9,16 @@ LIBRARIES = ("numpy", "torch", "torchvision", "pillow")
 
 def sha256(data: bytes) -> str:
     """SHA-256 of `data`, in hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(data).hexdigest()
 
 
 def environment(device: str) -> dict[str, str]:
     """Versions of what computed a file, and the device it was computed on."""
+    import platform
+    from importlib import metadata  # which is slow, and few commands need it
+
     versions = {"pbias": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:

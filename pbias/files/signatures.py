@@ -96,16 +96,18 @@ def check_is_network(first: bytes, path: str) -> None:
     """Refuse what its first bytes show to be another file of a pipeline, not a network."""
     if first.startswith(ZIP) and b".npy" in first[NAME_AT:NUM_BYTES]:
         raise UserError(
-            f"{path} is a logits file (arrays of numpy), not a network; name a checkpoint or a "
-            "state dict here, and the logits in 'pbias metrics'"
+            f"{path} is a logits file, not a network; name a checkpoint or state dict here, and "
+            "use logits with 'pbias metrics'"
         )
     if re.match(ONNX, first):
         raise UserError(
-            f"{path} is an ONNX network, which predict and quantize read; name the checkpoint"
-            " that it was exported from"
+            f"{path} is an ONNX network, which predict, quantize and info read; name the "
+            "checkpoint it was exported from"
         )
     if re.match(CSV, first[:NUM_BYTES]):
-        raise UserError(f"{path} is a CSV file, not a network; the network comes first, then that")
+        raise UserError(
+            f"{path} is a CSV file, not a network; name the network first, then this file"
+        )
 
 
 def first_bytes(path: str) -> bytes:

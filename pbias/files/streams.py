@@ -33,7 +33,9 @@ def check_encodable(text: str, what: str) -> None:
     except UnicodeEncodeError:
         encoded = b"\0"
     if b"\0" in encoded:
-        raise UserError(f"{what}: {text[:100]!r} holds a character that no name can; correct it")
+        raise UserError(
+            f"{what}: {text[:100]!r} contains a character that file names cannot have; correct it"
+        )
 
 
 def read_bytes(path: str) -> bytes:
@@ -87,22 +89,20 @@ def _read_stdin() -> bytes:
 
 
 def _empty_stdin() -> UserError:
-    return UserError("standard input is empty; did the command before this one in the pipe fail?")
+    return UserError("standard input is empty; did the previous command in the pipe fail?")
 
 
 def _check_stdin() -> None:
     if sys.stdin is None:
-        raise UserError("standard input is closed; pipe a file into '-' or name one")
+        raise UserError("standard input is closed; pipe a file into it, or name a file")
     if sys.stdin.isatty():
-        raise UserError("standard input is a terminal; pipe a file into '-' or name one")
+        raise UserError("standard input is a terminal; pipe a file into it, or name a file")
 
 
 def check_inputs(paths: Sequence[str]) -> None:
     """Refuse what could not be read, before any long work; at most one input may be `-`."""
     if list(paths).count(STDIO) > 1:
-        raise UserError(
-            "'-' is given for more than one input; standard input can be read only once"
-        )
+        raise UserError("'-' is given for several inputs; standard input can be read only once")
     for path in paths:
         check_encodable(path, "input")
         if path == STDIO:
@@ -152,7 +152,7 @@ def check_output(
     if _in_place(mode):
         return
     if no_clobber and mode:
-        raise UserError(f"{path} exists and --no-clobber is given; name another output")
+        raise UserError(f"{path} already exists (--no-clobber); name another output")
     target = _resolve(Path(path))
     _check_name(path, target)
     folder = target.parent
@@ -184,9 +184,9 @@ def _check_name(path: str, target: Path) -> None:
 
 def _check_stdout(binary: bool) -> None:
     if sys.stdout is None:
-        raise UserError("standard output is closed; redirect it or name a file with -o")
+        raise UserError("standard output is closed; redirect it, or name a file with -o")
     if binary and sys.stdout.isatty():
-        raise UserError("standard output is a terminal; redirect it or name a file with -o")
+        raise UserError("standard output is a terminal; redirect it, or name a file with -o")
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -50,7 +50,7 @@ def _document(name: str, data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{name} is not JSON: {error}; {REMEDY}") from None
     if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
-        raise UserError(f"{name} holds no table of an audit; {REMEDY}")
+        raise UserError(f"{name} is not the table of an audit; {REMEDY}")
     if document.get("schema") != SCHEMA:
         raise UserError(f"{name} is of schema {document.get('schema')!r}, not {SCHEMA}; {REMEDY}")
     columns = document.get("columns")
@@ -62,7 +62,7 @@ def _check_columns(name: str, columns: Sequence[Any]) -> None:
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise UserError(
-            f"{name} is no table of an audit: it lacks the columns {listed(missing)}; {REMEDY}"
+            f"{name} is not an audit table: it lacks the columns {listed(missing)}; {REMEDY}"
         )
 
 
@@ -85,7 +85,7 @@ def _typed(name: str, columns: Mapping[str, Sequence[Any]]) -> Table:
 
 def _text(name: str, key: str, cell: Any) -> str:
     if not isinstance(cell, str):
-        raise UserError(f"{name}: '{key}' holds {cell!r}, which is no text; {REMEDY}")
+        raise UserError(f"{name}: '{key}' holds {cell!r}, which is not text; {REMEDY}")
     return cell
 
 
@@ -98,6 +98,6 @@ def _number(name: str, key: str, cell: Any) -> float | int:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if number != number or isinstance(cell, bool):
-        raise UserError(f"{name}: '{key}' holds {cell!r}, which is no number; {REMEDY}")
+        raise UserError(f"{name}: '{key}' holds {cell!r}, which is not a number; {REMEDY}")
     whole = key.startswith("n") and number.is_integer()
     return int(number) if whole else number

@@ -48,7 +48,7 @@ def read_thresholds(path: str) -> Thresholds:
     for line, name, cell in zip(file.lines, *(columns[name] for name in COLUMNS), strict=True):
         threshold = _threshold(path, line, cell)
         if name in found:
-            raise UserError(f"{path}, line {line}: '{name}' stands there twice; remove one")
+            raise UserError(f"{path}, line {line}: '{name}' is listed twice; remove one")
         found[name] = threshold
     return Thresholds(path, found, file.sha256)
 
@@ -60,7 +60,7 @@ def _threshold(path: str, line: int, cell: str) -> float:
         threshold = float("nan")
     if threshold != threshold:
         raise UserError(
-            f"{path}, line {line}: '{cell}' is no threshold; "
+            f"{path}, line {line}: '{cell}' is not a threshold; "
             "give a logit, inf (never) or -inf (always)"
         )
     return threshold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pbias.errors import UserError, did_you_mean
@@ -12,7 +12,7 @@ from pbias.models.library_networks import build_library, is_library
 from pbias.models.user_factory import build_own, is_own
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Argument = int | float | str | bool
 MAX_ARGUMENT = 2048  # of an architecture here: no useful network is wider, or sees larger images
@@ -34,6 +34,12 @@ ARCHITECTURES = {
     "vit_b_16": Architecture("pbias.models.torchvision_models:vit_b_16", "heads.head"),
     "vit_l_16": Architecture("pbias.models.torchvision_models:vit_l_16", "heads.head"),
 }
+
+# A new network has these arguments where none are named. The factories' own defaults stay as they
+# are: checkpoints that name no arguments were made with those.
+WIDTH = 48  # docs/measurements.md
+NEW = {"resnet_small": {"width": WIDTH}}
+STEM = ".conv1.weight"  # [width, 3, 3, 3] of a resnet_small
 
 
 def architecture(name: str) -> Architecture:
@@ -64,7 +70,7 @@ def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
     except TypeError as error:
         raise UserError(f"{name} cannot be built: {error}; check the model's arguments") from error
     if num_outputs < 1:
-        raise UserError(f"{name} cannot be built with {num_outputs} outputs; it needs 1 or more")
+        raise UserError(f"{name} cannot be built with {num_outputs} outputs; use 1 or more")
     for key, value in args.items():
         most = MAX_DEPTH if key == "depth" else MAX_ARGUMENT
         if type(value) is not int or not 1 <= value <= most:
@@ -73,6 +79,33 @@ def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
                 f" to {most:,}"
             )
     return factory(num_outputs, **args)
+
+
+def new_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a new network: those named, and today's defaults for the others."""
+    return {**NEW.get(name, {}), **args}
+
+
+def old_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a network that was made with `args`, with its factory's defaults."""
+    factory = ARCHITECTURES[name].factory if name in NEW else ""
+    defaults = inspect.signature(_factory(factory)).parameters if factory else {}
+    return {**{key: defaults[key].default for key in NEW.get(name, {})}, **args}
+
+
+def args_of_weights(
+    name: str, args: Mapping[str, Any], state_dict: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """Return the arguments, with the width of these weights where it is not named.
+
+    A state dict does not say how its network was made, and the default width has changed.
+    """
+    # Names may have a prefix: the stem's is the shortest of those that end alike.
+    stem = min((key for key in state_dict if f".{key}".endswith(STEM)), key=len, default="")
+    if name not in NEW or "width" in args or not stem or not state_dict[stem].ndim:
+        return dict(args)
+    width = len(state_dict[stem])
+    return dict(args) if width == old_args(name, {})["width"] else {**args, "width": width}
 
 
 def build_for_weights(name: str, num_outputs: int, **args: Argument) -> nn.Module:

@@ -34,7 +34,7 @@ def num_outputs_of(
         key = classifier_weight(arch)
     if key not in state_dict or state_dict[key].ndim < 2:
         raise UserError(
-            f"the weights hold no classifier {key}, so they are not of {arch}; check --arch"
+            f"the weights have no classifier {key}, so they do not belong to {arch}; check --arch"
         )
     return int(state_dict[key].shape[0])
 
@@ -67,7 +67,7 @@ def classifier_weight(
             names = [name for name, weight in found if wanted in (None, weight.shape[0])]
             if names:
                 return f"{names[-1]}.weight".removeprefix(".")
-    raise UserError(f"{arch} makes a network without linear layers or convolutions; add one")
+    raise UserError(f"{arch} makes a network without a linear or convolution layer; add one")
 
 
 def output_names(arch: str, args: Mapping[str, Any]) -> list[str]:

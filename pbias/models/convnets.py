@@ -120,7 +120,8 @@ def resnet_small(num_outputs: int, width: int = 16, depth: int = 1) -> ResNet:
     """A residual network for 32-96 px on CPUs: a 3x3 stem of stride 2, then three stages.
 
     `width` is the number of channels of the stem and the first stage; the stages have width,
-    2 width and 4 width channels, and `depth` blocks each.
+    2 width and 4 width channels, and `depth` blocks each. The default is the width of checkpoints
+    that name none; new networks are wider (`new_args`).
     """
     stem = _stem(nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False), nn.Identity())
     return ResNet(BasicBlock, stem, (width, 2 * width, 4 * width), (depth,) * 3, num_outputs)

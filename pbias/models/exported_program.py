@@ -63,7 +63,7 @@ def load_program(data: bytes, path: str, *, trusted: bool) -> Program:
     if not trusted:
         raise UserError(
             f"{path} is an exported program, which can run any code when it is opened; if you "
-            "trust it, say so with --trust-program"
+            "trust it, add --trust-program"
         )
     try:
         with warnings.catch_warnings():

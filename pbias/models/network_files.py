@@ -17,6 +17,7 @@ from pbias.files.logits import default_targets
 from pbias.files.provenance import environment, sha256
 from pbias.files.streams import input_name, read_bytes
 from pbias.models import build_for_weights, num_outputs_of, restore, shared_names
+from pbias.models.architectures import args_of_weights
 from pbias.models.exported_program import Program, load_program
 from pbias.models.library_networks import is_library, sized_args
 from pbias.models.onnx.graph_file import OnnxFile, read_onnx_file
@@ -70,8 +71,8 @@ def recognize(
         return _renamed(content, path, named)
     if named.name is None:
         raise UserError(
-            f"{path} is a bare state dict, which does not say what network it is of; name that by "
-            "--arch NAME, or --model package.module:factory"
+            f"{path} is a bare state dict, which does not name its network; add --arch NAME or "
+            "--model package.module:factory"
         )
     return adopt(content, digest, path, named)
 
@@ -87,8 +88,8 @@ def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
         known.append("model-args")
     if known:
         raise UserError(
-            f"{path} is a checkpoint of {checkpoint.model['name']}, which says that itself; leave "
-            f"out --{known[0]}"
+            f"{path} is a checkpoint of {checkpoint.model['name']}, which names its network "
+            f"itself; leave out --{known[0]}"
         )
     if not named.name:
         return checkpoint
@@ -111,6 +112,7 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
     usual = build_for_weights(named.name, len(named.targets or "12"), **args)
     further = [name for group in shared_names(usual) for name in group[1:]]
     state_dict = fit_names(state_dict, usual.state_dict(), path, further)
+    args = args_of_weights(named.name, args, state_dict)
     # What the user says wins: factories need not make what they are asked for.
     own = is_own(named.name) and named.targets
     num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)
@@ -128,7 +130,9 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
     data, path = read_bytes(path), input_name(path)
     if named.name is not None:
         option = "model" if is_own(named.name) else "arch"
-        raise UserError(f"{path} is an exported program, network and all; leave out --{option}")
+        raise UserError(
+            f"{path} is an exported program, which contains the network; leave out --{option}"
+        )
     program = load_program(data, path, trusted=trusted)
     named = _of_size(named, program.side, path)
     model = {"name": "torch.export", "args": {}}
@@ -136,7 +140,7 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
 
 
 def read_onnx(
-    path: str, named: Named, output_name: str | None = None
+    path: str, named: Named, output_name: str | None = None, *, threads: int = 0
 ) -> tuple[Checkpoint, OnnxNetwork, OnnxFile]:
     """An ONNX network, what its metadata or else `named` say of it, and the file.
 
@@ -147,12 +151,14 @@ def read_onnx(
     path = file.path
     if named.name is not None:
         option = "model" if is_own(named.name) else "arch"
-        raise UserError(f"{path} is an ONNX network, weights and all; leave out --{option}")
-    net = OnnxNetwork(file, output_name)
+        raise UserError(
+            f"{path} is an ONNX network, which contains the weights; leave out --{option}"
+        )
+    net = OnnxNetwork(file, output_name, threads=threads)
     known = checkpoint_of(file.properties, path, file.sha256)
     if known is not None:
         if given := [*named.given, *(["groups"] if named.groups and known.groups else [])]:
-            raise UserError(f"{path} says that itself in its metadata; leave out --{given[0]}")
+            raise UserError(f"{path} has this in its metadata; leave out --{given[0]}")
         return known, net, file
     if net.raw:
         named = _raw(named, path)
@@ -166,7 +172,7 @@ def _raw(named: Named, path: str) -> Named:
     given = {"mean", "std"}.intersection(named.given)
     if given:
         raise UserError(
-            f"{path} takes images of uint8, which it normalizes itself; leave out --{min(given)}"
+            f"{path} takes images of uint8, and normalizes them itself; leave out --{min(given)}"
         )
     preprocess = {**named.preprocess, "mean": [0.0] * 3, "std": [1.0] * 3}
     return dataclasses.replace(named, preprocess=preprocess, given=[*named.given, "mean"])
@@ -197,8 +203,8 @@ def _foreign(
     size, crop = named.preprocess["size"], named.preprocess["crop"]
     if size < crop:
         raise UserError(
-            f"--resize {size} is less than the {crop} px of the network's input; raise it, or "
-            "lower --image-size"
+            f"--resize {size} is smaller than the network's input of {crop} px; raise it, or lower "
+            "--image-size"
         )
     targets = named.targets or list(default_targets(num_outputs))
     if len(targets) != num_outputs:

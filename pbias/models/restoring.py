@@ -82,8 +82,8 @@ def _check_fit(
     if odd:
         where = "lack" if odd[0] in wanted else "hold an unknown"
         raise UserError(
-            f"the weights {where} {odd[0]} ({len(odd)} names differ), so they are not of {name};"
-            " check the architecture"
+            f"the weights {where} {odd[0]} ({len(odd)} names differ), so they do not belong to "
+            f"{name}; check the architecture"
         )
     for key, tensor in wanted.items():
         if tensor.is_floating_point() != given[key].is_floating_point():

@@ -37,10 +37,10 @@ def use_factory(name: str) -> None:
     Raises UserError where there is none of that name.
     """
     if is_library(name):
-        raise UserError(f"--model {name} is a network of a library; name it by --arch {name}")
+        raise UserError(f"--model {name} is a network of a library; use --arch {name}")
     module, _, function = name.partition(":")
     if not module or not function:
-        raise UserError(f"--model {name} names no factory; write it as package.module:function")
+        raise UserError(f"--model {name} is not a factory; write package.module:function")
     amend_torchvision()  # which the factory may import, now or when it is called
     here = str(Path.cwd())
     if here not in sys.path:
@@ -50,12 +50,12 @@ def use_factory(name: str) -> None:
     except (Exception, SystemExit) as error:
         _let_terminate(error)
         raise UserError(
-            f"--model {name}: {module} cannot be imported ({_said(error)}); it is searched for in "
-            "the working folder and where Python searches"
+            f"--model {name}: {module} cannot be imported ({_said(error)}); it is looked up in the "
+            "working folder and on Python's path"
         ) from error
     factory = getattr(found, function, None)
     if not callable(factory):
-        raise UserError(f"--model {name}: {module} has no function '{function}'; mend the name")
+        raise UserError(f"--model {name}: {module} has no function '{function}'; correct the name")
     _FACTORIES[name] = factory
 
 
@@ -69,8 +69,8 @@ def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module
 
     if name not in _FACTORIES:
         raise UserError(
-            f"the network is made by {name}, which is code outside of pbias; if you trust it, name "
-            f"it on this command, too: --model {name}"
+            f"the network is made by {name}, which is code outside of pbias; if you trust it, add "
+            f"--model {name}"
         )
     factory = _FACTORIES[name]
     try:
@@ -85,7 +85,7 @@ def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module
     except (Exception, SystemExit) as error:
         _let_terminate(error)
         raise UserError(
-            f"{name} failed with {_said(error)}; mend it (--debug shows its traceback)"
+            f"{name} failed with {_said(error)}; fix it (--debug shows the traceback)"
         ) from error
     if not isinstance(model, nn.Module):
         raise UserError(f"{name} made a {type(model).__name__}; it must return a torch.nn.Module")
@@ -106,7 +106,7 @@ def parse_args(text: str | None) -> dict[str, Any]:
         args = json.loads(text) if text.lstrip().startswith("{") else _pairs(text)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"--model-args {text[:200]} is neither JSON nor key=value,... ({error}); write it as "
+            f"--model-args {text[:200]} is neither JSON nor key=value,... ({error}); write it like "
             "width=8,depth=2"
         ) from error
     # Only what a checkpoint can hold: it stores the arguments.

@@ -79,7 +79,7 @@ class Sample:
         whole = sum(float(values.sum()) for values in found.values())
         if not np.isfinite(whole):
             raise UserError(
-                "a gradient is not a number, so weights have no importance; train again with a"
+                "a gradient is not a number, so weights cannot be scored; train again with a"
                 " lower learning rate, or use --score magnitude"
             )
         return {name: values / (whole or 1.0) for name, values in found.items()}

@@ -41,7 +41,9 @@ def parse_pattern(text: str) -> Pattern | None:
         return None
     found = re.fullmatch(r"(\d+):(\d+)", text)
     if not found or not 0 < int(found[1]) < int(found[2]):
-        raise UserError(f"pattern {text!r} is neither unstructured nor N:M, such as 2:4; mend it")
+        raise UserError(
+            f"pattern {text!r} is neither 'unstructured' nor N:M; use a pattern such as 2:4"
+        )
     return Pattern(int(found[1]), int(found[2]))
 
 

@@ -58,7 +58,7 @@ def chosen_names(names: Sequence[str], only: Sequence[str], exclude: Sequence[st
     unwanted = {name for selector in exclude for name in _matches(selector, names)}
     chosen = [name for name in names if (not only or name in wanted) and name not in unwanted]
     if not chosen:
-        raise UserError(f"none of the {len(names)} layers is left to prune; exclude fewer")
+        raise UserError(f"none of the {len(names)} layers is left to prune; exclude fewer layers")
     return chosen
 
 

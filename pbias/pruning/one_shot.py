@@ -37,8 +37,8 @@ def check_reachable(sparsity: float, counts: Account, path: str) -> None:
     """Refuse a sparsity below what is there, as nothing grows back; 0 keeps a network as it is."""
     if sparsity > 0 and num_zeros(sparsity, counts.num_weights) < counts.num_zeros:
         raise UserError(
-            f"{input_name(path)} is at sparsity {counts.sparsity:.6g} already, above the"
-            f" {sparsity:g} asked for; ask for more, or prune the network it was made from"
+            f"{input_name(path)} is at sparsity {counts.sparsity:.6g} already, above {sparsity:g}; "
+            "ask for more, or prune the network it was made from"
         )
 
 

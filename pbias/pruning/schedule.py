@@ -85,8 +85,8 @@ def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> l
     """
     if not (0 <= start < end and every > 0 and (end - start) / every <= MAX_STEPS):
         raise UserError(
-            f"pruning epochs {start:g},{every:g},{end:g} are no steps; give the first, the distance"
-            " and an end that is not reached, as in 10,10,81"
+            f"pruning epochs {start:g},{every:g},{end:g} are not a schedule; give START,EVERY,END "
+            "(END is not included), as in 10,10,81"
         )
     num_steps = math.ceil((end - start) / every)
     times = [start + every * step for step in range(num_steps)]

@@ -11,6 +11,10 @@ from pbias.reporting.sections import Section, interval, number, signed
 
 SHOWN = 20
 VERDICTS = ("high", "raised", "low", "undefined")
+OUTCOMES = {
+    "flips": "predictions that the audited model changed",
+    "lost_positives": "true positives that it lost",
+}
 Record = dict[str, Any]
 
 
@@ -65,6 +69,26 @@ def evaluation_sections(table: Table) -> list[Section]:
     records = table.records()
     runs = dict.fromkeys(r["run"] for r in records)
     return [one for run in runs for one in _of_run(run, [r for r in records if r["run"] == run])]
+
+
+def found_in_words(table: Table, share: str) -> str:
+    """What of each outcome the flags found and chance would have; `share` is what they are of all.
+
+    Of the first run; outcomes that never happened are left out.
+    """
+    records = [r for r in table.records() if r["measure"] == "recall"]
+    cells = {(r["outcome"], r["ranking"]): r for r in reversed(records)}
+    said = []
+    for outcome in dict.fromkeys(r["outcome"] for r in records):
+        found, by_chance = cells[outcome, "risk"], cells[outcome, "random"]
+        if found["n_outcome"]:
+            value, low, high = (round(100 * found[key]) for key in ("value", "low", "high"))
+            said.append(
+                f"Of the {found['n_outcome']} {OUTCOMES[outcome]}, {value} % [{low}, {high}] were "
+                f"among the flags; as many chosen at random, {share}, found "
+                f"{round(100 * by_chance['value'])} %."
+            )
+    return " ".join(said) or "The audited model overturned no prediction."
 
 
 def _of_run(run: str, records: list[Record]) -> list[Section]:

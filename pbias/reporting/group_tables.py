@@ -82,7 +82,8 @@ def _numbers(record: Record, *, paired: bool) -> list[str]:
     if not paired:
         return [number(record["value"]) + interval(record["low"], record["high"])]
     change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
-    return [f"{number(record['reference'])} to {number(record['value'])}", change]
+    ends = [number(record[key]) for key in ("reference", "value")]
+    return ["-" if ends == ["-", "-"] else " to ".join(ends), change]
 
 
 def _tables(

@@ -7,6 +7,14 @@ from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
 
+# What a reader must know of the numbers that verdicts name, by what they call them.
+PLAIN = {
+    "sensitivity": "the share found, of the samples that have the attribute",
+    "false-alarm rate": "the share said to have the attribute, of the samples that do not",
+    "precision": "the share that is right, of the samples said to have the attribute",
+    "accuracy": "the share of predictions that are right",
+}
+
 
 def calibrate_hint() -> str:
     """The command that predicts what is never predicted; also for those who meet that first."""
@@ -34,6 +42,30 @@ def verdict_parts(findings: Findings) -> list[str]:
     parts = [_lost(findings), _worst(findings), _beside(findings), _better(findings)]
     parts += [_too_few(findings), _never(findings), _undefined(findings), _next(findings)]
     return list(filter(None, parts))
+
+
+def verdict_lines(findings: Findings) -> list[str]:
+    """The parts of the verdict for a page, which has a line for each number that is named.
+
+    The other values of the group of the worst number stand right after it.
+    """
+    parts = verdict_parts(findings)
+    if not findings.worse:
+        return parts
+    first, *others = map(sentence, findings.named())
+    more = _in_all(findings).strip() if len(findings.worse) > 1 + len(others) else ""
+    named = [f"{_lead(findings)}: {first}.", _beside(findings)]
+    named += [f"Also: {other}." for other in others]
+    worst, beside = _worst(findings), _beside(findings)
+    rest = [part for part in parts if part not in (worst, beside)]
+    return [*filter(None, [*named, more]), *rest]
+
+
+def words_explained(findings: Findings) -> str:
+    """Say what the named numbers are, in words that need no other word."""
+    spoken = dict.fromkeys(finding.spoken for finding in findings.named())
+    said = [f"{word} is {PLAIN[word]}" for word in spoken if word in PLAIN]
+    return f"In words: {'; '.join(said)}." if said else ""
 
 
 def sentence(finding: Finding) -> str:
@@ -68,7 +100,7 @@ def _worst(findings: Findings) -> str:
         named = findings.named()
         said = "; ".join(map(sentence, named))
         more = _in_all(findings) if len(findings.worse) > len(named) else ""
-        return f"{'Worst' if findings.paired else 'Largest gap'}: {said}.{more}"
+        return f"{_lead(findings)}: {said}.{more}"
     if findings.same_model:
         return "The model is compared with itself: nothing can have changed."
     if not findings.metrics:
@@ -82,6 +114,10 @@ def _worst(findings: Findings) -> str:
             else "One model and no groups: there is nothing to compare it with."
         )
     return _nothing(findings)
+
+
+def _lead(findings: Findings) -> str:
+    return "Worst" if findings.paired else "Largest gap"
 
 
 def _beside(findings: Findings) -> str:

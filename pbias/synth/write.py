@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.data.workers import num_cores
+from pbias.cores import num_cores
 from pbias.errors import UserError
 from pbias.files.streams import reason, write_text
 from pbias.synth.canvas.canvas import MAX_SIZE, MIN_SIZE
@@ -83,7 +83,7 @@ def check_faces(folder: str, num: int, size: int, split: Sequence[float]) -> Non
 def check_size(size: int) -> None:
     """Refuse a picture too small to show a face, or larger than anyone needs."""
     if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UserError(f"cannot draw faces of {size} pixels; choose {MIN_SIZE} to {MAX_SIZE}")
+        raise UserError(f"cannot draw faces of {size} pixels; use {MIN_SIZE} to {MAX_SIZE}")
 
 
 @contextlib.contextmanager

@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from pbias.data.batches import ImageData, make_batch, row_batches, to_device
 from pbias.errors import UserError
+from pbias.models.onnx.runtime import OnnxNetwork
 from pbias.training.precision import autocast
 from pbias.training.processes import processes
+from pbias.training.threads import Threads
 
 BATCH_SIZE = 256
+CPU_BATCH_SIZE = 16  # whose features stay in caches: 64 take up to twice as long an image
 
 
 @dataclass(frozen=True)
@@ -100,23 +103,30 @@ def predict_logits(
     device: torch.device,
     batch_size: int,
     precision: str = "fp32",
+    threads: Threads | None = None,
 ) -> npt.NDArray[np.float32]:
     """Logits float32 [N, A] of the pictures of all blocks, cropped in the middle.
 
+    `threads` choose how many of them compute; without, they stay as many as they are. On CPUs
+    batches are smaller, which is faster and gives the same logits.
     Raises UserError where a logit is no number, or infinite.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    batches = []
+    threads, batches = threads or Threads([torch.get_num_threads()]), []
+    if device.type == "cpu" and not isinstance(model, OnnxNetwork):
+        batch_size = min(batch_size, CPU_BATCH_SIZE)
     # TensorFloat-32 would let the batch size show in the third digit.
     with torch.backends.cudnn.flags(allow_tf32=False), autocast(precision, device):
         for block in blocks:
             for rows in row_batches(len(block), batch_size, None):
+                threads.begin()
                 batches.append(model(make_batch(block, rows, device)).float().cpu().numpy())
+                threads.step_done(len(rows))
     logits = np.concatenate(batches)
     num_bad = int(np.size(logits) - np.isfinite(logits).sum())
     if num_bad:
         raise UserError(
-            f"{num_bad} of {logits.size} logits are no finite numbers, so the network's training "
+            f"{num_bad} of {logits.size} logits are not finite, so the network's training "
             "diverged; train it again with a lower learning rate (--lr)"
         )
     return logits
@@ -138,6 +148,6 @@ def check_input(model: nn.Module, size: int, num_outputs: int) -> None:
     shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != [1, num_outputs]:
         raise UserError(
-            f"the network gives {shape} for one image and {num_outputs} targets; it must give "
+            f"the network gives {shape} for one image and {num_outputs} targets; it must return "
             f"logits of shape [1, {num_outputs}]"
         )

@@ -21,6 +21,7 @@ from pbias.training.setup import make_optimizer
 from pbias.training.small_maps import small_maps_as_products
 from pbias.training.state import TrainingState
 from pbias.training.steps import Stopped, Trainer
+from pbias.training.threads import Threads
 
 WITH_BOUNDS = 3  # numbers in a rank: how far beyond the bounds, accuracy, loss
 
@@ -54,10 +55,11 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class FitResult:
-    """Which epoch was kept, and what every epoch reported that was trained here."""
+    """Which epoch was kept, what every epoch reported that was trained here, how many threads."""
 
     epoch: int
     reports: list[EpochReport]
+    threads: str
 
 
 def log_report(report: EpochReport) -> None:
@@ -84,6 +86,7 @@ def fit(
     resume: TrainingState | None = None,
     save: Callable[[TrainingState], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    threads: Threads | None = None,
 ) -> FitResult:
     """Train `model` in place, and leave it as it was after its best eligible epoch.
 
@@ -93,11 +96,13 @@ def fit(
 
     `progress` counts pictures over all epochs. `save` is given a state after every epoch, and
     `resume` is one to go on from, to the same end. `objective` is the loss of a step; validation is
-    scored by the labels alone. `stop` is asked after every step. Where processes have joined, each
-    trains on its share of every batch. Raises UserError when the loss is no longer a number,
-    Stopped when asked to stop.
+    scored by the labels alone. `stop` is asked after every step. `threads` choose how many of them
+    compute; without, they stay as many as they are. Where processes have joined, each trains on its
+    share of every batch. Raises UserError when the loss is no longer a number, Stopped when asked
+    to stop.
     """
     hooks, several = hooks or Hooks(), processes()
+    threads = threads or Threads([torch.get_num_threads()])
     if valid_data is None or not (valid_data.labels >= 0).any():
         valid_data = None
         logger.warning("no labels to validate with: the last epoch is kept, whatever it is worth")
@@ -106,12 +111,13 @@ def fit(
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
     trainer = Trainer(
         model, optimizer, scaler, train_data, recipe, objective, device, several,
-        hooks.after_step, progress, stop,
+        hooks.after_step, progress, stop, threads,
     )  # fmt: skip
     best = _Best()
     objective.reset()
     if resume:
         resume.restore(model, optimizer, scaler, hooks.restore, objective.restore)
+        threads.restore(resume.threads)
         best = _Best(resume.kept, resume.kept_epoch, resume.best)
     reports = []
     with ExitStack() as stack:
@@ -134,7 +140,7 @@ def fit(
     assert best.weights, "no epoch was eligible"
     model.load_state_dict(best.weights)
     best.say_if_bounds_are_kept(objective)
-    return FitResult(best.epoch, reports)
+    return FitResult(best.epoch, reports, threads.record())
 
 
 def _run_epoch(
@@ -199,4 +205,5 @@ class _Best:
             self.rank,
             hooks.state(),
             objective=trainer.objective.state(),
+            threads=trainer.threads.counts(),
         )

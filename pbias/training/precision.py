@@ -75,8 +75,8 @@ def _is_depthwise(model: nn.Module) -> bool:
 
 def _check(name: str, device: torch.device) -> None:
     if name not in PRECISIONS:
-        raise UserError(f"no precision '{name}'; use auto, {', '.join(PRECISIONS)}")
+        raise UserError(f"unknown precision '{name}'; use auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type != "cuda":
         raise UserError(
-            f"fp16 needs a CUDA device, and this is {device}; use --precision bf16 or fp32"
+            f"fp16 needs a CUDA device, but this is {device}; use --precision bf16 or fp32"
         )

@@ -41,7 +41,7 @@ class Processes:
         [slice(0, 3, None), slice(3, 6, None), slice(6, 8, None)]
         """
         if num < self.size:
-            raise UserError(f"{num} images for {self.size} processes; start fewer of them")
+            raise UserError(f"{num} images for {self.size} processes; start fewer processes")
         least, more = divmod(num, self.size)
         start = self.rank * least + min(self.rank, more)
         return slice(start, start + least + (self.rank < more))
@@ -107,8 +107,8 @@ def together() -> Iterator[None]:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
         raise UserError(
-            "another process ended or cannot be reached, so this one ends, too; see its message, "
-            "and go on with --resume"
+            "another process ended or cannot be reached, so this one stops; see the message of "
+            "the other, and continue with --resume"
         ) from error
 
 

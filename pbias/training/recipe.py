@@ -56,15 +56,19 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what could not be trained with."""
         if self.loss not in LOSSES:
-            raise UserError(f"no loss '{self.loss}'; use one of {', '.join(LOSSES)}")
+            raise UserError(f"unknown loss '{self.loss}'; use one of {', '.join(LOSSES)}")
         if self.optimizer not in OPTIMIZERS:
-            raise UserError(f"no optimizer '{self.optimizer}'; use one of {', '.join(OPTIMIZERS)}")
+            raise UserError(
+                f"unknown optimizer '{self.optimizer}'; use one of {', '.join(OPTIMIZERS)}"
+            )
         if self.lr_schedule not in LR_SCHEDULES:
             choices = ", ".join(LR_SCHEDULES)
-            raise UserError(f"no learning-rate schedule '{self.lr_schedule}'; use one of {choices}")
+            raise UserError(
+                f"unknown learning-rate schedule '{self.lr_schedule}'; use one of {choices}"
+            )
         if self.precision not in PRECISIONS:
             choices = ", ".join(PRECISIONS)
-            raise UserError(f"no precision '{self.precision}'; use one of {choices}")
+            raise UserError(f"unknown precision '{self.precision}'; use one of {choices}")
         if self.epochs < 1 or self.batch_size < 1:
             raise UserError(
                 f"{self.epochs} epochs of batches of {self.batch_size}; both must be at least 1"
@@ -184,7 +188,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
 def find_recipe(name: str, use: str) -> NamedRecipe:
     """The recipe of this name, which must be for this of `USES`."""
     if name not in RECIPES:
-        raise UserError(f"no recipe '{name}'; use one of {', '.join(RECIPES)}")
+        raise UserError(f"unknown recipe '{name}'; use one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]
     if use not in recipe.uses:
         others = ", ".join(other for other, found in RECIPES.items() if use in found.uses)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from pbias.errors import UserError
 from pbias.files.checkpoint import parse_state_dict
@@ -39,7 +39,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"no device '{name}' here; use --device auto or cpu") from error
+        raise UserError(
+            f"device '{name}' is not available here; use --device auto or cpu"
+        ) from error
     if device.type == "cuda":
         torch.cuda.set_device(device)
     torch.backends.cudnn.deterministic = True  # or the same seed gives other weights on a GPU
@@ -107,16 +109,29 @@ def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
 
 
+class Weights(NamedTuple):
+    """The weights in a file, with its SHA-256; `path` is for messages."""
+
+    state_dict: dict[str, Tensor]
+    sha256: str
+    path: str
+
+
+def read_weights(path: str) -> Weights:
+    """Read the weights of a checkpoint or a bare state dict."""
+    data, path = read_bytes(path), input_name(path)
+    return Weights(parse_state_dict(data, path), sha256(data), path)
+
+
 def start_from(
-    model: nn.Module, arch: str, path: str, args: Mapping[str, Any] | None = None
-) -> str:
-    """Load the weights of a checkpoint or bare state dict into `model`; its SHA-256.
+    model: nn.Module, arch: str, weights: Weights, args: Mapping[str, Any] | None = None
+) -> None:
+    """Load weights into `model`.
 
     A classifier with another number of outputs keeps its random weights, which is said. Raises
     UserError for weights of another network.
     """
-    data, path = read_bytes(path), input_name(path)
-    given = parse_state_dict(data, path)
+    given, path = weights.state_dict, weights.path
     own, groups = model.state_dict(), shared_names(model)
     given = with_shared(fit_names(given, own, path, [n for g in groups for n in g[1:]]), groups)
     weight = classifier_weight(arch, model, args=args)
@@ -139,7 +154,6 @@ def start_from(
     if odd:
         raise UserError(
             f"{path} does not fit {arch}: {len(odd)} tensors are missing, unknown or of another "
-            f"shape (first: {odd[0]}); name the network it is of by --arch"
+            f"shape (first: {odd[0]}); name its network with --arch"
         )
     model.load_state_dict(given)
-    return sha256(data)

@@ -20,8 +20,10 @@ from pbias.errors import UserError
 from pbias.files.checkpoint import Checkpoint
 from pbias.files.checkpoint.archive import read_archive
 from pbias.files.checkpoint.weights import plain
-from pbias.files.streams import is_replaceable, read_bytes, write_bytes
+from pbias.files.streams import is_regular, is_replaceable, read_bytes, write_bytes
+from pbias.models.architectures import old_args
 from pbias.training.recipe import Recipe
+from pbias.training.threads import how_many
 
 FORMAT = "pbias-training-state"
 SCHEMA = 1
@@ -46,6 +48,7 @@ class TrainingState:
     hooks: dict[str, Any]  # of what takes part in training
     images: str = ""  # a checksum of what it is trained on; empty in files before 0.2
     objective: dict[str, Any] = field(default_factory=dict)  # of what changes the loss meanwhile
+    threads: dict[str, int] = field(default_factory=dict)  # steps by number of threads
 
     def restore(
         self,
@@ -75,11 +78,15 @@ class TrainingState:
 class StateFile:
     """The state of one run, in a file beside its output that is gone when the run is done."""
 
-    def __init__(self, path: str, plan: Checkpoint) -> None:
-        """`plan` is the checkpoint to be made, without what training will give it."""
+    def __init__(self, path: str, plan: Checkpoint, asked_threads: int = 0) -> None:
+        """`plan` is the checkpoint to be made, without what training will give it.
+
+        `asked_threads` is the number that was asked for; 0: it is chosen.
+        """
         self.path = path
         self.run = identity(plan)
-        self.environment = {**plan.environment, "threads": str(torch.get_num_threads())}
+        self.asked_threads = asked_threads
+        self.environment = {**plan.environment, "threads": how_many(asked_threads)}
 
     def exists(self) -> bool:
         """Whether an interrupted run left a state."""
@@ -87,9 +94,11 @@ class StateFile:
 
     def read(self) -> TrainingState:
         """The state; UserError where it is of another run, naming what differs, or damaged."""
+        if not is_regular(self.path):  # a FIFO would wait
+            raise UserError(f"{self.path} is not a file; remove it, or start without --resume")
         content = read_archive(read_bytes(self.path), self.path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise UserError(f"{self.path} is no training state; start without --resume")
+            raise UserError(f"{self.path} is not a training state; start without --resume")
         if content.get("schema") != SCHEMA:
             raise UserError(
                 f"{self.path} has schema {content.get('schema')!r} and this pbias reads {SCHEMA};"
@@ -98,8 +107,10 @@ class StateFile:
         try:
             state = TrainingState(**content["state"])
             there = {**content["run"], "recipe": _completed(content["run"]["recipe"])}
+            there["model"] = _with_args(there["model"])
             differing = differences(self.run, there)
             versions = differences(self.environment, content["environment"])
+            asked = int(content.get("asked_threads", 0))
             num_epochs = self.run["recipe"]["epochs"]
             if not differing and not 0 < int(state.epochs) <= num_epochs:
                 raise ValueError(f"{state.epochs} of {num_epochs} epochs")
@@ -107,8 +118,13 @@ class StateFile:
             raise UserError(f"{self.path} is damaged; start without --resume") from error
         if differing:
             raise UserError(
-                f"{self.path} is of another run: {'; '.join(differing)}; give the options of that"
-                " run, or start again without --resume"
+                f"{self.path} belongs to another run: {'; '.join(differing)}; use the options of "
+                "that run, or start again without --resume"
+            )
+        if asked and self.asked_threads and asked != self.asked_threads:
+            raise UserError(
+                f"{self.path} was trained with --threads {asked}; give the same number, or start"
+                " again without --resume"
             )
         if versions:
             logger.warning("%s: %s; digits may differ", self.path, "; ".join(versions))
@@ -121,6 +137,7 @@ class StateFile:
             "schema": SCHEMA,
             "run": self.run,
             "environment": self.environment,
+            "asked_threads": self.asked_threads,
             "state": {f.name: getattr(state, f.name) for f in dataclasses.fields(state)},
         }
         buffer = io.BytesIO()
@@ -143,6 +160,11 @@ def state_path(output: str) -> str | None:
 def _completed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe of any version of pbias, with the defaults of what it does not name."""
     return Recipe.from_dict(recipe).as_dict()
+
+
+def _with_args(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A network as any version of pbias names it, with the arguments that it did not name."""
+    return {**model, "args": old_args(model["name"], model["args"])}
 
 
 def identity(plan: Checkpoint) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pbias.training.precision import autocast
 from pbias.training.processes import Processes
 from pbias.training.recipe import Recipe
 from pbias.training.setup import epoch_generator
+from pbias.training.threads import Threads
 
 # How many steps may pass before a loss that is no number is noticed: looking waits for a GPU.
 LOOK_EVERY = 16
@@ -70,16 +71,19 @@ class Trainer:
     after_step: Callable[[torch.optim.Optimizer], None]
     progress: Callable[[int, int], None]
     stop: Callable[[], bool]
+    threads: Threads
 
     def run(self, epoch: int) -> Score:
         """One epoch; its score is of the batches as they were trained on."""
         self.model.train()
         done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
         sums = []
+        self.threads.begin()
         for step, batch in enumerate(self._batches(epoch)):
             sums.append(self._step(self.recipe.lr_at(epoch + batch.middle), batch))
             if step % LOOK_EVERY == 0:
                 _check(sums[-1], epoch)
+            self.threads.step_done(batch.num_rows)
             done += batch.num_rows
             self.progress(done, total)
             if self.processes.any(self.stop()):

@@ -1,1 +1,1 @@
-"""What a command does, as typed functions that a program or a notebook calls."""
+"""Workflows: the work of each command, as typed functions for programs and notebooks."""

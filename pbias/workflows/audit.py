@@ -41,12 +41,13 @@ IN_MEMORY_MIB = 256.0
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """What `audit_files` measures, and how.
+    """Options of `audit_files`: what to measure, and how.
 
-    Names of `groups`, `attributes` and `metrics` (None: all); intervals at `level` from `folds`
-    folds; gates as texts and in a file; paths of CSV files with labels and thresholds. Logits of
-    more than `in_memory_mib` MiB are read in blocks. Of counts files, group values of fewer than
-    `min_cell` rows are dropped.
+    `groups`, `attributes` and `metrics` are names (None: all). Intervals have the level `level` and
+    come from `folds` folds. Gates are given as texts and as a file, labels and thresholds as paths
+    of CSV files. Files with more than `in_memory_mib` MiB of logits are read in blocks.
+    `keep_predictions` keeps the predictions so that a page can draw them. For counts files, group
+    values with fewer than `min_cell` rows are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -65,23 +66,31 @@ class AuditOptions:
     reference_thresholds: str | None = None
     probabilities: bool | None = None
     in_memory_mib: float = IN_MEMORY_MIB
+    keep_predictions: bool = True
     min_cell: int = 0
 
     def measured(self) -> Options:
-        """The part that the engine needs."""
+        """Return the options that the engine needs."""
         from pbias.auditing.engine import Options
 
         num_folds = self.folds if self.intervals else 1
-        return Options(self.groups, self.attributes, self.metrics, self.level, num_folds)
+        return Options(
+            self.groups,
+            self.attributes,
+            self.metrics,
+            self.level,
+            num_folds,
+            self.keep_predictions,
+        )
 
 
 class AuditResult(AuditTable):
-    """What an audit measured: `table`, reports, and the verdict of any gate."""
+    """Result of an audit: the `table`, reports, and the verdict of any gate."""
 
     def __init__(
         self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False, joint: bool = False
     ) -> None:
-        """Make the table and judge the gates; raises UserError for one that no row matches."""
+        """Build the table and judge the gates; raise UserError for a gate that no row matches."""
         super().__init__(audit.table())
         if audit.same_model:
             log.warning(
@@ -97,19 +106,19 @@ class AuditResult(AuditTable):
 
     @property
     def audit(self) -> Audit:
-        """The sides of the audit, counted, from which the table was made."""
+        """Return the counts of both sides, from which the table was computed."""
         return self._audit
 
     @property
     def header(self) -> Header:
-        """The files, samples and sizes of groups."""
+        """Return the files, the number of samples, and the sizes of groups."""
         return header_of(self._audit)
 
     def gate(self, text: str, *, strict: bool = False) -> Outcome:
         """Judge a gate: `.verdict` is "pass", "fail" or "inconclusive".
 
-        `strict`: rows that the data cannot decide keep the gate from passing. Raises UserError for
-        a text that is no gate, and where no row matches.
+        With `strict`, a row that the data cannot decide keeps the gate from passing. Raises
+        UserError if the text is not a gate, or if no row matches it.
         """
         o = self._audit.options
         gates = read_gates([text], None, paired=self._paired, intervals=o.num_folds > 1)
@@ -128,11 +137,11 @@ class AuditResult(AuditTable):
     ) -> None:
         """Write the report as an HTML page in one file, with charts; `-` is standard output.
 
-        `curves`: logits files of several sparsities, drawn against sparsity. `images`: the folder
-        that the ids are paths in; so many `examples` of an attribute are then embedded as
-        thumbnails. `labels` and `probabilities` are those of `audit`, for the files of `curves`.
-        `evidence`: sections for a technical file. Needs the extra `report`; raises UserError
-        without it.
+        `curves` are logits files of several sparsities, drawn against sparsity. `images` is the
+        folder that the ids are paths in; `examples` images per attribute are then embedded as
+        thumbnails. `labels` and `probabilities` mean the same as in `audit`, for the files of
+        `curves`. `evidence` contains sections for a technical file. Raises UserError if the extra
+        `report` is not installed.
         """
         from pbias.workflows.reports.report import ReportOptions, write_page
 
@@ -155,7 +164,7 @@ class AuditResult(AuditTable):
         joint: bool = False,
         level: float | None = None,
     ) -> list[Outcome]:
-        """Judge parsed gates at a level, by default that of the audit."""
+        """Judge parsed gates at a level; the default is the level of the audit."""
         audit = self._audit
         return judge_gates(
             audit.table, audit.samples_behind, self.rows, gates,
@@ -192,25 +201,29 @@ def audit(
 ) -> AuditResult:
     """Audit logits: accuracy, uncertainty, calibration and bias, per attribute and group.
 
-    With a `reference`, the dense model's logits, also what changed. N samples, A targets:
+    With a `reference` (the logits of the dense model), also measure what changed. N is the number
+    of samples and A the number of targets:
 
     * `logits` and `reference`: [N, A] as an array, list or data frame, the path of a logits file,
-      or `Logits`; a list or tuple of these are runs (seeds) of one model.
+      or `Logits`. A list or tuple of these contains several runs (seeds) of one model.
     * `labels`: [N, A] of 0 and 1, with -1, None or NaN for unknown; or the path of a manifest.
-    * `groups`: name and [N] values of each group, as a dict or data frame; for files and `Logits`
-      also names of their columns, `A:B` for intersections.
-    * `targets` name the columns of arrays, and choose those of data frames.
-    * `ids`, `clusters`: [N]; what samples are joined by, and what belongs together.
-    * Bias amplification needs `train_labels` and `train_groups`, the same of the training rows, or
-      `train_counts`.
-    * `thresholds`, `reference_thresholds`: logits, one for all, a list, or by name.
-    * `activation`: "sigmoid" (unless said) or "softmax"; `probabilities`: the logits are those
-      (True) or are not (False), which must be said where all lie in [0, 1].
-    * `attributes`, `metrics`: names of those to measure, None for all; `level` of the intervals
-      from `folds` folds. Files with more logits than `in_memory` MiB are read in blocks.
+    * `groups`: the name and [N] values of each group, as a dict or data frame. For files and
+      `Logits` also a list of their column names, with `A:B` for intersections.
+    * `targets` names the columns of arrays, or chooses columns of data frames.
+    * `ids`: [N]; the two sides are joined by id. `clusters`: [N]; samples of one cluster belong
+      together.
+    * `train_labels`, `train_groups`: labels and groups of the training rows. Bias amplification
+      needs them, or `train_counts`.
+    * `thresholds`, `reference_thresholds`: thresholds on the logits; one for all, a list, or by
+      name.
+    * `activation`: "sigmoid" (default) or "softmax". `probabilities`: True if `logits` contains
+      probabilities, False if it does not; required if all values are in [0, 1].
+    * `attributes`, `metrics`: names of those to measure, None for all. `level` is the level of the
+      intervals, computed from `folds` folds. Files with more than `in_memory` MiB of logits are
+      read in blocks.
 
-    A data frame or Series with an index other than row numbers is joined by that. Raises UserError
-    for whatever does not fit.
+    The index of a data frame or Series is used to join samples, unless it is a plain numbering of
+    rows. Raises UserError for invalid input.
     """
     from pbias.workflows.inputs.arrays import Known, is_path, name_list, read_sides, split_runs
 
@@ -254,11 +267,11 @@ def audit_files(
     options: AuditOptions = AuditOptions(),
     watch: Watch = silent,
 ) -> AuditResult:
-    """Audit logits files, with those of a dense model as the reference; `-` is standard input.
+    """Audit logits files, with files of a dense model as the reference; `-` is standard input.
 
-    Several files a side are runs (seeds) of one model. Counts files are added up, and hold both
-    sides. Raises UserError where files cannot be read
-    or do not fit together, and for names and gates that mean nothing.
+    Several files on one side are runs (seeds) of one model. Counts files contain both sides and are
+    added up. Raises UserError if files cannot be read or do not match, and for unknown names and
+    invalid gates.
     """
     o = options
     others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
@@ -310,7 +323,7 @@ def _audit_counts(
 
 
 def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
-    """Audit runs in memory; warns of files that are not what the sides of an audit should be."""
+    """Audit runs in memory; warn about files that do not fit the role of their side."""
     from pbias.auditing.engine import Audit
     from pbias.files.logits.comparability import warn_of_copies
 
@@ -321,7 +334,7 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
 
 
 def header_of(audit: Audit) -> Header:
-    """Gather what a report says first: the files, samples and sizes of groups."""
+    """Collect the facts that a report begins with: the files, samples and sizes of groups."""
     from pbias.files.logits.comparability import sparsity_of
     from pbias.reporting.audit_header import File, Header
 
@@ -395,23 +408,29 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
 
 def _check_numbers(level: float, folds: int, in_memory: float) -> None:
     if not 0.5 <= level <= 0.9999:
-        raise UserError(f"{argument('level', level)} is not from 0.5 to 0.9999; 0.95 is usual")
+        raise UserError(
+            f"{argument('level', level)} is not between 0.5 and 0.9999; the usual value is 0.95"
+        )
     if not 20 <= folds <= 10_000:
-        raise UserError(f"{argument('folds', folds)} is not from 20 to 10000; 200 is usual")
+        raise UserError(
+            f"{argument('folds', folds)} is not between 20 and 10000; the usual value is 200"
+        )
     if not in_memory >= 0:
-        raise UserError(f"{argument('in_memory', in_memory)} is not a size in MiB; 256 is usual")
+        raise UserError(
+            f"{argument('in_memory', in_memory)} is not a size in MiB; the usual value is 256"
+        )
 
 
 def _refuse_thresholds_alone(paired: bool) -> None:
     if not paired:
         raise UserError(
-            f"{argument('reference_thresholds')} are those of the reference; "
-            f"name it with {argument('reference')}"
+            f"{argument('reference_thresholds')} belong to the reference; name it with "
+            f"{argument('reference')}"
         )
 
 
 def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
-    """Refuse or warn of files that are not what the sides of an audit should be."""
+    """Refuse, or warn about, files that do not fit the role of their side."""
     from pbias.files.logits.comparability import check_runs, warn_of_roles, warn_unless_alike
 
     check_runs(audited, alone=not references)
@@ -421,7 +440,7 @@ def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> Non
 
 
 def _too_large(files: Iterable[Npz], in_memory_mib: float) -> str | None:
-    """The first file with more logits than that, if any; a pipe is in memory anyway."""
+    """Return the first file with more logits than the limit, if any; pipes are in memory anyway."""
     from pbias.files.logits.blocks import num_mib
     from pbias.files.streams import is_regular
 

@@ -20,9 +20,9 @@ def calibrate_file(
     labels: str | None = None,
     probabilities: bool | None = None,
 ) -> TableResult:
-    """Fit thresholds to the logits file of a validation split; `labels` is a manifest's path.
+    """Fit thresholds to the logits file of a validation split; `labels` is the path of a manifest.
 
-    Raises UserError without labels, for a softmax, and for a test split unless `allow_test`.
+    Raises UserError without labels, for a softmax, and for a test split unless `allow_test` is set.
     """
     from pbias.auditing.remedies.threshold_fitting import calibrate, check_split
     from pbias.reporting.small_tables import threshold_sections

@@ -29,10 +29,10 @@ def compare(
     probabilities: bool | None = None,
     attributes: str | Sequence[str] | None = None,
 ) -> TableResult:
-    """Compare runs of the same samples, a row a run, over attributes that are defined in all.
+    """Compare runs of the same samples: one row per run, over attributes defined in all runs.
 
-    `runs` are a list, or a dict of names and runs; the other arguments are those of `audit`.
-    Raises UserError for whatever does not fit.
+    `runs` is a list, or a dict of names and runs. The other arguments mean the same as in `audit`.
+    Raises UserError for invalid input.
     """
     from pbias.auditing.engine import Options
     from pbias.workflows.inputs.arrays import Known, name_list, read_runs, share_known
@@ -60,9 +60,9 @@ def compare_files(
     labels: str | None = None,
     probabilities: bool | None = None,
 ) -> TableResult:
-    """Compare logits files, one row a file; `labels` is the path of a manifest.
+    """Compare logits files, one row per file; `labels` is the path of a manifest.
 
-    Raises UserError where the files are not of the same samples.
+    Raises UserError if the files do not contain the same samples.
     """
     from pbias.auditing.engine import Options
 

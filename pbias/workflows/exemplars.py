@@ -1,4 +1,4 @@
-"""Find the samples that pruned runs see differently, and who they are."""
+"""Find the samples that pruned runs predict differently, and their groups."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExemplarOptions:
-    """Which exemplars are listed: taxicab exemplars up to `top` of an attribute.
+    """Options of `find_exemplars`; `top` limits the taxicab exemplars of each attribute.
 
-    `summary`: the over-representation of groups among them instead, with intervals at `level`.
-    `labels` is the path of a manifest.
+    With `summary`, measure the over-representation of groups among the exemplars instead of listing
+    them, with intervals at `level`. `labels` is the path of a manifest.
     """
 
     top: Budget
@@ -34,9 +34,9 @@ class ExemplarOptions:
 def find_exemplars(
     dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions
 ) -> TableResult:
-    """Find the samples that pruned runs see differently than dense ones, from logits files.
+    """Find the samples that pruned runs predict differently from dense runs, in logits files.
 
-    Raises UserError where files cannot be read or do not fit together.
+    Raises UserError if files cannot be read or do not match.
     """
     from pbias.auditing.remedies.identified_exemplars import exemplar_table
     from pbias.auditing.remedies.over_representation import over_representation
@@ -52,7 +52,7 @@ def find_exemplars(
 def read_exemplars(
     dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions
 ) -> Exemplars:
-    """The exemplars of every attribute; the same errors as `find_exemplars`."""
+    """Return the exemplars of every attribute; raise the same errors as `find_exemplars`."""
     from pbias.auditing.remedies import identified_exemplars
     from pbias.files.logits.comparability import check_runs, warn_of_copies, warn_of_roles
     from pbias.workflows.inputs.never_predicted import say_never_predicted

@@ -1,4 +1,4 @@
-"""Flag what pruning puts at risk, from the dense model alone, and check whether it was right."""
+"""Flag predictions that pruning puts at risk, from the dense model alone; evaluate the flags."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MARGIN = 0.4
 
 @dataclass(frozen=True)
 class FlagOptions:
-    """Which predictions are flagged, and what is made of them.
+    """Options of `flag_files`: which predictions to flag, and what to return.
 
-    `margin`: how near 0.5 a probability is that counts as unsure; `budget`: how many at most;
-    `by_group`: the risk counts what is usual in the sample's group, not among everyone;
-    `summary`: the risk of each attribute and group instead. Paths of CSV files with labels and
-    thresholds.
+    A prediction is uncertain if its probability is within `margin` of 0.5. `budget` limits the
+    number of flags. With `by_group`, the risk uses the training counts of the sample's group, not
+    of everyone. With `summary`, the result is the risk of each attribute and group. Labels and
+    thresholds are paths of CSV files.
     """
 
     margin: float = MARGIN
@@ -71,17 +71,20 @@ def flag(
 ) -> TableResult:
     """List the predictions of a dense model that pruning puts at risk, the riskiest first.
 
-    An unsure prediction has a probability within `margin` of 0.5; `budget` limits the list, to a
-    number or a share of all predictions such as "5%". `by_group`: the risk counts what is usual in
-    the sample's group, not among everyone. `summary`: the risk of each attribute and group instead.
-    `evaluate`: what the flags of this dense model were worth, from the pruned models' logits. The
-    other arguments are those of `audit`. Raises UserError for whatever does not fit.
+    A prediction is uncertain if its probability is within `margin` of 0.5. `budget` limits the list
+    to a number or a share of all predictions, such as "5%". With `by_group`, the risk uses the
+    training counts of the sample's group, not of everyone. With `summary`, the result is the risk
+    of each attribute and group. `evaluate` takes the logits of pruned models and measures how good
+    the flags of this dense model were. The other arguments mean the same as in `audit`. Raises
+    UserError for invalid input.
     """
     from pbias.workflows.inputs.arrays import Known, read_sides
     from pbias.workflows.inputs.budget import parse_budget
 
     if not 0.0 <= margin <= 0.5:
-        raise UserError(f"{argument('margin', margin)} is not from 0 to 0.5; 0.4 is usual")
+        raise UserError(
+            f"{argument('margin', margin)} is not between 0 and 0.5; the usual value is 0.4"
+        )
     known = Known(
         labels, targets, ids, groups, clusters, train_counts, train_labels, train_groups,
         thresholds, probabilities, activation,
@@ -95,10 +98,10 @@ def flag(
     ):
         if summary and also:
             what = f"{argument('summary')} and {argument(other)}"
-            raise UserError(f"{what} do not go together; leave one out")
+            raise UserError(f"{what} cannot be combined; leave one out")
     runs, pruned = read_sides(dense, evaluate, known, evaluate_thresholds)
     if len(runs) > 1:
-        raise UserError(f"flag reads one dense run, not {len(runs)}; give one")
+        raise UserError(f"flag reads one dense run, but {len(runs)} were given; give one")
     say_if_pruned(runs[0])
     return flag_runs(runs[0], pruned, options)
 
@@ -106,9 +109,9 @@ def flag(
 def flag_files(
     dense: str, evaluate: Sequence[str] = (), options: FlagOptions = FlagOptions()
 ) -> TableResult:
-    """Flag the predictions of a dense model's logits file, or evaluate the flags on pruned ones.
+    """Flag predictions of a dense model's logits file, or evaluate the flags on pruned models.
 
-    Raises UserError where files cannot be read or do not fit together.
+    Raises UserError if files cannot be read or do not match.
     """
     o = options
     check_sides([dense], evaluate, [o.labels, o.thresholds, o.evaluate_thresholds])
@@ -123,7 +126,7 @@ def flag_files(
 
 
 def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -> TableResult:
-    """Flag the predictions of a dense model in memory, as `flag_files` does."""
+    """Flag predictions of a dense model in memory, like `flag_files`."""
     from pbias.files.logits.comparability import warn_of_roles
     from pbias.reporting import flag_report
     from pbias.workflows.inputs.never_predicted import say_never_predicted
@@ -159,11 +162,11 @@ def refuse_combinations(options: FlagOptions, *, evaluate: bool) -> None:
     }
     for what, given in together.items():
         if given:
-            raise UserError(f"{what} do not go together; leave one out")
+            raise UserError(f"{what} cannot be combined; leave one out")
 
 
 def _refuse_without_groups(logits: Logits, options: FlagOptions) -> None:
-    """Refuse `by_group` of a file that has no groups."""
+    """Refuse `by_group` for a file without groups."""
     if options.by_group and not logits.group_names:
         raise UserError(
             f"{logits.path} has no groups for {argument('by_group')}; take them from a manifest "
@@ -172,7 +175,7 @@ def _refuse_without_groups(logits: Logits, options: FlagOptions) -> None:
 
 
 def say_if_pruned(logits: Logits) -> None:
-    """Note that a file is of a pruned model, where it says so."""
+    """Log a note if a file says that its model is pruned."""
     from pbias.files.logits.comparability import sparsity_of
 
     if sparsity := sparsity_of(logits):
@@ -183,7 +186,7 @@ def say_if_pruned(logits: Logits) -> None:
 
 
 def _list(logits: Logits, options: FlagOptions) -> Table:
-    """List the flagged predictions; log how many they are, and in detail by attribute."""
+    """List the flagged predictions; log their number, and in detail their numbers by attribute."""
     from pbias.auditing.risk.flagging import flag_counts, flag_samples
 
     table = flag_samples(logits, options.margin, options.budget, by_group=options.by_group)

@@ -1,4 +1,4 @@
-"""Manifests: made from data sets in known layouts, marked with a backdoor, and checked."""
+"""Write manifests for data sets in known layouts, add a backdoor to a manifest, or check one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def list_celeba_images(
     folder: str | Path, output: str | Path, *, uncropped: bool = False, no_clobber: bool = False
 ) -> None:
-    """Write a manifest of CelebA, of the aligned images or of those in the wild."""
+    """Write a manifest of CelebA, for the aligned images or for the uncropped ones."""
     _check(str(output), no_clobber)
     _write_listing(list_celeba(str(folder), uncropped=uncropped), str(output))
 
@@ -53,7 +53,7 @@ def list_awa2_images(
 def list_class_folders(
     folder: str | Path, output: str | Path, *, seed: int = 0, no_clobber: bool = False
 ) -> None:
-    """Write a manifest of a folder for each class, with a column of 0 and 1 for each."""
+    """Write a manifest of class folders, with one column of 0 and 1 per class."""
     _check(str(output), no_clobber)
     _write_listing(list_folders(str(folder), seed=seed), str(output))
 
@@ -70,10 +70,10 @@ def add_backdoor(
     seed: int = 0,
     no_clobber: bool = False,
 ) -> None:
-    """Write a manifest in which a mark on images, of this kind, goes along with an attribute.
+    """Write a manifest in which a mark of this kind on images is tied to an attribute.
 
-    Fractions are the shares of negatives and of positives that get the mark: of the training split,
-    and of the others.
+    Each pair of fractions contains the shares of negatives and of positives that get the mark: one
+    pair for the training split, one for the other splits.
     """
     for option, shares in (("train", train_fractions), ("test", test_fractions)):
         _check_shares(option, shares)
@@ -88,7 +88,7 @@ def add_backdoor(
 
 @dataclass(frozen=True)
 class Findings:
-    """What a manifest holds, as a table, and the error that it has if images cannot be used."""
+    """Table of the content of a manifest, and the error to raise if images cannot be used."""
 
     table: Table
     error: UserError | None
@@ -110,7 +110,7 @@ def check_manifest(
     decode: bool = True,
     watch: Watch = silent,
 ) -> Findings:
-    """Count what a manifest holds, and find its faults. Without `decode`, images are not opened."""
+    """Count the content of a manifest and find its problems; without `decode`, open no images."""
     source, options = str(labels), options or DataOptions()
     check_inputs([source])
     manifest = _read(source, options, cluster)
@@ -155,7 +155,7 @@ def _base(output: str) -> Path:
 
 
 def _write(text: str, root: Path | None, output: str) -> None:
-    """Write a manifest, and log the --image-root that it needs if it is not above its images."""
+    """Write a manifest, and log the --image-root it needs if images are not below its folder."""
     write_text(output, text)
     if root is not None:
         logger.warning("image paths are relative to %s; read them with --image-root %s", root, root)
@@ -164,7 +164,7 @@ def _write(text: str, root: Path | None, output: str) -> None:
 def _check_shares(option: str, shares: Fractions) -> None:
     if not all(0 <= share <= 1 for share in shares):
         raise UserError(
-            f"--{option}-fractions {shares[0]:g} {shares[1]:g} are no shares; give two numbers "
+            f"--{option}-fractions {shares[0]:g} {shares[1]:g} are not shares; give two numbers "
             "from 0 to 1"
         )
 

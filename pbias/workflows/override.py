@@ -1,4 +1,4 @@
-"""Replace flagged predictions by better ones: the dense model's, or labels."""
+"""Replace flagged predictions with better ones: the dense model's predictions, or labels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ EVERYTHING = "100%"
 
 @dataclass(frozen=True)
 class OverrideInputs:
-    """The files of an override.
+    """Files of an override.
 
-    Logits of the pruned model, a list of flags, and what replaces predictions: the dense model's
-    logits or `labels`. `reference` is the dense model of the curve, if it is not `source`;
-    `labels` a manifest.
+    They are the logits of the pruned model, a list of flags, and the source of the replacements:
+    the dense model's logits or `labels`. `reference` is the dense model of the curve, if it is not
+    `source`. `labels` is a manifest.
     """
 
     sparse: str
@@ -52,10 +52,10 @@ class OverrideInputs:
 
 
 class Override:
-    """The files of an override, read and joined; each file is read once."""
+    """Files of an override, read and joined; each file is read once."""
 
     def __init__(self, inputs: OverrideInputs) -> None:
-        """Read the files; raises UserError where one cannot be read or does not fit."""
+        """Read the files; raise UserError if one cannot be read or does not match."""
         from pbias.auditing.counts.join import align
         from pbias.auditing.remedies.overriding import from_labels, from_model, locate
         from pbias.files.flag_list import read_flags
@@ -72,9 +72,9 @@ class Override:
         )
 
     def write(self, output: str, budget: Budget, asked: str) -> None:
-        """Write the logits with the first flags replaced, as many as `budget`.
+        """Write the logits with the first `budget` flags replaced.
 
-        `asked` is the budget as it was written, which the file keeps.
+        `asked` is the budget as the user wrote it; the file records it.
         """
         wanted = budget.of(self._logits.logits.size)
         if asked != EVERYTHING and len(self._cells) < wanted:
@@ -88,7 +88,7 @@ class Override:
         self._write(self._cells[:wanted], {"budget": asked, "sha256": digests}, output)
 
     def curve(self, seed: int, watch: Watch = silent) -> TableResult:
-        """Measure the bias that is left at budgets of 0 to 100 %."""
+        """Measure the remaining bias at budgets of 0 to 100 %."""
         from pbias.auditing.remedies.override_curve import override_curve
         from pbias.reporting.small_tables import curve_sections
 
@@ -120,11 +120,11 @@ class Override:
 
 
 def check_curve(inputs: OverrideInputs) -> None:
-    """Refuse a curve without a dense model to compare with."""
+    """Refuse a curve that has no dense model to compare with."""
     if not inputs.models:
         raise UserError(
-            f"{argument('curve')} compares with the dense model; "
-            f"name its logits with {argument('reference')}"
+            f"{argument('curve')} needs the dense model; name its logits with "
+            f"{argument('reference')}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Run a network on the images of a manifest, for logits and what is known about the images."""
+"""Run a network on the images of a manifest, and return logits with labels and groups."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from pbias.training.evaluation import check_input, predict_logits
 from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.setup import choose_device, describe
+from pbias.training.threads import Threads
 from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import activation, are_unnamed, with_classes
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Job:
-    """A network and the images it runs on, checked."""
+    """A network and the images to run it on, checked."""
 
     options: PredictOptions
     checkpoint: Checkpoint
@@ -70,11 +71,11 @@ def predict(
 ) -> Logits:
     """Run a network on the images of a manifest; return the logits, and write them to `output`.
 
-    `model` is a checkpoint, a state dict, an ONNX network or an exported program. Options are those
-    of `pbias predict`: fields of PredictOptions, given as such or as keywords, as in
-    `predict("s95.pt", "faces/labels.csv", split="valid")`. Of several processes that `torchrun`
-    started, the first returns and writes all rows and each other one returns its own. Raises
-    UserError for inputs and options that cannot be used.
+    `model` is a checkpoint, a state dict, an ONNX network or an exported program. The options are
+    those of `pbias predict`. Pass them as fields of PredictOptions or as keywords, for example
+    `predict("s95.pt", "faces/labels.csv", split="valid")`. If `torchrun` started several processes,
+    the first one returns and writes all rows, and each of the others returns its own rows. Raises
+    UserError for invalid inputs and options.
     """
     options = dataclasses.replace(options or PredictOptions(), **changes)
     job = _prepare(str(model), str(labels), text_or_none(output), options)
@@ -141,15 +142,15 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
 
 
 def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, str]:
-    """Read the network, what is known of it, and the device it runs on."""
+    """Read the network, the facts known about it, and the device it runs on."""
     said = named(options, options.groups)
     device = "cpu" if options.device == "auto" else options.device
     if holds_onnx(path):
-        checkpoint, net, _ = read_onnx(path, said, options.output_name)
+        checkpoint, net, _ = read_onnx(path, said, options.output_name, threads=options.threads)
         return checkpoint, net, device
     if options.output_name is not None:
         raise UserError(
-            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+            f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     if holds_program(path):
         return *read_program(path, said, trusted=options.trust_program), device
@@ -162,24 +163,22 @@ def _precision(net: nn.Module, device: torch.device, options: PredictOptions) ->
         return "fp32"  # or logits of different machines could not be compared
     if isinstance(net, OnnxNetwork) and options.precision != "fp32":
         raise UserError(
-            "an ONNX network computes in the types of its graph; leave out"
-            f" {argument('precision')} {options.precision}"
+            f"an ONNX network has a fixed precision; leave out {argument('precision')} "
+            f"{options.precision}"
         )
     return choose_precision(options.precision, device, net)
 
 
 def _check_named(checkpoint: Checkpoint, manifest: Manifest, path: str) -> None:
-    """Raise UserError for a foreign network whose outputs nobody has named."""
+    """Raise UserError for a foreign network whose outputs have no names."""
     targets = checkpoint.targets
     if are_unnamed(targets) and not set(targets) & manifest.columns.keys():
         what = f"{path} does not say what its {len(targets)} outputs are"
-        raise UserError(
-            f"{what}; name them with --targets, or those of a checkpoint when it is pruned"
-        )
+        raise UserError(f"{what}; name them with --targets")
 
 
 def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions) -> Labels:
-    """Select the manifest's columns that the checkpoint names, or the groups that were named."""
+    """Select the manifest's columns that the checkpoint names, or the named groups."""
     groups = names(options.groups)
     return select(
         manifest,
@@ -193,12 +192,20 @@ def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions)
 
 def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]:
     preprocess = Preprocess.from_dict(job.checkpoint.preprocess)
+    # ONNX Runtime has threads of its own.
+    measure = not isinstance(job.network, OnnxNetwork)
+    threads = Threads.of(job.options.threads, job.device, measure=measure)
     with watch("predicting") as progress:
         blocks = stream(
-            pictures, preprocess, bad=job.bad, workers=job.options.workers, progress=progress
+            pictures,
+            preprocess,
+            bad=job.bad,
+            workers=job.options.workers,
+            fast=job.options.fast_decode,
+            progress=progress,
         )
         return predict_logits(
-            job.network, blocks, job.device, job.options.batch_size, job.precision
+            job.network, blocks, job.device, job.options.batch_size, job.precision, threads
         )
 
 
@@ -240,6 +247,7 @@ def _meta(job: _Job) -> dict[str, object]:
             "split": job.options.split,
             "batch_size": job.options.batch_size,
             "precision": job.precision,
+            **({"fast_decode": True} if job.options.fast_decode else {}),
         },
         "skipped": len(job.bad.skipped),
         **(job.network.facts() if isinstance(job.network, OnnxNetwork) else {}),
@@ -249,9 +257,9 @@ def _meta(job: _Job) -> dict[str, object]:
 def _train_counts(
     checkpoint: Checkpoint, manifest: Manifest, known: Labels
 ) -> npt.NDArray[np.int64] | None:
-    """Return the checkpoint's training counts, or those of the manifest's training rows.
+    """Return the checkpoint's training counts, or counts of the manifest's training rows.
 
-    The latter where the checkpoint has none, or none of the groups that were named.
+    The manifest's rows are counted if the checkpoint has no counts, or none of the named groups.
     """
     if checkpoint.train_counts is not None and known.group_names == checkpoint.groups:
         return checkpoint.train_counts

@@ -1,4 +1,4 @@
-"""Prune a checkpoint to an exact count of zeros, at once or while training continues."""
+"""Prune a checkpoint to an exact count of zeros, in one shot or during training."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from pbias.training.precision import choose_precision
 from pbias.training.processes import join
 from pbias.training.recipe import Recipe
 from pbias.training.setup import check_compiler, choose_device
+from pbias.training.threads import Threads
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.classes import check_loss, default_loss, with_classes
 from pbias.workflows.runs.gradual import planned, train_and_prune
@@ -66,13 +67,13 @@ def prune(
     watch: Watch = silent,
     **changes: Any,
 ) -> list[Path]:
-    """Prune a checkpoint to each sparsity and return the checkpoints that were written.
+    """Prune a checkpoint to each sparsity and return the paths of the written checkpoints.
 
-    Options are those of `pbias prune`: fields of PruneOptions, given as such or as keywords, as in
-    `prune("dense.pt", "s95.pt", sparsity=0.95)`. By default the network is trained while sparsity
-    rises; with `one_shot=True` weights are set to zero at once. Several sparsities need
-    `{sparsity}` in the name of the output. A dry run writes nothing and returns an empty list.
-    Raises UserError for inputs and options that cannot be used.
+    The options are those of `pbias prune`. Pass them as fields of PruneOptions or as keywords, for
+    example `prune("dense.pt", "s95.pt", sparsity=0.95)`. By default the network is trained while
+    sparsity rises. With `one_shot=True`, weights are set to zero without training. For several
+    sparsities, the name of the output must contain `{sparsity}`. A dry run writes nothing and
+    returns an empty list. Raises UserError for invalid inputs and options.
     """
     options = dataclasses.replace(options or PruneOptions(), **changes)
     path, data = str(checkpoint), text_or_none(options.data)
@@ -94,7 +95,7 @@ def prune(
 def prune_config(checkpoint: str | None, options: PruneOptions) -> str:
     """Return all settings of a run as the TOML that `pbias prune --config` reads.
 
-    They begin with the named recipe, or else with that of the checkpoint.
+    The settings start from the named recipe, or else from the checkpoint's recipe.
     """
     method_of(options)  # raises for a method that cannot be
     before = None
@@ -108,16 +109,19 @@ def _check_options(options: PruneOptions) -> None:
     if options.one_shot:
         _check_one_shot(options)
     elif options.bn_batches:
-        raise UserError("--bn-batches is for --one-shot, for training estimates them; leave it out")
+        raise UserError(
+            "--bn-batches is only for --one-shot (training estimates the statistics anyway); "
+            "leave it out"
+        )
 
 
 def _num_batches(options: PruneOptions) -> int:
-    """Return from how many batches one-shot pruning re-estimates batch norm; 0: it does not."""
+    """Return the number of batches for re-estimating batch norm after one-shot pruning; 0: none."""
     return options.bn_batches or (BN_BATCHES if options.data else 0)
 
 
 def _check_one_shot(options: PruneOptions) -> None:
-    """Raise UserError for options about training, or about steps where there is one step."""
+    """Raise UserError for training options, or for step options if there is only one step."""
     reads = _num_batches(options) or options.score in OF_DATA
     allowed = {"loss", "seed", "batch_size" if reads else ""}
     given = {name: getattr(options, name) for name in TRAINING if name not in allowed}
@@ -138,7 +142,7 @@ def _check_one_shot(options: PruneOptions) -> None:
 def _read(
     path: str, options: PruneOptions, method: Method, sparsities: list[float]
 ) -> tuple[Checkpoint, nn.Module]:
-    """Read the checkpoint and its network, which can be pruned to each of the sparsities."""
+    """Read the checkpoint and its network, and check that it can reach each of the sparsities."""
     said = named(options)
     for sparsity in sparsities:
         check_range(sparsity)
@@ -157,7 +161,7 @@ def _prune_at_once(
     options: PruneOptions,
     watch: Watch,
 ) -> None:
-    """Prune to each sparsity, always from the weights of the checkpoint; write the files."""
+    """Prune to each sparsity, always starting from the checkpoint's weights; write the files."""
     parent = _with_loss(parent, options)
     bad = BadImages(options.skip_bad_images)
     reestimation = _reestimation(parent, path, options, bad) if _num_batches(options) else None
@@ -165,6 +169,7 @@ def _prune_at_once(
         logger.info("would write %s without training", ", ".join(name for _, name in jobs))
         return
     size, device = _batch_size(parent, options), torch.device("cpu")
+    Threads.of(options.threads, device, measure=False)
     sample = one_shot_sample(parent, path, method, options, size, bad, device)
     ramp = Ramp(options.pruning_schedule or SCHEDULE, range(options.steps or 1), method=method)
     steps = {"schedule": ramp.shape, "steps": len(ramp.times)} if len(ramp.times) > 1 else {}
@@ -219,7 +224,7 @@ def _prune_gradually(
     options: PruneOptions,
     watch: Watch,
 ) -> None:
-    """Prune to each sparsity on its own while training; write the files."""
+    """Prune to each sparsity separately during training; write the files."""
     ramp = settings("pt", options, Recipe.from_dict(parent.recipe)).ramp(method)
     for sparsity, _ in jobs:
         ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any file is read
@@ -244,7 +249,8 @@ def _prune_gradually(
     teacher = parent
     if options.teacher is not None:
         teacher = read_teacher(str(options.teacher), parent)
-    runs = unfinished(planned(parent, jobs, ramp), resume=options.resume)
+    runs = planned(parent, jobs, ramp)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, pictures, ramp)
         return
@@ -271,7 +277,7 @@ def _training_manifest(
 ) -> Manifest:
     """Read the manifest to train on.
 
-    Raises UserError where it is an output.
+    Raises UserError if the manifest is one of the outputs.
     """
     manifest = manifest_of(parent, path, options, "prune without training with --one-shot")
     for _, name in jobs:
@@ -280,12 +286,12 @@ def _training_manifest(
 
 
 def _check_columns(parent: Checkpoint, manifest: Manifest, path: str) -> None:
-    """Raise UserError where the manifest lacks a column of a bare state dict's targets."""
+    """Raise UserError if the manifest lacks a column for a target of a bare state dict."""
     unknown = [name for name in parent.targets if name not in manifest.columns]
     if unknown and not parent.data.get("path"):
         raise UserError(
-            f"{manifest.path} has no column '{unknown[0]}', as an output of {input_name(path)} is "
-            "called; name the outputs of a bare state dict as their columns are, with --targets A,B"
+            f"{manifest.path} has no column '{unknown[0]}', which is the name of an output of "
+            f"{input_name(path)}; name the outputs after their columns with --targets A,B"
         )
 
 
@@ -300,7 +306,7 @@ def _with_loss(parent: Checkpoint, options: PruneOptions) -> Checkpoint:
 def _with_data(
     parent: Checkpoint, manifest: Manifest, recipe: Recipe, options: PruneOptions
 ) -> Checkpoint:
-    """Return the checkpoint as the run starts from it: with this data and recipe."""
+    """Return the checkpoint with the data and recipe that the run starts from."""
     root = image_root(parent, options)
     data = {"path": manifest.path, "sha256": manifest.sha256, "image_root": root}
     return dataclasses.replace(parent, data={**parent.data, **data}, recipe=recipe.as_dict())

@@ -1,4 +1,4 @@
-"""What workflows return: a table of numbers, with reports of it for people."""
+"""Results of workflows: a table of numbers, with reports of it for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Result(ABC):
-    """A table of numbers; a notebook shows its report, `repr` the headline."""
+    """Table of numbers; a notebook shows its report, and `repr` shows the headline."""
 
     def __init__(self, rows: Table) -> None:
         """`rows` are the table without pandas."""
@@ -26,7 +26,7 @@ class Result(ABC):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The columns of the CSV that the command writes; an empty number is NaN, a text ""."""
+        """Return the columns of the command's CSV; an empty number is NaN, an empty text is ""."""
         import pandas as pd
 
         return pd.DataFrame({name: _filled(cells) for name, cells in self.rows.columns.items()})
@@ -57,12 +57,12 @@ class Result(ABC):
 
 
 class AuditTable(Result):
-    """The table of an audit with what it says in words, just measured or read back from a file.
+    """Table of an audit with its explanation in words, just measured or read from a file.
 
-    `level` is that of its intervals, `verdicts` the outcomes of its gates as plain data, and
-    `together` the verdict of several. `at_level` makes the rows of a metric at another level (None:
-    intervals are moved out by the normal law); `asked`: the metrics that were chosen (None: all).
-    `source` is the file of a table that was read back.
+    `level` is the level of its intervals, `verdicts` contains the outcomes of its gates as plain
+    data, and `together` the joint verdict of several gates. `at_level` computes the rows of a
+    metric at another level (None: intervals are widened with the normal distribution). `asked`
+    contains the chosen metrics (None: all). `source` is the file, if the table was read from one.
     """
 
     level: float

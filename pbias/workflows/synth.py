@@ -30,8 +30,8 @@ def draw(
 ) -> None:
     """Draw a contact sheet, or `num` faces of `size` pixels into a folder, or both.
 
-    `split` are the percentages of train, valid and test. Raises UserError where nothing is to be
-    drawn.
+    `split` contains the percentages of train, valid and test. Raises UserError if there is nothing
+    to draw.
     """
     if folder is None and sheet is None:
         raise UserError("nothing to draw; name a folder with -o, or a picture with --sheet")
@@ -62,4 +62,6 @@ def _shares(split: str | Sequence[float]) -> list[float]:
     try:
         return [float(share) for share in words]
     except ValueError as error:
-        raise UserError(f"--split {split} is not three percentages, such as 70,10,20") from error
+        raise UserError(
+            f"--split {split} is not three percentages; write it like 70,10,20"
+        ) from error

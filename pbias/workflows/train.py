@@ -1,4 +1,4 @@
-"""Train a network on a manifest of labelled images, dense or pruned while it learns."""
+"""Train a network on a manifest of labeled images, dense or pruned during training."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pbias.files.manifest.classes import expand_classes
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
+from pbias.models.architectures import args_of_weights, new_args
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_method, check_range
 from pbias.pruning.schedule import Ramp
@@ -33,6 +34,7 @@ from pbias.training.setup import (
     choose_device,
     describe,
     new_network,
+    read_weights,
     start_from,
 )
 from pbias.workflows.progress import Watch, silent
@@ -68,7 +70,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Task:
-    """The options, checked and put together."""
+    """Options, checked and combined."""
 
     labels: str
     output: str
@@ -90,7 +92,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Found:
-    """What there is to train on."""
+    """Data to train on."""
 
     manifest: Manifest
     labels: Labels
@@ -105,13 +107,14 @@ def train(
     watch: Watch = silent,
     **changes: Any,
 ) -> list[Path]:
-    """Train a network, or one for each sparsity, and return the checkpoints that were written.
+    """Train a network, or one per sparsity, and return the paths of the written checkpoints.
 
-    `labels` is a manifest. Options are those of `pbias train`: fields of TrainOptions, given as
-    such or as keywords, as in `train("faces/labels.csv", "dense.pt", groups=["Male"], epochs=5)`.
-    The best validation epoch is kept. A run that was interrupted continues with `resume=True`,
-    which leaves finished networks as they are. A dry run writes nothing and returns an empty list.
-    Raises UserError for inputs and options that cannot be used.
+    `labels` is a manifest. The options are those of `pbias train`. Pass them as fields of
+    TrainOptions or as keywords, for example
+    `train("faces/labels.csv", "dense.pt", groups=["Male"], epochs=5)`. The best validation epoch is
+    kept. With `resume=True`, an interrupted run continues, and finished networks are left
+    unchanged. A dry run writes nothing and returns an empty list. Raises UserError for invalid
+    inputs and options.
     """
     options = _with_classes(dataclasses.replace(options or TrainOptions(), **changes))
     task = _task(str(labels), str(output), options, watch)
@@ -127,7 +130,7 @@ def train(
         check_method(task.ramp.method, plan, network, targets, task.init)
     runs = planned(plan, task.jobs, task.ramp) if task.ramp else [Run(plan, task.output)]
     outputs = [Path(run.output) for run in runs]
-    runs = unfinished(runs, resume=options.resume)
+    runs = unfinished(runs, resume=options.resume, threads=options.threads)
     if options.dry_run:
         say_what_would_be_done(runs, found.pictures, task.ramp)
         return []
@@ -139,11 +142,11 @@ def train(
 
 
 def _with_classes(options: TrainOptions) -> TrainOptions:
-    """Return the options with the loss of classes, where it is not said otherwise."""
+    """Return the options with the loss for classes, unless another loss is given."""
     if options.classes is None:
         return options
     if options.targets is not None:
-        raise UserError("--targets and --classes both name what to predict; leave one of them out")
+        raise UserError("--targets and --classes both name what to predict; leave one out")
     return dataclasses.replace(options, loss=options.loss or CROSS_ENTROPY)
 
 
@@ -155,7 +158,7 @@ def train_config(options: TrainOptions) -> str:
 
 
 def _settings(options: TrainOptions) -> tuple[bool, Method, Settings, Look]:
-    """Return whether the network is pruned, by which method, how it is trained, on which images."""
+    """Return whether and how to prune the network, how to train it, and on which images."""
     method = method_of(options)
     prunes = options.sparsity is not None or method.implied_sparsity is not None
     asked = settings("ri" if prunes else "dense", options)
@@ -186,7 +189,7 @@ def _task(labels: str, output: str, options: TrainOptions, watch: Watch) -> _Tas
 def _pruning(
     output: str, options: TrainOptions, method: Method, asked: Settings
 ) -> tuple[list[tuple[float, str]], Ramp]:
-    """Return the sparsities with their outputs, and how to get there."""
+    """Return the sparsities with their outputs, and the pruning settings."""
     jobs = parse_jobs(asked_sparsity(options.sparsity, method), output)
     ramp = asked.ramp(method)
     for target, _ in jobs:
@@ -204,7 +207,7 @@ def _refuse_pruning(options: TrainOptions, method: Method) -> None:
         given[name] = None if value == getattr(usual, name) else value
     useless = first_given({**given, "pack": options.pack or None})
     if useless:
-        raise UserError(f"{useless} has no effect without --sparsity; add it")
+        raise UserError(f"{useless} has no effect without --sparsity; add --sparsity")
 
 
 def _find(task: _Task) -> _Found:
@@ -233,14 +236,20 @@ def _find(task: _Task) -> _Found:
 
 
 def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, Checkpoint]:
-    """Return the network as training starts from it, and its checkpoint."""
+    """Return the network that training starts from, and its checkpoint."""
     options, manifest, labels = task.options, found.manifest, found.labels
     preprocess = task.look.for_pictures(found.pictures)
     arch = task.arch or ("resnet_small" if preprocess.crop < SMALL_BELOW else "resnet18")
-    args = with_size(arch, task.args, preprocess.crop)
+    start = read_weights(task.init) if task.init else None
+    if start:
+        args = args_of_weights(arch, task.args, start.state_dict)
+    else:
+        args = new_args(arch, task.args)
+    args = with_size(arch, args, preprocess.crop)
     network = new_network(arch, len(labels.targets), task.recipe.seed, args)
     check_input(network, preprocess.crop, len(labels.targets))
-    parents = [start_from(network, arch, task.init, args)] if task.init else []
+    if start:
+        start_from(network, arch, start, args)
     _announce(arch, preprocess.crop, found)
     recipe = task.recipe.replace(precision=choose_precision(options.precision, device, network))
     if recipe.compile:
@@ -263,7 +272,7 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
         train_counts=None,
         recipe=recipe.as_dict(),
         sparsity={},
-        parents=parents,
+        parents=[start.sha256] if start else [],
         environment=environment(describe(device)),
     )
 
@@ -312,5 +321,5 @@ def _run(
         watch=task.watch,
     )
     logger.info("kept epoch %d", result.epoch + 1)
-    runs[0].finish(replace(plan, state_dict=network.state_dict()))
+    runs[0].finish(replace(plan, state_dict=network.state_dict()), result)
     runs[0].say_never_predicted(network, data[1], device)

@@ -51,7 +51,7 @@ def test_the_same_seed_writes_the_same_bytes(pbias: Run, photos: Path) -> None:
     [
         (("--attribute", "brigt"), "no column 'brigt' (did you mean 'bright'?"),
         (("--attribute", "band"), "column 'band' holds 'young'; a target"),
-        (("--train-fractions", "5", "95"), "--train-fractions 5 95 are no shares; give two"),
+        (("--train-fractions", "5", "95"), "--train-fractions 5 95 are not shares; give two"),
         (("--train-fractions", "0.5"), "requires 2 arguments"),
         (("--kind", "blue"), "'blue' is not one of 'grayscale', 'yellow_square'"),
         (("-o", "absent/x.csv"), "the folder absent does not exist"),

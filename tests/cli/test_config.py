@@ -64,7 +64,7 @@ def test_every_long_name_of_an_option_will_do(pbias: Run, name: str) -> None:
         ("sead = 1", "no command has the option 'sead'; did you mean 'seed'?"),
         ("[metrix]", "pbias has no command 'metrix'; did you mean 'metrics'?"),
         ("[metrics]\nlevle = 1", "pbias metrics has no option 'levle'; did you mean 'level'?"),
-        ("[metrics", "is no TOML"),
+        ("[metrics", "is not TOML"),
         ("[metrics]\nlevel = 'high'", "Invalid value for '--level'"),
         ("[metrics.level]\na = 1", "is a table; give a value"),
     ],
@@ -156,7 +156,10 @@ def test_completion_prints_the_script_that_is_shipped(pbias: Run, shell: str, st
         ("groups = [[1], [2]]", "ci.toml: groups holds a list; write it as text"),
         ("folds = " + "[" * 3000 + "]" * 3000, "ci.toml is no TOML: maximum recursion depth"),
         ("folds = " + "9" * 5000, "ci.toml is no TOML: Exceeds the limit"),
-        ('groups = "a\\u0000b"', "--groups: 'a\\x00b' holds a character that no name can"),
+        (
+            'groups = "a\\u0000b"',
+            "--groups: 'a\\x00b' contains a character that file names cannot have",
+        ),
     ],
 )
 def test_odd_values_are_refused_in_one_line(pbias: Run, text: str, said: str) -> None:

@@ -68,12 +68,12 @@ def test_help_is_plain_and_fits_100_columns(pbias: Run, command: str) -> None:
         (("metrics",), "Missing argument 'LOGITS...'"),
         (("flag",), "Missing argument 'LOGITS'"),
         (("calibrate", "a.npz", "b.npz"), "unexpected extra argument"),
-        (("flag", "a.npz", "b.npz"), "one dense file, not 2"),
+        (("flag", "a.npz", "b.npz"), "one dense file, but 2"),
         (("flag", "a.npz", "--margins", "1"), "No such option: --margins"),
         (("flag", "a.npz", "-f", "xml"), "'xml' is not one of 'auto', 'table', 'csv'"),
         (("flag", "a.npz", "--color", "red"), "'red' is not one of"),
         (("flag", "a.npz", "-o"), "requires an argument"),
-        (("explain", "tpd"), "no metric 'tpd'"),
+        (("explain", "tpd"), "unknown metric 'tpd'"),
     ],
 )
 def test_usage_errors_are_one_line_and_status_2(
@@ -216,7 +216,7 @@ def test_json_is_valid_and_says_what_it_is(pbias: Run, command: str) -> None:
 def test_no_clobber_keeps_what_is_there(pbias: Run) -> None:
     Path("out.csv").write_text("old")
     done = pbias(*TABLES["flag"], "-o", "out.csv", "-n")
-    assert done.returncode == 2 and "out.csv exists and --no-clobber is given" in done.stderr
+    assert done.returncode == 2 and "out.csv already exists (--no-clobber)" in done.stderr
     assert Path("out.csv").read_text() == "old"
     assert pbias(*TABLES["flag"], "-o", "out.csv").returncode == 0
     assert Path("out.csv").read_text() != "old"
@@ -237,12 +237,15 @@ def test_any_file_name_will_do(pbias: Run, name: str) -> None:
     assert Path(f"{name}.csv").read_text() == pbias("flag", "s90.npz").stdout
 
 
-def test_the_name_of_a_file_is_not_in_its_audit(pbias: Run) -> None:
+def test_the_name_of_a_file_is_in_no_row_of_its_audit(pbias: Run) -> None:
     Path("other.npz").write_bytes(Path("s90.npz").read_bytes())
     command, _, *options = TABLES["metrics"]
-    for form in ("csv", "json"):
-        texts = [pbias(command, n, *options, "-f", form).stdout for n in ("s90.npz", "other.npz")]
-        assert texts[0] == texts[1]
+    names = ("s90.npz", "other.npz")
+    texts = [pbias(command, name, *options).stdout for name in names]
+    assert texts[0] == texts[1]
+    documents = [json.loads(pbias(command, name, *options, "-f", "json").stdout) for name in names]
+    assert [d.pop("audit")["audited"][0]["path"] for d in documents] == list(names)
+    assert documents[0] == documents[1]
 
 
 def test_quiet_hides_notes_and_then_warnings(pbias: Run) -> None:

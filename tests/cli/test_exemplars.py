@@ -114,11 +114,14 @@ def test_a_contact_sheet_shows_pictures_in_the_order_of_the_list(pbias: Run) -> 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("-o", "sheet.png"), "sheet.png: a contact sheet needs the pictures; name their folder"),
-        (("-o", "cie.csv", "--images", "."), "--images . is for a contact sheet; name the output"),
+        (("-o", "sheet.png"), "sheet.png: a contact sheet needs the images; name their folder"),
+        (
+            ("-o", "cie.csv", "--images", "."),
+            "--images . is only for a contact sheet; name the output",
+        ),
         (("-o", "sheet.png", "--images", ".", "--summary"), "--summary is a table; name it .csv"),
-        (("-o", "sheet.png", "--images", "."), "none of 44 pictures could be read, such as"),
-        (("-o", "sheet.png", "--images", "no"), "no is not a folder; name the one that the ids"),
+        (("-o", "sheet.png", "--images", "."), "none of 44 images could be read, such as"),
+        (("-o", "sheet.png", "--images", "no"), "no is not a folder; name the folder that the ids"),
     ],
 )
 def test_what_makes_no_sheet_is_said(pbias: Run, arguments: tuple[str, ...], said: str) -> None:

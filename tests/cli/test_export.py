@@ -66,8 +66,11 @@ def test_the_file_holds_no_path_and_the_same_bytes_each_time(pbias: Run, pruned:
         (("predict", "s90.onnx", "photos/labels.csv", "--targets", "a,b"), "leave out --targets"),
         (("predict", "s90.onnx", "photos/labels.csv", "--arch", "resnet18"), "leave out --arch"),
         (("predict", "s90.onnx", "photos/labels.csv", "--output-name", "x"), "has no output 'x'"),
-        (("predict", "s90.onnx", "photos/labels.csv", "--precision", "bf16"), "its graph"),
-        (("predict", "s90.pt", "photos/labels.csv", "--output-name", "x"), "is no ONNX network"),
+        (("predict", "s90.onnx", "photos/labels.csv", "--precision", "bf16"), "fixed precision"),
+        (
+            ("predict", "s90.pt", "photos/labels.csv", "--output-name", "x"),
+            "is not an ONNX network",
+        ),
         (("prune", "s90.onnx", "--sparsity", "0.9", "--one-shot"), "is an ONNX network"),
         (("export", "s90.onnx"), "is an ONNX network"),
     ],

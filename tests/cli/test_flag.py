@@ -103,7 +103,7 @@ def test_a_margin_that_is_none_is_refused(pbias: Run, margin: str) -> None:
 )
 def test_a_budget_that_is_none_is_refused(pbias: Run, budget: str) -> None:
     said = refused(pbias("flag", "dense.npz", f"--budget={budget}"))
-    assert "write a whole one, as 500, or a percentage of all, as 5%" in said
+    assert "write a whole number such as 500, or a percentage of all, as 5%" in said
 
 
 @pytest.mark.parametrize(("budget", "count"), [("7", 7), ("5%", 9), ("0", 0), (" 2.5 % ", 4)])
@@ -115,7 +115,7 @@ def test_a_budget_is_a_number_or_a_percentage_of_all_predictions(
 
 def test_one_dense_file_is_enough(pbias: Run) -> None:
     said = refused(pbias("flag", "dense.npz", "s90.npz"))
-    assert "one dense file, not 2 (dense.npz, s90.npz)" in said and "--evaluate" in said
+    assert "one dense file, but 2 were given (dense.npz, s90.npz)" in said and "--evaluate" in said
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_does_not_go_together_is_refused(
     pbias: Run, options: list[str], write_thresholds: Write
 ) -> None:
     write_thresholds("never.csv", dict.fromkeys(NAMES, np.inf))
-    assert "do not go together" in refused(pbias("flag", "dense.npz", *options))
+    assert "cannot be combined" in refused(pbias("flag", "dense.npz", *options))
 
 
 def test_the_dense_file_cannot_be_what_it_is_evaluated_on(pbias: Run) -> None:

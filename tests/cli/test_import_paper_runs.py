@@ -148,7 +148,8 @@ def test_backdoors_are_a_group_by_row_numbers(pbias: Run, celeba: Path, tmp_path
     (ids / "backdoor_ids_test.txt").write_text("3\n")
     done = pbias(*command, "--backdoor-ids", "elsewhere")
     assert (
-        done.returncode == 2 and "holds '3', which is no row of the 3 of its split" in done.stderr
+        done.returncode == 2
+        and "holds '3', which is not a row of its split (0 to 2)" in done.stderr
     )
 
 
@@ -183,7 +184,7 @@ BAD: list[tuple[str, slice, slice, str]] = [
         slice(0, 40),
         "has 40 columns, but its folder is of the one attribute Male",
     ),
-    ("outputs.txt", TEST, slice(0, 40), "has no test_outputs.txt, valid_outputs.txt or the like"),
+    ("outputs.txt", TEST, slice(0, 40), "has no test_outputs.txt, valid_outputs.txt or similar"),
 ]
 
 
@@ -220,7 +221,12 @@ def test_folders_that_cannot_be_used(pbias: Run, celeba: Path, tmp_path: Path) -
     draw(tmp_path, f"{JOINT}/test_outputs.txt")
     (tmp_path / "taken").write_text("")
     for runs, lists, output, said in (
-        ("nowhere", "CelebA", "runs", "nowhere is no folder; name the one that holds joint_runs"),
+        (
+            "nowhere",
+            "CelebA",
+            "runs",
+            "nowhere is not a folder; name the folder that holds joint_runs",
+        ),
         ("bias_runs", "nowhere", "runs", "nowhere is no folder"),
         ("bias_runs", "bias_runs", "runs", "bias_runs has no list_attr_celeba.csv or"),
         ("bias_runs", "CelebA", "taken", "cannot make the folder taken"),

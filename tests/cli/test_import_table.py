@@ -278,9 +278,13 @@ def test_a_predicted_class_is_found(pbias: Run, write: Callable[[str, str], str]
 
 
 BAD: list[tuple[str, str, str]] = [
-    ("id,label,p\na,1,93\nb,0,4.5\n", "", "runs from 4.5 to 93, so it looks like percentages"),
+    ("id,label,p\na,1,93\nb,0,4.5\n", "", "runs from 4.5 to 93, so it seems to hold percentages"),
     ("id,label,p\na,1,93%\n", "", "line 2, column 'p' holds '93%', a percentage"),
-    ("id,label,p\na,1,2.5\nb,0,-3\n", "", "it holds no probabilities; name logits with --logit"),
+    (
+        "id,label,p\na,1,2.5\nb,0,-3\n",
+        "",
+        "it does not hold probabilities; name logits with --logit",
+    ),
     ("id,label,p\na,1,0.5\nb,0,\n", "", "line 3, column 'p' is empty; every row needs a predict"),
     ("id,label,p\na,1,0.5\nb,0,nan\n", "", "line 3, column 'p' is empty"),
     ("id,label,p\na,1,0_5\n", "", "holds '0_5', which is not a number"),
@@ -292,13 +296,13 @@ BAD: list[tuple[str, str, str]] = [
     ("id,lable,p\na,1,.5\n", "", "no column 'label'; did you mean 'lable'? (named by --label)"),
     ("id,label,label\na,1,.5\n", "", "has two columns named 'label'; rename one"),
     ("id,label,p\n", "", "holds no rows below its header"),
-    ("id,label,p\na,1\n", "", "line 2: 2 cells where the header has 3"),
+    ("id,label,p\na,1\n", "", "line 2: 2 cells, but the header has 3"),
     ("id,label,p\na,1,.5\n", "--groups age", "no column 'age'"),
     ("id,label,p\na,1,.5\n", "--sep ab", "--sep is 'ab'; give one character"),
     ("id,label,p\na,1,.5\n", "--decimal xy", "--decimal is 'xy'; give one character"),
     ("id,label,p\na,1,.5\n", "--logit p", "--probability and --logit are given; give one of"),
-    ("id,label,p\na,1,.5\n", "--threshold nan", "nan is no number"),
-    ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is no probability; give one"),
+    ("id,label,p\na,1,.5\n", "--threshold nan", "nan is not a number"),
+    ("id,label,p\na,1,.5\n", "--threshold 50", "--threshold 50.0 is not a probability; give one"),
     ("id,label,p\na,1,.5\n", "--targets a,b", "names 2 targets but --probability p is one column"),
 ]
 
@@ -322,12 +326,12 @@ BAD_CLASSES: list[tuple[str, str, str]] = [
     (
         "id,y,p_cat,p_dog\na,cat,1,0\nb,cow,0,1\n",
         "--label y --probability p_{class}",
-        "line 3, column 'y' holds 'cow', which is none of the classes (cat, dog)",
+        "line 3, column 'y' holds 'cow', which is not one of the classes (cat, dog)",
     ),
     (
         "id,y,p_cat,p_dog\na,0,1,0\nb,2,0,1\n",
         "--label y --probability p_{class}",
-        "line 3, column 'y' holds '2', which is none of the classes (cat, dog)",
+        "line 3, column 'y' holds '2', which is not one of the classes (cat, dog)",
     ),
     (
         "id,y,p_cat,p_dog\na,cat,0,0\n",
@@ -339,7 +343,7 @@ BAD_CLASSES: list[tuple[str, str, str]] = [
     ("id,y,p_a\na,1,1\n", "--label y --probability q_{class}", "no column like --probability q_{"),
     ("id,y,p_a\na,1,1\n", "--label y --probability p_{target}", "--label y is one column but"),
     ("id,y,p_a\na,1,1\n", "--label {target} --probability p_a", "stands for several columns but"),
-    ("id,y,p_a\na,1,1\n", "--label y --prediction p_{class}", "name the one column that holds"),
+    ("id,y,p_a\na,1,1\n", "--label y --prediction p_{class}", "name the one column"),
     ("id,y,p_a\na,a,1\n", "--label y --probability p_{class}", "matches one column of"),
     (
         "id,y,p_cat,p_dog\na,cat,1,0\n",

@@ -95,7 +95,7 @@ def test_training_starts_from_weights_with_other_classes(pbias: Run, photos: Pat
             "timm has no classifier 'resnet1000'; did you mean 'resnet",
         ),
         (("--arch", "torchvision:fcn_resnet50"), "torchvision has no classifier 'fcn_resnet50'"),
-        (("--model", "timm:resnet18"), "name it by --arch timm:resnet18"),
+        (("--model", "timm:resnet18"), "use --arch timm:resnet18"),
         ((*VIT, "--model-args", "img_size=33"), "cannot"),
         ((*VIT, "--model-args", "pretrained=true"), "cannot be built with pretrained: weights"),
     ],

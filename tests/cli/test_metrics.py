@@ -107,11 +107,11 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
     [
         (("--groups", "Mal"), "no group or target column 'Mal'; did you mean 'Male'?"),
         (("--attributes", "Hat"), "no attribute 'Hat'"),
-        (("--metrics", "tpd"), "no metric 'tpd'; did you mean"),
+        (("--metrics", "tpd"), "unknown metric 'tpd'; did you mean"),
         (("--metrics", "churn"), "need --ref"),
         (
             ("dense.npz", "--ref", "s90.npz"),
-            "s90.npz is both audited and reference; name two different files",
+            "s90.npz is both the audited and the reference file; name two different files",
         ),
         (("dense.npz", "--ref", "./s90.npz"), "./s90.npz is both audited and reference"),
         (("s90.npz",), "s90.npz is named twice"),
@@ -121,8 +121,8 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
         (("--ref-thresholds", "none.csv"), "none.csv does not exist"),
         (("--gate-file", "none.txt"), "none.txt does not exist"),
         (("--cluster", "person"), "--cluster names a column of --labels"),
-        (("--probabilities",), "they are no probabilities; leave out --probabilities"),
-        (("--tag", "seed"), "--tag seed is not KEY=VALUE; write it as in --tag seed=23"),
+        (("--probabilities",), "they are not probabilities; leave out --probabilities"),
+        (("--tag", "seed"), "--tag seed is not KEY=VALUE; write it like --tag seed=23"),
         (("--tag", "=23"), "--tag =23 is not KEY=VALUE"),
         (("--tag", "group=1"), "--tag group=1: the table has a column group; use another key"),
         (("--tag", "a=1", "--tag", "a=2"), "--tag a=2: a is given twice; use each key once"),
@@ -130,7 +130,7 @@ def test_groups_attributes_and_metrics_are_chosen_by_name(pbias: Run) -> None:
         (("--gate", "tpr <= 1.2.3"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("--gate", "churn <= 1"), "is about a change; name the dense model with --ref"),
         (("--gate", "tpr@Age >= 0"), "matches no row"),
-        (("--gate", "tpr >= 0", "--no-intervals"), "a gate needs intervals"),
+        (("--gate", "tpr >= 0", "--no-intervals"), "gates need intervals"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(
@@ -382,7 +382,7 @@ def test_a_report_and_a_table_are_two_files(pbias: Run) -> None:
     for pair in (("-o", "a.md", "--report", "./a.md"), ("--report", "-")):
         done = pbias("metrics", "s90.npz", *FAST, *pair)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "name another file for one of them" in done.stderr
+        assert "give one of them another name" in done.stderr
 
 
 def test_a_report_says_first_what_was_audited(pbias: Run) -> None:
@@ -398,9 +398,20 @@ def test_a_report_says_first_what_was_audited(pbias: Run) -> None:
         "Audited: s90.npz (sparsity 90.0%)",
         "Reference: dense.npz (sparsity 0.0%)",
         "Samples: 60, in 25 clusters",
-        f"Male: 0 {zeros}, 1 {ones}",
+        f"Male: 0 ({zeros}), 1 ({ones})",
         "Intervals: 90 %; one run a side, so that run-to-run variation is not in them",
     ]
     blocks = pbias(*args, "--level", "0.9", "--in-memory", "0").stdout.splitlines()
     assert blocks[start + 6] == "Samples: 60, in clusters"
     assert blocks[start + 8] == lines[start + 8]
+
+
+def test_names_with_commas_are_given_in_quotes(pbias: Run) -> None:
+    arrays = dict(np.load("s90.npz"))
+    names = ['hat, "red"', "young", '12" screen']
+    np.savez("odd.npz", **arrays | {"targets": np.array(names)})
+    options = ["--metrics", "accuracy", "--groups", "", "--no-intervals", "-f", "json"]
+    done = pbias("metrics", "odd.npz", "--attributes", '"hat, ""red""",12" screen', *options)
+    assert done.returncode == 0, done.stderr
+    found = [row["attribute"] for row in json.loads(done.stdout)["rows"]]
+    assert found == ["", names[0], names[2]]

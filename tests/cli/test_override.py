@@ -65,7 +65,7 @@ def test_a_list_shorter_than_the_budget_says_so(pbias: Run) -> None:
 @pytest.mark.parametrize("budget", ["", "x", "-1", "101%", "1.5", "5%%", "nan", "1e3"])
 def test_what_is_no_budget_is_refused(pbias: Run, budget: str) -> None:
     done = pbias(*OVERRIDE, "dense.npz", f"--budget={budget}", "-o", "out.npz")
-    assert done.returncode == 2 and "is no number; write a whole one" in done.stderr
+    assert done.returncode == 2 and "is not a number; write a whole number" in done.stderr
     assert not Path("out.npz").exists()
 
 

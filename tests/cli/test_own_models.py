@@ -95,7 +95,7 @@ def test_code_that_only_a_file_names_is_never_run(pbias: Run, command: tuple[str
     save_checkpoint(checkpoint, "moved.pt")
     refused = pbias(*command)
     assert refused.returncode == 2 and refused.stderr.count("error: ") == 1
-    assert "if you trust it, name it on this command, too: --model other_net:make" in refused.stderr
+    assert "if you trust it, add --model other_net:make" in refused.stderr
     assert not Path("imported.txt").exists()
     assert pbias(*command, *NAMED).returncode == 0  # the same network from another module
 
@@ -150,7 +150,7 @@ def test_a_bare_state_dict_is_not_trained_on_without_data_and_targets(pbias: Run
     torch.save(load_checkpoint("dense.pt").state_dict, "bare.pth")
     prune = ("prune", "bare.pth", *PRUNE, "-o", "s50.pt")
     refused = {
-        (): "name that by --arch NAME, or --model package.module:factory",
+        (): "add --arch NAME or --model package.module:factory",
         NAMED: "bare.pth names no data; name the data with --data LABELS.csv",
         (*NAMED, "--data", "photos/labels.csv"): "no column 'output_0', as an output of bare.pth",
     }
@@ -193,9 +193,9 @@ def test_groups_can_be_named_for_a_checkpoint_without_any(pbias: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--model", "own_net"), "--model own_net names no factory; write it as package.module:f"),
+        (("--model", "own_net"), "--model own_net is not a factory; write package.module:f"),
         (("--model", "absent_net:make"), "absent_net cannot be imported (ModuleNotFoundError"),
-        (("--model", "own_net:mke"), "own_net has no function 'mke'; mend the name"),
+        (("--model", "own_net:mke"), "own_net has no function 'mke'; correct the name"),
         (
             ("--model", "own_net:failing"),
             "own_net:failing failed with KeyError: 'no weights'; mend",
@@ -221,13 +221,13 @@ def test_options_against_what_a_checkpoint_says_are_refused(pbias: Run) -> None:
     for options in (("--arch", "resnet18"), NAMED, ("--targets", "x"), ("--mean", "0,0,0")):
         done = pbias("predict", "dense.pt", "photos/labels.csv", *options, "-o", "out.npz")
         assert done.returncode == 2
-        assert f"which says that itself; leave out {options[0]}\n" in done.stderr
+        assert f"which names its network itself; leave out {options[0]}\n" in done.stderr
 
 
 def test_a_state_dict_needs_a_network_and_a_name_for_each_output(pbias: Run) -> None:
     torch.save({"fc.weight": torch.zeros(2, 3)}, "bare.pth")
     predict = ("predict", "bare.pth", "photos/labels.csv", "-o", "out.npz")
-    assert "name that by --arch NAME, or --model" in pbias(*predict).stderr
+    assert "add --arch NAME or --model" in pbias(*predict).stderr
     done = pbias(*predict, "--arch", "resnet18", "--targets", "x,y,z")
     assert "bare.pth has 2 outputs but --targets names 3; name each output" in done.stderr
 
@@ -246,7 +246,7 @@ def test_an_exported_program_is_run_when_it_is_trusted(pbias: Run) -> None:
     predict = ("predict", "dense.pt2", "photos/labels.csv", "-o", "program.npz")
     said = ("--targets", "bright,red", "--groups", "male", "--mean", "0.5,0.5,0.5")
     refused = pbias(*predict, *said)
-    assert refused.returncode == 2 and "say so with --trust-program" in refused.stderr
+    assert refused.returncode == 2 and "add --trust-program" in refused.stderr
     said = (*said, "--std", "0.5,0.5,0.5", "--trust-program")
     assert pbias(*predict, *said).returncode == 0
     assert pbias("predict", "dense.pt", "photos/labels.csv", "-o", "dense.npz").returncode == 0
@@ -255,8 +255,8 @@ def test_an_exported_program_is_run_when_it_is_trusted(pbias: Run) -> None:
     np.testing.assert_array_equal(found.train_counts, expected.train_counts)
     for options, message in (
         (("--image-size", "32"), "takes images of 24 px, not 32; leave out --image-size"),
-        (("--resize", "20"), "--resize 20 is less than the 24 px"),
-        (NAMED, "network and all; leave out --model"),
+        (("--resize", "20"), "--resize 20 is smaller than the network's input of 24 px"),
+        (NAMED, "which contains the network; leave out --model"),
     ):
         assert message in pbias(*predict, *said, *options).stderr
     assert pbias(*predict, *said, "--resize", "30").returncode == 0

@@ -63,7 +63,7 @@ def test_the_report_and_json_have_the_verdicts(pbias: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--ref", "dense.npz"), "there is no gate; name a file"),
+        (("--ref", "dense.npz"), "there are no gates; name a file"),
         (("gates.txt",), "--ref"),
         (("none.txt", "--ref", "dense.npz"), "none.txt does not exist"),
         (("gates.txt", "--ref", "none.npz"), "none.npz does not exist"),

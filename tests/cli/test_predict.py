@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.logits import Logits, read_logits
@@ -170,7 +171,7 @@ def test_logits_are_those_of_the_pictures_in_the_manifest(pbias: Run, trained: P
         (["photos/labels.csv", "photos/labels.csv"], "labels.csv"),
         (["dense.pt", "photos/labels.csv", "--split", "tset"], "has no rows of split 'tset'"),
         (["dense.pt", "photos/labels.csv", "--image-root", "x"], "10 of 10 images"),
-        (["-", "-"], "'-' is given for more than one input"),
+        (["-", "-"], "'-' is given for several inputs"),
     ],
 )
 def test_errors_are_one_line_and_nothing_is_written(
@@ -195,3 +196,23 @@ def test_a_misspelt_label_column_is_refused(pbias: Run, trained: Path) -> None:
     labels.write_text(labels.read_text().replace("bright", "Bright", 1))
     done = pbias(*PREDICT, "-o", "out.npz")
     assert done.returncode == 2 and "did you mean 'Bright'?" in done.stderr
+
+
+def test_fast_decoding_is_recorded_and_changes_large_jpeg_files_alone(
+    pbias: Run, trained: Path
+) -> None:
+    names = read_manifest("photos/labels.csv").ids
+    assert np.array_equal(run(pbias, "--fast-decode").logits, run(pbias).logits)  # small PNG files
+    large = Path("large")
+    large.mkdir()
+    rng = np.random.default_rng(0)
+    for name in names:
+        noise = rng.integers(0, 255, (320, 320, 3)).astype(np.uint8)
+        (large / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise).save(large / name, "JPEG")
+    root = ("--image-root", "large")
+    plain, fast = run(pbias, *root), run(pbias, *root, "--fast-decode", out="fast.npz")
+    gap = np.abs(plain.logits - fast.logits).max()
+    assert 0 < gap < 0.5
+    assert fast.meta["arguments"]["fast_decode"] is True
+    assert "fast_decode" not in plain.meta["arguments"]

@@ -123,7 +123,9 @@ def test_a_foreign_graph_is_quantized_with_the_output_it_has(
     assert pbias("quantize", "two.onnx", *DATA, *TARGETS, *named, "-o", "two8.onnx").returncode == 0
     torch.save({"fc.weight": torch.zeros(2, 3)}, "bare.pth")
     failed = pbias("quantize", "bare.pth", *DATA, *named, "--arch", "resnet18", "-o", "x.onnx")
-    assert failed.returncode == 2 and "no ONNX network; leave out --output-name" in failed.stderr
+    assert (
+        failed.returncode == 2 and "not an ONNX network; leave out --output-name" in failed.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,9 @@ def test_info_counts_what_an_onnx_file_holds(pbias: Run) -> None:
     shown = pbias("info", "int8.onnx", "-f", "table").stdout
     assert "int8 share    1.0000" in shown and "DequantizeLinear" in shown
     failed = pbias("info", "s90.onnx", "--arch", "resnet18")
-    assert failed.returncode == 2 and "weights and all; leave out --arch" in failed.stderr
+    assert (
+        failed.returncode == 2 and "which contains the weights; leave out --arch" in failed.stderr
+    )
     Path("cut.onnx").write_bytes(Path("s90.onnx").read_bytes()[:5000])
     Path("other.onnx").write_text("no network")
     for name in ("cut.onnx", "other.onnx"):
@@ -163,7 +167,7 @@ def test_info_counts_what_an_onnx_file_holds(pbias: Run) -> None:
 @pytest.mark.usefixtures("pruned")
 def test_errors_are_one_line(pbias: Run) -> None:
     for arguments, message in (
-        (("int8.onnx", *DATA), "is quantized already"),
+        (("int8.onnx", *DATA), "is already quantized"),
         (("s90.pt", *DATA, "--exclude", "fcc"), "no node or layer 'fcc'; did you mean 'fc'?"),
         (("s90.pt", "--data", "absent.csv"), "absent.csv does not exist"),
     ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +99,68 @@ def test_examples_take_every_kind_and_group_in_turn(
     assert "lost positive" in page and "Male=0" in page and "Male=1" in page
 
 
+def test_flags_and_exemplars_are_those_of_their_commands(
+    tmp_path: Path, make_logits: Callable[..., Logits], pbias: Run
+) -> None:
+    """With several runs a side, pictures say which of them are exemplars."""
+    for row in range(60):
+        Image.new("RGB", (20, 20), (4 * row, 0, 0)).save(tmp_path / f"{row:04d}.png")
+    ids = np.array([f"{row:04d}.png" for row in range(60)])
+    for name, noise in (("d0", 0.3), ("d1", 0.4), ("s0", 2.0), ("s1", 2.1)):
+        write_logits(make_logits(noise=noise, ids=ids), str(tmp_path / f"{name}.npz"))
+    sides = ("s0.npz", "s1.npz", "--ref", "d0.npz", "--ref", "d1.npz")
+    assert pbias("report", *sides, "--images", ".", "-o", "a.html").returncode == 0
+    page = html.unescape((tmp_path / "a.html").read_text())
+    flags, exemplars = (
+        page.split(f'<section id="{key}"', 1)[1].split("</section>", 1)[0]
+        for key in ("flags", "exemplars")
+    )
+    done = pbias("flag", "d0.npz", "--budget", "5%")
+    riskiest = [line.split(",")[0] for line in done.stdout.splitlines()[1:]]
+    listed = flags.split("predictions at risk", 1)[1]
+    assert riskiest and re.findall(r"<tr><td>(\d+[.]png)<", listed) == riskiest[:20]
+    done = pbias("flag", "d0.npz", "--budget", "5%", "--evaluate", "s0.npz", "-f", "json")
+    (recall,) = [
+        row["value"]
+        for row in json.loads(done.stdout)["rows"]
+        if (row["measure"], row["outcome"], row["ranking"]) == ("recall", "flips", "risk")
+    ]
+    assert f"{round(100 * recall)} % [" in flags.split("that the audited model changed, ")[1][:8]
+    done = pbias("exemplars", "--dense", "d?.npz", "--sparse", "s?.npz")
+    modal = sum(row.split(",")[2] == "1" for row in done.stdout.splitlines()[1:])
+    assert f"disagree on {modal} (" in exemplars and modal > 0
+    kinds = re.findall(r'data-kinds="([^"]*)"', page)
+    assert any("exemplar" in one.split("\n") for one in kinds)
+    assert any("flagged" in one.split("\n") for one in kinds)
+    one_run = pbias("report", "s0.npz", "--ref", "d0.npz", "--images", ".", "-o", "b.html")
+    assert "exemplar" not in one_run.stderr  # said on the page
+    single = (tmp_path / "b.html").read_text()
+    assert "With one run a side" in single
+    assert not re.search(r'data-kinds="[^"]*\bexemplar', single)
+
+
+def test_a_reference_without_groups_has_flags_by_those_of_the_audited(tmp_path: Path) -> None:
+    import pbias
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (60, 3))
+    dense = labels * 2.0 - 1 + rng.normal(size=labels.shape)
+    sex = np.array(["f", "m"])[rng.integers(0, 2, 60)]
+    sparse = dense + rng.normal(size=labels.shape)
+    result = pbias.audit(sparse, labels, reference=dense, groups={"sex": sex}, folds=20)
+    result.report(tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    assert "Attributes at risk of more bias" in page and "output_0 (sex)" in page
+    assert "What the two see differently" in page
+
+
+def test_one_model_alone_says_what_is_at_risk(audit_files: Path, pbias: Run) -> None:
+    assert pbias("report", "dense.npz", "-o", "a.html").returncode == 0
+    page = (audit_files / "a.html").read_text()
+    assert "What is at risk" in page and "from the model alone" in page
+    assert '<section id="exemplars"' not in page
+
+
 def test_facts_add_the_evidence_pack(audit_files: Path, pbias: Run) -> None:
     (audit_files / "facts.toml").write_text('system = "Screening <b>"\n')
     done = pbias("report", "s90.npz", "--facts", "facts.toml", "-o", "a.html")
@@ -127,8 +191,8 @@ def test_what_a_page_needs_is_checked_before_the_audit_runs(
     ("arguments", "said"),
     [
         (["-o", "a.pdf"], "a.pdf: the report is an HTML page; name it .html"),
-        (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the one"),
-        (["-o", "a.html", "--images", "."], "pictures could be read, such as images/0000.png"),
+        (["-o", "a.html", "--images", "nowhere"], "nowhere is not a folder; name the folder"),
+        (["-o", "a.html", "--images", "."], "images could be read, such as images/0000.png"),
         (["-o", "a.html", "--curves", "no.npz"], "no.npz does not exist"),
         (["-o", "s90.npz"], "s90.npz is an input; name another output"),
     ],
@@ -147,7 +211,7 @@ def test_ids_that_lead_out_of_the_folder_are_refused(
     ids = np.array([f"../{row}.png" for row in range(60)])
     write_logits(make_logits(ids=ids), str(tmp_path / "s90.npz"))
     done = pbias("report", "s90.npz", "--images", ".", "-o", "a.html")
-    assert done.returncode == 2 and "leads out of the folder of images" in done.stderr
+    assert done.returncode == 2 and "is outside of the image folder" in done.stderr
 
 
 def test_without_the_extra_one_line_says_what_to_install(

@@ -39,14 +39,14 @@ def interrupt(command: str, folder: Path, state: str, number: int) -> tuple[int,
 
 @pytest.mark.slow
 def test_train_ends_after_a_step_and_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
-    options = f"{TRAIN} --epochs 40 -o"
+    options = f"{TRAIN} --epochs 16 -o"
     code, said = interrupt(f"{options} a.pt", photos.parent, "a.pt.state", signal.SIGINT)
     assert code == 130 and "Traceback" not in said, said
     assert sorted(path.name for path in Path().iterdir()) == ["a.pt.state", "photos"]
     command = said.splitlines()[-1].partition("go on with: ")[2]
     assert command == f"pbias {options} a.pt --resume"
     resumed = pbias(*shlex.split(command)[1:])
-    assert "of 40 epochs are done" in resumed.stderr and "epoch 1 of 40" not in resumed.stderr
+    assert "of 16 epochs are done" in resumed.stderr and "epoch 1 of 16" not in resumed.stderr
     pbias(*shlex.split(f"{options} whole.pt"))
     assert Path("a.pt").read_bytes() == Path("whole.pt").read_bytes()
     assert not list(Path().glob("*.state"))
@@ -55,7 +55,7 @@ def test_train_ends_after_a_step_and_goes_on_to_the_same_bytes(pbias: Run, photo
 @pytest.mark.slow
 def test_gradual_pruning_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(TRAIN), "--epochs", "1", "-o", "dense.pt")
-    options = f"{PRUNE} --epochs 30 --sparsity"
+    options = f"{PRUNE} --epochs 12 --sparsity"
     several = f"{options} 0.5,0.9 -o 'a{{sparsity}}.pt'"
     code, said = interrupt(several, photos.parent, "a0.9.pt.state", signal.SIGTERM)
     assert code == 143 and Path("a0.5.pt").exists() and not Path("a0.9.pt").exists(), said
@@ -79,7 +79,7 @@ def test_the_output_of_another_run_is_not_replaced(pbias: Run, photos: Path) -> 
     pbias(*options, "1")
     done = pbias(*options, "2", "--resume")
     assert done.returncode == 2
-    assert "a.pt is of another run: recipe.epochs is 1 there and 2 here; name" in done.stderr
+    assert "a.pt belongs to another run: recipe.epochs is 1 there and 2 here; name" in done.stderr
     assert load_checkpoint("a.pt").recipe["epochs"] == 1
 
 
@@ -91,7 +91,7 @@ def test_with_nothing_to_resume_training_starts(pbias: Run, photos: Path) -> Non
 def test_standard_output_has_no_state(pbias: Run, photos: Path) -> None:
     done = pbias(*shlex.split(TRAIN), "-o", "-", "--resume")
     assert done.returncode == 2
-    assert "-o - is no file, so no state is kept beside it" in done.stderr
+    assert "-o - is not a file, so there is no saved state" in done.stderr
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(pbias: Run, photos: Path) -> None:

@@ -120,9 +120,12 @@ def test_the_library_selects_alike(pbias: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("s80.npz", "--ref", "dense.npz"), "there is no gate; state some with --gate or"),
+        (("s80.npz", "--ref", "dense.npz"), "there are no gates; add some with --gate or"),
         (("s80.npz", "s80.npz", *GATE), "two candidates are called s80.npz"),
-        (("s80.npz", *GATE, "--order", "best"), "--order best is no order; choose size, listed,"),
+        (
+            ("s80.npz", *GATE, "--order", "best"),
+            "--order best is not an order; choose size, listed,",
+        ),
         (("none.npz", *GATE), "none.npz does not exist"),
     ],
 )

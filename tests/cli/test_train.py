@@ -23,7 +23,7 @@ def test_the_checkpoint_says_where_it_comes_from(pbias: Run, photos: Path) -> No
     options = ("--groups", "male,band", "--cluster", "person", "--seed", "3", "--lr", "0.05")
     assert pbias(*TRAIN, *options).returncode == 0
     made = load_checkpoint("dense.pt")
-    assert made.model == {"name": "resnet_small", "args": {}}
+    assert made.model == {"name": "resnet_small", "args": {"width": 48}}
     assert made.targets == ["bright", "red"]
     assert made.groups == ["male", "band"]
     assert made.group_values == [["0", "1"], ["old", "young"]]
@@ -118,6 +118,18 @@ def test_training_starts_from_a_checkpoint_with_other_outputs(pbias: Run, photos
     assert load_checkpoint("next.pt").parents == [parent]
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_weights_of_a_former_default_network_keep_their_width(
+    pbias: Run, photos: Path, bare: bool
+) -> None:
+    from pbias.models import build
+
+    content = {"state_dict": build("resnet_small", 3).state_dict(), "epoch": 3}
+    torch.save(content["state_dict"] if bare else content, "old.pth")
+    assert pbias(*TRAIN, "--init", "old.pth").returncode == 0
+    assert load_checkpoint("dense.pt").model == {"name": "resnet_small", "args": {}}
+
+
 def test_what_was_trained_predicts_better_than_chance(pbias: Run, photos: Path) -> None:
     said = pbias(*TRAIN, "--epochs", "12", "--targets", "bright", "--lr", "0.05").stderr
     last = next(line for line in said.splitlines() if "epoch 12 of 12" in line)
@@ -138,12 +150,15 @@ def test_a_manifest_from_a_pipe_names_images_in_the_working_folder(
         (["--targets", "brigt"], "no column 'brigt' (did you mean 'bright'?"),
         (["--groups", "femal"], "no column 'femal' (did you mean 'male'?"),
         (["--arch", "resnet_smal"], "did you mean 'resnet_small'?"),
-        (["--optimizer", "sdg"], "no optimizer 'sdg'; use one of sgd, adam"),
-        (["--device", "cuda:77"], "no device 'cuda:77' here"),
+        (["--optimizer", "sdg"], "unknown optimizer 'sdg'; use one of sgd, adam"),
+        (["--device", "cuda:77"], "device 'cuda:77' is not available"),
         (["--momentum", "1"], "momentum 1.0 and 0.5 warm-up epochs; the first must be in [0, 1)"),
         (["--mean", "0.5"], "--mean 0.5 is not 3 numbers"),
-        (["--std", "0,1,1"], "--std 0,1,1 divides pixels"),
-        (["--resize", "20", "--image-size", "24"], "--resize 20 is less than the 24 pixels"),
+        (["--std", "0,1,1"], "--std 0,1,1 is used as a divisor"),
+        (
+            ["--resize", "20", "--image-size", "24"],
+            "--resize 20 is smaller than the network's input of 24 px",
+        ),
         (["--init", "absent.pt"], "absent.pt does not exist"),
         (["--image-root", "elsewhere"], "44 of 44 images of photos/labels.csv are not there"),
         (["-o", "no/such/folder.pt"], "the folder no/such does not exist"),
@@ -215,7 +230,7 @@ def test_the_weights_load_into_the_plain_network(pbias: Run, photos: Path) -> No
 
     pbias(*TRAIN)
     content = torch.load("dense.pt", weights_only=True)
-    build("resnet_small", 3).load_state_dict(content["state_dict"])
+    build("resnet_small", 3, width=48).load_state_dict(content["state_dict"])
 
 
 def test_attributes_that_are_never_predicted_are_named(pbias: Run, photos: Path) -> None:

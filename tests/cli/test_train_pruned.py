@@ -114,7 +114,7 @@ def test_a_dense_network_has_no_method(pbias: Run) -> None:
         (["--sparsity", "0.9", "--pruning-schedule", "x"], "unknown pruning schedule 'x'"),
         (["--steps", "3"], "--steps has no effect without --sparsity"),
         (["--pack"], "--pack has no effect without --sparsity"),
-        (["--scope", "erk"], "--scope has no effect without --sparsity; add it"),
+        (["--scope", "erk"], "--scope has no effect without --sparsity; add --sparsity"),
         (["--exclude", "fc"], "--exclude has no effect without --sparsity"),
         (["--min-keep-row", "2"], "--min-keep-row has no effect without --sparsity"),
         (["--pattern", "2:4", "--sparsity", "0.9"], "means sparsity 0.5, not 0.9; leave --spars"),

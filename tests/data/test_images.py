@@ -190,6 +190,45 @@ def test_a_tile_larger_than_its_picture_takes_no_memory(tmp_path: Path) -> None:
         read(tmp_path / "x.tif")
 
 
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path, progressive: bool) -> None:
+    """1 MB of 3,000 scans of 100 million pixels took two minutes."""
+    two_colours(64, 64).save(tmp_path / "x.jpg", progressive=progressive)
+    data = bytearray((tmp_path / "x.jpg").read_bytes())
+    start = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    data[start + 5 : start + 9] = struct.pack(">HH", 9_000, 9_000)
+    scans = data.index(images.START_OF_SCAN)
+    (tmp_path / "x.jpg").write_bytes(data[:scans] + data[scans:-2] * 30 + data[-2:])
+    with pytest.raises(BrokenImage, match=r"\d+ scans of 81,000,000 pixels, more than 2,000,000,"):
+        read(tmp_path / "x.jpg")
+
+
+def test_a_jpeg_of_few_pixels_may_have_many_scans(tmp_path: Path) -> None:
+    two_colours().save(tmp_path / "x.jpg", progressive=True)
+    data = (tmp_path / "x.jpg").read_bytes()
+    last = data.rindex(images.START_OF_SCAN)
+    (tmp_path / "x.jpg").write_bytes(data[:-2] + data[last:-2] * 100 + data[-2:])
+    assert read(tmp_path / "x.jpg").shape == (20, 40, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "I;16"])
+def test_pictures_converted_in_bands_are_those_converted_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (50, 30, 4), dtype=np.uint8)
+    image = Image.fromarray(noise, "RGBA" if mode != "CMYK" else "CMYK")
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 200)
+    elif mode not in ("RGBA", "CMYK"):
+        image = image.convert(mode)
+    suffix, exif = "tif" if mode == "CMYK" else "png", Image.Exif()
+    exif[0x112] = 6
+    image.save(tmp_path / f"x.{suffix}", exif=exif)
+    whole = read(tmp_path / f"x.{suffix}")
+    monkeypatch.setattr(images, "BAND", 210)
+    np.testing.assert_array_equal(read(tmp_path / f"x.{suffix}"), whole)
+
+
 def test_small_bombs_are_refused_within_300_mib(tmp_path: Path) -> None:
     """Each in a process of its own: 16,383 x 16,383 pixels of WebP in 34 bytes, and so on."""
     bombs = {"WebP": {"lossless": True, "method": 0, "quality": 0}, "GIF": {}, "PNG": {}}
@@ -212,6 +251,38 @@ for path in map(Path, sys.argv[1:]):
         [sys.executable, "-c", program, *paths], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["11,000 x 11,000 True"] * 3
+
+
+def test_large_pictures_take_10_bytes_a_pixel_one_at_a_time(tmp_path: Path) -> None:
+    """So that 100 million take less than 1 GiB. Transparent PNG of 390 KB took 1.9 GB, with four
+    copies of its pixels, and that in each thread."""
+    side = 5_100
+    assert side * side > images.LARGE
+    Image.new("RGBA", (side, side)).save(tmp_path / "x.png", compress_level=1)
+    program = """
+import resource, sys; from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path; from pbias.data.images import read_image
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+read = lambda path: read_image(Path(path), resize=20, size=(20, 20))
+before = used()
+with ThreadPoolExecutor(2) as pool:
+    pixels = list(pool.map(read, sys.argv[1:]))
+print(*(found.min() for found in pixels), (used() - before) / 5_100**2)
+"""
+    command = [sys.executable, "-c", program, *[str(tmp_path / "x.png")] * 2]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, second, bytes_a_pixel = done.stdout.split()
+    assert first == second == "255" and float(bytes_a_pixel) < 10
+
+
+def test_webp_may_have_half_the_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its decoder holds 16 bytes a pixel: 34 bytes took 2.3 GB."""
+    monkeypatch.setattr(images, "MAX_WEBP", 700)
+    two_colours().save(tmp_path / "x.webp")
+    with pytest.raises(BrokenImage, match="40 x 20 pixels to decode, more than 700"):
+        read(tmp_path / "x.webp")
+    two_colours().save(tmp_path / "x.png")
+    assert read(tmp_path / "x.png").shape == (20, 40, 3)
 
 
 def test_a_thin_picture_that_would_grow_huge_is_refused(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_mutated_files_are_read_or_refused(
 def test_what_is_missing_of_celeba_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no list_attr_celeba.csv or list_attr_celeba.txt"):
         list_celeba(str(tmp_path))
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         list_celeba(str(tmp_path / "absent"))
     celeba_of_kaggle(tmp_path)
     with pytest.raises(UserError, match=r"no 000001.jpg in img_celeba; unpack the images there$"):
@@ -279,7 +279,7 @@ def test_a_split_folder_beside_a_class_folder_is_a_class(tmp_path: Path) -> None
     ("names", "message"),
     [
         ([], "holds no folders with images"),
-        (["a/1.jpg", "2.jpg"], r"2.jpg lies beside the class folders; move it"),
+        (["a/1.jpg", "2.jpg"], r"2.jpg is beside the class folders; move it"),
         (["image/1.jpg"], "a column cannot be called 'image'"),
     ],
 )

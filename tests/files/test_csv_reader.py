@@ -53,13 +53,13 @@ def test_what_csv_writers_write_is_read(tmp_path: Path, rows: list[tuple[str, st
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"a,b\n1,\xff\n", "is not UTF-8 text (byte 6) but perhaps Windows-1252"),
-        (b"\xff\xfea\x00", "perhaps UTF-16; save it as CSV in UTF-8"),
+        (b"a,b\n1,\xff\n", "is not UTF-8 text (byte 6; perhaps Windows-1252"),
+        (b"\xff\xfea\x00", "perhaps UTF-16); save it as CSV in UTF-8"),
         (b"a;b\n1;2\n", "line 1: the cells are separated by semicolons"),
         (b"a\tb\n1\t2\n", "line 1: the cells are separated by tabs"),
         (b"sep=,\na,b\n1,2\n", "line 1 is 'sep=', which only spreadsheets understand"),
         (b'a,b\n1,"x"y\n', "line 2: "),
-        (b'a,b\n1,2\n1,"x\n', "line 3: unexpected end of data; mend the quoting of that line"),
+        (b'a,b\n1,2\n1,"x\n', "line 3: unexpected end of data; fix the quotes in that line"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, data: bytes, said: str) -> None:
@@ -76,13 +76,13 @@ def test_all_readers_say_the_same_of_a_row_that_is_too_long(
     path.write_text(f"{READERS[reader]}\nx,1\n\ny,1,2\n")
     with pytest.raises(UserError) as caught:
         reader(str(path))
-    said = "line 4: 3 cells where the header has 2; quote cells that hold commas"
+    said = "line 4: 3 cells, but the header has 2; quote cells that contain commas"
     assert str(caught.value) == f"{path}, {said}"
 
 
 def test_a_file_of_a_known_data_set_is_read_as_strictly(tmp_path: Path) -> None:
     (tmp_path / "list_attr_celeba.csv").write_text('image_id,Male\n1.jpg,"1"x\n')
-    with pytest.raises(UserError, match=r"list_attr_celeba\.csv, line 2: .*quoting"):
+    with pytest.raises(UserError, match=r"list_attr_celeba\.csv, line 2: .*fix the quotes"):
         list_celeba(str(tmp_path))
 
 

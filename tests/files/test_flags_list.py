@@ -40,9 +40,9 @@ def test_a_list_may_be_empty(file: Path) -> None:
     [
         ("", "needs the columns id and attribute"),
         ("id,risk\na,1\n", "needs the columns id and attribute"),
-        ("id,attribute\na\n", "line 2: 1 cells where the header has 2; quote"),
-        ("id,attribute,risk\na,hat,1\nb,hat,high\n", "line 3: 'high' is no risk"),
-        ("id,attribute,risk\na,hat,nan\n", "line 2: 'nan' is no risk"),
+        ("id,attribute\na\n", "line 2: 1 cells, but the header has 2; quote"),
+        ("id,attribute,risk\na,hat,1\nb,hat,high\n", "line 3: 'high' is not a risk"),
+        ("id,attribute,risk\na,hat,nan\n", "line 2: 'nan' is not a risk"),
         ("id,attribute\na,hat\nb,hat\na,hat\n", "lists a, hat twice"),
     ],
 )

@@ -65,7 +65,7 @@ def test_both_must_agree(activation: str) -> None:
     assert kept.probabilities is not None and (kept.probabilities == p).all()
     Logits.from_arrays(z, probabilities=p.astype(np.float16), activation=activation)
     p[1, 0] += 0.01
-    with pytest.raises(UserError, match=r"but 'logits' is -1, .* \(row 1, target 0\); leave one"):
+    with pytest.raises(UserError, match=r"but 'logits' is -1, .* \(row 1, target 0\); remove one"):
         Logits.from_arrays(z, probabilities=p, activation=activation)
 
 
@@ -86,7 +86,7 @@ def test_object_arrays_name_the_array_and_the_fix(name: str) -> None:
 
 
 def test_nothing_and_percentages_are_refused() -> None:
-    with pytest.raises(UserError, match="no logits are given; give logits or probabilities"):
+    with pytest.raises(UserError, match="there are no logits; give logits or probabilities"):
         Logits.from_arrays(labels=[0, 1])
     with pytest.raises(UserError, match="'probabilities' holds values that are not from 0 to 1"):
         Logits.from_arrays(probabilities=[50.0, 3.0])

@@ -257,6 +257,7 @@ def test_groups_that_do_not_fit(refusal: Callable[..., str], groups: Any, said: 
         ([["", "II"]], "'group_values' of Male holds an empty value before 'II'"),
         ([["I"], ["II"]], "'group_values' is text [2, 1]; it must be text [1, any]"),
         ([[0, 1]], "it must be text [1, any]"),
+        ([[f"v{i}" for i in range(101)]], "group 'Male' has 101 values; a group has 1 to 100"),
     ],
 )
 def test_group_values_that_do_not_fit(refusal: Callable[..., str], values: Any, said: str) -> None:
@@ -310,7 +311,7 @@ def test_probabilities_keep_their_own_digits_and_are_clipped() -> None:
 
 
 def test_logits_given_as_probabilities_are_refused() -> None:
-    with pytest.raises(UserError, match=r"run from -0\.5 to 1, so they are no probabilities"):
+    with pytest.raises(UserError, match=r"run from -0\.5 to 1, so they are not probabilities"):
         as_logits(probabilities([[-0.5, 1.0]]), probabilities=True)
 
 

@@ -142,7 +142,7 @@ def test_unknown_clusters_are_their_own() -> None:
     [
         ({"labels": [[1, -1], [1, 1], [-1, 1]]}, "'labels' holds -1 and 1 but no 0"),
         ({"labels": [["yes", 0], [1, 1], [0, 1]]}, "use integers"),
-        ({"labels": np.array([["yes", 0], [1, 1], [0, 1]], object)}, "not a number: could not"),
+        ({"labels": np.array([["yes", 0], [1, 1], [0, 1]], object)}, "not a number (could not"),
         ({"groups": {"sex": ["m", "f"]}}, "group 'sex' is [2] but there are 3 samples"),
         ({"targets": ["a"]}, "'targets' is text [1]"),
     ],

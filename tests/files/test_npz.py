@@ -284,6 +284,6 @@ def test_arrays_that_unfold_to_more_than_the_limit_are_refused_unread(
     packed = npz_bytes(np.savez_compressed, labels=labels)
     said = refusal(tmp_path / "x.npz", packed)
     size = zipfile.ZipFile(io.BytesIO(packed)).infolist()[0].compress_size
-    assert f"unfold from {size:,} to 10,000 bytes, more than {64 * size:,}; " in said
+    assert f"expand from {size:,} to 10,000 bytes, more than {64 * size:,}; " in said
     (tmp_path / "x.npz").write_bytes(npz_bytes(labels=labels))
     assert (read_all(tmp_path / "x.npz")["labels"] == labels).all()

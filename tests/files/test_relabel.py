@@ -116,7 +116,7 @@ def test_ids_that_the_manifest_lacks_are_counted(
 
 
 def test_without_ids_nothing_can_be_found(small: Logits, manifest: ReadText) -> None:
-    with pytest.raises(UserError, match=r"s95\.npz has no ids to find labels by"):
+    with pytest.raises(UserError, match=r"s95\.npz has no ids to look labels up by"):
         relabel(replace(small, ids=None), manifest(TEXT))
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from pbias.errors import UserError
 from pbias.models import ARCHITECTURES, build, classifier_weight, num_outputs_of, restore
+from pbias.models.architectures import WIDTH, args_of_weights, new_args, old_args
 from pbias.models.torchvision_import import load_torchvision
 
 # Weights of convolutions and linear layers at 40 outputs, as in CelebA.
@@ -101,6 +102,29 @@ def test_width_and_depth_of_the_small_network() -> None:
     assert len(deep.layer2) == 3
 
 
+def test_checkpoints_that_name_no_width_are_of_the_former_one() -> None:
+    old = build("resnet_small", 3, width=16).state_dict()
+    assert restore("resnet_small", 3, {}, old).conv1.out_channels == 16
+    assert old_args("resnet_small", {}) == {"width": 16}
+    assert old_args("resnet_small", {"width": 4}) == {"width": 4}
+    assert old_args("resnet18", {}) == new_args("resnet18", {}) == {}
+
+
+def test_new_networks_are_wider_unless_a_width_is_named() -> None:
+    assert new_args("resnet_small", {"depth": 2}) == {"width": WIDTH, "depth": 2}
+    assert new_args("resnet_small", {"width": 16}) == {"width": 16}
+
+
+@pytest.mark.parametrize(("prefix", "width"), [("", 8), ("model.", 8), ("", 16)])
+def test_the_width_is_read_from_weights(prefix: str, width: int) -> None:
+    weights = build("resnet_small", 3, width=width).state_dict()
+    weights = {prefix + name: tensor for name, tensor in weights.items()}
+    found = args_of_weights("resnet_small", {"depth": 1}, weights)
+    assert found == {"depth": 1} | ({"width": 8} if width == 8 else {})
+    assert args_of_weights("resnet_small", {"width": 4}, weights) == {"width": 4}
+    assert args_of_weights("resnet_small", {}, {}) == args_of_weights("resnet18", {}, weights) == {}
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_number_of_outputs_is_read_from_the_weights(name: str) -> None:
     with torch.device("meta"):
@@ -110,7 +134,9 @@ def test_the_number_of_outputs_is_read_from_the_weights(name: str) -> None:
 
 
 def test_weights_without_the_classifier_are_refused() -> None:
-    with pytest.raises(UserError, match=r"no classifier fc\.weight, so they are not of resnet18"):
+    with pytest.raises(
+        UserError, match=r"no classifier fc\.weight, so they do not belong to resnet18"
+    ):
         num_outputs_of({"conv1.weight": torch.zeros(1)}, "resnet18")
 
 
@@ -149,7 +175,7 @@ def test_what_cannot_be_built_is_a_user_error(
 
 
 def test_weights_of_another_network_name_what_differs() -> None:
-    with pytest.raises(UserError, match=r"lack layer1\.0\.conv3\.weight .*not of resnet50"):
+    with pytest.raises(UserError, match=r"lack layer1\.0\.conv3\.weight .*not belong to resnet50"):
         restore("resnet50", 4, {}, build("resnet18", 4).state_dict())
 
 

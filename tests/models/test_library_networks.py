@@ -129,7 +129,7 @@ def test_what_cannot_be_built_is_a_user_error(
 
 
 def test_a_library_is_no_code_of_the_user() -> None:
-    with pytest.raises(UserError, match="name it by --arch timm:resnet18"):
+    with pytest.raises(UserError, match="use --arch timm:resnet18"):
         use_factory("timm:resnet18")
 
 

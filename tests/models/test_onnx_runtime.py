@@ -124,7 +124,7 @@ def test_weights_beside_the_file_are_read_or_missed(onnx: Any, tmp_path: Path) -
     images = torch.rand(2, 3, 4, 4)
     torch.testing.assert_close(OnnxNetwork(read_onnx_file(str(path)))(images), expected(images))
     (tmp_path / "net.data").unlink()
-    with pytest.raises(UserError, match=r"keeps weights in net\.data, which is not beside it"):
+    with pytest.raises(UserError, match=r"keeps weights in net\.data, which is missing"):
         read_onnx_file(str(path))
 
 

@@ -45,7 +45,9 @@ def test_a_selector_that_matches_nothing_names_what_there_is(selector: str, mess
 
 
 def test_something_must_be_left() -> None:
-    with pytest.raises(UserError, match="none of the 4 layers is left to prune; exclude fewer"):
+    with pytest.raises(
+        UserError, match="none of the 4 layers is left to prune; exclude fewer layers"
+    ):
         chosen_names(NAMES, ["fc"], ["re:."])
 
 

@@ -199,7 +199,7 @@ def test_layers_are_asked_for_what_the_scope_says() -> None:
     [
         ({"score": "hessian"}, "unknown score 'hessian'; choose one of magnitude, magnitude_norm"),
         ({"scope": "local"}, "unknown scope 'local'; choose one of global, layer, erk"),
-        ({"pattern": "4:2"}, "pattern '4:2' is neither unstructured nor N:M, such as 2:4"),
+        ({"pattern": "4:2"}, "pattern '4:2' is neither 'unstructured' nor N:M"),
         ({"pattern": "half"}, "pattern 'half' is neither"),
     ],
 )

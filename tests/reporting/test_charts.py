@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,20 @@ def test_without_a_reference_a_heat_map_shows_values() -> None:
     figure = heatmap(alone)
     assert figure is not None and figure.title.startswith("True-positive rate")
     assert figure.spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [0, 1]
+
+
+def test_a_heat_map_whose_every_cell_is_of_few_samples_is_hatched() -> None:
+    """Sizes of a single mark were once spaced from 0, and nothing was drawn."""
+    needs("vl_convert")
+    from pbias.reporting.charts import render
+
+    few = [dict(r, change_status="low_power") for r in ROWS if r["change_status"] == "ok"]
+    figure = heatmap(few)
+    assert figure is not None
+    drawn = re.findall(r'<path [^>]*d="(M-[^"]+L[^"]+M-[^"]+)"', render.svg(figure))
+    num_cells = len(cells(few, "tpr"))
+    assert len(drawn) == num_cells + 1  # and one in the legend
+    assert all(7 < max(map(float, re.findall(r"[.\d]+", path))) < 9 for path in drawn)
 
 
 def test_a_forest_plot_begins_with_what_is_beyond_chance() -> None:
@@ -205,7 +220,7 @@ def test_every_suffix_has_its_form(audit_files: Path, pbias: Run) -> None:
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "tprr"], "did you mean 'tpr'?"),
         (["heatmap", "s90.npz", "-o", "f.svg", "--metric", "did_tpr"], "need --ref"),
         (["scores", "s90.npz", "-o", "f.svg", "--group", "Mal"], "did you mean 'Male'?"),
-        (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is no axis; choose"),
+        (["curves", "s90.npz", "-o", "f.svg", "--x", "time"], "--x time is not an axis; choose"),
         (["curves", "s90.npz", "-o", "f.svg", "--metrics", "tpr"], "curves do not show 'tpr'"),
     ],
 )

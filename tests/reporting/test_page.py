@@ -139,6 +139,16 @@ def test_charts_are_drawn_with_their_numbers(visit: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_number_of_the_verdict_has_a_line_and_its_words_are_explained(visit: Any) -> None:
+    page = visit().page
+    lines = page.locator(".verdict p").all_text_contents()
+    assert lines[0].startswith("Worst: ") and lines[0].count("[") == 1 + lines[0].count(LINK)
+    assert sum(line.startswith("Also: ") for line in lines) == 2
+    assert "sensitivity is the share found, of the samples that have the attribute" in (
+        page.locator("#verdict > .note").first.text_content()
+    )
+
+
 def test_names_stay_text(visit: Any) -> None:
     page = visit().page
     assert page.locator("script").count() == 1
@@ -238,6 +248,10 @@ def test_pictures_are_filtered(visit: Any) -> None:
     shown = page.locator(".gallery li:visible")
     assert 0 < shown.count() < 6
     assert "sex<i>=" in shown.first.text_content()
+    page.locator("select[data-filter=groups]").select_option("")
+    page.locator("select[data-filter=kinds]").select_option("flagged")
+    flagged = page.locator(".gallery li:visible")
+    assert flagged.count() and all("; flagged" in text for text in flagged.all_text_contents())
     width = page.locator(".gallery img").first.evaluate("one => one.naturalWidth")
     assert width == 96
 
@@ -249,11 +263,10 @@ def test_the_page_is_accessible_and_fits(visit: Any, width: int, color_scheme: s
 
     page = visit(width, color_scheme=color_scheme).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert {"gates", "evidence"} <= set(
+    assert {"gates", "evidence", "examples", "flags", "exemplars"} <= set(
         page.locator("section").evaluate_all("all => all.map(one => one.id)")
     )
-    for summary in page.locator("summary:visible").all():
-        summary.click()
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     violations = found["violations"]
     assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations] == []
@@ -268,12 +281,17 @@ def test_print_cuts_no_chart(visit: Any) -> None:
         box = chart.locator("svg").bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 680 and box["height"] <= 1000
         assert not chart.locator(".tools").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details.fold:not([open])").count() == 0
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
 def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
-    rows = visit(360).page.locator("#evidence table.form tbody tr")
-    assert rows.count() == 3
+    page = visit(360).page
+    assert page.locator("#evidence details[open], #tables details[open]").count() == 0
+    rows = page.locator("#evidence table.form tbody tr")
+    assert rows.count() == 3 and not rows.first.is_visible()
+    page.locator("#evidence summary", has_text="Signatures").click()
     for cell in rows.first.locator("td").all():
         box = cell.bounding_box()
         assert box is not None and box["height"] > 15 and box["width"] > 200
@@ -283,8 +301,19 @@ def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
 def test_no_table_is_cut(visit: Any, width: int) -> None:
     page = visit(width).page
     cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    page.locator("details.fold").evaluate_all("all => all.forEach(one => { one.open = true; })")
     tables = page.locator(".tables .wide")
     assert tables.count() >= 3 and tables.evaluate_all(cut) == []
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_no_words_are_squeezed(visit: Any, width: int) -> None:
+    """Beside a wide table, a section without one once had a letter a line."""
+    page = visit(width).page
+    narrow = "all => all.filter(one => one.offsetWidth < 120).map(one => one.textContent)"
+    words = page.locator(".tables h3, .tables .note")
+    assert words.count() >= 10 and words.evaluate_all(narrow) == []
+    assert page.locator(".tables .words").count() >= 1
 
 
 def test_no_name_of_a_row_runs_into_the_title_of_the_axis(browser: Any) -> None:

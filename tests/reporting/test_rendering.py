@@ -116,3 +116,23 @@ def test_every_row_of_markdown_has_the_same_columns(rows: list[tuple[str, str]],
 def test_what_is_undefined_is_a_dash(value: float | None) -> None:
     assert number(value) == signed(value) == "-"
     assert interval(value, 1.0) == interval(1.0, value) == ""
+
+
+def test_verdicts_have_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(variable, raising=False)
+    rows = [["churn", "pass"], ["fail", "fail"], ["tpr", "inconclusive"]]
+    text = render_terminal([Section("Gates", ["gate", "verdict"], rows)], color=True)
+    assert "\x1b[32mpass" in text and "\x1b[33minconclusive" in text
+    assert text.count("\x1b[1;31mfail") == 1  # a gate may be called anything
+
+
+def test_a_table_that_is_too_wide_continues_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    header = ["run", *(f"number{i:02}" for i in range(12))]
+    rows = [[run, *(f"0.{i:03}" for i in range(12))] for run in ("dense", "s90")]
+    lines = render_terminal([Section("Runs", header, rows)], color=False).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [sum(line.split()[:1] == [run] for line in lines) for run in ("dense", "s90")] == [2, 2]
+    assert [w for line in lines for w in line.split() if w.startswith("number")] == header[1:]
+    assert [w for line in lines if "dense" in line for w in line.split()[1:]] == rows[0][1:]

@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from pbias.cli import app
+from tests.conftest import needs
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -61,6 +62,31 @@ def test_out_of_memory_is_one_line_with_advice(
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("pbias: error: out of memory")
     assert "use a smaller batch" in done.stderr
+
+
+def test_no_memory_to_report_with_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(app, "tree", fail)
+    monkeypatch.setattr(app, "_refused", fail)
+    monkeypatch.setattr(sys, "argv", ["pbias", "explain"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    said = capfd.readouterr().err
+    assert ended.value.code == 2 and said.startswith("pbias: error: out of memory; use a smaller")
+
+
+def test_charts_without_room_for_addresses_are_one_line_and_2(
+    shell: Run, audit_files: object
+) -> None:
+    """The engine that draws them ended the process with a signal."""
+    needs("vl_convert")
+    done = shell("ulimit -v 8000000; pbias report s90.npz --ref dense.npz -o audit.html -q")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "reserves 96 GiB of addresses (not of memory), and this process" in done.stderr
 
 
 def test_a_machine_without_room_for_torch_is_one_line_and_2(shell: Run) -> None:

@@ -68,8 +68,8 @@ def test_labels_from_a_pipe_serve_both_sides(shell: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("pbias metrics - --ref -", "'-' is given for more than one input"),
-        ("pbias metrics - --labels -", "'-' is given for more than one input"),
+        ("pbias metrics - --ref -", "'-' is given for several inputs"),
+        ("pbias metrics - --labels -", "'-' is given for several inputs"),
         ("true | pbias flag -", "standard input is empty"),
         ("pbias flag - <&-", "standard input is closed"),
         ("echo text | pbias flag -", "standard input is not a usable NPZ file"),
@@ -135,7 +135,7 @@ def test_names_with_blanks_quotes_and_any_letters(shell: Run) -> None:
 def test_a_name_that_is_no_text_is_escaped(shell: Run) -> None:
     done = shell("cp s90.npz $'x\\xff.npz' && pbias compare $'x\\xff.npz' -q")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\nx\\udcff,0.9," in done.stdout
+    assert "\nx\\udcff,,,0.9," in done.stdout
     one_error(shell("pbias flag $'y\\xff.npz'"), "y\\udcff.npz does not exist")
 
 
@@ -236,7 +236,9 @@ def test_the_table_fits_the_terminal_and_breaks_no_number(tmp_path: Path) -> Non
 def test_a_terminal_is_no_input(tmp_path: Path) -> None:
     status, text = on_terminal(tmp_path, "flag", "-")
     assert status == 2
-    assert text == "pbias: error: standard input is a terminal; pipe a file into '-' or name one\n"
+    assert (
+        text == "pbias: error: standard input is a terminal; pipe a file into it, or name a file\n"
+    )
 
 
 def test_logits_of_another_framework_are_audited(shell: Run, tmp_path: Path) -> None:

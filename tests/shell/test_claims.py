@@ -55,3 +55,13 @@ def test_amplification_has_a_row_a_group_and_says_over_how_many_attributes(
     tested = [r for r in rows if r["group"] == "Male" and r["attribute"] and r["p_adjusted"]]
     said = cells["attributes with changed amplification (Male)"][1]
     assert said.endswith(f"of {len(tested)}")
+
+
+def test_common_are_attributes_that_a_fifth_have_and_a_fifth_have_not(tmp_path: Path) -> None:
+    lines = ["image,split,Smiling,Bald,No_Beard,Wavy_Hair,Male"]
+    lines += [f"{k}.jpg,train,{k % 2},0,{int(k > 0)},{int(k < 2)},{k % 2}" for k in range(10)]
+    lines += [f"v{k}.jpg,valid,1,1,0,1,1" for k in range(30)]  # other splits do not count
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, str(SCRIPT), "--common", str(tmp_path / "labels.csv")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "Smiling,Wavy_Hair\n"

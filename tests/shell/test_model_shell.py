@@ -20,15 +20,13 @@ PRUNE = "--sparsity 0.9 --one-shot -q"
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, quick_pbias: str) -> Path:
     """A folder with drawn faces and a network that has seen them once."""
     folder = tmp_path_factory.mktemp("trained")
-    draw = f"{PBIAS} synth -o faces --num 48 --size 16 -q"
-    train = f"{PBIAS} train faces/labels.csv --groups Male --targets Smiling,Young {SMALL}"
-    command = (
-        f"{draw} && {train} -o dense.pt && {PBIAS} predict dense.pt faces/labels.csv -qo d.npz"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    draw = "pbias synth -o faces --num 48 --size 16 -q"
+    train = f"pbias train faces/labels.csv --groups Male --targets Smiling,Young {SMALL}"
+    command = f"{draw} && {train} -o dense.pt && pbias predict dense.pt faces/labels.csv -qo d.npz"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": quick_pbias}
     subprocess.run(["bash", "-c", command], cwd=folder, env=environment, check=True)
     return folder
 
@@ -45,12 +43,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_pipeline_of_all_stages_gives_what_files_give(shell: Run, here: Path) -> None:
-    piped = shell(
+def test_a_pipeline_of_all_stages_gives_what_files_give(quick_shell: Run, here: Path) -> None:
+    piped = quick_shell(
         f"pbias prune - {PRUNE} -o - < dense.pt | pbias predict - faces/labels.csv -qo - "
         "| pbias metrics - --ref d.npz -q"
     )
-    files = shell(
+    files = quick_shell(
         f"pbias prune dense.pt {PRUNE} -o s.pt && pbias predict s.pt faces/labels.csv -qo s.npz "
         "&& pbias metrics s.npz --ref d.npz -q"
     )
@@ -58,15 +56,17 @@ def test_a_pipeline_of_all_stages_gives_what_files_give(shell: Run, here: Path) 
     assert piped.stdout == files.stdout and piped.stdout.startswith("metric,")
 
 
-def test_the_labels_may_come_from_a_pipe(shell: Run, here: Path) -> None:
-    done = shell("pbias predict dense.pt - --image-root faces -qo p.npz < faces/labels.csv")
+def test_the_labels_may_come_from_a_pipe(quick_shell: Run, here: Path) -> None:
+    done = quick_shell("pbias predict dense.pt - --image-root faces -qo p.npz < faces/labels.csv")
     assert done.returncode == 0, done.stderr
-    compared = shell("pbias metrics p.npz --ref d.npz --metrics churn -q | sed -n 2p | cut -d, -f5")
+    compared = quick_shell(
+        "pbias metrics p.npz --ref d.npz --metrics churn -q | sed -n 2p | cut -d, -f5"
+    )
     assert float(compared.stdout) == 0
 
 
-def test_a_packed_file_goes_through_pipes_and_back(shell: Run, here: Path) -> None:
-    done = shell("pbias pack - -o - < dense.pt | pbias unpack - -o back.pt")
+def test_a_packed_file_goes_through_pipes_and_back(quick_shell: Run, here: Path) -> None:
+    done = quick_shell("pbias pack - -o - < dense.pt | pbias unpack - -o back.pt")
     assert done.returncode == 0, done.stderr
     assert digest(here / "back.pt") == digest(here / "dense.pt")
 
@@ -80,14 +80,14 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(shell: Run, here: Path) -> N
     assert sorted(p.name for p in here.iterdir()) == ["d.npz", "dense.pt", "faces"]
 
 
-def test_a_network_never_replaces_itself(shell: Run, here: Path) -> None:
+def test_a_network_never_replaces_itself(quick_shell: Run, here: Path) -> None:
     before = digest(here / "dense.pt")
     for command in (
         f"prune dense.pt {PRUNE}",
         "predict dense.pt faces/labels.csv",
         "pack dense.pt",
     ):
-        done = shell(f"pbias {command} -o dense.pt")
+        done = quick_shell(f"pbias {command} -o dense.pt")
         assert done.returncode == 2
         assert done.stderr.endswith("dense.pt is an input; name another output\n")
     assert digest(here / "dense.pt") == before

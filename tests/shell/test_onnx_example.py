@@ -17,9 +17,9 @@ SMALL = {"NUM": "120", "SIZE": "16", "EPOCHS": "1", "BATCHES": "1", "OUT": "smal
 
 @pytest.mark.slow
 def test_int8_is_audited_against_float(
-    shell: Callable[..., CompletedProcess[str]], tmp_path: Path, onnx: Any
+    quick_shell: Callable[..., CompletedProcess[str]], tmp_path: Path, onnx: Any
 ) -> None:
-    done = shell(f"bash {SCRIPT}", **SMALL, GATE="churn >= 0", PBIAS_WORKERS="1")
+    done = quick_shell(f"bash {SCRIPT}", **SMALL, GATE="churn >= 0", PBIAS_WORKERS="1")
     # The share of changed predictions cannot be below 0, whatever the network is.
     assert done.returncode == 0, done.stderr
     assert "churn >= 0" in done.stdout and "Reference: fp32.npz" in done.stdout

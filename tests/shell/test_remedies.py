@@ -50,9 +50,9 @@ def test_noise_alone_is_worth_nothing(summary: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_the_script_goes_on_where_it_was(
-    shell: Callable[..., CompletedProcess[str]], tmp_path: Path
+    quick_shell: Callable[..., CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    done = shell(f"bash {EXAMPLES / 'remedies.sh'}", **SMALL)
+    done = quick_shell(f"bash {EXAMPLES / 'remedies.sh'}", **SMALL)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "## faces, 0.95 of the weights pruned, group Male" in lines
@@ -60,7 +60,7 @@ def test_the_script_goes_on_where_it_was(
     assert (rows.count("plain"), rows.count("constrain")) == (1, 2)
     made = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "small").glob("*.pt")}
     assert len(made) == 3
-    again = shell(f"bash {EXAMPLES / 'remedies.sh'}", **SMALL)
+    again = quick_shell(f"bash {EXAMPLES / 'remedies.sh'}", **SMALL)
     assert again.stdout == done.stdout
     later = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "small").glob("*.pt")}
     assert later == made

@@ -87,4 +87,4 @@ def test_a_failed_job_names_its_log(shell: Run, photos: Path, tmp_path: Path) ->
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pbias: error: not all jobs succeeded; read o/logs/resnet_small-3-dense")
-    assert "no recipe" in (tmp_path / "o/logs/resnet_small-3-dense.log").read_text()
+    assert "unknown recipe" in (tmp_path / "o/logs/resnet_small-3-dense.log").read_text()

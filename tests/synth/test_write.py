@@ -163,7 +163,7 @@ def test_command_refuses_what_is_no_split(tmp_path: Path) -> None:
 
 def test_command_does_not_replace_with_no_clobber(tmp_path: Path) -> None:
     synth(output=str(tmp_path), num=2, size=16, no_clobber=True)
-    with pytest.raises(UserError, match="exists and --no-clobber"):
+    with pytest.raises(UserError, match=r"already exists \(--no-clobber\)"):
         synth(output=str(tmp_path), num=3, size=16, no_clobber=True)
 
 

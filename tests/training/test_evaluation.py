@@ -62,7 +62,7 @@ def test_a_score_of_nothing_known_is_no_number() -> None:
 def test_infinite_logits_are_refused() -> None:
     model = build("resnet_small", 5)
     torch.nn.init.constant_(model.fc.bias, float("inf"))
-    with pytest.raises(UserError, match=r"50 of 50 logits are no finite numbers"):
+    with pytest.raises(UserError, match=r"50 of 50 logits are not finite"):
         predict_logits(model, [pictures(10)], CPU, 4)
 
 
@@ -74,7 +74,7 @@ def test_a_size_that_a_network_cannot_take_is_refused() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Flatten(), r"gives \[1, 192\] for one image and 5 targets; it must give"),
+        (nn.Flatten(), r"gives \[1, 192\] for one image and 5 targets; it must return"),
         (nn.Identity(), r"gives \[1, 3, 8, 8\] for"),
         (nn.MaxPool2d(8, return_indices=True), "gives tuple for one image"),
         (nn.Embedding(2, 2), "cannot take images of 8 px"),

@@ -65,7 +65,8 @@ def test_auto_is_announced_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("fp8", "no precision 'fp8'; use auto"), ("fp16", "needs a CUDA device")]
+    ("name", "said"),
+    [("fp8", "unknown precision 'fp8'; use auto"), ("fp16", "needs a CUDA device")],
 )
 def test_what_is_not_there_is_refused(name: str, said: str) -> None:
     with pytest.raises(UserError, match=said):

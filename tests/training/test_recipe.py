@@ -54,13 +54,13 @@ def test_the_learning_rate_stays_between_0_and_its_highest(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"optimizer": "adamw"}, "no optimizer 'adamw'; use one of sgd, adam"),
+        ({"optimizer": "adamw"}, "unknown optimizer 'adamw'; use one of sgd, adam"),
         ({"lr_schedule": "step"}, "no learning-rate schedule 'step'; use one of constant"),
         ({"epochs": 0}, "0 epochs of batches of 128; both must be at least 1"),
         ({"lr": 0.0}, "learning rate 0.0 and weight decay"),
         ({"lr": float("nan")}, "learning rate nan"),
         ({"weight_decay": -1.0}, "weight decay -1.0"),
-        ({"loss": "hinge"}, "no loss 'hinge'; use one of binary-cross-entropy, cross-entropy"),
+        ({"loss": "hinge"}, "unknown loss 'hinge'; use one of binary-cross-entropy, cross-entropy"),
         ({"momentum": 1.0}, "momentum 1.0"),
         ({"warmup_epochs": -1.0}, "-1.0 warm-up epochs"),
     ],
@@ -123,7 +123,7 @@ def test_small_is_what_is_used_unless_asked_otherwise() -> None:
 @pytest.mark.parametrize(
     ("name", "use", "message"),
     [
-        ("paper", "dense", "no recipe 'paper'; use one of paper-dense, paper-gmp-ri"),
+        ("paper", "dense", "unknown recipe 'paper'; use one of paper-dense, paper-gmp-ri"),
         ("paper-gmp-pt", "dense", "is for prune, not for training without --sparsity"),
         ("paper-dense", "ri", "use one of paper-gmp-ri, paper-acdc, paper-single, small"),
         ("paper-gmp-ri", "pt", "is for train --sparsity, not for prune"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,11 @@ def test_hooks_get_back_what_they_gave() -> None:
     assert seen == [{"count": 7}]
 
 
+def test_a_run_of_the_former_default_network_goes_on_by_its_width(state: str) -> None:
+    network = {"name": "resnet_small", "args": {"width": 16}}  # which it did not name
+    assert StateFile(state, replace(PLAN, model=network)).read().epochs == 4
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> str:
     """A file with the state of a run."""
@@ -110,6 +116,10 @@ def state(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
+        (
+            {"model": {"name": "resnet_small", "args": {"width": 48}}},
+            "model.args.width is 16 there and 48 here",
+        ),
         ({"recipe": {**PLAN.recipe, "lr": 0.5}}, "recipe.lr is 0.02 there and 0.5 here"),
         ({"data": {"sha256": "34"}}, "data.sha256 is '12' there and '34' here"),
         ({"targets": ["a", "c"]}, r"targets is \['a', 'b'\] there and \['a', 'c'\] here"),
@@ -119,7 +129,7 @@ def state(tmp_path: Path) -> str:
 def test_the_state_of_another_run_is_refused(
     state: str, changes: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(UserError, match=f"is of another run: {named}; give the options"):
+    with pytest.raises(UserError, match=f"belongs to another run: {named}; use the options"):
         StateFile(state, replace(PLAN, **changes)).read()
 
 
@@ -182,6 +192,12 @@ def test_masks_of_another_network_are_refused(state: str) -> None:
     )
     with pytest.raises(UserError, match="damaged"):
         run(resume=there, hooks=hooks)
+
+
+def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.state")
+    with pytest.raises(UserError, match="is not a file; remove it, or start without --resume"):
+        StateFile(str(tmp_path / "x.state"), PLAN).read()
 
 
 def test_a_full_disk_ends_no_training(caplog: pytest.LogCaptureFixture) -> None:

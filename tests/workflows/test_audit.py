@@ -79,7 +79,7 @@ def test_what_is_asked_is_checked_before_anything_is_read(
     for options, said in (
         ({"gates": ["tpr < 1"]}, "is not of the form"),
         ({"gates": ["churn <= 1"]}, "name the dense model with `reference`"),
-        ({"reference_thresholds": files[0]}, "are those of the reference"),
+        ({"reference_thresholds": files[0]}, "belong to the reference"),
         ({"cluster": "person"}, "`clusters` names a column of `labels`"),
     ):
         with pytest.raises(UserError, match=said):

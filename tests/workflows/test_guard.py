@@ -48,7 +48,7 @@ def test_a_second_training_on_one_output_is_refused(tmp_path: Path) -> None:
     guard.hold(output)
     try:
         assert other() == (
-            f"another process is training {output} now; wait for it, or name another output\n"
+            f"another process is already training {output}; wait for it, or name another output\n"
         )
     finally:
         guard.release(output)
@@ -60,7 +60,7 @@ def test_a_disk_without_room_is_refused_before_training(
 ) -> None:
     network, output = nn.Linear(1024, 1024, bias=False), str(tmp_path / "a.pt")  # 4 MiB
     _free(monkeypatch, 4 * guard.MIB)
-    with pytest.raises(UserError, match=r"has 4 MiB free and the network takes 5; make room"):
+    with pytest.raises(UserError, match=r"has 4 MiB free but the network needs 5; make room"):
         guard.check_room(output, network)
     _free(monkeypatch, 44 * guard.MIB)
     guard.check_room(output, network)
@@ -85,7 +85,7 @@ def test_a_network_that_cannot_be_written_is_kept_elsewhere(
     done = pbias(*TRAIN)
     kept = next(elsewhere.glob("*.pt"))
     assert done.returncode == 2 and not Path("a.pt").exists()
-    assert f"nothing was changed there; the network is in {kept}: move it" in done.stderr
+    assert f"nothing was changed there; the network was saved as {kept}; move it" in done.stderr
     assert load_checkpoint(str(kept)).targets == ["bright", "red"]
 
 
@@ -128,6 +128,34 @@ def test_another_number_of_threads_is_noted(
         kept.setattr(StateFile, "remove", lambda self: None)
         pbias(*TRAIN)
     Path("a.pt").unlink()
-    monkeypatch.setattr("pbias.training.state.torch.get_num_threads", lambda: 99)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     done = pbias(*TRAIN, "--resume")
-    assert " there and '99' here; digits may differ" in done.stderr
+    assert "threads is '1' there and '2' here; digits may differ" in done.stderr
+
+
+def test_a_run_does_not_go_on_with_another_number_of_threads_than_was_asked_for(
+    pbias: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as kept:
+        kept.setattr(StateFile, "remove", lambda self: None)
+        pbias(*TRAIN, "--threads", "1")
+    made = Path("a.pt").read_bytes()
+    assert load_checkpoint("a.pt").environment["threads"] == "1"
+    Path("a.pt").unlink()
+    done = pbias(*TRAIN, "--resume", "--threads", "2")
+    assert done.returncode == 2
+    assert "a.pt.state was trained with --threads 1; give the same number, or" in done.stderr
+    assert pbias(*TRAIN, "--resume", "--threads", "1").returncode == 0
+    assert Path("a.pt").read_bytes() == made
+
+
+def test_a_number_chosen_by_speed_is_in_the_checkpoint(
+    pbias: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("pbias.training.threads.num_cores", lambda: 2)
+    monkeypatch.setattr("pbias.training.threads.FreeCores", lambda: lambda: 2.0)
+    done = pbias(*TRAIN, "--epochs", "40")
+    used = load_checkpoint("a.pt").environment["threads"]
+    assert "1 in " in used and "2 in " in used and " steps" in used
+    assert f"threads, chosen by speed: {used}; another run will differ in rounding" in done.stderr

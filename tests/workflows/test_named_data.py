@@ -20,7 +20,7 @@ def test_only_a_regular_file_is_opened_and_never_quoted(
     assert done.returncode == 0, done.stderr
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "secret").write_text("root:x:0:0:secret\n")
-    for name, said in (("pipe", "not here"), ("/dev/zero", "not here"), ("secret", "no usable")):
+    for name, said in (("pipe", "not here"), ("/dev/zero", "not here"), ("secret", "not a usable")):
         content = torch.load("dense.pt", weights_only=True)
         content["data"]["path"] = name
         torch.save(content, "named.pt")

@@ -264,7 +264,7 @@ def test_sparsity_0_keeps_the_weights() -> None:
         ("0.9", {"data": "x.csv", "lr": 0.1}, "--lr has no effect with --one-shot"),
         ("0.9", {"data": "x.csv"}, "x.csv does not exist"),
         ("0.9", {"bn_batches": 3}, "not here; name the data with --data .* leave --bn-batches out"),
-        ("0.9", {"bn_batches": 3, "one_shot": False}, "--bn-batches is for --one-shot"),
+        ("0.9", {"bn_batches": 3, "one_shot": False}, "--bn-batches is only for --one-shot"),
         ("0.9", {"pruning_schedule": "linear"}, "--pruning-schedule has no effect .*; add --steps"),
         (None, {}, "Missing option '--sparsity'; give the share of zeros, as in 0.95"),
         ("0.9", {"pattern": "2:4"}, "--pattern 2:4 means sparsity 0.5, not 0.9; leave --sparsity"),
@@ -275,8 +275,12 @@ def test_sparsity_0_keeps_the_weights() -> None:
             {"min_keep": 9999},
             "sparsity 0.9 needs .* zeros, but --min-keep and --min-keep-row leave at most 0",
         ),
-        ("0.9", {"arch": "resnet18"}, "which says that itself; leave out --arch"),
-        ("0.9", {"one_shot": False, "arch": "resnet18"}, "which says that itself; leave out --a"),
+        ("0.9", {"arch": "resnet18"}, "which names its network itself; leave out --arch"),
+        (
+            "0.9",
+            {"one_shot": False, "arch": "resnet18"},
+            "which names its network itself; leave out --a",
+        ),
         ("0.9", {"one_shot": False}, "faces/labels.csv, which is not here; .*--data.*--one-shot"),
         ("0.9", {"one_shot": False, "pruning_schedule": "x"}, "unknown pruning schedule 'x'"),
     ],
@@ -292,5 +296,5 @@ def test_wrong_options_are_refused(
 @pytest.mark.usefixtures("dense")
 def test_less_than_there_is_says_what_there_is() -> None:
     prune("dense.pt", "s90.pt", sparsity=0.9, one_shot=True)
-    with pytest.raises(UserError, match=r"s90\.pt is at sparsity 0\.9\d* already, above the 0\.5"):
+    with pytest.raises(UserError, match=r"s90\.pt is at sparsity 0\.9\d* already, above 0\.5"):
         prune("s90.pt", "s50.pt", sparsity=0.5, one_shot=True)

@@ -53,5 +53,5 @@ def test_the_size_is_said(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_existing_output_may_be_protected() -> None:
-    with pytest.raises(UserError, match=r"s95\.pt exists and --no-clobber is given"):
+    with pytest.raises(UserError, match=r"s95\.pt already exists \(--no-clobber\)"):
         unpack("packed.pt", "s95.pt", no_clobber=True)

@@ -33,9 +33,9 @@ def test_options_win_over_the_recipe() -> None:
     [
         ({"epochs": 80}, "the last pruning step comes after 80 epochs, and there are 80"),
         ({"pruning_epochs": "1,2"}, "--pruning-epochs 1,2 is not 3 numbers"),
-        ({"pruning_epochs": "5,1,5"}, "pruning epochs 5,1,5 are no steps"),
-        ({"pruning_epochs": "1,0,5"}, "pruning epochs 1,0,5 are no steps"),
-        ({"steps": 3, "pruning_epochs": "1,2,6"}, "both say when to prune"),
+        ({"pruning_epochs": "5,1,5"}, "pruning epochs 5,1,5 are not a schedule"),
+        ({"pruning_epochs": "1,0,5"}, "pruning epochs 1,0,5 are not a schedule"),
+        ({"steps": 3, "pruning_epochs": "1,2,6"}, "both set when to prune"),
         ({"initial_sparsity": 5.0}, r"not in \[0, 1\)"),
     ],
 )

@@ -103,7 +103,7 @@ def test_the_workflow_asks_for_a_gpu_and_groups_small_jobs(pbias: Run, tmp_path:
         (("churn/mean <= 0.5", "churn"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("seeds", "seeds ="), "is not TOML"),
         (('"resnet_small"', '"resnet_smal"'), "holds 'resnet_smal'; did you mean 'resnet_small'?"),
-        (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is no group of the audit; did you mean"),
+        (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is not a group of the audit; did you mean"),
         (("churn/mean", "abs(did_tpr)@Age"), "name it in audit.groups (now Male)"),
     ],
 )
@@ -121,5 +121,5 @@ def test_data_that_no_job_makes_must_be_there(pbias: Run, tmp_path: Path) -> Non
     assert pbias("sweep", "plan.toml", "--dry-run").returncode == 0
     done = pbias("sweep", "plan.toml")
     assert done.returncode == 2 and "data.labels: faces/labels.csv does not exist" in done.stderr
-    assert "is for Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
+    assert "is an option of Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
     assert not (tmp_path / "o").exists()

@@ -66,7 +66,7 @@ def select_targets(logits: Logits, targets: Sequence[str], because: str = "") ->
         if name not in logits.targets:
             hint = did_you_mean(name, logits.targets, f"choose with {argument('attributes')}")
             if _are_numbers(targets) != _are_numbers(logits.targets):
-                hint = "classes have numbers in one file and names in the other; name them alike"
+                hint = "classes have numbers in one file and names in the other; use the same names"
             raise UserError(f"{logits.path} has no attribute '{name}'{because}; {hint}")
     columns = [logits.targets.index(name) for name in targets]
     return replace(

@@ -5,6 +5,7 @@ Shape suffixes as in sums.py; n samples, k those of a stratum (ranking.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from pbias.files.logits import UNKNOWN
 Floats = NDArray[np.float64]
 NUM_BINS = 10
 _SMALLEST_BIN = 2  # rows; a variance needs two
+_FEW_IN_BIN = 10  # rows; without a fold, a bin of fewer may join the next
+_CLEAR = 3.0  # standard errors
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def score_rows(
     members = np.stack([strata.mask(row) for row in strata.rows])
     fold_n = folds if num_folds > 1 else None
     aucs = np.empty((1 + num_folds if num_folds > 1 else 1, len(members), len(labels_an)))
-    totals = np.empty((num_folds, len(members), len(labels_an), NUM_BINS, 3))
+    totals = np.empty((len(aucs), len(members), len(labels_an), NUM_BINS, 3))
     for a, y_n in enumerate(labels_an):
         p_n = predicted.p_of(a)
         by_logit = _Ascending.of(predicted.ranked(a), y_n, p_n - y_n, fold_n, members)
@@ -49,7 +52,7 @@ def score_rows(
             found = by_logit.take(s)
             aucs[:, s, a] = auc_left_out(found.y_n, found.run_n, found.fold_n, num_folds)
             totals[:, s, a] = equal_mass_totals(found.error_n, found.run_n, found.fold_n, num_folds)
-    return Scores(aucs, debiased_error(whole_and_left_out(totals)))
+    return Scores(aucs, debiased_error(totals))
 
 
 class _Ascending(NamedTuple):
@@ -98,11 +101,11 @@ def equal_mass_totals(
     fold_k: NDArray[np.integer] | None,
     num_folds: int,
 ) -> Floats:
-    """Rows, sums of p - y and sums of (p - y)^2 by fold and equal-mass bin, [J, 10, 3].
+    """Rows, sums of p - y and of (p - y)^2 by equal-mass bin, then without each fold: [1+J, 10, 3].
 
     `error_k` is p - y of samples in ascending order of p, `run_k` numbers the runs of equal p. The
-    r-th of n samples, from 0, lies in bin `10 r // n`, and equal p go with the first of them. The
-    totals add over folds, not over groups.
+    r-th of n samples, from 0, lies in bin `10 r // n`, and equal p go with the first of them.
+    Without folds, [1, 10, 3].
     """
     bounds = _bounds(run_k)
     if fold_k is None:
@@ -110,12 +113,22 @@ def equal_mass_totals(
         return np.asarray(np.stack([np.diff(bounds), *moments], axis=-1)[None])
     cell_k = fold_k * NUM_BINS + np.repeat(np.arange(NUM_BINS), np.diff(bounds))
     weights = (None, error_k, error_k * error_k)
-    totals = [np.bincount(cell_k, w, num_folds * NUM_BINS) for w in weights]
-    return np.asarray(np.stack(totals, axis=-1).reshape(num_folds, NUM_BINS, 3))
+    parts = [np.bincount(cell_k, w, num_folds * NUM_BINS) for w in weights]
+    totals = np.asarray(parts, np.float64).T.reshape(num_folds, NUM_BINS, 3)
+
+    def near(edge: int, reach: int) -> Floats | None:
+        """Rows and moments on both sides of an edge [2, 3]; None within a run of ties."""
+        first, end = np.searchsorted(run_k, run_k[edge - 1] + np.arange(2))
+        if end - first > reach:
+            return None
+        sides = error_k[max(edge - reach, 0) : edge], error_k[edge : edge + reach]
+        return np.array([[len(side), side.sum(), np.sum(side * side)] for side in sides])
+
+    return with_bins_moved(totals, near)
 
 
 def equal_mass_of_buckets(sums: Floats) -> Floats:
-    """The same totals [J, 10, 3] from sums [J, B, 3] by fold and bucket, in ascending order of p.
+    """Such totals by fold, [J, 10, 3], from sums by fold and bucket, [J, B, 3], in order of p.
 
     Samples in one bucket count as equal: a bin ends with the bucket that it would cut.
     """
@@ -125,6 +138,51 @@ def equal_mass_of_buckets(sums: Floats) -> Floats:
     parts = np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
     totals = np.add.reduceat(parts, np.minimum(bounds[:-1], len(ends)), axis=1)
     return np.asarray(np.where((np.diff(bounds) > 0)[:, None], totals, 0.0))
+
+
+def with_bins_moved(totals: Floats, near: Callable[[int, int], Floats | None]) -> Floats:
+    """Totals of bins [J, B, 3] as [1+J, B, 3]: of all folds, then without each, in bins of its own.
+
+    Equal-mass bins belong to a sample: without a fold that has many rows below an edge, this edge
+    moves up. Where the classes part near an edge, that is most of the error. Which rows cross is
+    chance, so that those count which lie within one standard error of the edge, which is what
+    `near(edge, reach)` gives (places and numbers of rows). Samples with fewer than 10 rows a bin
+    keep the bins of the whole.
+    """
+    stacked = whole_and_left_out(totals)
+    num_folds, num_bins = totals.shape[:2]
+    num_rows = totals[..., 0].sum()
+    if num_folds == 1 or num_rows < _FEW_IN_BIN * num_bins:
+        return stacked
+    below = totals[..., 0].cumsum(axis=1)[:, :-1]
+    edges = below.sum(axis=0)
+    moved = below - edges / num_rows * totals[..., 0].sum(axis=1, keepdims=True)
+    reach = np.ceil(np.sqrt((moved**2).sum(axis=0)))
+    left = stacked[1:]
+    most = np.minimum(left[:, :-1, 0], left[:, 1:, 0]) / 2
+    crossing = np.zeros((num_folds, num_bins - 1, 3))
+    for b in np.flatnonzero(reach > 0):
+        sides = near(int(edges[b]), int(reach[b]))
+        if sides is not None:
+            rows = np.clip(moved[:, b], -most[:, b], most[:, b])
+            crossing[:, b] = np.outer(rows, _typical_row(sides))
+    left[:, :-1] += crossing
+    left[:, 1:] -= crossing
+    return stacked
+
+
+def _typical_row(sides: Floats) -> Floats:
+    """A row near an edge, 1 and its moments [3], of those on either side [2, 3].
+
+    The mean over both sides; of one side, where the rows there clearly err in one direction:
+    the worse one, for an edge between two classes can have moved across their border.
+    """
+    _, total, squares = sides.T
+    clear = (total**2 >= _CLEAR**2 * squares) & (squares > 0)
+    chosen = sides.sum(axis=0)
+    if clear.any():
+        chosen = sides[np.argmax(np.where(clear, np.abs(total), 0.0))]
+    return np.asarray(chosen / chosen[0])
 
 
 def _bounds(run_k: NDArray[np.int32]) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError, did_you_mean
 from pbias.files.logits import UNKNOWN, Logits
+
+MAX_COMBINATIONS = 250  # of the values of several groups
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +142,7 @@ def _partition(logits: Logits, name: str) -> Partition:
     if name not in logits.group_names and name not in logits.targets and ":" in name:
         parts = name.split(":")
         if len(set(parts)) < len(parts):
-            raise UserError(f"the intersection '{name}' has a part twice; name each once")
+            raise UserError(f"the intersection '{name}' names a part twice; name each part once")
         return _intersection(name, [_column(logits, part) for part in parts])
     return _column(logits, name)
 
@@ -157,6 +160,12 @@ def _column(logits: Logits, name: str) -> Partition:
 
 
 def _intersection(name: str, parts: list[Partition]) -> Partition:
+    num = prod(len(part.values) for part in parts)
+    if num > MAX_COMBINATIONS:
+        raise UserError(
+            f"the intersection '{name}' has {num:,} combinations of values; use at most "
+            f"{MAX_COMBINATIONS}, as of fewer or coarser groups"
+        )
     codes = np.zeros(len(parts[0].codes), np.int16)
     unknown = np.zeros(len(codes), bool)
     for part in parts:

@@ -57,7 +57,7 @@ def parse_gate(text: str) -> Gate:
     )
     if gate.change and gate.metric.is_change:
         raise UserError(
-            f"gate '{gate.text}': {gate.metric.name} is a change already; leave out change(...)"
+            f"gate '{gate.text}': {gate.metric.name} is already a change; leave out change(...)"
         )
     return gate
 

@@ -40,8 +40,8 @@ def covered(gate: Gate, table: Table) -> list[int]:
     same = SAME_MODEL in columns["change_status"] and needs_reference(gate)
     if not (gate.metric.fact or same) and not any(_has_ends(gate, table, index) for index in found):
         raise UserError(
-            f"gate '{gate.text}': noise alone pushes these numbers up, so that they have no "
-            "interval; gate their change, the values of the group, or an unbiased metric"
+            f"gate '{gate.text}': noise pushes this number up, so it has no interval; gate its "
+            "change, the values of the group, or an unbiased metric"
         )
     return found
 

@@ -7,6 +7,7 @@ directly, never as one minus the other, so that small p-values keep their digits
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _CONVERGED = 1e-15
 _TINY = 1e-300  # Lentz's stand-in for a zero denominator
+_MANY = 256  # cells of which those that have converged are put aside
 _MAX_ITERATIONS = 20_000
 _HILL_DF = 4_000.0
 _FEW_EVENTS = 3.0
@@ -116,7 +118,9 @@ def gamma_low(count: Floats, q: Floats) -> Floats:
             term = term * x / (k + step)
             series = series + term
         log_p = k * np.log(x) - x + np.log(series) - floats(_lgamma(k + 1.0))
-        log_x = np.log(x) + (log_q - log_p) * series / k
+        before, log_x = log_x, np.log(x) + (log_q - log_p) * series / k
+        if np.all(np.abs(log_x - before) <= 1e-14 * np.maximum(np.abs(log_x), 1.0)):
+            break
     found[inside] = np.exp(log_x)
     return found
 
@@ -134,20 +138,38 @@ def beta_cdf(a: Floats, b: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def _beta_fraction(a: Floats, b: Floats, x: Floats) -> Floats:
-    """Continued fraction of the incomplete beta function by the modified Lentz method."""
+    """Continued fraction of the incomplete beta function by the modified Lentz method.
+
+    Its guards against division by 0 take as long as all the rest, and are almost never needed.
+    """
+    with np.errstate(all="ignore"):
+        found = _lentz(a, b, x, lambda values: values)
+    return found if np.isfinite(found[~np.isnan(x)]).all() else _lentz(a, b, x, _nonzero)
+
+
+def _lentz(a: Floats, b: Floats, x: Floats, guarded: Callable[[Floats], Floats]) -> Floats:
+    shape, found = x.shape, np.ones(x.size)
+    a, b, x = (np.broadcast_to(part, shape).ravel() for part in (a, b, x))
+    place = np.arange(x.size)
     c = np.ones_like(x)
-    d = 1.0 / _nonzero(1.0 - (a + b) * x / (a + 1.0))
+    d = 1.0 / guarded(1.0 - (a + b) * x / (a + 1.0))
     fraction = d
     for m in range(1, _MAX_ITERATIONS):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for step in (even, odd):
-            d = 1.0 / _nonzero(1.0 + step * d)
-            c = _nonzero(1.0 + step / c)
+            d = 1.0 / guarded(1.0 + step * d)
+            c = guarded(1.0 + step / c)
             fraction = fraction * c * d
-        if not np.any(np.abs(c * d - 1.0) > _CONVERGED):
+        going = np.abs(c * d - 1.0) > _CONVERGED
+        if not going.any():
             break
-    return fraction
+        if len(going) > _MANY and 2 * np.count_nonzero(going) < len(going):
+            found[place] = fraction
+            place, a, b, x = place[going], a[going], b[going], x[going]
+            c, d, fraction = c[going], d[going], fraction[going]
+    found[place] = fraction
+    return found.reshape(shape)
 
 
 def _nonzero(x: Floats) -> Floats:

@@ -30,6 +30,11 @@ class Estimates:
         self._known: dict[tuple[str, int, int], tuple[Measure, Measure | None, Estimate]] = {}
         self._means: dict[tuple[int, bytes], tuple[Measure, Measure]] = {}
 
+    def clear(self) -> None:
+        """Let go of all estimates and their measures."""
+        self._known.clear()
+        self._means.clear()
+
     def of(self, audited: Measure, reference: Measure | None = None) -> Estimate:
         """The mean over runs with its error, or the difference of two such means."""
         whole, other = audited.origin, reference and reference.origin

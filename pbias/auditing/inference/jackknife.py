@@ -194,9 +194,9 @@ def quantile(q: float, df: Floats) -> Floats:
 
 
 def _place(df: Floats) -> NDArray[np.intp]:
-    known = np.nan_to_num(df, nan=1.0, posinf=_GRID[-1])
+    known = np.fmin(df, _GRID[-1])  # NaN is given any place
     place = np.searchsorted(_GRID, known * (1 + 1e-12), side="right") - 1
-    return np.maximum(place, 0)
+    return np.asarray(np.maximum(place, 0))
 
 
 def student(level: Level, df: ArrayLike = np.inf) -> Floats:

@@ -84,6 +84,13 @@ def _silent(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
     return np.asarray((found.se <= NOISE) & ~np.isnan(found.value))
 
 
+def _is_largest(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
+    """Where the value of a group is its own yardstick, 1 without each fold, too."""
+    if measure.quotient is None:
+        return np.zeros(found.value.shape, bool)
+    return np.asarray(found.se <= NOISE)
+
+
 def _without_certainty(
     silent: NDArray[np.bool_], low: Floats, high: Floats, p: Floats
 ) -> tuple[Floats, Floats, Floats]:
@@ -158,7 +165,8 @@ def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval
     if behavior.risen is not None:
         unseen = by_errors.interval(np.zeros_like(found.value), setting.reach).high
         risen = np.maximum(ends.high, behavior.risen(found.value, unseen))
-        return Interval(ends.low, np.where(_by_errors(measure), risen, ends.high))
+        rare = measure.errors.fewer_than(behavior.rare) & measure.errors.steady
+        return Interval(ends.low, np.where(rare, risen, ends.high))
     low, high = by_errors.interval(found.value, setting.reach)
     low = low if behavior.signed else np.maximum(low, 0.0)
     return Interval(*_where(_by_errors(measure), (low, high), ends))
@@ -171,7 +179,7 @@ def _by_folds_or_counts(measure: Measure, found: Estimate, setting: Setting) -> 
         return ends
     whole = setting.independent and _is_plain_proportion(behavior)
     always = whole or behavior.counted is Counted.CLASSES
-    by_counts = measure.few | np.isnan(ends.low) | always
+    by_counts = measure.few | np.isnan(ends.low) | always | _is_largest(found, measure)
     if not by_counts.any():
         return ends
     score = small.value_interval(measure, setting)
@@ -231,7 +239,7 @@ def of_change(
     if behavior.counted is Counted.CLASSES:
         p = p_value(as_wide(found, low, high, level))
     by_flips = few & flips.steady if flips is not None else np.zeros_like(few)
-    by_counts = few & ~by_flips
+    by_counts = (few | _is_largest(found, audited)) & ~by_flips
     if small.has_counts(audited) and by_counts.any():
         ends = small.change_interval(audited, reference, setting)
         p_of_ends = p_value(as_wide(found._replace(df=np.full_like(low, np.inf)), *ends, level))
@@ -258,7 +266,11 @@ def most_changed(measure: Measure) -> float:
 def _change_ends(
     audited: Measure, reference: Measure, found: Estimate, setting: Setting
 ) -> Interval:
-    """t of the change; that of an AUC as uneven as the interval of the AUC itself."""
+    """t of the change; that of an AUC as uneven as the interval of the AUC itself.
+
+    But towards 0 it reaches as far as t at least: the interval of an AUC ends at 1, and where that
+    of the reference is 1, the end of the change would never reach 0.
+    """
     plain = scaled_interval(Scale.IDENTITY, found, setting.level)
     if audited.behavior.counted is not Counted.CLASSES:
         return plain
@@ -271,6 +283,11 @@ def _change_ends(
     around = scaled_interval(audited.behavior.scale, found._replace(value=value), setting.level)
     shifted = Interval(*(found.value + (end - value) for end in around))
     ends = Interval(*_where(np.isnan(around.low), plain, shifted))
+    rises = found.value > 0
+    ends = Interval(
+        np.where(rises, np.minimum(ends.low, plain.low), ends.low),
+        np.where(rises, ends.high, np.maximum(ends.high, plain.high)),
+    )
     # Not certain, for the folds show no error: one side of a difference may be so.
     none = found.se <= NOISE
     if small.has_counts(audited) and none.any():

@@ -77,6 +77,7 @@ class Behavior:
     of_labels: bool = False  # of labels alone: the same in both models
     # What a value may rise to if a share more of the rows are wrong than were seen: (value, share).
     risen: Callable[[Any, Any], Any] | None = None
+    rare: int = 10  # with fewer rows that are wrong, it may be that much higher
     fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
 
     @property

@@ -60,9 +60,13 @@ class Flips:
     @property
     def few(self) -> NDArray[np.bool_]:
         """Whether fewer than 10 rows flip in some table that matters, [S, A]."""
+        return self.fewer_than(FEW)
+
+    def fewer_than(self, num: int) -> NDArray[np.bool_]:
+        """Whether fewer rows than that flip in some table that matters, [S, A]."""
         size = np.nan_to_num(np.abs(self.weight))
         matters = (size > _MATTERS * size.max(axis=0, keepdims=True)) & (self.trials > 0)
-        return np.asarray((matters & (self.num < FEW)).any(axis=0))
+        return np.asarray((matters & (self.num < num)).any(axis=0))
 
     def take(self, index: Sequence[int]) -> Flips:
         """Some of the rows."""

@@ -44,6 +44,11 @@ class Model:
         """The model that these runs are of."""
         return cls(runs.design, runs.sums, runs, joint, reference)
 
+    def clear(self) -> None:
+        """Let go of what was computed, which is computed again when it is asked for."""
+        self._measures.clear()
+        self._contrasts.clear()
+
     @property
     def strata(self) -> Strata:
         """Who is compared with whom."""

@@ -145,6 +145,6 @@ CALIBRATION_ERROR_DEBIASED = Metric(
     "under 2 rows join their neighbour; not clipped at 0",
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",
     source="Brocker 2012; Kumar et al. 2019",
-    compute=calibration_error_debiased, errors=_wrong, risen=_risen_calibration, ranked=True,
-    of_scores=True, good=Good.LOWER, scale=Scale.SQUARES, contrasted=True,
+    compute=calibration_error_debiased, errors=_wrong, risen=_risen_calibration, rare=30,
+    ranked=True, of_scores=True, good=Good.LOWER, scale=Scale.SQUARES, contrasted=True,
 )  # fmt: skip

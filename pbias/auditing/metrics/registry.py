@@ -62,4 +62,4 @@ def known_metric(name: str) -> Metric:
     if name in METRICS:
         return METRICS[name]
     hint = did_you_mean(name, METRICS, "'pbias explain' lists them")
-    raise UserError(f"no metric '{name}'; {hint}")
+    raise UserError(f"unknown metric '{name}'; {hint}")

@@ -49,7 +49,7 @@ def from_model(dense: Logits, sparse: Logits) -> Better:
     """
     if dense.activation != sparse.activation:
         raise UserError(
-            f"{sparse.path} is of a {sparse.activation} but {dense.path} of a {dense.activation}; "
+            f"{sparse.path} uses a {sparse.activation} but {dense.path} a {dense.activation}; "
             "their logits cannot be mixed"
         )
     known = np.ones(dense.logits.shape, bool)

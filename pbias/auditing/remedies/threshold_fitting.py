@@ -73,8 +73,8 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
     """
     if logits.activation == "softmax":
         raise UserError(
-            f"{logits.path} is of a softmax, whose largest output is predicted whatever the "
-            "threshold; only attributes with a sigmoid of their own can be calibrated"
+            f"{logits.path} is from a softmax, which predicts its largest output whatever the "
+            "threshold; only sigmoid outputs can be calibrated"
         )
     labels_an = logits.labels.T
     if (labels_an == UNKNOWN).all():

@@ -1,4 +1,4 @@
-"""Options that say what of logits files is measured, and how exactly."""
+"""Options that choose what an audit measures in logits files, and how."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Probabilities = Annotated[
     typer.Option(
         "--probabilities/--logits",
         show_default=False,
-        help="What the files hold; asked for where all values lie in [0, 1].",
+        help="What the files contain; required if all values are in [0, 1].",
     ),
 ]
 LabelsOfIds = Annotated[
@@ -37,12 +37,12 @@ LabelsOfIds = Annotated[
 ]
 ClusterOfLabels = Annotated[
     str | None,
-    typer.Option("--cluster", metavar="COLUMN", help="With --labels: who a picture is of."),
+    typer.Option("--cluster", metavar="COLUMN", help="With --labels: who is in an image."),
 ]
 References = Annotated[
     list[str] | None,
     typer.Option(
-        "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+        "--ref", metavar="LOGITS", help="Dense model's logits; repeatable, or quote a glob."
     ),
 ]
 Groups = Annotated[
@@ -63,14 +63,14 @@ ReferenceThresholds = Annotated[
 ]
 Gates = Annotated[
     list[str] | None,
-    typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeat it."),
+    typer.Option("--gate", metavar="GATE", help="METRIC@GROUP/ATTRIBUTE <= NUMBER; repeatable."),
 ]
 GateFile = Annotated[
-    str | None, typer.Option("--gate-file", metavar="FILE", help="Gates, one a line.")
+    str | None, typer.Option("--gate-file", metavar="FILE", help="File with one gate per line.")
 ]
 StrictGates = Annotated[
     bool,
-    typer.Option("--gate-strict", help="Rows that the data cannot decide keep gates open."),
+    typer.Option("--gate-strict", help="One undecided row makes its gate inconclusive."),
 ]
 JointGates = Annotated[
     bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
@@ -82,9 +82,9 @@ MinCell = Annotated[
         metavar="NUM",
         min=0,
         max=10**9,
-        help="Of counts, drop group values with fewer rows.",
+        help="For counts: drop group values with fewer rows.",
     ),
 ]
 Audited = Annotated[
-    list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several: runs (seeds).")
+    list[str], typer.Argument(metavar="LOGITS...", help="Logits files; several are runs (seeds).")
 ]

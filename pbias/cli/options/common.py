@@ -12,7 +12,7 @@ from pbias.workflows.runs.values import names as names
 
 
 class Format(enum.StrEnum):
-    """How a table is written."""
+    """Format of a table."""
 
     AUTO = "auto"
     TABLE = "table"
@@ -22,14 +22,14 @@ class Format(enum.StrEnum):
 
 
 class BadImage(enum.StrEnum):
-    """What happens to an image that is missing or cannot be read."""
+    """What to do with an image that is missing or unreadable."""
 
     ERROR = "error"
     SKIP = "skip"
 
 
 class Color(enum.StrEnum):
-    """When colour is used."""
+    """When to use color."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -52,9 +52,11 @@ Table = Annotated[
 ]
 TableFormat = Annotated[
     Format,
-    typer.Option("--format", "-f", help="auto: a table on a terminal, else by suffix, else CSV."),
+    typer.Option(
+        "--format", "-f", help="auto: table on a terminal, else by file suffix, else CSV."
+    ),
 ]
-ColorWhen = Annotated[Color, typer.Option("--color", help="When to use colour.")]
+ColorWhen = Annotated[Color, typer.Option("--color", help="When to use color.")]
 NoClobber = Annotated[
     bool, typer.Option("--no-clobber", "-n", help="Refuse to replace an existing output.")
 ]
@@ -65,63 +67,74 @@ Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", min=0, help="Processes that read images; 0: one a core.")
+    int, typer.Option("--workers", min=0, help="Processes that read images; 0: one per core.")
 ]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", metavar="N", min=0, max=4096,
+        help="Threads for computing; 0: measure which number is fastest.",
+    ),
+]  # fmt: skip
 PrecisionChoice = Annotated[
     str,
     typer.Option(
-        "--precision", metavar="NAME", help="auto (what is fast there), fp32, bf16 or fp16."
+        "--precision", metavar="NAME", help="auto (fastest on the device), fp32, bf16 or fp16."
     ),
 ]
 Compile = Annotated[
     bool, typer.Option("--compile", help="Compile the network first (torch.compile).")
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from FILE.state, where a run was interrupted.")
+    bool, typer.Option("--resume", help="Continue an interrupted run from FILE.state.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything, say what would be done, stop.")
+    bool, typer.Option("--dry-run", help="Check everything, print what would be done, and stop.")
 ]
 Targets = Annotated[
     str | None,
     typer.Option(
         "--targets",
         metavar="A,B",
-        help="Attributes to predict [default: all 0/1 columns that are no group].",
+        help="Attributes to predict [default: all 0/1 columns that are not groups].",
     ),
 ]
 Classes = Annotated[
     str | None,
-    typer.Option(
-        "--classes", metavar="COLUMN", help="Column that says which class a picture is of."
-    ),
+    typer.Option("--classes", metavar="COLUMN", help="Column with the class of each image."),
 ]
 Groups = Annotated[
     str | None,
-    typer.Option("--groups", metavar="C,D", help="Columns that say which group a picture is of."),
+    typer.Option("--groups", metavar="C,D", help="Columns with the groups of each image."),
 ]
 Cluster = Annotated[
     str | None,
-    typer.Option("--cluster", metavar="COLUMN", help="Column that says who a picture belongs to."),
+    typer.Option("--cluster", metavar="COLUMN", help="Column that says who is in each image."),
 ]
 ImageRoot = Annotated[
     str | None,
-    typer.Option("--image-root", metavar="DIR", help="Folder of the images [default: the CSV's]."),
+    typer.Option(
+        "--image-root",
+        metavar="DIR",
+        help="Folder of the images [default: folder of the CSV file].",
+    ),
 ]
 OnBadImage = Annotated[
     BadImage,
-    typer.Option("--on-bad-image", help="Missing or broken images: an error, or left out."),
+    typer.Option("--on-bad-image", help="Stop at missing or broken images, or skip them."),
 ]
 AllowOutside = Annotated[
     bool,
-    typer.Option("--allow-outside", help="Take image paths that are absolute or hold '..'."),
+    typer.Option("--allow-outside", help="Accept image paths that are absolute or contain '..'."),
 ]
 Cache = Annotated[
     str | None,
-    typer.Option("--cache", metavar="DIR", help="Where decoded images go that memory cannot hold."),
+    typer.Option(
+        "--cache", metavar="DIR", help="Folder for decoded images that do not fit in memory."
+    ),
 ]
 Pack = Annotated[
-    bool, typer.Option("--pack", help="Write a packed file: a bitmask and what is not zero.")
+    bool, typer.Option("--pack", help="Write a packed file: a bitmask and the nonzero weights.")
 ]
 Quiet = Annotated[
     int,
@@ -131,7 +144,7 @@ Quiet = Annotated[
         count=True,
         show_default=False,
         callback=console.set_quiet,
-        help="Warnings and errors only; -qq: errors only.",
+        help="Print only warnings and errors; -qq: only errors.",
     ),
 ]
 Verbose = Annotated[
@@ -147,7 +160,7 @@ SafeCsv = Annotated[
         "--safe-csv",
         show_default=False,
         callback=console.set_safe_csv,
-        help="Write CSV for spreadsheets: ' before text that begins with =, +, - or @.",
+        help="For spreadsheets: put ' before CSV text that begins with =, +, - or @.",
     ),
 ]
 Debug = Annotated[
@@ -157,13 +170,13 @@ Debug = Annotated[
         show_default=False,
         is_eager=True,
         callback=console.set_debug,
-        help="Show the traceback of an error, too.",
+        help="Also show the traceback of an error.",
     ),
 ]
 
 
 def no_nan(value: float) -> float:
-    """Refuse what is neither below nor above any bound."""
+    """Raise BadParameter for NaN, which no bound excludes."""
     if value != value:
-        raise typer.BadParameter("nan is no number")
+        raise typer.BadParameter("nan is not a number; give one")
     return value

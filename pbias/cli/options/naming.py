@@ -1,8 +1,8 @@
-"""How messages of the library name an argument on the command line: by its option."""
+"""Translate argument names in messages of the library to command-line options."""
 
 from __future__ import annotations
 
-# Options that are not called as the argument is.
+# Options whose name differs from the argument's.
 OPTIONS = {
     "clusters": "--cluster",
     "intervals": "--no-intervals",
@@ -12,12 +12,12 @@ OPTIONS = {
     "strict": "--gate-strict",
     "train_labels": "--labels",
 }
-# Options of two names, that for False.
+# The names for False of options that have two names.
 OPPOSITES = {"probabilities": "--logits"}
 
 
 def option(name: str, value: object = None) -> str:
-    """The option of an argument, with its value.
+    """Return the option of an argument, with its value.
 
     >>> option("in_memory"), option("probabilities", True), option("reference", "dense.npz")
     ('--in-memory', '--probabilities', '--ref dense.npz')

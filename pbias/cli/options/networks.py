@@ -1,4 +1,4 @@
-"""What options say of a network that pbias did not make: its code, its outputs, its images."""
+"""Options that describe a network from elsewhere: its code, its outputs, its images."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ import typer
 ForeignArch = Annotated[
     str | None,
     typer.Option(
-        "--arch", metavar="NAME", help="Network of a state dict; torchvision:NAME, timm:NAME."
+        "--arch",
+        metavar="NAME",
+        help="Architecture of a state dict; also torchvision:NAME, timm:NAME.",
     ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="MODULE:FACTORY", help="Own network: package.module:function(num, ...)."
+        "--model",
+        metavar="MODULE:FACTORY",
+        help="Your own network: package.module:function(num, ...).",
     ),
 ]
 ModelArgs = Annotated[
     str | None,
-    typer.Option("--model-args", metavar="ARGS", help="Its arguments: key=value,... or JSON."),
+    typer.Option(
+        "--model-args", metavar="ARGS", help="Arguments of the network: key=value,... or JSON."
+    ),
 ]
 ForeignTargets = Annotated[
     str | None,
-    typer.Option("--targets", metavar="A,B", help="What the outputs of a foreign network are."),
+    typer.Option("--targets", metavar="A,B", help="Names of the outputs of a foreign network."),
 ]
 ForeignGroups = Annotated[
     str | None,
-    typer.Option("--groups", metavar="C,D", help="Groups, where the checkpoint names none."),
+    typer.Option("--groups", metavar="C,D", help="Groups, if the checkpoint names none."),
 ]
 OutputName = Annotated[
     str | None,
-    typer.Option(
-        "--output-name", metavar="NAME", help="Output of an ONNX network that holds the logits."
-    ),
+    typer.Option("--output-name", metavar="NAME", help="ONNX output that contains the logits."),
 ]
 ForeignSize = Annotated[
     int | None,
@@ -42,7 +46,7 @@ ForeignSize = Annotated[
         "--image-size",
         metavar="PIXELS",
         min=1,
-        help="Input side of a foreign network [default: 224].",
+        help="Input size of a foreign network [default: 224].",
     ),
 ]
 ForeignResize = Annotated[
@@ -57,7 +61,7 @@ ForeignResize = Annotated[
 ForeignMean = Annotated[
     str | None,
     typer.Option(
-        "--mean", metavar="R,G,B", help="Mean of its images [default: 0.485,0.456,0.406]."
+        "--mean", metavar="R,G,B", help="Mean of its training images [default: 0.485,0.456,0.406]."
     ),
 ]
 ForeignStd = Annotated[

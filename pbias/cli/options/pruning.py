@@ -1,4 +1,4 @@
-"""Options that say how a network is pruned, at once or while it is trained."""
+"""Options for pruning, in one shot or during training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 class Score(enum.StrEnum):
-    """What decides which weights go first."""
+    """Score by which weights are pruned, smallest first."""
 
     MAGNITUDE = "magnitude"
     MAGNITUDE_NORM = "magnitude_norm"
@@ -19,14 +19,14 @@ class Score(enum.StrEnum):
 
 
 class Reduction(enum.StrEnum):
-    """How importances of groups become one."""
+    """How to combine the scores of groups."""
 
     MAX = "max"
     MEAN = "mean"
 
 
 class Scope(enum.StrEnum):
-    """Among which weights scores are compared."""
+    """Weights whose scores are compared with each other."""
 
     GLOBAL = "global"
     LAYER = "layer"
@@ -34,7 +34,7 @@ class Scope(enum.StrEnum):
 
 
 class Strategy(enum.StrEnum):
-    """How a network is pruned while it is trained from random weights."""
+    """How to prune a network during training from random weights."""
 
     GRADUAL = "gradual"
     ACDC = "acdc"
@@ -54,14 +54,14 @@ SparsityWhileTraining = Annotated[
     typer.Option(
         "--sparsity",
         metavar="S[,S]",
-        help="Prune while training, up to this share of zeros; several: '{sparsity}' in -o.",
+        help="Prune during training to this share of zeros; for several, put '{sparsity}' in -o.",
     ),
 ]
 StrategyOrNone = Annotated[
     Strategy | None,
     typer.Option(
         "--strategy",
-        help="Sparsity rises (gradual), or comes and goes (AC/DC, Peste et al. 2021)"
+        help="gradual: sparsity rises; acdc: pruned and dense phases alternate (Peste et al. 2021)"
         " [default: gradual].",
     ),
 ]
@@ -74,18 +74,18 @@ Sparsity = Annotated[
     typer.Option(
         "--sparsity",
         metavar="S[,S]",
-        help="Share of weights that become zero, 0 to 1; several: '{sparsity}' in -o.",
+        help="Share of weights to set to zero, 0 to 1; for several, put '{sparsity}' in -o.",
     ),
 ]
 AtOnce = Annotated[
-    bool, typer.Option("--one-shot", help="Prune at once, without training or data.")
+    bool, typer.Option("--one-shot", help="Prune immediately, without training or data.")
 ]
 Data = Annotated[
     str | None,
     typer.Option(
         "--data",
         metavar="LABELS.csv",
-        help="Train on this, or take --bn-batches from it [default: the checkpoint's data].",
+        help="Data for training or --bn-batches [default: the checkpoint's data].",
     ),
 ]
 BnBatches = Annotated[
@@ -93,7 +93,7 @@ BnBatches = Annotated[
     typer.Option(
         "--bn-batches",
         min=1,
-        help="With --one-shot: training batches to estimate batch norm from"
+        help="With --one-shot: number of training batches to re-estimate batch norm"
         " [default: 50 with --data].",
     ),
 ]
@@ -105,7 +105,7 @@ Steps = Annotated[
         metavar="NUM",
         min=1,
         max=10_000,
-        help="Pruning steps, evenly over part of the epochs [default: 20].",
+        help="Number of pruning steps, evenly spaced over part of the epochs [default: 20].",
     ),
 ]
 PruningEpochs = Annotated[
@@ -129,14 +129,14 @@ PruningScheduleOrNone = Annotated[
     typer.Option(
         "--pruning-schedule",
         metavar="NAME",
-        help="cubic, linear, constant, or paper (one step short) [default: cubic].",
+        help="cubic, linear, constant, or paper (ends one step early) [default: cubic].",
     ),
 ]
 ScoreName = Annotated[
     Score,
     typer.Option(
         "--score",
-        help="Smallest go first: |w|, |w| over its layer's L2 norm, random, |w g|, w² E[g²].",
+        help="Prune the smallest |w|, |w| / L2 norm of its layer, random, |w g| or w² E[g²] first.",
     ),
 ]
 ScoreBatches = Annotated[
@@ -145,7 +145,7 @@ ScoreBatches = Annotated[
         "--score-batches",
         min=1,
         metavar="N",
-        help="taylor, fisher: training batches to measure on, of each group [default: 8].",
+        help="taylor, fisher: number of training batches, per group [default: 8].",
     ),
 ]
 ScoreGroups = Annotated[
@@ -153,7 +153,7 @@ ScoreGroups = Annotated[
     typer.Option(
         "--score-groups",
         metavar="A[,B]",
-        help="taylor, fisher: measure for each group value, so that what any needs can stay.",
+        help="taylor, fisher: score per group value, to keep weights that any of them needs.",
     ),
 ]
 ScoreReduce = Annotated[
@@ -164,38 +164,47 @@ ScoreReduce = Annotated[
 ]
 ScopeName = Annotated[
     Scope,
-    typer.Option("--scope", help="All layers together; each alike; by size (Erdos-Renyi-Kernel)."),
+    typer.Option("--scope", help="Sparsity over all layers; equal per layer; Erdos-Renyi-Kernel."),
 ]
 Pattern = Annotated[
     str,
     typer.Option(
         "--pattern",
         metavar="N:M",
-        help="Leave N of every M neighbouring inputs, such as 2:4, or unstructured.",
+        help="Keep N of every M neighboring inputs, such as 2:4, or unstructured.",
     ),
 ]
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        "--only", metavar="NAME", help="Prune these layers alone (name or re:REGEX); repeatable."
+        "--only", metavar="NAME", help="Prune only these layers (name or re:REGEX); repeatable."
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="NAME", help="Leave these layers as they are; repeatable."),
+    typer.Option(
+        "--exclude",
+        metavar="NAME",
+        help="Do not prune these layers (name or re:REGEX); repeatable.",
+    ),
 ]
 MinKeep = Annotated[
-    int, typer.Option("--min-keep", min=0, metavar="N", help="Keep N weights of every layer.")
+    int,
+    typer.Option("--min-keep", min=0, metavar="N", help="Keep at least N weights of every layer."),
 ]
 MinKeepRow = Annotated[
     int,
     typer.Option(
-        "--min-keep-row", min=0, metavar="N", help="Keep N weights of every output (target)."
+        "--min-keep-row",
+        min=0,
+        metavar="N",
+        help="Keep at least N weights of every output (target).",
     ),
 ]
 PruningScheduleName = Annotated[
     PruningSchedule,
     typer.Option(
-        "--pruning-schedule", help="How sparsity rises; paper: one step short, as its code does."
+        "--pruning-schedule",
+        help="How sparsity rises; paper: ends one step early, like the paper's code.",
     ),
 ]

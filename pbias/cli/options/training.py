@@ -1,4 +1,4 @@
-"""Options that say how a network is trained, and on what."""
+"""Options for training: data, recipe and optimization."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from pbias.errors import UserError
 
 FALLBACK = "[default: the recipe's]"
-# Named here, too, since help and completions do not import torch.
+# Repeated here because help and completions do not import torch.
 ARCHITECTURES = (
     "resnet_small", "resnet18", "resnet50", "mobilenet_v1", "vit_b_16", "vit_l_16",
 )  # fmt: skip
@@ -28,7 +28,7 @@ Arch = Annotated[
         "--arch",
         metavar="NAME",
         help=f"{', '.join(ARCHITECTURES)}, torchvision:NAME or timm:NAME "
-        "[default: resnet_small for images under 96 px, else resnet18].",
+        "[default: resnet_small (width=48) for images under 96 px, else resnet18].",
     ),
 ]
 Where = Annotated[
@@ -36,7 +36,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="COLUMN=VALUE",
-        help="Train and validate on these rows alone; repeated: on those of all.",
+        help="Use only these rows to train and validate; if repeated, all must match.",
     ),
 ]
 ImageSize = Annotated[
@@ -45,7 +45,7 @@ ImageSize = Annotated[
         "--image-size",
         metavar="PIXELS",
         min=8,
-        help="Side of the network's input [default: the images' median short side, up to 224].",
+        help="Input size of the network [default: median short side of the images, up to 224].",
     ),
 ]
 Resize = Annotated[
@@ -54,7 +54,7 @@ Resize = Annotated[
         "--resize",
         metavar="PIXELS",
         min=8,
-        help="Short side before cropping [default: 8/7 of the input, under 96 px the same].",
+        help="Short side before crop [default: 8/7 of the input size, under 96 px equal to it].",
     ),
 ]
 Mean = Annotated[
@@ -62,7 +62,7 @@ Mean = Annotated[
     typer.Option(
         "--mean",
         metavar="R,G,B",
-        help="Subtracted from pixels of 0 to 1 [default: 0.5,0.5,0.5, or the library's].",
+        help="Mean of pixels, scaled to 0 to 1 [default: 0.5,0.5,0.5, or the library's].",
     ),
 ]
 Std = Annotated[
@@ -70,7 +70,7 @@ Std = Annotated[
     typer.Option(
         "--std",
         metavar="R,G,B",
-        help="By which pixels are divided then [default: 0.5,0.5,0.5, or the library's].",
+        help="Standard deviation of pixels [default: 0.5,0.5,0.5, or the library's].",
     ),
 ]
 Loss = Annotated[
@@ -78,7 +78,7 @@ Loss = Annotated[
     typer.Option(
         "--loss",
         metavar="NAME",
-        help="binary-cross-entropy; or cross-entropy, where each image has one target"
+        help="binary-cross-entropy, or cross-entropy if each image has exactly one target"
         " [default: the recipe's].",
     ),
 ]
@@ -91,19 +91,19 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME",
-        help=f"{', '.join(RECIPES[:-1])} or {RECIPES[-1]} [default: small; prune: as before].",
+        help=f"{', '.join(RECIPES[:-1])} or {RECIPES[-1]} [default: small; prune: as trained].",
     ),
 ]
 PrintConfig = Annotated[
     bool,
-    typer.Option("--print-config", help="Print all settings, as --config reads them, and stop."),
+    typer.Option("--print-config", help="Print all settings as a --config file, and stop."),
 ]
 Epochs = Annotated[
     int | None,
     typer.Option("--epochs", min=1, help=f"Passes over the training images {FALLBACK}."),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help=f"Images a step {FALLBACK}.")
+    int | None, typer.Option("--batch-size", min=1, help=f"Images per step {FALLBACK}.")
 ]
 Optimizer = Annotated[
     str | None, typer.Option("--optimizer", metavar="sgd|adam", help=f"sgd or adam {FALLBACK}.")
@@ -115,7 +115,7 @@ ResetMomentum = Annotated[
     bool | None,
     typer.Option(
         "--reset-momentum/--no-reset-momentum",
-        help=f"Forget the optimizer's state before every epoch {FALLBACK}.",
+        help=f"Reset the optimizer's state before every epoch {FALLBACK}.",
         show_default=False,
     ),
 ]
@@ -137,7 +137,7 @@ LrSchedule = Annotated[
 WarmupEpochs = Annotated[
     float | None,
     typer.Option(
-        "--warmup-epochs", metavar="E", help=f"Epochs in which the rate rises {FALLBACK}."
+        "--warmup-epochs", metavar="E", help=f"Epochs of learning-rate warm-up {FALLBACK}."
     ),
 ]
 LrPerEpoch = Annotated[
@@ -161,7 +161,8 @@ Distill = Annotated[
     bool | None,
     typer.Option(
         "--distill",
-        help="Learn from a teacher's probabilities, too; prune: from the network itself.",
+        help="Also learn from a teacher's probabilities; prune: from the input network. "
+        "Measured on drawn faces: no help.",
         show_default=False,
     ),
 ]
@@ -184,7 +185,7 @@ DistillWeight = Annotated[
 Temperature = Annotated[
     float | None,
     typer.Option(
-        "--temperature", metavar="T", help="With --distill: divides all logits [default: 4]."
+        "--temperature", metavar="T", help="With --distill: divide all logits by T [default: 4]."
     ),
 ]
 BalanceGroups = Annotated[
@@ -192,7 +193,8 @@ BalanceGroups = Annotated[
     typer.Option(
         "--balance",
         metavar="A[,B]",
-        help="Weigh labels so that each group value x label value counts alike.",
+        help="Weight labels so that each group value x label value counts equally. Measured on "
+        "drawn faces: keeps positives, costs accuracy.",
     ),
 ]
 BalanceMax = Annotated[
@@ -208,7 +210,8 @@ GroupDro = Annotated[
     typer.Option(
         "--group-dro",
         metavar="A[,B]",
-        help="Let the group values with the highest loss lead (Sagawa et al. 2020).",
+        help="Weight the group values with the highest loss most (Sagawa et al. 2020). Measured on "
+        "drawn faces: no help.",
     ),
 ]
 GroupDroStepSize = Annotated[
@@ -224,7 +227,8 @@ Constrain = Annotated[
     typer.Option(
         "--constrain",
         metavar="BOUND",
-        help="Bound what each group loses beyond all: 'ceag@sex <= 0.02'; repeatable.",
+        help="Bound how much more each group loses than everyone: 'ceag@sex <= 0.02'; repeatable. "
+        "Measured on drawn faces: no help.",
     ),
 ]
 ConstrainLr = Annotated[
@@ -238,7 +242,7 @@ ConstrainLr = Annotated[
 
 
 def required(value: str | None, name: str, command: str) -> str:
-    """Return what may be left out with --print-config alone; refuse None as the parser would."""
+    """Return an argument that only --print-config may omit; refuse None like the parser."""
     if value is None:
         raise UserError(f"Missing {name}; see 'pbias {command} -h'")
     return value

@@ -38,8 +38,8 @@ def list_folders(folder: str, *, seed: int = 0) -> Listing:
     _say_what_is_left_out(root, list(splits) or [root])
     if not found:
         raise UserError(
-            f"{root} holds no folders with images; put the images of each class into a folder that "
-            "is called like it"
+            f"{root} holds no folders with images; put the images of each class into a folder with "
+            "the name of the class"
         )
     images = [path.relative_to(root).as_posix() for _, path, _ in found]
     names = [name for _, _, name in found]
@@ -72,7 +72,7 @@ def _splits(root: Path) -> dict[Path, str]:
         listed = ", ".join(top.name for top in splits)
         raise UserError(
             f"{other} holds images beside the splits ({listed}); move it out of {root}, or into "
-            "the split that it belongs to"
+            "the split it belongs to"
         )
     return {}
 
@@ -96,7 +96,7 @@ def _in(folder: Path) -> list[tuple[Path, str]]:
     stray = next((p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES), None)
     if stray is not None and stray.is_file():
         raise UserError(
-            f"{stray} lies beside the class folders; move it into the folder of its class"
+            f"{stray} is beside the class folders; move it into the folder of its class"
         )
     return [(path, one.name) for one in _folders(folder) for path in walk(one)]
 

@@ -34,7 +34,7 @@ class Listing:
 def existing(root: str) -> Path:
     """The folder of a data set; UserError where there is none."""
     if not Path(root).is_dir():
-        raise UserError(f"{root} is no folder; name the folder of the data set")
+        raise UserError(f"{root} is not a folder; name the folder of the data set")
     return Path(root)
 
 
@@ -48,7 +48,7 @@ def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
     """`path`, or the UserError that none of these names is there."""
     if path is None:
         raise UserError(
-            f"{root} has no {' or '.join(names)}; name the folder that the data set was unpacked to"
+            f"{root} has no {' or '.join(names)}; name the folder that holds the unpacked data set"
         )
     return path
 
@@ -131,7 +131,7 @@ def _check(listing: Listing) -> None:
     taken = [name for name in listing.columns if name in RESERVED or not name.strip()]
     if taken:
         raise UserError(
-            f"a column cannot be called '{taken[0]}', which means something else in a manifest; "
+            f"a column cannot be called '{taken[0]}', which has another meaning in a manifest; "
             "rename the class folder"
         )
     for name in (*listing.columns, *listing.images):

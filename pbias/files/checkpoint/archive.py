@@ -88,7 +88,7 @@ def _check_zip(data: bytes, path: str) -> None:
             " weights here, saved with torch.save(model.state_dict(), FILE)"
         )
     if compressed or "data.pkl" not in names:
-        raise UserError(f"{path} is a zip file but no checkpoint; check the path")
+        raise UserError(f"{path} is a zip file but not a checkpoint; check the path")
 
 
 def _diagnose(data: bytes, path: str, message: str) -> str:

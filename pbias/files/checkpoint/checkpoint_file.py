@@ -237,8 +237,7 @@ def _check_fields(content: Mapping[str, Any], path: str) -> None:
 
 def _wrong(path: str, fault: Fault) -> UserError:
     return UserError(
-        f"{path}: {fault.name!r} is not what it should be: {fault.shown} instead of"
-        f" {fault.words}; write it again"
+        f"{path}: {fault.name!r} is {fault.shown} (expected {fault.words}); write the file again"
     )
 
 

@@ -42,8 +42,8 @@ def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
         num_nan = _num_nan(tensor)
         if num_nan:
             raise UserError(
-                f"{path}: {name} holds {num_nan} NaN among {tensor.numel()} weights, so its"
-                " training diverged; train again with a lower learning rate"
+                f"{path}: {name} holds {num_nan} NaN among {tensor.numel()} weights, so the "
+                "training diverged; train again with a lower learning rate"
             )
 
 

@@ -1,4 +1,4 @@
-"""Logits files: what a model said of each sample, and what is known of the sample."""
+"""Logits files: a model's output for each sample, with labels, groups and ids."""
 
 from pbias.files.cells import UNKNOWN
 from pbias.files.logits.logits_file import (

@@ -136,5 +136,5 @@ def _check_rows(npz: Npz, names: list[str]) -> None:
         if shape[:1] != logits.shape[:1]:
             raise UserError(
                 f"{npz.path}: 'logits' is {list(logits.shape)} and '{name}' {list(shape)}; "
-                "save a row of both for each sample"
+                "save one row per sample in both"
             )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pbias.errors import UserError, first_repeated, listed
 from pbias.files.cells import UNKNOWN, canonical, is_unknown_text
 from pbias.files.logits.odds import disagreement
+from pbias.files.manifest import MAX_GROUP_VALUES
 
 SCHEMA = 1
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -102,7 +103,7 @@ def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) 
     if array.shape != shape:
         raise UserError(
             f"{at(path)}'labels' is {list(array.shape)} but 'logits' is {list(shape)}; "
-            "they need the same samples and targets"
+            "both must have the same samples and targets"
         )
     if _has_passed("labels", array):
         return array
@@ -144,7 +145,7 @@ def check_probabilities(
         raise UserError(
             f"{at(path)}'probabilities' is {array[row, column]:.6g} but 'logits' is "
             f"{logits[row, column]:.6g}, a probability of {meant:.6g} (row {row}, target "
-            f"{column}); leave one of the two arrays out"
+            f"{column}); remove one of the two arrays"
         )
     return _pass("probabilities", array.astype(np.float64, copy=False))
 
@@ -187,7 +188,7 @@ def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | Non
     values, counts = np.unique(ids, return_counts=True)
     raise UserError(
         f"{at(path)}{int((counts > 1).sum())} ids occur more than once (first: "
-        f"{values[counts > 1][0]}); every sample needs an id of its own"
+        f"{values[counts > 1][0]}); give every sample its own id"
     )
 
 
@@ -297,7 +298,12 @@ class Reader:
         if values != cells[: len(values)]:
             raise UserError(
                 f"{self.at}'group_values' of {group} holds an empty value before "
-                f"'{values[-1]}'; empty cells are padding and stand last"
+                f"'{values[-1]}'; empty cells are padding and must come last"
+            )
+        if len(values) > MAX_GROUP_VALUES:
+            raise UserError(
+                f"{self.at}group '{group}' has {len(values)} values; a group has 1 to "
+                f"{MAX_GROUP_VALUES} (is it a column of clusters?)"
             )
         return self.distinct(f"'group_values' of {group}", values)
 
@@ -320,7 +326,7 @@ class Reader:
         if given.ndim == 2 and given.shape[1] != len(names):
             raise UserError(
                 f"{self.at}'groups' has {given.shape[1]} columns but 'group_names' names "
-                f"{len(names)}; save a name for each"
+                f"{len(names)}; save one name per column"
             )
         array = self._get("groups", CODES, (num_rows, len(names)))
         assert array is not None, "looked up above"
@@ -348,7 +354,9 @@ class Reader:
         """int64 of this shape, none below 0, or None."""
         array = self._get(name, INTEGERS, shape)
         if array is not None and array.size and array.min() < 0:
-            raise UserError(f"{self.at}'{name}' holds counts below 0; save counts of samples")
+            raise UserError(
+                f"{self.at}'{name}' holds counts below 0; counts of samples cannot be negative"
+            )
         return None if array is None else array.astype(np.int64, copy=False)
 
     def floats(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
@@ -367,7 +375,7 @@ class Reader:
         if len(values) != len(names):
             raise UserError(
                 f"{self.at}'group_values' holds the values of {len(values)} groups but "
-                f"'group_names' names {len(names)}; give those of each"
+                f"'group_names' names {len(names)}; give the values of every group"
             )
         return tuple(
             self._unpadded(name, [str(value) for value in own])

@@ -36,7 +36,7 @@ def scores(
         check_header(path, z.shape, z.dtype)
         return z, p
     if p is None:
-        raise UserError(f"{at(path)}no logits are given; give logits or probabilities")
+        raise UserError(f"{at(path)}there are no logits; give logits or probabilities")
     check_header(path, p.shape, p.dtype, "probabilities")
     p = np.asarray(p, np.float64)
     if p.min() >= -TOLERANCE and p.max() <= 1 + TOLERANCE:
@@ -82,7 +82,7 @@ def _numbers(path: str, array: NDArray[Any]) -> NDArray[np.float64]:
         cells = [np.nan if is_unknown(cell) else float(cell) for cell in array.flat]
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{at(path)}'labels' holds a value that is not a number: {error}"
+            f"{at(path)}'labels' holds a value that is not a number ({error}); convert it"
         ) from error
     return np.array(cells).reshape(array.shape)
 
@@ -117,7 +117,7 @@ def _values(path: str, name: str, found: set[str]) -> tuple[str, ...]:
     if len(found) > MAX_GROUP_VALUES:
         raise UserError(
             f"{at(path)}group '{name}' holds {len(found)} different values; "
-            f"a group has 1 to {MAX_GROUP_VALUES} (are they clusters?)"
+            f"a group has 1 to {MAX_GROUP_VALUES} (is it a column of clusters?)"
         )
     return tuple(in_order(found))
 

@@ -1,6 +1,6 @@
-"""Logits files (`.npz`): what a model said of each sample, and what is known of the sample.
+"""Logits files (`.npz`): a model's output for each sample, with labels, groups and ids.
 
-Shapes: N samples, A targets, G groups, V values of the group that has most of them.
+Shapes: N samples, A targets, G groups, V the largest number of values of a group.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _OPTIONAL = ("ids", "groups", "clusters", "train_counts", "thresholds")
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits of a model and what is known of the samples, checked on construction.
+    """Logits of a model with labels, groups and ids of the samples, checked on construction.
 
-    Only `logits`, `labels` and `targets` must be given; `from_arrays` asks for less and takes group
-    values as they are. Raises UserError for whatever does not fit: shapes, kinds, NaN or infinite
+    Only `logits`, `labels` and `targets` are required. `from_arrays` requires less and takes group
+    values as they are. Raises UserError for invalid arrays: wrong shapes or kinds, NaN or infinite
     logits, labels other than 0, 1 and -1, duplicate ids, codes outside of `group_values`, counts
-    below 0. Arrays are not copied where they have the right type; changing them later is not seen.
+    below 0. Arrays of the right type are not copied; later changes to them are not checked.
 
-    `probabilities` stand beside logits that were made of them: bins, ranks and margins are those of
-    the probabilities, which logits do not give back to the last digit.
+    `probabilities` are optional: the values that the logits were computed from. Bins, ranks and
+    margins use them, because logits do not reproduce them to the last digit.
 
     Shapes: logits float32 or float64 [N, A]; probabilities float64 [N, A]; labels int8 [N, A], -1
     unknown; ids str [N]; groups int16 [N, G] codes into `group_values`, -1 unknown; clusters str
-    [N]; train_counts int64 [A, G+1, V+1, 2];
-    thresholds float64 [A] (logits; predicted positive means above).
+    [N]; train_counts int64 [A, G+1, V+1, 2]; thresholds float64 [A] (an attribute is predicted if
+    its logit is above).
     """
 
     logits: NDArray[np.floating]
@@ -67,7 +67,7 @@ class Logits:
     probabilities: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        """Check every array against the others, and give it its type."""
+        """Check every array against the others, and convert it to its type."""
         logits = check_logits(self.path, np.asarray(self.logits))
         num_rows, num_targets = logits.shape
         optional = (self.ids, self.groups, self.clusters, self.train_counts, self.thresholds)
@@ -120,15 +120,15 @@ class Logits:
         meta: Mapping[str, Any] | None = None,
         path: str = "",
     ) -> Logits:
-        """Make logits of arrays, lists, or columns of a DataFrame.
+        """Make logits from arrays, lists, or columns of a DataFrame.
 
         `logits` and `labels` are [N, A], or [N] for one target. Labels are 0, 1 and unknown: -1,
-        NaN or None; without any, all are unknown. `groups` holds a value for each sample by the
-        name of the group: numbers or text, unknown where it is NaN, None or empty. A sample of an
-        unknown cluster is a cluster of its own. `targets` are `output_0`, ... by default. `path`
-        is what messages and reports call the logits. `probabilities`, shaped as the logits, stand
-        beside them, or alone: then the logits are made of them. Thresholds are logits either way.
-        Raises UserError for whatever does not fit.
+        NaN or None. Without `labels`, all are unknown. `groups` maps the name of each group to one
+        value per sample: a number or text, or NaN, None or empty if unknown. A sample whose cluster
+        is unknown is a cluster of its own. `targets` are `output_0`, ... by default. Messages and
+        reports call the logits `path`. `probabilities`, in the shape of the logits, can accompany
+        the logits or replace them; the logits are then computed from them. Thresholds are logits in
+        both cases. Raises UserError for invalid input.
         """
         from pbias.files.logits.coding import cluster_names, group_codes, known_labels, scores
 
@@ -160,7 +160,7 @@ class Logits:
         write_bytes(path, pack_logits(self))
 
     def __len__(self) -> int:
-        """The number of samples."""
+        """Return the number of samples."""
         return len(self.logits)
 
 
@@ -170,23 +170,23 @@ def counts_shape(num_targets: int, values: Sequence[Sequence[str]]) -> tuple[int
 
 
 def default_targets(num: int) -> tuple[str, ...]:
-    """What outputs are called that nobody has named: `output_0`, `output_1`, ..."""
+    """Return default names of outputs: `output_0`, `output_1`, ..."""
     return tuple(f"output_{index}" for index in range(num))
 
 
 def read_logits(path: str) -> Logits:
     """Read and check a logits file; `-` is standard input.
 
-    Raises UserError naming the file and the array for whatever does not fit: missing arrays, wrong
-    shapes or kinds, NaN or infinite logits, labels that are not 0, 1, -1 or NaN (or
-    -1 and 1 alone), duplicate ids.
+    Raises UserError that names the file and the array if an array is missing or invalid: wrong
+    shapes or kinds, NaN or infinite logits, labels that are not 0, 1, -1 or NaN (or only -1 and 1),
+    duplicate ids.
     """
     with Npz(path, KNOWN) as npz:
         return load_logits(npz)
 
 
 def load_logits(npz: Npz) -> Logits:
-    """Read and check the logits of an open archive, as `read_logits` does."""
+    """Read and check the logits of an open archive, like `read_logits`."""
     logits = assemble(npz.path, {name: npz.read(name) for name in npz.members if name in KNOWN})
     signs = LabelSigns(len(logits.targets))
     signs.add(logits.labels)
@@ -200,7 +200,7 @@ def write_logits(logits: Logits, path: str) -> None:
 
 
 def pack_logits(logits: Logits) -> bytes:
-    """The bytes of a logits file."""
+    """Return the bytes of a logits file."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **_arrays(logits))
     return buffer.getvalue()
@@ -235,7 +235,7 @@ def _strings(names: tuple[str, ...]) -> NDArray[np.str_]:
 
 
 def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> Logits:
-    """The arrays of a file, or of its rows from `first_row` on; raises as `read_logits` does."""
+    """Return the arrays of a file, or of its rows from `first_row` on; raise like `read_logits`."""
     check_present(path, arrays)
     logits = check_logits(path, arrays["logits"], first_row)
     num_rows, num_targets = logits.shape
@@ -264,7 +264,7 @@ def assemble(path: str, arrays: dict[str, NDArray[Any]], first_row: int = 0) -> 
 
 
 def select_rows(logits: Logits, rows: NDArray[np.intp]) -> Logits:
-    """The samples `rows`, in that order."""
+    """Return the samples `rows`, in that order."""
     return replace(
         logits,
         logits=logits.logits[rows],

@@ -173,8 +173,8 @@ class Npz:
         if unfolded > limit:
             self._closing.close()
             raise UserError(
-                f"{self.path}: its arrays unfold from {packed:,} to {unfolded:,} bytes, more than "
-                f"{limit:,}; if that is what they are, save them with numpy.savez, uncompressed"
+                f"{self.path}: its arrays expand from {packed:,} to {unfolded:,} bytes, more than "
+                f"{limit:,}; if that is correct, save them uncompressed with numpy.savez"
             )
 
     def _of_objects(self, name: str) -> UserError:

@@ -46,19 +46,19 @@ def check_scale(
     if says_logits(logits.meta) or logits.probabilities is not None:
         if probabilities:
             raise UserError(
-                f"{path} holds logits, as its metadata says; leave out "
+                f"{path} holds logits, according to its metadata; leave out "
                 f"{argument('probabilities', True)}"
             )
         return
     if probabilities is None and inside:
         raise UserError(
             f"{path}: all values lie in [0, 1] ({low:g} to {high:g}) and could be probabilities; "
-            f"if they are, add {argument('probabilities', True)}, if they are logits "
+            f"if so, add {argument('probabilities', True)}, if they are logits "
             f"{argument('probabilities', False)}"
         )
     if probabilities and not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
         raise UserError(
-            f"{path}: values run from {low:.9g} to {high:.9g}, so they are no probabilities; "
+            f"{path}: values run from {low:.9g} to {high:.9g}, so they are not probabilities; "
             f"leave out {argument('probabilities', True)}"
         )
 

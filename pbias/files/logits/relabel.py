@@ -33,7 +33,7 @@ def relabel(
     if not (targets or added or cluster):
         raise UserError(
             f"{manifest.path} has no column for any target of {logits.path} "
-            f"({listed(logits.targets, 5)}); save the columns' names as the array 'targets'"
+            f"({listed(logits.targets, 5)}); save the column names as the array 'targets'"
         )
     found = select(manifest, targets=targets, groups=added, cluster=cluster)
     labels = logits.labels.copy()
@@ -66,14 +66,14 @@ def _counted(logits: Logits, manifest: Manifest) -> Logits:
 def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
     """Where each sample is in the manifest."""
     if logits.ids is None:
-        raise UserError(f"{logits.path} has no ids to find labels by; save the array 'ids' too")
+        raise UserError(f"{logits.path} has no ids to look labels up by; save an array 'ids' too")
     ids = logits.ids.tolist()
     place = {name: row for row, name in enumerate(manifest.ids)}
     missing = [name for name in ids if name not in place]
     if missing:
         raise UserError(
             f"{manifest.path} lacks {len(missing)} of the {len(ids)} ids of {logits.path} "
-            f"(first: {missing[0]}); is it the manifest that was predicted?"
+            f"(first: {missing[0]}); is this the manifest that was predicted?"
         )
     return np.array([place[name] for name in ids], np.intp)
 

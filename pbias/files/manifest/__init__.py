@@ -1,4 +1,4 @@
-"""Manifests: one row an image, with its split, labels, groups and whatever else."""
+"""Manifests: one row per image, with its split, labels, groups and other columns."""
 
 from pbias.files.cells import BINARY, UNKNOWN
 from pbias.files.manifest.parsing import Int64, Manifest, read_manifest

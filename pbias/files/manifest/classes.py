@@ -67,14 +67,14 @@ def _names(
         if int(found[-1]) >= num:
             raise UserError(
                 f"{path}, column '{column}' holds class {found[-1]} but the network has {num} "
-                f"outputs, which are classes 0 to {num - 1}; is it another network's column?"
+                f"outputs, which are classes 0 to {num - 1}; is it for another network?"
             )
         names = outputs or [str(index) for index in range(num)]
         return {str(index): name for index, name in enumerate(names)}
     if outputs is not None:
         raise UserError(
             f"{path}, column '{column}' holds {', '.join(found[:LISTED]) or 'nothing'}, and none "
-            f"of the network's classes ({', '.join(outputs[:LISTED])}); name them alike"
+            f"of the network's classes ({', '.join(outputs[:LISTED])}); use the same names"
         )
     if num is not None and len(found) != num:
         raise UserError(
@@ -92,6 +92,6 @@ def _check(manifest: Manifest, column: str, classes: Sequence[str]) -> None:
     taken = [name for name in classes if name in manifest.columns]
     if taken:
         raise UserError(
-            f"{manifest.path}: class '{taken[0]}' of column '{column}' is called like another "
+            f"{manifest.path}: class '{taken[0]}' of column '{column}' has the name of another "
             "column; rename one of them"
         )

@@ -1,4 +1,4 @@
-"""Manifests (`labels.csv`): one row per image, with its split, labels, groups and anything else."""
+"""Manifests (`labels.csv`): one row per image, with its split, labels, groups and other columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as read: every column in file order, row by row."""
+    """Manifest as read from a file: every column in file order, row by row."""
 
     path: str  # as messages name it
     sha256: str
@@ -43,7 +43,7 @@ class Manifest:
     drawn: bool = False  # splits by a hash of the ids, for want of a column
 
     def rows(self, split: str) -> Int64:
-        """The rows of a split, or of everything for `all`; UserError where there are none."""
+        """Return the rows of a split, or all rows for `all`; raise UserError if there are none."""
         if split == "all":
             return np.arange(len(self.ids))
         found = np.array([i for i, name in enumerate(self.splits) if name == split], np.int64)
@@ -51,7 +51,7 @@ class Manifest:
             counts = ", ".join(f"{self.splits.count(name)} {name}" for name in SPLITS)
             raise UserError(
                 f"{self.path} has no rows of split '{split}' (it has {counts}); "
-                "name another split or mend its 'split' column"
+                "name another split or correct the 'split' column"
             )
         return found
 
@@ -67,15 +67,15 @@ def read_manifest(
 ) -> Manifest:
     """Read a manifest from a file, or from standard input for `-`.
 
-    UTF-8 with or without a byte-order mark, RFC 4180 quoting, any line ends. Without a `split`
-    column each row goes to train, valid or test (70/10/20) by a hash of its id, or of the name in
-    the column `cluster`, and `seed`; the commands leave `seed` at 0, so that every run of a
-    manifest has the same test rows. Raises
-    UserError for whatever could not be used, naming row, column and what to do: among that, unless
-    `allow_outside`, images whose path could lead out of their folder.
+    The file is UTF-8 with or without a byte-order mark, with RFC 4180 quoting and any line ends.
+    Without a `split` column, each row goes to train, valid or test (70/10/20) by a hash of `seed`
+    and its id, or the name in the column `cluster`. The commands leave `seed` at 0, so that every
+    run on a manifest has the same test rows. Raises UserError for invalid content; the message
+    names the row, the column and what to do. Unless `allow_outside` is set, image paths that could
+    lead out of their folder are invalid.
 
-    `labels_only`: neither images nor splits matter. The column of ids may be called `id`, ids need
-    not be paths, and splits that are drawn are not announced.
+    `labels_only`: images and splits do not matter. The column of ids may then be called `id`, ids
+    need not be paths, and no note says that splits were drawn.
     """
     file = read_csv(path)
     root = _root(path, image_root)
@@ -104,7 +104,7 @@ def _root(path: str, image_root: str | None) -> Path:
 
 
 def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
-    """Whether a column holds 0, 1 and unknown cells; says how many are -1."""
+    """Return whether a column contains only 0, 1 and unknown cells; warn about -1."""
     values = set(cells)
     known = {cell for cell in values if BINARY.get(cell) != UNKNOWN}
     signs = values & {"-1", "-1.0"}
@@ -121,20 +121,22 @@ def _is_attribute(path: str, name: str, cells: list[str]) -> bool:
 
 
 def _columns(file: CsvFile, *, labels_only: bool) -> dict[str, list[str]]:
-    """Columns by name, in file order: at least `image`, at least one row, all of one length."""
+    """Return columns by name, in file order: at least `image`, at least one row, equal lengths."""
     header = list(file.header)
     if labels_only and "image" not in header and "id" in header:
         header[header.index("id")] = "image"
     _check_header(file.path, header, "'image' or 'id'" if labels_only else "'image'")
     columns = file.columns()
     if not file.rows:
-        raise UserError(f"{file.path} holds no rows below its header; was it filtered too far?")
+        raise UserError(
+            f"{file.path} holds no rows below its header; did a filter remove all rows?"
+        )
     return dict(zip(header, columns, strict=True))
 
 
 def _check_header(path: str, header: list[str], wanted: str) -> None:
     if not any(header):
-        raise UserError(f"{path} is empty; it needs a header with an 'image' column and rows")
+        raise UserError(f"{path} is empty; it needs a header with an 'image' column, and rows")
     if "image" not in header and not any(n.strip().casefold() == "image" for n in header):
         raise UserError(
             f"{path} has no {wanted} column{columns_there('image', header)}; "
@@ -145,7 +147,7 @@ def _check_header(path: str, header: list[str], wanted: str) -> None:
         if meant in RESERVED and meant not in header:
             raise UserError(
                 f"{path} has a column '{name}' but no '{meant}'; rename it to '{meant}', or to "
-                "something else if it means something else"
+                "another name if it has another meaning"
             )
     twice = first_repeated(header)
     if twice is not None:
@@ -153,23 +155,22 @@ def _check_header(path: str, header: list[str], wanted: str) -> None:
 
 
 def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None:
-    """Refuse ids that occur twice, are empty, or (unless allowed) leave the image folder."""
+    """Refuse ids that occur twice, are empty, or (unless allowed) lead out of the image folder."""
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         for number, name in enumerate(ids, 1):
             if name in seen:
                 raise UserError(
-                    f"{path}, row {number}: image '{name}' is listed a second time; "
-                    "keep one row of each"
+                    f"{path}, row {number}: image '{name}' is listed twice; keep one of the rows"
                 )
             seen.add(name)
     for number, name in enumerate(ids, 1):
         if not name:
-            raise UserError(f"{path}, row {number}: no image is named; fill in its path")
+            raise UserError(f"{path}, row {number}: the image is empty; fill in its path")
         if not allow_outside and _leads_outside(name):
             raise UserError(
-                f"{path}, row {number}: image '{name}' leads out of the image folder; name that "
-                f"folder by {argument('image_root')}, or trust the file with "
+                f"{path}, row {number}: image '{name}' is outside of the image folder; name the "
+                f"right folder with {argument('image_root')}, or trust the file with "
                 f"{argument('allow_outside', True)}"
             )
 
@@ -181,7 +182,7 @@ def _leads_outside(name: str) -> bool:
 def check_values(
     path: str, column: str, cells: list[str], ids: list[str], allowed: Sequence[str]
 ) -> None:
-    """Refuse a cell that is none of `allowed`."""
+    """Refuse a cell that is not one of `allowed`."""
     unknown = set(cells).difference(allowed)
     if unknown:
         number, cell = next((i, x) for i, x in enumerate(cells) if x in unknown)
@@ -192,7 +193,7 @@ def check_values(
 
 
 def owners_of(clusters: list[str], ids: list[str]) -> list[str]:
-    """The cluster of each row; its id where that is unknown: it belongs with no other."""
+    """Return the cluster of each row, or its id if the cluster is unknown."""
     return [
         name if is_unknown_text(cell) else cell for cell, name in zip(clusters, ids, strict=True)
     ]
@@ -201,9 +202,9 @@ def owners_of(clusters: list[str], ids: list[str]) -> list[str]:
 def draw_splits(
     path: str, owners: list[str], seed: int, cluster: str = "", *, quiet: bool = False
 ) -> list[str]:
-    """Split 70/10/20 by a hash of seed and owner: the same whatever the order or the other rows.
+    """Split 70/10/20 by a hash of seed and owner, independent of the order and of other rows.
 
-    Owners are ids, or the clusters of a column of that name, whose rows then stay together.
+    Owners are ids, or the clusters of a column with that name; the rows of a cluster stay together.
     """
     splits = [hashed_split(name, seed) for name in owners]
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
@@ -214,7 +215,7 @@ def draw_splits(
 
 
 def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
-    """One of the splits, with these shares (of 1), by a hash of seed and name alone."""
+    """Return a split, with these shares (of 1), by a hash of seed and name only."""
     digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
     draw = int.from_bytes(digest, "big") / 2**64
     bounds = accumulate(shares.values())

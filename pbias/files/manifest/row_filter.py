@@ -32,7 +32,7 @@ def keep_where(manifest: Manifest, conditions: Sequence[str]) -> Manifest:
     ]
     asked = " and ".join(conditions)
     if "train" not in splits:
-        raise UserError(f"{manifest.path}: no training row has {asked}; ask for less")
+        raise UserError(f"{manifest.path}: no training row matches {asked}; relax the condition")
     for split in ("train", "valid"):
         logger.info(
             "%s: %s of %s rows of split %s are left",
@@ -45,15 +45,15 @@ def _holds(manifest: Manifest, condition: str) -> list[bool]:
     """Row by row."""
     column, equals, value = condition.partition("=")
     if not equals:
-        raise UserError(f"--where {condition} is no condition; write COLUMN=VALUE, as in Male=1")
+        raise UserError(f"--where {condition} is not a condition; write COLUMN=VALUE, as in Male=1")
     if column not in manifest.columns:
         hint = columns_there(column, list(manifest.columns))
-        raise UserError(f"{manifest.path} has no column '{column}'{hint}; mend the name")
+        raise UserError(f"{manifest.path} has no column '{column}'{hint}; correct the name")
     holds = {cell: canonical(cell) == canonical(value) for cell in set(manifest.columns[column])}
     if not any(holds.values()):
         listed = ", ".join(sorted(cell or "(empty)" for cell in holds)[:LISTED])
         raise UserError(
             f"{manifest.path}, column '{column}' holds no '{value}' (but {listed}"
-            f"{', ...' if len(holds) > LISTED else ''}); mend --where {condition}"
+            f"{', ...' if len(holds) > LISTED else ''}); correct --where {condition}"
         )
     return [holds[cell] for cell in manifest.columns[column]]

@@ -87,7 +87,7 @@ def _default_targets(manifest: Manifest, groups: Sequence[str]) -> list[str]:
     targets = [name for name in manifest.attributes if name not in groups]
     if not targets:
         raise UserError(
-            f"{manifest.path} has no column of 0 and 1 that is no group"
+            f"{manifest.path} has no column of 0 and 1 that is not a group"
             f"{columns_there('', list(manifest.columns))}; add one, or name it "
             f"with {argument('targets')}"
         )
@@ -99,7 +99,7 @@ def _columns(manifest: Manifest, names: Sequence[str], strict: bool) -> dict[str
     missing = [name for name in dict.fromkeys(names) if name not in manifest.columns]
     if missing and strict:
         hint = columns_there(missing[0], list(manifest.columns))
-        raise UserError(f"{manifest.path} has no column '{missing[0]}'{hint}; mend the name")
+        raise UserError(f"{manifest.path} has no column '{missing[0]}'{hint}; correct the name")
     if missing:
         logger.warning(
             "%s: %d columns lacking, unknown: %s",
@@ -116,7 +116,7 @@ def _label_codes(manifest: Manifest, name: str) -> Int8:
         row = cells.index(error.args[0])
         raise UserError(
             f"{manifest.path}, row {row + 1} ({manifest.ids[row]}): column '{name}' holds "
-            f"'{cells[row]}'; a target holds 0, 1 or nothing"
+            f"'{cells[row]}'; a target is 0, 1 or empty"
         ) from error
 
 
@@ -210,7 +210,7 @@ def warn_of_almost(
         if counts["0"] and counts["1"] and 0 < num_other <= MAX_OTHER * len(columns[name]):
             logger.warning(
                 "%s: column '%s' is no target, for %d of its cells are neither 0 nor 1 (such as "
-                "'%s'); mend them, or name the targets with %s",
+                "'%s'); correct them, or name the targets with %s",
                 *(path, name, num_other, other[0], argument("targets")),
             )
 

@@ -72,8 +72,8 @@ def _trace(net: nn.Module, side: int, path: str) -> bytes:
     except Exception as error:  # of the user's own network, any
         said = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path} cannot be exported by torch {torch.__version__} ({said}); write the network"
-            " with operators that ONNX has"
+            f"{path} cannot be exported by torch {torch.__version__} ({said}); use only operators "
+            "that ONNX has"
         ) from error
     data: bytes = buffer.getvalue()
     return data

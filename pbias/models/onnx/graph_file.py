@@ -110,7 +110,7 @@ def serialize(model: Model, path: str) -> bytes:
         data: bytes = model.SerializeToString(deterministic=True)
     except Exception as error:
         raise UserError(
-            f"{path} takes more than the 2 GiB of an ONNX file; use a smaller network"
+            f"{path} needs more than the 2 GiB of an ONNX file; use a smaller network"
         ) from error
     return data
 
@@ -221,9 +221,14 @@ def _load_external_data(onnx: Any, model: Model, path: str, folder: Path | None)
     files = sorted(set(_external_files(onnx, model)))
     for name in files:
         if folder is None:
-            raise UserError(f"{path} keeps weights in the file {name}; name both files by a path")
+            raise UserError(
+                f"{path} keeps weights in the file {name}; give the path of the network instead of "
+                "a pipe"
+            )
         if not (folder / name).is_file():
-            raise UserError(f"{path} keeps weights in {name}, which is not beside it; copy both")
+            raise UserError(
+                f"{path} keeps weights in {name}, which is missing; copy both files into one folder"
+            )
     if not files:
         return 0
     try:

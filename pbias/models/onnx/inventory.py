@@ -77,8 +77,8 @@ def count(file: OnnxFile) -> tuple[int, int]:
     pruned = value_of(file.properties, "sparsity", file.path) or {}
     if pruned.get("only") or pruned.get("exclude"):
         raise UserError(
-            f"{file.path} was pruned with layers left out, whose zeros are counted in its"
-            " checkpoint; name that"
+            f"{file.path} was pruned with some layers left out, and only its checkpoint says "
+            "which; name the checkpoint"
         )
     of_all = _multiplied(file)
     return sum(w.num for w in of_all), sum(w.num_zeros for w in of_all)

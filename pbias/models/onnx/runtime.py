@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pbias.cores import asked_by_environment, num_cores
 from pbias.errors import UserError
 from pbias.extras import load_extra
 from pbias.models.onnx.graph_file import OnnxFile, giving, image_input, logits_output
@@ -26,16 +26,17 @@ class OnnxNetwork(nn.Module):
 
     `raw`: its input is the bytes of the images, so images come as 0 to 1, not normalized.
     `activation`: what the graph applies to its logits, if it does; the logits are taken before.
+    `threads` compute; 0: as many as OMP_NUM_THREADS says, else one for each core.
     """
 
-    def __init__(self, file: OnnxFile, output_name: str | None = None) -> None:
+    def __init__(self, file: OnnxFile, output_name: str | None = None, *, threads: int = 0) -> None:
         super().__init__()
         self._path = file.path
         self._properties = file.properties
         self._input = image_input(file)
         output = logits_output(file, output_name)
         self._output = output.name
-        self._session = _session(giving(file, output), file.path)
+        self._session = _session(giving(file, output), file.path, threads)
         self.side, self.batch = self._input.side, self._input.batch
         self.raw = self._input.dtype == "uint8"
         self.num_outputs, self.activation = output.num, output.activation
@@ -84,21 +85,11 @@ class OnnxNetwork(nn.Module):
         return self
 
 
-def num_threads() -> int:
-    """Return the number of threads: OMP_NUM_THREADS, else one for each core that may be used."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
-
-
-def _session(data: bytes, path: str) -> Any:
+def _session(data: bytes, path: str, threads: int) -> Any:
     runtime = load_extra("onnxruntime", "onnx", "running ONNX networks")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = num_threads(), 1
+    options.intra_op_num_threads = threads or asked_by_environment() or num_cores()
+    options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
     options.use_deterministic_compute = True
     # Images are decoded meanwhile: threads that wait should not keep cores busy.

@@ -73,7 +73,7 @@ def quantize(
 def check_quantizable(file: OnnxFile) -> None:
     """Raise UserError for networks that are quantized already, or do not compute in float32."""
     if any(node.op_type in QUANTIZED for node in file.model.graph.node):
-        raise UserError(f"{file.path} is quantized already; name the network before that")
+        raise UserError(f"{file.path} is already quantized; name the network before quantization")
     kind = image_input(file).dtype
     if kind == "uint8":
         raise UserError(
@@ -84,7 +84,7 @@ def check_quantizable(file: OnnxFile) -> None:
     if kind != "float32" or any(t.data_type == half for t in file.model.graph.initializer):
         raise UserError(
             f"{file.path} computes in float16, which ONNX Runtime does not quantize; name the "
-            "float32 network that it was made from"
+            "float32 network it was made from"
         )
 
 

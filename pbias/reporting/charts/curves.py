@@ -13,6 +13,11 @@ from pbias.reporting.sections import Record, Section, number
 
 COLUMNS = 3
 LONGEST = 30  # title of an axis
+MAX_STEPS = 6  # between ticks of whole numbers
+# The title of a panel's numbers stands over them: beside them, it runs into what they are.
+ABOVE = {
+    "titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": -36, "titleY": -10,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,11 @@ def _spec(values: list[Spec], places: Sequence[Sequence[Place]], axis: str) -> S
 
 def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) -> Spec:
     counts = all(v[key] == int(v[key]) for v in values for key in ("low", "high"))
-    whole_steps = {"tickMinStep": 1} if counts else {}
+    whole_steps = {"values": _whole_numbers(values)} if counts else {}
     x = {"field": "at", "type": "ordinal", "sort": order, "scale": {"domain": order},
          "title": axis, "axis": {"labelAngle": 0 if len(order) < 7 else -45}}  # fmt: skip
     y = {"field": "mean", "type": "quantitative", "scale": {"zero": False},
-         "title": values[0]["title"], "axis": {"format": ".3~f"} | whole_steps}  # fmt: skip
+         "title": values[0]["title"], "axis": {"format": ".4~r"} | ABOVE | whole_steps}  # fmt: skip
     shown = series(names, "network")
     color = {key: part for key, part in shown.items() if key == "color"}
     dash = {}
@@ -120,3 +125,9 @@ def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) ->
             "encoding": {"x": x, **band, **color},
         })  # fmt: skip
     return {"data": {"values": values}, "layer": layer, "width": 190, "height": 150}
+
+
+def _whole_numbers(values: list[Spec]) -> list[int]:
+    """Ticks of an axis that shows counts."""
+    low, high = (int(end(v[key] for v in values)) for end, key in ((min, "low"), (max, "high")))
+    return list(range(low, high + 1, max(1, -(-(high - low) // MAX_STEPS))))

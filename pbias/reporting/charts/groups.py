@@ -93,7 +93,8 @@ def _panel(rows: list[Spec], order: Sequence[str], paired: bool, *, first: bool)
          "scale": {"domain": order}}  # fmt: skip
     x = {"field": "after", "type": "quantitative", "title": rows[0]["label"],
          "scale": {"zero": False, "nice": True},
-         "axis": {"tickCount": 4, "labelFlush": False}}  # fmt: skip
+         "axis": {"tickCount": 4, "labelFlush": False, "labelOverlap": "greedy",
+                  "labelSeparation": 8}}  # fmt: skip
     kinds = {"domain": [SURE, CHANCE], "range": [COLORS[1], QUIET]}
     color = {"field": "kind", "type": "nominal", "scale": kinds, "title": None,
              "legend": {"orient": "bottom", "columns": 1}}  # fmt: skip

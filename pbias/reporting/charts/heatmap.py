@@ -107,27 +107,41 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         if mark in cell.marks
     ]
     known = [name for name in MARKS if any(sign["mark"] == name for sign in signs)]
+    legend = {"title": "mark", "symbolStrokeColor": INK}
     shape = {
-        "field": "mark", "type": "nominal",
+        "field": "mark", "type": "nominal", "legend": legend,
         "scale": {"domain": known, "range": [MARKS[name] for name in known]},
-        "legend": {"title": "mark", "symbolStrokeColor": INK},
     }  # fmt: skip
+    # Without its type, the scale of sizes would space them evenly, and a single one at 0.
     size_of = {
-        "field": "mark", "type": "nominal", "legend": shape["legend"],
-        "scale": {"domain": known, "range": [SIZES.get(name, SIGN_SIZE) for name in known]},
+        "field": "mark", "type": "nominal", "legend": legend,
+        "scale": {"type": "ordinal", "domain": known,
+                  "range": [SIZES.get(name, SIGN_SIZE) for name in known]},
     }  # fmt: skip
     block = {"mark": {"type": "rect", "invalid": None}}
     where = {k: at[k] for k in ("x", "y")}
     sign = {
         "mark": {"type": "point", "color": ON_COLOR, "filled": False, "strokeWidth": 1.1,
                  "opacity": 1, "aria": False},
-        "data": {"values": signs},
+        "data": {"values": [sign for sign in signs if sign["mark"] in SIZES]},
         "encoding": {**where, "shape": shape, "size": size_of},
     }  # fmt: skip
     layers: list[Spec] = [{**block, "encoding": {**at, "color": color}}]
+    layers += [sign] if known else []
+    layers += [_filled(name, signs, where) for name in known if name not in SIZES]
     return {
         "data": {"values": values},
         "width": {"step": STEP + 4},
         "height": {"step": STEP},
-        "layer": layers + ([sign] if known else []),
+        "layer": layers,
     }
+
+
+def _filled(name: str, signs: list[Spec], where: Spec) -> Spec:
+    """A mark filled with color, to be seen on hatching; the legend has its outline."""
+    mark = {
+        "type": "point", "shape": MARKS[name], "size": SIGN_SIZE, "color": ON_COLOR,
+        "filled": True, "opacity": 1, "aria": False,
+    }  # fmt: skip
+    values = [sign for sign in signs if sign["mark"] == name]
+    return {"mark": mark, "data": {"values": values}, "encoding": where}

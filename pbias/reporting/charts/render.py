@@ -6,24 +6,48 @@ import json
 import re
 from typing import Any
 
+from pbias.errors import UserError
 from pbias.extras import load_extra
 from pbias.files.escaping import html_text, json_text
 from pbias.reporting.charts.figure import Figure
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
+ADDRESS_SPACE = 96 << 30  # with less, the JavaScript engine of vl-convert aborts the process
 VERSION = "5.20"  # of Vega-Lite, so that a newer vl-convert draws the same
 SCALE = 2.0  # pixels a unit, for screens of high resolution
 _OPENING = re.compile(r"<svg [^>]*?(viewBox=\"[\d. ]+\")[^>]*>")
 _ID = re.compile(r'(\bid="|url\(#|href="#)([\w-]+)')
-_ROLE = re.compile(r' aria-roledescription="(?:rect|point|symbol|path|line|rule) mark"')
+_ROLE = re.compile(r' aria-roledescription="(?:(?:rect|point|symbol|path|line|rule) mark|point)"')
+_DEFAULT = re.compile(r' opacity="1"(?=[^>]*/>)')
+_EMPTY = re.compile(r'<path [^>]*d="M0,0h0v0h0Z"[^>]*/>')
 _GEOMETRY = re.compile(r' (?:d|transform|x|y|x1|x2|y1|y2)="[^"]*"')
-_DIGITS = re.compile(r"(\.\d\d)\d+")
+_DIGITS = re.compile(r"\.(?:0\d+|([1-9])\d*)")
 _RGB = re.compile(r"rgb\((\d+), (\d+), (\d+)\)")
 _WHITE = re.compile(r'<rect width="[\d.]+" height="[\d.]+" fill="white"\s*/>')
 
 
 def converter() -> Any:
-    """The module `vl_convert`; raises UserError where it is not installed."""
-    return load_extra("vl_convert", "report", "drawing charts")
+    """The module `vl_convert`; raises UserError where it is not installed, or cannot run."""
+    found = load_extra("vl_convert", "report", "drawing charts")
+    limit = _address_space()
+    if limit is not None and limit < ADDRESS_SPACE:
+        raise UserError(
+            f"drawing charts reserves {ADDRESS_SPACE >> 30} GiB of addresses (not of memory), and "
+            f"this process may have {limit / 2**30:.1f}; raise the limit, as with 'ulimit -v'"
+        )
+    return found
+
+
+def _address_space() -> int | None:
+    """The limit of the addresses that this process may reserve; None without one."""
+    if resource is None:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def svg(figure: Figure) -> str:
@@ -60,7 +84,8 @@ def inline_svg(figure: Figure) -> str:
     """
     text = svg(figure)
     text = _ROLE.sub("", _WHITE.sub("", text, count=1))
-    text = _GEOMETRY.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text)
+    text = _EMPTY.sub("", _DEFAULT.sub("", text))
+    text = _GEOMETRY.sub(lambda found: _DIGITS.sub(_tenths, found[0]), text)
     text = _RGB.sub(lambda found: "#" + "".join(f"{int(c):02x}" for c in found.groups()), text)
     name = html_text(figure.title)
     found = _OPENING.match(text)
@@ -71,3 +96,8 @@ def inline_svg(figure: Figure) -> str:
         f'style="max-width:100%;min-width:min({width}px,30rem);height:auto">'
     )
     return f"{opening}<title>{name}</title>{text[found.end() :]}"
+
+
+def _tenths(decimals: re.Match[str]) -> str:
+    """The first of the decimals, which is as much as can be seen; nothing for 0."""
+    return f".{decimals[1]}" if decimals[1] else ""

@@ -52,7 +52,7 @@ def _text(path: str, key: str, value: Any) -> str:
     if key not in TITLES:
         near = difflib.get_close_matches(key, TITLES, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"use {', '.join(TITLES)}"
-        raise UserError(f"{path}: no fact is called '{key}'; {hint}")
+        raise UserError(f"{path}: unknown fact '{key}'; {hint}")
     cells = value if isinstance(value, list) else [value]
     if not cells or not all(isinstance(cell, str | int | float | date) for cell in cells):
         raise UserError(f"{path}: '{key}' is {value!r}; write text, or a list of texts")

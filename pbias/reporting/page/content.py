@@ -9,6 +9,8 @@ from pbias.reporting.charts.figure import Figure
 from pbias.reporting.page.pictures import Gallery
 from pbias.reporting.sections import Section
 
+NARROW, ALWAYS = "narrow", "always"
+
 
 @dataclass(frozen=True)
 class Term:
@@ -35,7 +37,8 @@ class Part:
 
     Figures that are alternatives of each other stand under `choice`, the name of what is chosen.
     Their numbers are in the table of the part `shared`, if not in one of their own; `numbers` is
-    such a table, which can be long.
+    such a table, which can be long. Sections that fold are closed at first, on NARROW
+    screens or ALWAYS.
     """
 
     key: str
@@ -45,6 +48,7 @@ class Part:
     sections: Sequence[Section] = ()
     choice: str = ""
     shared: str = ""
+    folds: str = ""
     numbers: Section | None = None
     gallery: Gallery | None = None
 

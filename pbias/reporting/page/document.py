@@ -22,6 +22,7 @@ from pbias.reporting.sections import Section
 
 _CODE = re.compile(r"`([^`]+)`")
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+_INTERVAL = re.compile(r"(?<=\[)([+−]?\d[\d.]*,) (?=[+−]?\d[\d.]*\])")
 
 
 def render_page(page: Page) -> str:
@@ -41,6 +42,15 @@ def minus(text: str) -> str:
     '−0.070 [−0.1, +0.2], 20-30'
     """
     return _MINUS.sub("−", text)
+
+
+def unbroken(text: str) -> str:
+    """The text with intervals that no line breaks.
+
+    >>> unbroken("fell by 0.1 [0.0, 0.2], or 1")
+    'fell by 0.1 [0.0,\\xa00.2], or 1'
+    """
+    return _INTERVAL.sub("\\1\xa0", text)
 
 
 def _render(name: str, **values: Any) -> str:
@@ -66,7 +76,9 @@ def _render(name: str, **values: Any) -> str:
     }
     environment.filters |= {
         "minus": minus,
+        "unbroken": unbroken,
         "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
+        "lines": lambda texts: safe("&#10;").join(map(printable, texts)),
         "columns": _numeric,
         "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),

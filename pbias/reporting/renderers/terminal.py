@@ -17,20 +17,24 @@ from pbias.reporting.sections import Section
 MIN_WIDTH = 60
 GAP = 2
 TEXT_WIDTH = 20
+COLORS = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}  # of verdicts
 
 
 def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
-    """All sections as text, as wide as the terminal (or COLUMNS), with or without colour."""
+    """All sections as text, as wide as the terminal (or COLUMNS), with or without color.
+
+    A table that is too wide continues below, with its first column again.
+    """
     width = max(Console().width, MIN_WIDTH)
     console = Console(
         file=io.StringIO(), width=width, force_terminal=color, no_color=not color, highlight=False
     )
     for section in map(_printable, sections):
         console.print(Text(section.title, style="bold"))
-        if section.rows:
-            widths = _widths(section, width)
+        for part in _parts(section, width) if section.rows else []:
+            widths = _widths(part, width)
             console.width = max(width, _total(widths))
-            console.print(_table(section, widths))
+            console.print(_table(part, widths))
             console.width = width
         for note in section.notes:
             console.print(Text(note))
@@ -56,8 +60,29 @@ def _table(section: Section, widths: Sequence[int]) -> Table:
         side: Literal["left", "right"] = "right" if section.numeric(index) else "left"
         table.add_column(Text(name), justify=side, width=width, overflow="fold")
     for row in section.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        cells = zip(section.header, row, strict=True)
+        table.add_row(
+            *(Text(cell, COLORS.get(cell, "") if name == "verdict" else "") for name, cell in cells)
+        )
     return table
+
+
+def _parts(section: Section, room: int) -> list[Section]:
+    """The table in parts that fit, each with the first column; whole where one column does not."""
+    least = _least(section)
+    parts: list[list[int]] = [[0]]
+    for column in range(1, len(least)):
+        if len(parts[-1]) > 1 and _total([least[i] for i in (*parts[-1], column)]) > room:
+            parts.append([0])
+        parts[-1].append(column)
+    return [
+        Section(
+            section.title,
+            [section.header[i] for i in part],
+            [[row[i] for i in part] for row in section.rows],
+        )
+        for part in parts
+    ]
 
 
 def _widths(section: Section, room: int) -> list[int]:
@@ -65,17 +90,26 @@ def _widths(section: Section, room: int) -> list[int]:
 
     A terminal that is too narrow even then breaks the lines; rich would leave columns out.
     """
-    least, natural = [], []
-    for index, name in enumerate(section.header):
-        longest = max(len(row[index]) for row in section.rows)
-        fixed = section.numeric(index) or index == 0
-        word = max(map(len, name.split()), default=0)
-        least.append(max(longest if fixed else min(longest, TEXT_WIDTH), word))
-        natural.append(max(longest, len(name)))
+    least = _least(section)
+    natural = [
+        max(map(len, (name, *column)))
+        for name, *column in zip(section.header, *section.rows, strict=True)
+    ]
     while _total(least) < room and least != natural:
         short = max(range(len(least)), key=lambda i: natural[i] - least[i])
         least[short] += 1
     return least
+
+
+def _least(section: Section) -> list[int]:
+    """The least width of each column."""
+    widths = []
+    for index, name in enumerate(section.header):
+        longest = max(len(row[index]) for row in section.rows)
+        fixed = section.numeric(index) or index == 0
+        word = max(map(len, name.split()), default=0)
+        widths.append(max(longest if fixed else min(longest, TEXT_WIDTH), word))
+    return widths
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -1,1 +1,1 @@
-"""What is made of a network without training it: counts, packed files, ONNX, int8."""
+"""Conversions of a network without training: counts, packed files, ONNX, int8."""

@@ -1,6 +1,6 @@
-"""Files of networks: what they hold, and checkpoints rewritten packed or plain.
+"""Files of networks: count their content, and rewrite checkpoints packed or plain.
 
-Only what reads a network imports torch: counting what a logits file holds needs none.
+Only functions that read a network import torch; counting a logits file needs none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: a row for each layer or target, and facts about the whole."""
+    """Content of a file: a row for each layer or target, and facts about the whole."""
 
     table: Table
     facts: dict[str, Any]
@@ -53,11 +53,11 @@ def info(
     *,
     expect_sparsity: float | None = None,
 ) -> Content:
-    """Count what a file holds: parameters, zeros, size and work by layer, or labels by target.
+    """Count the content of a file: parameters, zeros, size and work by layer, or labels by target.
 
-    `network_options` say what network a state dict is of. With `expect_sparsity`, zeros are
-    recounted and compared with those of that sparsity. Raises UserError for a file that cannot be
-    read.
+    `network_options` describe the network of a state dict. With `expect_sparsity`, zeros are
+    recounted and compared with the zeros of that sparsity. Raises UserError for a file that cannot
+    be read.
     """
     name = str(path)
     check_inputs([name])
@@ -81,7 +81,7 @@ def info(
 
 
 def pack(checkpoint: str | Path, output: str | Path, *, no_clobber: bool = False) -> None:
-    """Write a checkpoint as a bitmask and the weights left, which every command reads."""
+    """Write a checkpoint as a bitmask and its nonzero weights, which every command reads."""
     _rewrite(str(checkpoint), str(output), no_clobber, packed=True)
 
 
@@ -134,7 +134,7 @@ def _onnx(path: str, options: NetworkOptions, expect_sparsity: float | None) -> 
     if architecture(options):
         option = argument("arch" if options.arch else "model")
         raise UserError(
-            f"{input_name(path)} is an ONNX network, weights and all; leave out {option}"
+            f"{input_name(path)} is an ONNX network, which contains the weights; leave out {option}"
         )
     file = read_onnx_file(path)
     expectation = None

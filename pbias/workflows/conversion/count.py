@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CountOptions:
-    """What `count_files` counts.
+    """Options of `count_files`.
 
-    Names of `groups` (None: those of the files) and of the `metrics` to count for (None: all);
-    thresholds as paths. Group values of fewer than `min_cell` rows are dropped. Rows without ids
-    are numbered from `first_row` on.
+    `groups` are names (None: the groups of the files), and so are `metrics`, the metrics to count
+    for (None: all). Thresholds are paths. Group values with fewer than `min_cell` rows are dropped.
+    Rows without ids are numbered from `first_row`.
     """
 
     groups: Sequence[str] | None = None
@@ -42,10 +42,10 @@ def count_files(
     options: CountOptions = CountOptions(),
     watch: Watch = silent,
 ) -> Counts:
-    """Count logits files, read in blocks; `-` is standard input.
+    """Count logits files in blocks; `-` is standard input.
 
-    Several files a side are runs (seeds) of one model. Raises UserError where files cannot be read
-    or do not fit together.
+    Several files on one side are runs (seeds) of one model. Raises UserError if files cannot be
+    read or do not match.
     """
     from pbias.auditing.counts.parts.counting import count_blocks
     from pbias.auditing.engine import wanted_by

@@ -1,4 +1,4 @@
-"""Write a network as an ONNX file that says what it predicts."""
+"""Write a network as an ONNX file that contains its targets and preprocessing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def export(
     options: ExportOptions | None = None,
     **changes: Any,
 ) -> Path:
-    """Write the network of a checkpoint or state dict as ONNX, checked against torch.
+    """Write the network of a checkpoint or state dict as ONNX, and check it against torch.
 
-    Returns the file that was written. Options are those of `pbias export`: fields of ExportOptions,
-    given as such or as keywords. Targets, groups, preprocessing and training counts are kept as
-    metadata of the file, so that `predict` needs no options. Raises UserError for inputs that
-    cannot be used, and where the logits differ from those of torch.
+    Returns the path of the written file. The options are those of `pbias export`. Pass them as
+    fields of ExportOptions or as keywords. Targets, groups, preprocessing and training counts
+    become metadata of the file, so that `predict` needs no options. Raises UserError for invalid
+    inputs, and if the logits differ from torch.
     """
     options = dataclasses.replace(options or ExportOptions(), **changes)
     path, target = str(model), str(output)

@@ -1,4 +1,4 @@
-"""Quantize a network to int8, with scales from images of its training data."""
+"""Quantize a network to int8, with scales from its training images."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Seen:
-    """The first batch of the calibration, and how many images there were."""
+    """First batch of the calibration, and the number of images."""
 
     def __init__(self) -> None:
         self.first, self.num = torch.empty(0), 0
@@ -59,13 +59,13 @@ def quantize(
 ) -> Path:
     """Write a checkpoint, state dict or ONNX network as static int8 ONNX; return the file.
 
-    Options are those of `pbias quantize`: fields of QuantizeOptions, given as such or as keywords,
-    as in `quantize("dense.pt", "int8.onnx", data="faces/labels.csv")`. Raises UserError for inputs
-    and options that cannot be used.
+    The options are those of `pbias quantize`. Pass them as fields of QuantizeOptions or as
+    keywords, for example `quantize("dense.pt", "int8.onnx", data="faces/labels.csv")`. Raises
+    UserError for invalid inputs and options.
     """
     options = dataclasses.replace(options or QuantizeOptions(), **changes)
     if options.data is None:
-        raise UserError(f"scales come from images; name a manifest with {argument('data')}")
+        raise UserError(f"quantization needs images; name a manifest with {argument('data')}")
     path, data, target = str(model), str(options.data), str(output)
     check_output(target, [path, data], no_clobber=options.no_clobber)
     check_inputs([path, data])
@@ -110,7 +110,7 @@ def _preprocess(checkpoint: Checkpoint) -> Preprocess:
 
 
 def _compare(net: OnnxNetwork, small: OnnxNetwork, images: Tensor, *, one_of: bool) -> None:
-    """Log how far int8 is from floating point on a batch; `one_of`: outputs are classes."""
+    """Log the difference of int8 from floating point on a batch; `one_of`: outputs are classes."""
     before, after = net(images), small(images)
     if one_of:
         same, what = before.argmax(1) == after.argmax(1), "classes"
@@ -130,14 +130,14 @@ def _read(path: str, options: QuantizeOptions) -> tuple[Checkpoint, OnnxFile]:
         return checkpoint, file
     if options.output_name is not None:
         raise UserError(
-            f"{input_name(path)} is no ONNX network; leave out {argument('output_name')}"
+            f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     checkpoint = read_network(path, said)
     return checkpoint, export(checkpoint, network(checkpoint), input_name(path))
 
 
 def _draw(manifest: Manifest, options: QuantizeOptions, bad: BadImages) -> Pictures:
-    """Draw the images of the calibration, of the training rows or, without any, of all."""
+    """Draw the calibration images from the training rows or, if there are none, from all rows."""
     split = "train" if "train" in manifest.splits else "all"
     if split == "all":
         logger.info("%s has no rows of split 'train'; calibrating on all rows", manifest.path)

@@ -1,1 +1,1 @@
-"""Gates of a command: read, judged, and what they can decide before anything is compressed."""
+"""Gates of a command: read them, judge them, and check what they can decide."""

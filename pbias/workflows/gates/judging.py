@@ -24,11 +24,10 @@ def judge_gates(
     strict: bool = False,
     joint: bool = False,
 ) -> list[Outcome]:
-    """The outcome of each gate; `rows` is the audit's whole table.
+    """Return the outcome of each gate; `rows` is the audit's whole table.
 
-    `table_at` makes the rows of a metric with intervals of a level.
-    `joint`: `level` holds for all gates together (Bonferroni). Raises UserError for a gate that no
-    row matches.
+    `table_at` computes the rows of a metric with intervals of a level. `joint`: `level` holds for
+    all gates together (Bonferroni). Raises UserError for a gate that no row matches.
     """
     from pbias.auditing.gates.matching import covered
     from pbias.auditing.gates.verdicts import judge
@@ -47,7 +46,7 @@ def judge_gates(
 
 @contextmanager
 def said_once(*, first: bool) -> Iterator[None]:
-    """Say what is missing in the files once, and not for each of several audits."""
+    """Log what is missing in the files once, not for each of several audits."""
     logger = logging.getLogger("pbias.auditing")
     before = logger.level
     if not first:

@@ -1,4 +1,4 @@
-"""Say before anything is compressed which gates the labelled samples at hand can decide."""
+"""Check before compression which gates the labeled samples can decide."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ DISCORDANCE, DRAWS = 0.05, 20
 
 @dataclass(frozen=True)
 class PowerOptions:
-    """What is supposed of the compressed model, and how gates are judged.
+    """Assumptions about the compressed model, and how to judge gates.
 
-    `discordance`: the share of its predictions that differ from the dense model's; `draws` of such
-    models, with this `seed`. Names of `groups` and `attributes` (None: those of the gates, else
-    all); intervals at `level`; paths of CSV files with labels and thresholds.
+    `discordance` is the share of its predictions that differ from the dense model's predictions.
+    `draws` models are simulated with the seed `seed`. `groups` and `attributes` are names (None:
+    those of the gates, else all). Intervals have the level `level`. Labels and thresholds are paths
+    of CSV files.
     """
 
     discordance: float = DISCORDANCE
@@ -48,10 +49,10 @@ class PowerOptions:
 
 
 class PowerResult(Result):
-    """What gates can decide: `table`, a row each gate and number, and `gates` as plain data."""
+    """Decidable gates: `table`, one row per gate and number, and `gates` as plain data."""
 
     def __init__(self, rows: Table, gates: Sequence[dict[str, Any]], options: PowerOptions) -> None:
-        """`gates` say how many draws passed, failed and stayed open."""
+        """`gates` contains the number of draws that passed, failed and were inconclusive."""
         super().__init__(rows)
         self.gates = list(gates)
         self._options = options
@@ -86,12 +87,12 @@ def power(
     strict: bool = False,
     joint: bool = False,
 ) -> PowerResult:
-    """Say which gates could be decided on these samples, from the dense model alone.
+    """Check which gates these samples could decide, from the dense model alone.
 
-    `gates`: one, several, or the path of a file with one a line; `reference`: the dense model's
-    logits. Supposed is a model that differs in a share `discordance` of its predictions and is
-    worse for nobody; `draws` of these are audited. The other arguments are those of `audit`. Raises
-    UserError for whatever does not fit.
+    `gates` is one gate, several, or the path of a file with one gate per line. `reference` contains
+    the dense model's logits. The function simulates `draws` models that differ in a share
+    `discordance` of their predictions and are worse for nobody, and audits them. The other
+    arguments mean the same as in `audit`. Raises UserError for invalid input.
     """
     from pbias.workflows.inputs.arrays import Known, name_list, read_runs, share_known
 
@@ -123,9 +124,9 @@ def power_files(
     options: PowerOptions = PowerOptions(),
     watch: Watch = silent,
 ) -> PowerResult:
-    """Say which gates, as texts and in a file, could be decided on a dense model's logits files.
+    """Check which gates, given as texts and in a file, a dense model's logits files could decide.
 
-    Raises UserError where files cannot be read, and for gates that no row matches.
+    Raises UserError if files cannot be read, and for gates that no row matches.
     """
     o = options
     check_sides([], references, [o.labels, o.thresholds, path])
@@ -141,7 +142,7 @@ def power_files(
 def power_runs(
     gates: Sequence[Gate], dense: Sequence[Logits], options: PowerOptions, watch: Watch = silent
 ) -> PowerResult:
-    """Judge gates on drawn models of runs in memory, each draw and the mean of all."""
+    """Judge gates on models simulated from runs in memory: each draw, and the mean of all draws."""
     from pbias.auditing.gates import power as rooms
     from pbias.files.logits.comparability import check_runs
 
@@ -173,7 +174,7 @@ def power_runs(
 
 
 def _draw(runs: Sequence[Logits], measured: Options, options: PowerOptions, index: int) -> Audit:
-    """Audit one drawn model of each run against the runs themselves."""
+    """Audit one simulated model of each run against the runs themselves."""
     import numpy as np
 
     from pbias.auditing.engine import Audit
@@ -189,7 +190,7 @@ def _draw(runs: Sequence[Logits], measured: Options, options: PowerOptions, inde
 
 
 def _measured(gates: Sequence[Gate], options: PowerOptions) -> Options:
-    """What the gates need: their metrics, and their groups unless there are others to choose."""
+    """Return the metrics of the gates, and their groups unless other groups are chosen."""
     from pbias.auditing.engine import Options
 
     groups = options.groups
@@ -200,7 +201,7 @@ def _measured(gates: Sequence[Gate], options: PowerOptions) -> Options:
 
 
 def _with_ids(run: Logits) -> Logits:
-    """Number the rows of a run without ids: what is drawn of it has the same rows."""
+    """Number the rows of a run without ids, because simulated models have the same rows."""
     import numpy as np
 
     return run if run.ids is not None else replace(run, ids=np.arange(len(run)).astype(str))
@@ -209,12 +210,19 @@ def _with_ids(run: Logits) -> Logits:
 def _check(options: PowerOptions, gates: Sequence[Gate]) -> None:
     o = options
     if not gates:
-        raise UserError("there is no gate; name a file with one a line, or give some as text")
+        raise UserError(
+            "there are no gates; name a file with one gate per line, or give gates as text"
+        )
     if not 0 < o.discordance <= 0.5:
         raise UserError(
-            f"{argument('discordance', o.discordance)} is not above 0 and up to 0.5; 0.05 is usual"
+            f"{argument('discordance', o.discordance)} is not above 0 and at most 0.5; the usual "
+            "value is 0.05"
         )
     if not 1 <= o.draws <= 1000:
-        raise UserError(f"{argument('draws', o.draws)} is not from 1 to 1000; 20 is usual")
+        raise UserError(
+            f"{argument('draws', o.draws)} is not between 1 and 1000; the usual value is 20"
+        )
     if not 0.5 <= o.level <= 0.9999:
-        raise UserError(f"{argument('level', o.level)} is not from 0.5 to 0.9999; 0.95 is usual")
+        raise UserError(
+            f"{argument('level', o.level)} is not between 0.5 and 0.9999; the usual value is 0.95"
+        )

@@ -23,10 +23,10 @@ def read_gates(
     lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
     listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
     if path is not None and len(listed) == len(texts):
-        raise UserError(f"{input_name(path)} holds no gate; write one a line")
+        raise UserError(f"{input_name(path)} holds no gates; write one gate per line")
     gates = [parse_gate(text) for text in listed]
     if gates and not intervals:
-        raise UserError(f"a gate needs intervals; leave out {argument('intervals', False)}")
+        raise UserError(f"gates need intervals; leave out {argument('intervals', False)}")
     for gate in gates:
         if needs_reference(gate) and not paired:
             raise UserError(

@@ -26,10 +26,10 @@ Audits = Sequence[tuple[str, Callable[[], AuditResult]]]  # of the candidates, b
 
 
 class SelectResult(Result):
-    """Verdicts of several candidates: `table`, a row each, and `selected`, a name or None."""
+    """Verdicts of several candidates: `table`, one row each, and `selected`, a name or None."""
 
     def __init__(self, selection: Selection, level: float) -> None:
-        """`level` is that of the whole selection, and `judged_at` that of each candidate."""
+        """`level` is the level of the whole selection, `judged_at` the level of each candidate."""
         super().__init__(selection.table())
         self.selection = selection
         self.level = level
@@ -44,7 +44,7 @@ class SelectResult(Result):
 
     @property
     def verdict(self) -> str:
-        """Pass where a candidate is selected, else "fail" or "inconclusive"."""
+        """Return "pass" if a candidate is selected, else "fail" or "inconclusive"."""
         return self.selection.verdict
 
     @property
@@ -77,11 +77,12 @@ def select(
 ) -> SelectResult:
     """Select the smallest network that passes the gates: `.selected`, `.verdict`, `.table`.
 
-    `candidates`: a list of logits, or a dict of names and logits, where a list of these are runs
-    (seeds) of one candidate; `gates`: one, several, or the path of a file with one a line. `order`:
-    "size" tests from the largest network on and stops at the first that does not pass, "listed"
-    does so in the order named, "none" corrects for the number of candidates. The other arguments
-    are those of `audit`. Raises UserError for whatever does not fit.
+    `candidates` is a list of logits, or a dict of names and logits; a list as an element contains
+    the runs (seeds) of one candidate. `gates` is one gate, several, or the path of a file with one
+    gate per line. With the `order` "size", the test starts from the largest network and stops at
+    the first that does not pass; "listed" does the same in the given order; "none" corrects for the
+    number of candidates. The other arguments mean the same as in `audit`. Raises UserError for
+    invalid input.
     """
     texts = [gates] if isinstance(gates, str) else list(gates)
     path = texts.pop() if isinstance(gates, str) and not set(gates) & set("<>") else None
@@ -101,9 +102,9 @@ def select_files(
     order: str = "size",
     watch: Watch = silent,
 ) -> SelectResult:
-    """Select among candidates, each the logits files of its runs; options have the gates.
+    """Select among candidates, each given as logits files of its runs; options contain the gates.
 
-    Raises UserError where files cannot be read or do not fit together.
+    Raises UserError if files cannot be read or do not match.
     """
     o = options
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=True)
@@ -149,21 +150,21 @@ def _select(
 def _check(names: Sequence[str], gates: Sequence[Gate], order: str) -> None:
     if not gates:
         raise UserError(
-            f"there is no gate; state some with {argument('gate')} or {argument('gate_file')}"
+            f"there are no gates; add some with {argument('gate')} or {argument('gate_file')}"
         )
     if order not in ORDERS:
-        raise UserError(f"{argument('order', order)} is no order; choose {', '.join(ORDERS)}")
+        raise UserError(f"{argument('order', order)} is not an order; choose {', '.join(ORDERS)}")
     if not names:
-        raise UserError("there is no candidate; name at least one")
+        raise UserError("there are no candidates; name at least one")
     if (twice := first_repeated(names)) is not None:
-        raise UserError(f"two candidates are called {twice}; name each once")
+        raise UserError(f"two candidates are called {twice}; name each one once")
 
 
 def _named(candidates: Any) -> list[tuple[str, Any]]:
     if isinstance(candidates, Mapping):
         return [(str(name), logits) for name, logits in candidates.items()]
     if not isinstance(candidates, list | tuple):
-        raise UserError("the candidates are no list and no dict; give one entry for each network")
+        raise UserError("the candidates are neither a list nor a dict; give one entry per network")
     return [
         (os.fspath(c) if isinstance(c, str | Path) else f"candidate {number}", c)
         for number, c in enumerate(candidates, 1)

@@ -1,1 +1,1 @@
-"""Predictions of other programs as logits files: tables, and the paper's run folders."""
+"""Convert predictions of other programs to logits files: tables, and the paper's run folders."""

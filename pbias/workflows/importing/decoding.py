@@ -52,8 +52,8 @@ def decode(
         _refuse_threshold(threshold)
     elif plan.kind == "probability" and threshold is not None and not 0 <= threshold <= 1:
         raise UserError(
-            f"{argument('threshold', threshold)} is no probability; give one from 0 to 1, as the "
-            "scores are"
+            f"{argument('threshold', threshold)} is not a probability; give one from 0 to 1, like "
+            "the scores"
         )
     read = values.probabilities if plan.kind == "probability" else values.numbers
     found = np.stack(
@@ -74,8 +74,8 @@ def decode(
 def _refuse_threshold(threshold: float | None) -> None:
     if threshold is not None:
         raise UserError(
-            f"{argument('threshold', threshold)} has no effect on predictions that are made; "
-            "leave it out"
+            f"{argument('threshold', threshold)} has no effect on predictions of 0 and 1; leave it "
+            "out"
         )
 
 
@@ -101,8 +101,9 @@ def _decided(source: Source, plan: Plan) -> Floats:
         if len(unknown):
             row = int(unknown[0])
             raise UserError(
-                f"{source.where(row, column)} holds '{source.columns[column][row]}', which is none "
-                f"of the classes {', '.join(plan.targets[:5])}; every row needs a predicted class"
+                f"{source.where(row, column)} holds '{source.columns[column][row]}', which is not "
+                f"one of the classes {', '.join(plan.targets[:5])}; every row needs a predicted "
+                "class"
             )
         positive = codes[:, None] == np.arange(len(plan.targets))
     else:
@@ -129,9 +130,9 @@ def _class_codes(
     if strange:
         row = next(row for row, cell in enumerate(plain) if cell in strange)
         raise UserError(
-            f"{source.where(row, column)} holds '{cells[row]}', which is none of the classes "
+            f"{source.where(row, column)} holds '{cells[row]}', which is not one of the classes "
             f"({', '.join(classes[:5])}{', ...' if len(classes) > 5 else ''}) nor, for all rows, "
-            f"their numbers from 0; rename it, or name the classes in order with "
+            "their numbers from 0; rename it, or name the classes in order with "
             f"{argument('targets')}"
         )
     codes = index | {"": UNKNOWN}
@@ -145,7 +146,7 @@ def _check_sums(source: Source, plan: Plan, found: Floats) -> None:
     if len(empty):
         raise UserError(
             f"{source.where(int(empty[0]), plan.scores[0])} and the other classes are all 0; give "
-            "the probabilities of a softmax"
+            "probabilities that add up to 1"
         )
     worst = int(np.abs(sums - 1).argmax())
     if abs(sums[worst] - 1) > MAX_SUM_ERROR:

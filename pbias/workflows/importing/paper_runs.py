@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PaperOptions:
-    """Which groups the runs are audited by, and where the row numbers of backdoors are."""
+    """Options of `import_paper_runs`: groups of the audit, and the folder of backdoor rows."""
 
     groups: Names | None = None
     backdoor_ids: str | Path | None = None
@@ -80,7 +80,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"cannot make the folder {folder}: {reason(error)}; name another with -o"
+            f"cannot create the folder {folder}: {reason(error)}; name another with -o"
         ) from error
 
 
@@ -117,7 +117,7 @@ def _logits(run: RunOutput, manifest: Manifest, groups: list[str], backdoors: Pa
     if len(outputs) != len(rows):
         raise UserError(
             f"{run.path} has {len(outputs)} rows but the split {run.split} of {manifest.path} has "
-            f"{len(rows)} images; name the CelebA that was tested on"
+            f"{len(rows)} images; name the CelebA folder of the test run"
         )
     if "backdoor" in run.facts:
         manifest, groups = _with_backdoor(run, manifest, groups, backdoors)
@@ -172,8 +172,8 @@ def _targets(run: RunOutput, outputs: NDArray[np.floating], manifest: Manifest) 
         return expected
     if run.attribute is not None:
         raise UserError(
-            f"{run.path} has {num} columns, but its folder is of the one attribute {run.attribute} "
-            f"of {manifest.path}; mend the path"
+            f"{run.path} has {num} columns, but its folder is for one attribute, {run.attribute}, "
+            f"of {manifest.path}; correct the path"
         )
     raise UserError(
         f"{run.path} has {num} columns but {manifest.path} has {len(expected)} attributes; for one "
@@ -217,7 +217,7 @@ def _row_numbers(path: Path, num_rows: int) -> set[int]:
     odd = next((w for w in words if not w.isdecimal() or int(w) >= num_rows), None)
     if odd is not None:
         raise UserError(
-            f"{path} holds '{odd[:20]}', which is no row of the {num_rows} of its split (from 0); "
-            "name the CelebA that was trained on"
+            f"{path} holds '{odd[:20]}', which is not a row of its split (0 to {num_rows - 1}); "
+            "name the CelebA folder of the training run"
         )
     return set(map(int, words))

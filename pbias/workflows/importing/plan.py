@@ -1,4 +1,4 @@
-"""Which columns of a table hold the scores and the labels of which target or class."""
+"""Find the columns of a table that contain the scores and labels of each target or class."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def make_plan(
     UserError for columns that are not there and for names that do not go together.
     """
     if targets is not None and (twice := first_repeated(targets)) is not None:
-        raise UserError(f"{argument('targets')} names '{twice}' twice; name each once")
+        raise UserError(f"{argument('targets')} names '{twice}' twice; name each one once")
     mark = next((mark for mark in (TARGET, CLASS) if mark in score), None)
     if mark is None:
         return _plain(source, kind, score, label, targets)
     if mark == CLASS and kind == "prediction":
         raise UserError(
-            f"{argument('prediction', score)} has a column for each class; name the one column "
-            "that holds the predicted class"
+            f"{argument('prediction', score)} has a column for each class; name the one column of "
+            "the predicted class"
         )
     scores = _matching(source, kind, score, mark, targets)
     names = tuple(scores)
@@ -111,14 +111,14 @@ def _classes(
     if label is not None and known and numbered[0] != numbered[1]:
         raise UserError(
             f"{source.path}: column '{score}' holds {_few(predicted)} and '{label}' {_few(known)}, "
-            f"class names in one and numbers in the other; name the classes in the order of their "
+            "class names in one and numbers in the other; list the classes in the order of their "
             f"numbers with {argument('targets')}"
         )
     names = tuple(in_order(predicted | known))
     if len(names) < MIN_CLASSES:
         raise UserError(
-            f"{source.path}: columns of classes hold {_few(names) or 'nothing'}; name all classes "
-            f"with {argument('targets')}"
+            f"{source.path}: the columns of classes hold {_few(names) or 'nothing'}; name all "
+            f"classes with {argument('targets')}"
         )
     return names
 
@@ -141,7 +141,8 @@ def _matching(
     }
     if not found:
         raise UserError(
-            f"{source.path} has no column like {argument(kind, pattern)}; it has {source.listed()}"
+            f"{source.path} has no column like {argument(kind, pattern)}; its columns are "
+            f"{source.listed()}"
         )
     if wanted is None:
         return found
@@ -164,6 +165,6 @@ def _labels(source: Source, pattern: str, mark: str, names: Sequence[str]) -> tu
         if column not in source.columns:
             raise UserError(
                 f"{source.path} has no column '{column}' for the labels of '{name}'; add it, or "
-                f"choose others with {argument('targets')}"
+                f"choose other targets with {argument('targets')}"
             )
     return columns

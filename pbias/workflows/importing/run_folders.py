@@ -1,7 +1,7 @@
-"""Run folders of the paper's code: which outputs there are, and what their paths say.
+"""Run folders of the paper's code: find their outputs, and read facts from their paths.
 
 Source: Iofinova, Peste and Alistarh, Bias in Pruned Vision Models (CVPR 2023); docs/paper-runs.md.
-Only the named text files are opened: pickles and checkpoints beside them never are.
+Only the named text files are opened, never pickles and checkpoints next to them.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ def find_outputs(root: Path) -> list[RunOutput]:
     Raises UserError where there is none, or a path cannot be read.
     """
     if not root.is_dir():
-        raise UserError(f"{root} is no folder; name the one that holds joint_runs, ...")
+        raise UserError(f"{root} is not a folder; name the folder that holds joint_runs, ...")
     found: dict[tuple[Path, str], list[Path]] = {}
     for path in sorted(root.rglob("*_outputs*.txt")):
         if match := OUTPUTS.fullmatch(path.name):
             found.setdefault((path.parent, SPLITS[match[1]]), []).append(path)
     if not found:
         raise UserError(
-            f"{root} has no test_outputs.txt, valid_outputs.txt or the like below it; name the "
+            f"{root} has no test_outputs.txt, valid_outputs.txt or similar below it; name the "
             "folder of the runs"
         )
     top = root.resolve()
@@ -111,7 +111,7 @@ def _facts(top: Path, root: Path, folder: Path) -> dict[str, str]:
     if len(below) != len(names):
         raise UserError(
             f"{folder}: {len(below)} folders below {kind} where there should be {len(names)} "
-            f"({'/'.join(names)}); mend the path, or name the folder of one run"
+            f"({'/'.join(names)}); correct the path, or name the folder of one run"
         )
     facts = {"kind": kind, **dict(zip(names, below, strict=True))}
     _check(folder, facts)
@@ -121,12 +121,13 @@ def _facts(top: Path, root: Path, folder: Path) -> dict[str, str]:
 def _check(folder: Path, facts: dict[str, str]) -> None:
     if not re.fullmatch(r"\d{1,3}(\.\d+)?", facts["sparsity"], re.ASCII):
         raise UserError(
-            f"{folder}: '{facts['sparsity']}' is no sparsity in percent; mend the folder's name"
+            f"{folder}: '{facts['sparsity']}' is not a sparsity in percent; correct the folder's "
+            "name"
         )
     attribute = facts.get("attribute")
     if attribute is not None and _plain(attribute) not in ATTRIBUTES:
         raise UserError(
-            f"{folder}: no attribute '{attribute}' is known; rename it to one of "
+            f"{folder}: unknown attribute '{attribute}'; rename it to one of "
             f"{', '.join(ATTRIBUTES)}"
         )
 

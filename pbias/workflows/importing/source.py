@@ -1,4 +1,4 @@
-"""Tables of predictions as columns of text, from CSV or Parquet, by what the bytes are."""
+"""Read tables of predictions as columns of text, from CSV or Parquet, recognized by content."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read_source(path: str, sep: str = ",") -> Source:
     data, path = read_bytes(path), input_name(path)
     source = _parquet(path, data) if data.startswith(PARQUET) else _csv(path, data, sep)
     if not source.columns or not len(source):
-        raise UserError(f"{path} holds no rows below its header; was it filtered too far?")
+        raise UserError(f"{path} holds no rows below its header; did a filter remove all rows?")
     return source
 
 
@@ -83,7 +83,7 @@ def _csv(path: str, data: bytes, sep: str) -> Source:
     names = [name.strip() for name in file.header]
     _check_names(path, names)
     if not any(names):
-        raise UserError(f"{path} is empty; it needs a header with the names of the columns")
+        raise UserError(f"{path} is empty; it needs a header line with column names")
     columns = {
         name: [cell.strip() for cell in cells]
         for name, cells in zip(names, file.columns(), strict=True)

@@ -57,11 +57,11 @@ def import_table(
     options: TableOptions | None = None,
     **changes: Any,
 ) -> Logits:
-    """Make logits of a table of predictions; return them, and write them to `output`.
+    """Convert a table of predictions to logits; return them, and write them to `output`.
 
-    Options are fields of TableOptions, given as such or as keywords, as in
-    `import_table("v1.csv", label="smiling", probability="p")`. Raises UserError for tables and
-    options that cannot be used.
+    Pass options as fields of TableOptions or as keywords, for example
+    `import_table("v1.csv", label="smiling", probability="p")`. Raises UserError for invalid tables
+    and options.
     """
     o, path = replace(options or TableOptions(), **changes), str(table)
     if output is not None:
@@ -86,10 +86,12 @@ def _score(source: Source, path: str, o: TableOptions, output: str | None) -> tu
         return next(iter(given.items()))
     options = ", ".join(map(argument, KINDS))
     if given:
-        raise UserError(f"{' and '.join(map(argument, given))} are given; give one of {options}")
+        raise UserError(f"{' and '.join(map(argument, given))} are given; choose one of {options}")
     command = import_command(path, source.columns, o.sep, output or "")
     hint = f"try: {command}" if command else f"it has the columns {source.listed()}"
-    raise UserError(f"{source.path}: which column holds the scores? Name it with {options}; {hint}")
+    raise UserError(
+        f"{source.path}: the column of the scores is not given; name it with {options}; {hint}"
+    )
 
 
 def _with_samples(logits: Logits, source: Source, o: TableOptions) -> Logits:
@@ -127,13 +129,13 @@ def _ids(source: Source, column: str) -> NDArray[np.str_]:
         num = len(cells) - len(set(cells))
         raise UserError(
             f"{source.path}, column '{column}': id '{twice}' occurs more than once ({num} rows are "
-            "repeats); keep one row of each, or name another column"
+            "repeats); keep one row per id, or name another column"
         )
     return np.array(cells)
 
 
 def _say(logits: Logits, source: Source) -> None:
-    """Say what was read, and what may be missing."""
+    """Log what was read, and what may be missing."""
     known = int((logits.labels != UNKNOWN).any(axis=1).sum())
     what = "classes" if logits.activation == "softmax" else "targets"
     logger.info(

@@ -1,6 +1,6 @@
-"""What the cells of a table of predictions mean: numbers, labels of 0 and 1, and names.
+"""Read the cells of a table of predictions: numbers, labels of 0 and 1, and names.
 
-Errors name the line and the column, and say what a wrong cell looks like.
+Errors name the line and the column, and show what a correct cell looks like.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def numbers(source: Source, column: str, cells: list[str], decimal: str = ".") -
     found = np.fromiter(map(float, plain), np.float64, len(plain))
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise UserError(f"{source.where(row, column)} holds {cells[row]}, beyond float64; fix it")
+        raise UserError(
+            f"{source.where(row, column)} holds {cells[row]}, which is too large for float64; "
+            "correct it"
+        )
     return found
 
 
@@ -66,9 +69,9 @@ def probabilities(source: Source, column: str, cells: list[str], decimal: str = 
         return found.clip(0.0, 1.0)
     where = f"{source.path}, column '{column}' runs from {low:.9g} to {high:.9g}"
     if low >= 0 and high <= PERCENT + TOLERANCE:
-        raise UserError(f"{where}, so it looks like percentages; divide it by 100")
+        raise UserError(f"{where}, so it seems to hold percentages; divide it by 100")
     raise UserError(
-        f"{where}, so it holds no probabilities; name logits with {argument('logit')} instead"
+        f"{where}, so it does not hold probabilities; name logits with {argument('logit')} instead"
     )
 
 
@@ -117,8 +120,8 @@ def decisions(source: Source, column: str, cells: list[str]) -> Int8:
     if len(unknown):
         row = int(unknown[0])
         raise UserError(
-            f"{source.where(row, column)} holds '{cells[row]}'; every row needs a prediction of "
-            "0 or 1, so fill it in or take the row out"
+            f"{source.where(row, column)} holds '{cells[row]}'; every row needs a prediction of 0 "
+            "or 1; fill it in or remove the row"
         )
     return found
 

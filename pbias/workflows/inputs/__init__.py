@@ -1,1 +1,1 @@
-"""What workflows read: files of logits, or arrays and data frames, with what is known of them."""
+"""Inputs of workflows: logits files, arrays and data frames, with labels and groups."""

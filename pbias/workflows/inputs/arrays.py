@@ -1,4 +1,4 @@
-"""Runs in memory: from arrays, data frames, Logits or files, with what is known of the samples.
+"""Runs in memory: from arrays, data frames, Logits or files, with facts about the samples.
 
 Shapes: N samples, A targets.
 """
@@ -94,7 +94,7 @@ def name_list(names: str | Sequence[str] | None) -> list[str] | None:
 
 
 def names_only(groups: Any) -> bool:
-    """Whether groups are names of columns, not values."""
+    """Return whether groups are names of columns, not values."""
     if isinstance(groups, str):
         return True
     return isinstance(groups, list | tuple) and all(isinstance(name, str) for name in groups)
@@ -112,10 +112,9 @@ def split_runs(source: Any) -> list[Any]:
 def read_sides(
     source: Any, reference: Any, known: Known, reference_thresholds: Any = None
 ) -> tuple[list[Logits], list[Logits]]:
-    """Read the runs of both sides; what is passed as arrays belongs to the first audited run.
+    """Read the runs of both sides; facts passed as arrays belong to the first audited run.
 
-    The others are joined to it later, by id or position. Raises UserError for whatever does not
-    fit.
+    The other runs are joined to it later, by id or position. Raises UserError for invalid input.
     """
     runs = read_runs(source, known, "logits")
     targets = known.targets if known.targets is not None else runs[0].targets
@@ -125,16 +124,16 @@ def read_sides(
 
 
 def read_runs(source: Any, known: Known, name: str) -> list[Logits]:
-    """Read the runs of one side and add what is known of the samples to the first of them.
+    """Read the runs of one side and add the facts about the samples to the first of them.
 
-    `name` is the argument, by which messages call runs that are no files. Raises UserError for
-    whatever does not fit.
+    `name` is the argument, which messages use for runs that are not files. Raises UserError for
+    invalid input.
     """
     first, *rest = _read_all(source, known, name)
     if known.targets is not None and tuple(known.targets) != first.targets:
         raise UserError(
-            f"{first.path} has targets of its own, which {argument('targets')} cannot rename; "
-            f"choose with {argument('attributes')}"
+            f"{first.path} names its own targets, which {argument('targets')} cannot rename; "
+            f"choose some with {argument('attributes')}"
         )
     index = _index(split_runs(source)[0])
     samples = Samples(first.path, len(first), index if first.ids is None else first.ids)
@@ -142,7 +141,7 @@ def read_runs(source: Any, known: Known, name: str) -> list[Logits]:
 
 
 def share_known(runs: Sequence[Logits], known: Known) -> list[Logits]:
-    """Give all runs what is known of the samples of the first, if it was passed as arrays."""
+    """Copy facts that were passed as arrays from the first run to all runs."""
     first, *rest = runs
     given = (known.clusters, known.train_counts, known.train_labels)
     if not (known.labels_given or known.groups_given or any(x is not None for x in given)):
@@ -165,7 +164,8 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
     cluster = known.clusters if isinstance(known.clusters, str) else None
     if cluster is not None and (known.labels is None or known.labels_given):
         raise UserError(
-            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+            f"{argument('clusters')} names a column of {argument('labels')}; give "
+            f"{argument('labels')} too"
         )
     if known.labels is not None and not known.labels_given:
         named = [] if known.groups_given else known.group_names or []
@@ -182,7 +182,7 @@ def _is_run(value: Any) -> bool:
 
 
 def _read(source: Any, known: Known, name: str) -> Logits:
-    """Read one run; ids that are passed are those of runs that have none."""
+    """Read one run; ids that were passed apply to runs without ids."""
     if isinstance(source, Logits):
         run = source if source.path else replace(source, path=name)
     elif is_path(source):
@@ -190,14 +190,16 @@ def _read(source: Any, known: Known, name: str) -> Logits:
     else:
         run = _from_columns(columns(source, name), known, name)
     if known.activation not in (None, run.activation):
-        raise UserError(f"{run.path} is of a {run.activation}; leave out {argument('activation')}")
+        raise UserError(
+            f"{run.path} was made with a {run.activation}; leave out {argument('activation')}"
+        )
     if known.ids is not None and run.ids is None:
         run = replace(run, ids=_ids(known.ids, name, len(run)))
     return run
 
 
 def _from_columns(given: Columns, known: Known, name: str) -> Logits:
-    """A run from columns of logits, those of the targets if columns have names."""
+    """Build a run from columns of logits; columns with names are chosen by target."""
     targets = known.targets or given.names or _label_names(known)
     if targets is not None:
         targets = [str(target) for target in targets]
@@ -220,20 +222,23 @@ def _numbers(cells: NDArray[Any], name: str) -> NDArray[np.float64]:
     try:
         return cells.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{argument(name)} holds what is not a number: {error}") from error
+        raise UserError(
+            f"{argument(name)} holds a value that is not a number ({error}); convert it"
+        ) from error
 
 
 def _ids(ids: Any, name: str, num: int) -> NDArray[np.str_]:
     listed = [str(one) for one in columns(ids, "ids").cells[:, 0].tolist()]
     if len(listed) != num:
         raise UserError(
-            f"{argument('ids')} has {len(listed)} rows but {name} has {num}; give one for each"
+            f"{argument('ids')} has {len(listed)} rows but {name} has {num}; give one row per "
+            "sample"
         )
     return np.array(listed, np.str_)
 
 
 def _label_names(known: Known) -> tuple[str, ...] | None:
-    """The names of the columns of labels, where they are a data frame or a Series."""
+    """Return the names of the label columns, if labels are a data frame or a Series."""
     return columns(known.labels, "labels").names if known.labels_given else None
 
 
@@ -263,8 +268,8 @@ def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
     for name in given:
         if trained and name not in trained:
             raise UserError(
-                f"{argument('train_groups')} has no group '{name}'; give the training rows of "
-                f"each of {argument('groups')}"
+                f"{argument('train_groups')} has no group '{name}'; give training rows for each of "
+                f"{argument('groups')}"
             )
     codes, values = [], []
     for name, column in given.items():
@@ -323,7 +328,7 @@ def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDAr
     if len(cells) != num:
         raise UserError(
             f"{argument('train_groups')} has {len(cells)} rows of '{name}' but "
-            f"{argument('train_labels')} has {num}; give a row for each training sample"
+            f"{argument('train_labels')} has {num}; give one row per training sample"
         )
     codes, own = group_codes("train_groups", {name: np.array(cells, object)}, num)
     place = {value: code for code, value in enumerate(values)}
@@ -332,7 +337,7 @@ def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDAr
 
 
 def _without(run: Logits, known: Known) -> Logits:
-    """Another run than the first, without what was passed as arrays for the samples of that."""
+    """Return a later run without the arrays that were passed for the samples of the first run."""
     if known.labels_given:
         run = replace(run, labels=np.full_like(run.labels, UNKNOWN))
     if known.groups_given:
@@ -357,14 +362,16 @@ def _cuts(run: Logits, thresholds: Any) -> NDArray[np.float64]:
     if isinstance(thresholds, Mapping):
         missing = [name for name in run.targets if name not in thresholds]
         if missing:
-            raise UserError(f"{argument('thresholds')} has none for '{missing[0]}'; give all")
+            raise UserError(
+                f"{argument('thresholds')} has no threshold for '{missing[0]}'; give one per target"
+            )
         thresholds = [thresholds[name] for name in run.targets]
     cuts = np.asarray(thresholds, np.float64)
     if cuts.ndim == 0:
         cuts = np.full(len(run.targets), float(cuts))
     if cuts.shape != (len(run.targets),) or np.isnan(cuts).any():
         raise UserError(
-            f"{argument('thresholds')} are logits, one for each of {len(run.targets)} targets; "
-            "use inf for an attribute that is never predicted"
+            f"{argument('thresholds')} must hold one logit for each of {len(run.targets)} targets; "
+            "use inf to never predict a target"
         )
     return cuts

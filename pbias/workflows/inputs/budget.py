@@ -1,4 +1,4 @@
-"""How many predictions may be used: `5%` of all, or `500`."""
+"""Budgets of predictions: `5%` of all, or `500`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def parse_budget(name: str, text: str) -> Budget:
     amount, percent = (float(match[1]), bool(match[2])) if match else (-1.0, False)
     if not (0 <= amount <= 100 if percent else amount >= 0 and amount.is_integer()):
         raise UserError(
-            f"{argument(name, text)} is no number; write a whole one, as 500, or a percentage of "
+            f"{argument(name, text)} is not a number; write a whole number such as 500, or a "
+            "percentage of "
             "all, as 5%"
         )
     return Budget(amount, percent)

@@ -1,6 +1,6 @@
-"""Arrays, lists, Series and data frames as columns, put in the order of samples.
+"""Arrays, lists, Series and data frames as columns, in the order of the samples.
 
-Shapes: N samples, C columns. pandas is never imported here: whoever passes a data frame has it.
+Shapes: N samples, C columns. This module never imports pandas: a caller with a data frame has it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Columns:
 
     @property
     def ids(self) -> NDArray[np.str_] | None:
-        """The index, where it says more than the numbers of rows."""
+        """Return the index, unless it is only a numbering of rows."""
         return None if self.numbered else self.keys
 
     def take(self, names: Sequence[str]) -> Columns:
-        """The named columns, in that order; columns without names must be as many."""
+        """Return the named columns in that order; the number of unnamed columns must match."""
         if self.names is None:
             if self.cells.shape[1] != len(names):
                 raise UserError(
                     f"{argument(self.argument)} has {self.cells.shape[1]} columns but there are "
-                    f"{len(names)} targets ({listed(names, LISTED)}); give a column for each"
+                    f"{len(names)} targets ({listed(names, LISTED)}); give one column per target"
                 )
             return self
         for name in names:
@@ -54,7 +54,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples that columns are put in the order of: how many, and their ids or index."""
+    """The samples that determine the order of rows: their number, and their ids or index."""
 
     argument: str
     num: int
@@ -75,7 +75,7 @@ def columns(values: Any, name: str) -> Columns:
     cells = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     if cells.ndim not in (1, 2):
         raise UserError(
-            f"{argument(name)} has {cells.ndim} dimensions; give samples, or samples by columns"
+            f"{argument(name)} has {cells.ndim} dimensions; use [samples] or [samples, columns]"
         )
     title = getattr(values, "name", None)
     names_of_one = None if title is None or cells.ndim == 2 else (str(title),)
@@ -92,22 +92,22 @@ def named_columns(values: Any, name: str) -> dict[str, Columns]:
         return {str(key): _single(columns(value, name), str(key)) for key, value in values.items()}
     whole = columns(values, name)
     if whole.names is None:
-        raise UserError(f"{argument(name)} has no names; give a dict of name and values")
+        raise UserError(f"{argument(name)} has no names; give a dict of names and values")
     return {one: whole.take([one]) for one in whole.names}
 
 
 def aligned(given: Columns, to: Samples) -> NDArray[Any]:
-    """The cells [N, C] in the order of the samples: by index if both have one, else by position.
+    """Return the cells [N, C] in the order of the samples: by index or by position.
 
-    An index of row numbers counts as none. Raises UserError where rows are missing, or are not as
-    many as the samples.
+    The index is used if both have one. An index that only numbers the rows is ignored. Raises
+    UserError if rows are missing, or if their number differs from the number of samples.
     """
     if given.ids is not None and to.keys is not None:
         return _by_key(given.cells, given.ids, given.argument, to)
     if len(given.cells) != to.num:
         raise UserError(
             f"{argument(given.argument)} has {len(given.cells)} rows but {to.argument} has "
-            f"{to.num}; give a row for each sample"
+            f"{to.num}; give one row per sample"
         )
     return given.cells
 
@@ -115,8 +115,8 @@ def aligned(given: Columns, to: Samples) -> NDArray[Any]:
 def _single(given: Columns, name: str) -> Columns:
     if given.cells.shape[1] != 1:
         raise UserError(
-            f"{argument(given.argument)}: '{name}' has {given.cells.shape[1]} columns; give a "
-            "value for each sample"
+            f"{argument(given.argument)}: '{name}' has {given.cells.shape[1]} columns; give one "
+            "value per sample"
         )
     return Columns(given.argument, given.cells, (name,), given.keys, given.numbered)
 
@@ -125,12 +125,12 @@ def _by_key(cells: NDArray[Any], ids: NDArray[np.str_], name: str, to: Samples) 
     assert to.keys is not None, "looked up by the caller"
     place = {key: row for row, key in enumerate(ids.tolist())}
     if len(place) < len(ids):
-        raise UserError(f"the index of {argument(name)} is not unique; give each sample one row")
+        raise UserError(f"the index of {argument(name)} has duplicates; give each sample one row")
     rows = np.array([place.get(key, -1) for key in to.keys.tolist()], np.intp)
     missing = to.keys[rows < 0]
     if len(missing):
         raise UserError(
-            f"the index of {argument(name)} lacks {len(missing)} of the {to.num} samples "
-            f"of {to.argument} (first: {missing[0]}); give both the same index, or reset both"
+            f"the index of {argument(name)} lacks {len(missing)} of the {to.num} samples of "
+            f"{to.argument} (first: {missing[0]}); use the same index in both, or reset both"
         )
     return np.asarray(cells[rows])

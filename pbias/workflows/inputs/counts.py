@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def are_counts(paths: Sequence[str]) -> bool:
-    """Whether files are counts files; raises UserError where only some of them are."""
+    """Return whether files are counts files; raise UserError if only some of them are."""
     from pbias.files.counts_file import holds_counts
     from pbias.files.streams import STDIO, input_name, is_regular
 
@@ -33,7 +33,7 @@ def are_counts(paths: Sequence[str]) -> bool:
 
 
 def refuse_beside_counts(path: str, given: Mapping[str, object]) -> None:
-    """Refuse what would have to be known of rows; `given` holds the arguments by name."""
+    """Refuse arguments that need rows; `given` contains the arguments by name."""
     for name, value in given.items():
         if value is not None and value != []:
             raise UserError(
@@ -46,7 +46,7 @@ def refuse_beside_counts(path: str, given: Mapping[str, object]) -> None:
 def read_counts(
     paths: Sequence[str], options: Options, min_cell: int, watch: Watch
 ) -> tuple[Counts, Options]:
-    """The sum of counts files, and the options with the metrics that they were counted for."""
+    """Return the sum of counts files, and the options with the metrics that were counted."""
     from pbias.auditing.counts.parts.reading import read_parts
     from pbias.auditing.engine import wanted_by
     from pbias.auditing.metrics.registry import METRICS, known_metric
@@ -72,9 +72,9 @@ def read_counts(
 
 
 def drop_groups(counts: Counts, min_cell: int) -> Counts:
-    """The counts without group values of fewer rows than `min_cell`, which are named.
+    """Return the counts without group values of fewer than `min_cell` rows, and log their names.
 
-    Raises UserError where there are fewer rows in all.
+    Raises UserError if there are fewer rows in total.
     """
     from pbias.auditing.counts.parts.counts import drop_small
 

@@ -20,10 +20,10 @@ Run = TypeVar("Run", "Logits", "LogitsBlocks")
 
 @dataclass(frozen=True)
 class Supplements:
-    """What is taken from elsewhere than the logits files themselves, or how they are read.
+    """Facts that come from other files than the logits files, and how to read the logits files.
 
-    `manifest` has labels, groups (those named) and clusters by id; `thresholds` is the path of a
-    CSV file, which needs a line for each of `attributes` (None: of all).
+    `manifest` has labels, the named groups, and clusters by id. `thresholds` is the path of a CSV
+    file with a line for each of `attributes` (None: all).
     """
 
     manifest: Manifest | None = None
@@ -52,7 +52,7 @@ def check_sides(
 ) -> None:
     """Refuse files that cannot be read, and a run named twice, on one side or on both.
 
-    `itself`: one file may be both sides, a model held against itself.
+    `itself`: one file may be both sides, to compare a model with itself.
     """
     from pathlib import Path
 
@@ -67,14 +67,17 @@ def check_sides(
     both = set(ours) & set(theirs)
     if both and not (itself and len(ours) == len(theirs) == 1):
         path = next(p for p, real in zip(references, theirs, strict=True) if real in both)
-        raise UserError(f"{path} is both audited and reference; name two different files")
+        raise UserError(
+            f"{path} is both the audited and the reference file; name two different files"
+        )
 
 
 def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None:
     """Read the manifest that gives labels to all files, if there is one."""
     if cluster is not None and path is None:
         raise UserError(
-            f"{argument('clusters')} names a column of {argument('labels')}; give that file too"
+            f"{argument('clusters')} names a column of {argument('labels')}; give "
+            f"{argument('labels')} too"
         )
     if path is None:
         return None
@@ -84,7 +87,7 @@ def read_labels(path: str | None, cluster: str | None = None) -> Manifest | None
 
 
 def read_side(paths: Sequence[str], supplements: Supplements) -> list[Logits]:
-    """Read the files of one side and add what is taken from elsewhere."""
+    """Read the files of one side and add the facts from other files."""
     from pbias.files.logits import read_logits
 
     return supplement((read_logits(path) for path in paths), supplements)
@@ -95,7 +98,7 @@ def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]
     from pbias.files.logits import as_logits
 
     s = supplements
-    converted = [as_logits(run, probabilities=s.probabilities) for run in runs]
+    converted = _sharing(as_logits(run, probabilities=s.probabilities) for run in runs)
     if s.manifest is not None:
         from pbias.files.logits.relabel import relabel
 
@@ -104,10 +107,31 @@ def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]
     return with_thresholds(converted, s.thresholds, s.attributes)
 
 
+def _sharing(runs: Iterable[Logits]) -> list[Logits]:
+    """The runs, whose equal ids and labels are kept once: they are half of what a file holds."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    found: list[Logits] = []
+    for run in runs:
+        if found:
+            first = found[0]
+            same = {
+                name: getattr(first, name)
+                for name in ("ids", "labels", "groups")
+                if getattr(run, name) is not None
+                and np.array_equal(getattr(run, name), getattr(first, name))
+            }
+            run = replace(run, **same)
+        found.append(run)
+    return found
+
+
 def with_thresholds(
     runs: Sequence[Run], path: str | None, attributes: Sequence[str] | None = None
 ) -> list[Run]:
-    """Replace the thresholds of the runs by those of a CSV file, if there is one.
+    """Replace the thresholds of the runs with the thresholds of a CSV file, if there is one.
 
     The file needs a line for each attribute, or for each of `attributes`.
     """
@@ -130,22 +154,22 @@ def with_thresholds(
 
 
 def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
-    """Raise UserError if thresholds, from a file or an argument, are meant for a softmax."""
+    """Raise UserError if thresholds from a file or an argument would apply to a softmax."""
     for run in runs:
         if run.activation == "softmax":
             raise UserError(
-                f"{run.path} is of a softmax, whose largest output is predicted whatever the "
+                f"{run.path} is from a softmax, which predicts its largest output whatever the "
                 f"threshold; leave out {thresholds}"
             )
 
 
 def refuse_decisions(run: Logits, purpose: str) -> None:
-    """Raise UserError for a file of predictions without scores, where these are needed."""
+    """Raise UserError for a file of predictions without scores if scores are needed."""
     from pbias.auditing.metrics.models import no_scores
 
     found = no_scores(run)
     if len(found) == len(run.targets):
         raise UserError(
-            f"{run.path} holds predictions alone ({found[run.targets[0]]}), and {purpose} needs "
+            f"{run.path} holds only predictions ({found[run.targets[0]]}), and {purpose} needs "
             "scores; give logits or probabilities"
         )

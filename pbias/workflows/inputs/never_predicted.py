@@ -1,4 +1,4 @@
-"""Say early which attributes a network never predicts: every later number is undefined there."""
+"""Warn early about attributes that a network never predicts: later numbers are undefined."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ log = logging.getLogger(__name__)
 
 
 def say_never_predicted(run: Logits) -> None:
-    """Warn of attributes that no sample is predicted to have, though some have them.
+    """Warn about attributes that are predicted for no sample, although some samples have them.
 
-    Where no label is known, some may. Of classes one is always predicted: nothing is said.
+    Without known labels, an attribute may occur. Of classes, one is always predicted, so there is
+    no warning.
     """
     from pbias.auditing.counts.totals import predictions
     from pbias.errors import listed

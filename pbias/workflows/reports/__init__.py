@@ -1,1 +1,1 @@
-"""Pages and pictures of audits."""
+"""Pages and charts of audits."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file of facts states, read before any long work."""
+    """Content of a facts file, read before any long work."""
 
     path: str
     stated: Mapping[str, str]

@@ -1,13 +1,13 @@
 """Examples of what a model gets right and wrong, as thumbnails of the samples.
 
 Eight bins: true and false positives and negatives, each sure or unsure; with a reference also what
-changed. Shapes: N samples.
+changed; and what is flagged or an exemplar. Shapes: N samples.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -43,11 +43,18 @@ class _Side:
     s: NDArray[np.bool_]
 
 
-def gallery(audit: Audit, root: str, num: int, attributes: Sequence[str]) -> Gallery:
+def gallery(
+    audit: Audit,
+    root: str,
+    num: int,
+    attributes: Sequence[str],
+    marks: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+) -> Gallery:
     """Choose up to `num` samples of each attribute (four at most) and read their pictures.
 
     Every kind and every group value takes its turn; of one kind, samples whose probability changed
-    most come first. `root` is the folder that ids are paths in. Raises UserError where there are no
+    most come first, after those that are marked: `marks` are more kinds, bool [N] by name, of each
+    attribute. `root` is the folder that ids are paths in. Raises UserError where there are no
     ids, an id leads out of the folder, or no picture can be read.
     """
     from pbias.reporting.page.pictures import Gallery
@@ -56,7 +63,7 @@ def gallery(audit: Audit, root: str, num: int, attributes: Sequence[str]) -> Gal
     check_pictures(first, root)
     found, missing = [], 0
     for attribute in attributes[:MAX_ATTRIBUTES]:
-        pictures, lost = _read(_pictures(audit, root, attribute), num)
+        pictures, lost = _read(_pictures(audit, root, attribute, marks[attribute]), num)
         found += pictures
         missing += lost
     if missing and not found:
@@ -78,7 +85,9 @@ def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], 
     return found, missing
 
 
-def _pictures(audit: Audit, root: str, attribute: str) -> Iterator[Picture | None]:
+def _pictures(
+    audit: Audit, root: str, attribute: str, marks: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[Picture | None]:
     """The pictures of one attribute, in turn; None for each that cannot be read."""
     from pbias.reporting.page.pictures import Picture
 
@@ -87,7 +96,8 @@ def _pictures(audit: Audit, root: str, attribute: str) -> Iterator[Picture | Non
     label = logits.labels[:, logits.targets.index(attribute)]
     kinds = {int(row): _kinds(int(row), label, sides) for row in np.flatnonzero(label >= 0)}
     assert logits.ids is not None
-    for row in _chosen(kinds, _groups(logits), sides):
+    marked = np.sum([np.zeros(len(logits)), *marks.values()], axis=0)
+    for row in _chosen(kinds, _groups(logits), sides, marked):
         name = str(logits.ids[row])
         jpeg = _jpeg(root, name)
         if jpeg is None:
@@ -101,7 +111,8 @@ def _pictures(audit: Audit, root: str, attribute: str) -> Iterator[Picture | Non
         )
         groups = [group for group in _groups_of(logits, row) if group]
         caption = f"{name}: label {label[row]}, {told}; {', '.join(groups)}"
-        yield Picture(jpeg, name, attribute, kinds[row], groups, caption)
+        told_of = [*kinds[row], *(mark for mark, rows in marks.items() if rows[row])]
+        yield Picture(jpeg, name, attribute, told_of, groups, caption)
 
 
 def _of(run: Logits, attribute: str) -> _Side:
@@ -134,14 +145,17 @@ def _groups_of(logits: Logits, row: int) -> Iterator[str]:
 
 
 def _chosen(
-    kinds: dict[int, list[str]], groups: NDArray[np.int64], sides: Sequence[_Side]
+    kinds: dict[int, list[str]],
+    groups: NDArray[np.int64],
+    sides: Sequence[_Side],
+    marked: NDArray[np.float64],
 ) -> list[int]:
-    """Rows in turn: changes first, then bins, each for every group value."""
+    """Rows in turn: changes first, then bins, each for every group value; those marked first."""
     moved = np.abs(sides[0].p - sides[-1].p) if len(sides) > 1 else np.abs(sides[0].p - 0.5)
     order = [*CHANGES.values(), *(f"{b}, {sure}" for b in BINS.values() for sure in
                                   ("sure", "unsure"))]  # fmt: skip
     heaps: dict[tuple[int, int], list[int]] = {}
-    for row in sorted(kinds, key=lambda row: (-moved[row], row)):
+    for row in sorted(kinds, key=lambda row: (-marked[row], -moved[row], row)):
         heaps.setdefault((order.index(kinds[row][-1]), int(groups[row])), []).append(row)
     turns = zip_longest(*(heaps[key] for key in sorted(heaps)))
     return [row for turn in turns for row in turn if row is not None]

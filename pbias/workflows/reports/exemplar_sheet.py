@@ -19,7 +19,7 @@ SUFFIX = ".png"
 
 
 def is_sheet(output: str) -> bool:
-    """Whether an output is named as a picture."""
+    """Return whether the name of an output is that of an image."""
     return Path(output).suffix.lower() == SUFFIX
 
 
@@ -27,13 +27,13 @@ def check_sheet(output: str, images: str | None, *, summary: bool) -> str:
     """The folder of images; raises UserError where a contact sheet is not what is asked for."""
     if not is_sheet(output):
         raise UserError(
-            f"{argument('images')} {images} is for a contact sheet; name the output {SUFFIX}"
+            f"{argument('images')} {images} is only for a contact sheet; name the output {SUFFIX}"
         )
     if summary:
         raise UserError(f"{output}: {argument('summary')} is a table; name it .csv")
     if images is None:
         raise UserError(
-            f"{output}: a contact sheet needs the pictures; name their folder with "
+            f"{output}: a contact sheet needs the images; name their folder with "
             f"{argument('images')}"
         )
     return images
@@ -54,7 +54,7 @@ def draw_exemplars(
     check_pictures(found.logits, images)
     records = exemplar_table(found).records()
     if not records:
-        raise UserError("nothing to draw: there is no exemplar")
+        raise UserError("there are no exemplars to draw; audit files that differ in some majority")
     tiles: list[Tile] = []
     num_tried = 0
     for record in records[: 2 * SHOWN]:

@@ -94,7 +94,7 @@ def of_runs(table: Table, runs: Sequence[Logits], axis: str, metrics: Sequence[s
     columns = shown if not metrics else [c for m in metrics for c in _columns(m, shown)]
     figure = curves(table.records(), places, columns, name)
     if figure is None:
-        raise UserError("none of the metrics is defined in these files; choose others")
+        raise UserError("none of the metrics is defined for these files; choose others")
     return figure
 
 
@@ -105,7 +105,7 @@ def _columns(metric: str, shown: Sequence[str]) -> list[str]:
     found = [c for c in shown if c == metric or (of_groups and c.startswith(f"{metric}_"))]
     if not found:
         names = [name for name in METRICS if METRICS[name].headline]
-        raise UserError(f"curves do not show '{metric}'; choose from {', '.join(names)}")
+        raise UserError(f"curves cannot show '{metric}'; choose from {', '.join(names)}")
     return found
 
 
@@ -119,7 +119,7 @@ def _places(runs: Sequence[Logits], axis: str) -> tuple[list[list[Place]], str]:
     from pbias.workflows.reports.lines import line_names
 
     if axis not in AXES:
-        raise UserError(f"{argument('x', axis)} is no axis; choose {' or '.join(AXES)}")
+        raise UserError(f"{argument('x', axis)} is not an axis; choose {' or '.join(AXES)}")
     known = [s for run in runs if (s := sparsity_of(run)) is not None]
     if axis == "file" or len(known) < len(runs):
         names = [printable(Path(run.path).stem) for run in runs]

@@ -1,4 +1,4 @@
-"""Which lines of a plot a run is on, by what its file says of how the network was compressed."""
+"""Assign runs to the lines of a plot, by the way their networks were compressed."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ SUFFIXES = (".svg", ".png", ".pdf", ".html", ".json")
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What a chart shows: names of a `metric`, or of an `attribute` (None: all) and a `group`.
+    """Content of a chart: a `metric`, or an `attribute` (None: all) and a `group`, by name.
 
-    `top`: how many rows a forest plot has.
+    `top` is the number of rows of a forest plot.
     """
 
     metric: str = "tpr"
@@ -30,10 +30,10 @@ class PlotOptions:
 
 
 def check_suffix(output: str) -> None:
-    """Refuse an output whose suffix names no picture; `-` is SVG."""
+    """Refuse an output whose suffix is not an image format; `-` is SVG."""
     suffix = Path(output).suffix.lower()
     if output != "-" and suffix not in SUFFIXES:
-        raise UserError(f"{output}: no chart is written as '{suffix}'; name it {_names()}")
+        raise UserError(f"{output}: charts cannot be written as '{suffix}'; use {_names()}")
 
 
 def plot_audit(
@@ -45,7 +45,7 @@ def plot_audit(
 ) -> Figure:
     """Audit logits files and draw one chart: heatmap, forest, calibration or scores.
 
-    Raises UserError where files cannot be read or there is nothing to draw.
+    Raises UserError if files cannot be read or there is nothing to draw.
     """
     from pbias.workflows.audit import audit_files
 
@@ -69,7 +69,7 @@ def plot_curves(
 ) -> Figure:
     """Draw the headline numbers of logits files against `axis` ("sparsity" or "file").
 
-    Raises UserError where the files are not of the same samples.
+    Raises UserError if the files do not contain the same samples.
     """
     from pbias.auditing.engine import Options
     from pbias.workflows.compare import compare_runs
@@ -83,9 +83,9 @@ def plot_curves(
 
 
 def write_figure(figure: Figure, output: str) -> None:
-    """Write a chart in the form that the suffix of the output names; `-` is SVG.
+    """Write a chart in the format that the suffix of the output names; `-` is SVG.
 
-    Raises UserError where vl-convert is not installed, or the file cannot be written.
+    Raises UserError if vl-convert is not installed, or if the file cannot be written.
     """
     from pbias.files.streams import write_bytes
     from pbias.reporting.charts import render

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pbias.reporting.page.content import Part
 from pbias.workflows.reports.table_parts import figures_part
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pbias.auditing.engine import Audit
 
 SHOWN_GROUPS = 4
@@ -30,11 +33,17 @@ def predictions(audit: Audit, worst: Sequence[tuple[str, str]]) -> Part | None:
     return figures_part("predictions", heading, figures, intro, choice="Chart of probabilities")
 
 
-def examples(audit: Audit, images: str, num: int, worst: Sequence[tuple[str, str]]) -> Part:
-    """Pictures of `num` samples of each of the worst attributes."""
+def examples(
+    audit: Audit,
+    images: str,
+    num: int,
+    worst: Sequence[tuple[str, str]],
+    marks: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+) -> Part:
+    """Pictures of `num` samples of each of the worst attributes, some of which are marked."""
     from pbias.workflows.reports.examples import gallery
 
-    found = gallery(audit, images, num, [attribute for attribute, _ in worst])
+    found = gallery(audit, images, num, [attribute for attribute, _ in worst], marks)
     intro = (
         "What the audited model gets right and wrong. A prediction is sure where its probability "
         "is under 0.1 or at least 0.9."

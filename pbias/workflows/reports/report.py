@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
-from pbias.reporting.page.content import Gate, Page, Part
-from pbias.reporting.verdict import explained, verdict_parts
-from pbias.workflows.reports import predicted_parts, table_parts
+from pbias.reporting.page.content import NARROW, Gate, Page, Part
+from pbias.reporting.verdict import explained, verdict_lines, words_explained
+from pbias.workflows.reports import predicted_parts, risk_parts, table_parts
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Audit
+    from pbias.auditing.findings.finding import Findings
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
@@ -92,18 +93,24 @@ def page_of(
         _curves(audit, options),
         *_predicted(audit, options, table_parts.worst(result)),
         table_parts.numbers(result),
-        Part("tables", "Tables", sections=result.rest()),
-        Part("evidence", "Evidence", sections=options.evidence) if options.evidence else None,
+        Part("tables", "Tables", sections=result.rest(), folds=NARROW),
+        _evidence(options),
     ]
     return Page(
         title=_title(result.header),
         facts=[_today(), *header_section(result.header).notes, *_left_out(result, audit)],
-        verdict=verdict_parts(result.findings),
-        notes=[explained(result.findings)] if result.findings.worse else [],
+        verdict=verdict_lines(result.findings),
+        notes=_notes(result.findings),
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=table_parts.terms(result),
     )
+
+
+def _notes(findings: Findings) -> list[str]:
+    if not findings.worse:
+        return []
+    return [*filter(None, [words_explained(findings), explained(findings)])]
 
 
 def _title(header: Header) -> str:
@@ -132,6 +139,12 @@ def _today() -> str:
     if stamp.isdigit():
         return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()
     return datetime.datetime.now(zone).date().isoformat()
+
+
+def _evidence(options: ReportOptions) -> Part | None:
+    if not options.evidence:
+        return None
+    return Part("evidence", "Evidence", sections=options.evidence, folds=NARROW)
 
 
 def _curves(audit: Audit | None, options: ReportOptions) -> Part | None:
@@ -165,11 +178,15 @@ def _predicted(
                     f"{argument('images')} needs rows, and counts files hold none; leave it out"
                 )
             raise UserError(
-                f"{argument('images')} needs predictions in memory, and large files are read in "
-                "blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
+                f"{argument('images')} needs all predictions in memory, but large files are read "
+                "in blocks; leave it out, or use pbias.audit(..., in_memory=MIB).report(...)"
             )
         return []
+    risks, seen = risk_parts.risks(audit), risk_parts.exemplars_of(audit)
     parts = [predicted_parts.predictions(audit, worst)]
+    parts += [risk_parts.flags(audit, risks), risk_parts.exemplars(audit, seen)]
     if options.images is not None:
-        parts.append(predicted_parts.examples(audit, options.images, options.examples, worst))
+        marks = {name: risk_parts.marks(name, risks, seen) for name, _ in worst}
+        found = predicted_parts.examples(audit, options.images, options.examples, worst, marks)
+        parts.append(found)
     return parts

@@ -25,13 +25,13 @@ _VERDICTS = ("pass", "fail", "inconclusive")
 
 
 class StoredAudit(AuditTable):
-    """An audit that somebody else ran: its table, and the verdicts of its gates if it has any."""
+    """An audit read from a file: its table, and the verdicts of its gates if it has any."""
 
     def __init__(self, stored: StoredTable, level: float) -> None:
-        """`level` is that of the intervals of a table that does not say it.
+        """Check the table; `level` applies if the table does not state the level of its intervals.
 
-        Raises UserError for a table of metrics that are not known here, and for gates or an
-        `audit` that are not such as `pbias metrics` writes.
+        Raises UserError for unknown metrics, and for gates or an `audit` in another form than
+        `pbias metrics` writes.
         """
         super().__init__(stored.table)
         self.source = stored.path
@@ -53,7 +53,7 @@ class StoredAudit(AuditTable):
 
 
 def is_table(paths: Sequence[str]) -> bool:
-    """Whether what is to be reported is named as the table of an audit, not as logits."""
+    """Return whether the name of an input is that of an audit table, not of logits."""
     return len(paths) == 1 and Path(paths[0]).suffix.lower() in SUFFIXES
 
 
@@ -63,7 +63,7 @@ def refuse_beside_table(
     options: AuditOptions,
     others: Mapping[str, object],
 ) -> None:
-    """Refuse options that need logits beside a table; `others` by the names of their arguments."""
+    """Refuse options that need logits if the input is a table; `others` by argument name."""
     usual = type(options)()
     given: dict[str, object] = {"reference": references or None, **others}
     given |= {
@@ -74,8 +74,8 @@ def refuse_beside_table(
     for name, value in given.items():
         if value is not None and value != []:
             raise UserError(
-                f"{path} is the table of an audit, and {argument(_NAMES.get(name, name))} needs "
-                "logits; leave it out, or give the logits files"
+                f"{path} is the table of an audit, but {argument(_NAMES.get(name, name))} needs "
+                "logits; leave it out, or give logits files"
             )
 
 
@@ -92,13 +92,13 @@ def _check_table(stored: StoredTable) -> None:
     if unknown:
         raise UserError(
             f"{stored.path} has the metric '{unknown[0]}', which this version of pbias does not "
-            f"know; {REMEDY} in this version"
+            f"know; {REMEDY} with this version"
         )
     odd = [runs for runs in dict.fromkeys(columns["runs"]) if not _RUNS.fullmatch(runs)]
     if odd or len(set(columns["runs"])) != 1:
         raise UserError(
             f"{stored.path}: 'runs' holds {(odd or sorted(set(columns['runs'])))[0]!r}, which is "
-            f"not the number of runs a side of one audit; {REMEDY}"
+            f"not the number of runs of one audit; {REMEDY}"
         )
 
 
@@ -112,7 +112,7 @@ def _gates(stored: StoredTable) -> Sequence[dict[str, Any]]:
         for gate in gates
     )
     if not known:
-        raise UserError(f"{stored.path}: 'gates' are not verdicts of gates; {REMEDY}")
+        raise UserError(f"{stored.path}: 'gates' are not gate verdicts; {REMEDY}")
     return list(gates)
 
 
@@ -124,7 +124,7 @@ def _header(stored: StoredTable, level: float) -> Header:
     if said is not None:
         found: Header | None = header_from(said)
         if found is None:
-            raise UserError(f"{stored.path}: 'audit' does not say what was audited; {REMEDY}")
+            raise UserError(f"{stored.path}: 'audit' does not name what was audited; {REMEDY}")
         return found
     columns = stored.table.columns
     runs = [int(num) for num in columns["runs"][0].split(":")]

@@ -1,4 +1,4 @@
-"""Parts of a page that are made from the table of an audit alone."""
+"""Parts of a page that need only the table of an audit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def moved(result: AuditTable) -> Part | None:
 
 
 def numbers(result: AuditTable) -> Part:
-    """All numbers that a page has room for."""
+    """Return all numbers that a page has room for."""
     from pbias.reporting.page.number_table import number_table
 
     table = number_table(result.rows.records())

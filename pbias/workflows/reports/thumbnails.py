@@ -14,17 +14,16 @@ if TYPE_CHECKING:
 
 
 def check_folder(root: str) -> None:
-    """Raise UserError where the pictures are said to be in what is no folder."""
+    """Raise UserError if the named folder of images is not a folder."""
     if not Path(root).is_dir():
-        raise UserError(f"{root} is not a folder; name the one that the ids are paths in")
+        raise UserError(f"{root} is not a folder; name the folder that the ids are relative to")
 
 
 def check_pictures(logits: Logits, root: str) -> None:
-    """Raise UserError where a file has no ids that name pictures, or `root` is no folder."""
+    """Raise UserError if a file has no ids that name images, or `root` is not a folder."""
     if logits.ids is None:
         raise UserError(
-            f"{logits.path} has no ids, which would name the pictures; leave out "
-            f"{argument('images')}"
+            f"{logits.path} has no ids to find images by; leave out {argument('images')}"
         )
     check_folder(root)
 
@@ -32,8 +31,8 @@ def check_pictures(logits: Logits, root: str) -> None:
 def none_read(num: int, root: str, name: str) -> UserError:
     """The error that none of `num` pictures could be read, such as that of the id `name`."""
     return UserError(
-        f"none of {num} pictures could be read, such as {Path(root) / name}; "
-        f"is {argument('images')} the folder that the ids are paths in?"
+        f"none of {num} images could be read, such as {Path(root) / name}; is {argument('images')} "
+        "the folder that the ids are relative to?"
     )
 
 
@@ -46,7 +45,7 @@ def thumbnail(root: str, name: str, side: int) -> NDArray[np.uint8] | None:
 
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise UserError(f"id '{name}' leads out of the folder of images; ids must be paths in it")
+        raise UserError(f"id '{name}' is outside of the image folder; ids must be paths in it")
     try:
         return read_image(Path(root) / path, resize=side, size=(side, side))
     except BrokenImage:

@@ -1,1 +1,1 @@
-"""What runs of training and pruning share: their options, settings, data and interruptions."""
+"""Options, settings, data and interruptions, shared by all training and pruning runs."""

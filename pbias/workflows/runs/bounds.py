@@ -22,15 +22,15 @@ def parse_bound(text: str) -> Gate:
     """Read `ceag@GROUP[=VALUE][/ATTRIBUTE] <= NUMBER`; UserError for any other gate."""
     gate = parse_gate(text)
     if gate.metric is not CEAG or gate.absolute or gate.change:
-        raise UserError(f"'{gate.text}' cannot be trained for; {EXAMPLE}, of ceag alone")
+        raise UserError(f"'{gate.text}' cannot be trained for; {EXAMPLE} (only ceag)")
     if gate.group is None:
         raise UserError(f"'{gate.text}' names no group; {EXAMPLE}")
     if not gate.at_most or gate.bound < 0:
-        raise UserError(f"'{gate.text}' is no bound of 0 or more from above; {EXAMPLE}")
+        raise UserError(f"'{gate.text}' is not an upper bound of 0 or more; {EXAMPLE}")
     if gate.attribute == WORST:
         raise UserError(
-            f"'{gate.text}': the worst attribute changes from step to step; name one with"
-            " /ATTRIBUTE, several with --constrain for each, or none for their mean"
+            f"'{gate.text}': the worst attribute changes from step to step; name one with "
+            "/ATTRIBUTE (repeat --constrain for several), or none for the mean"
         )
     return gate
 
@@ -43,8 +43,7 @@ def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
     target = _target(gate, labels)
     if classes and target is not None:
         raise UserError(
-            f"'{gate.text}': with classes a bound is about top-1 accuracy; leave out"
-            f" /{gate.attribute}"
+            f"'{gate.text}': for classes a bound is on top-1 accuracy; leave out /{gate.attribute}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Targets that are classes, of which an image has one: where they are from, and how to tell."""
+"""Targets that are classes, of which each image has exactly one: their source and detection."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def with_classes(
 ) -> tuple[Checkpoint, Manifest]:
     """Return a checkpoint and a manifest whose classes are the targets of both.
 
-    The column is the one named, or the one that the checkpoint was trained with if it is there.
-    Outputs that nobody has named are called like the manifest's classes.
+    The column is the named one, or the column that the checkpoint was trained with, if present.
+    Outputs without names get the names of the manifest's classes.
     """
     known: str | None = checkpoint.data.get("classes")
     column = column or (known if known in manifest.columns else None)
@@ -37,15 +37,15 @@ def with_classes(
 
 
 def are_unnamed(targets: Sequence[str]) -> bool:
-    """Whether nobody has named the outputs of a network."""
+    """Return whether the outputs of a network have no names."""
     return tuple(targets) == default_targets(len(targets))
 
 
 def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> str:
-    """Return what makes probabilities of the network's outputs: softmax or sigmoid.
+    """Return the function that converts the network's outputs to probabilities: softmax or sigmoid.
 
-    It is the one that was named, or follows from the loss that the network was trained with.
-    Without either, classes mean softmax; a warning says where outputs look like classes.
+    It is the named one, or follows from the loss that the network was trained with. Without either,
+    classes mean softmax; a warning says so if the outputs look like classes.
     """
     if given is not None and given not in ACTIVATIONS:
         raise UserError(f"no activation '{given}'; use one of {', '.join(ACTIVATIONS)}")
@@ -79,10 +79,10 @@ def default_loss(given: str | None, checkpoint: Checkpoint) -> str | None:
 
 
 def check_loss(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> None:
-    """Raise UserError where a foreign network may be a classifier and nobody said its loss."""
+    """Raise UserError if a foreign network may be a classifier and no option says its loss."""
     if given is None and not checkpoint.recipe.get("loss") and look_like_classes(labels):
         raise UserError(
-            f"{path} does not say what it was trained for, and each labelled image has exactly one "
-            "positive label; name --loss cross-entropy if its outputs are classes, else --loss "
-            "binary-cross-entropy"
+            f"{path} does not say which loss it was trained with, and every labeled image has "
+            "exactly one positive label; add --loss cross-entropy if its outputs are classes, "
+            "else --loss binary-cross-entropy"
         )

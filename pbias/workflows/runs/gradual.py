@@ -56,7 +56,7 @@ def train_and_prune(
         ramp.announce(sparsity)
         model = _copy(parent)
         schedule = ramp.schedule(sparsity)
-        run.train(
+        result = run.train(
             model,
             data,
             device,
@@ -70,7 +70,7 @@ def train_and_prune(
         child, counts = pruned_checkpoint(
             parent, model, ramp.method, sparsity, how, device=describe(device)
         )
-        run.finish(child, packed=options.pack)
+        run.finish(child, result, packed=options.pack)
         report(child, counts, run.output)
         run.say_never_predicted(model, data[1], device)
 

@@ -1,4 +1,4 @@
-"""What protects a run of training: one run an output, room on the disk, and the same images."""
+"""Protection of a training run: one run per output, enough disk space, and unchanged images."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ logger = logging.getLogger(__name__)
 
 
 def hold(output: str) -> None:
-    """Refuse an output that another process trains now, and keep it for this one.
+    """Refuse an output that another process is training, and reserve it for this one.
 
-    The lock is an address that ends with its process, however that ends, and leaves no file.
-    Linux has such addresses; elsewhere nothing is locked.
+    The lock is an address that disappears with its process, however it ends, and leaves no file.
+    Only Linux has such addresses; on other systems there is no lock.
     """
     if not is_replaceable(output) or output in _held:
         return
@@ -46,20 +46,20 @@ def hold(output: str) -> None:
         lock.close()
         if error.errno == errno.EADDRINUSE:
             raise UserError(
-                f"another process is training {output} now; wait for it, or name another output"
+                f"another process is already training {output}; wait for it, or name another output"
             ) from error
         return
     _held[output] = lock
 
 
 def release(output: str) -> None:
-    """Let others write the output."""
+    """Allow other processes to write the output."""
     if lock := _held.pop(output, None):
         lock.close()
 
 
 def check_room(output: str, model: nn.Module) -> None:
-    """Refuse a disk without room for the network; warn where training states will not fit."""
+    """Refuse a disk without space for the network; warn if training states will not fit."""
     if not is_replaceable(output):
         return
     folder = Path(os.path.realpath(output)).parent
@@ -67,8 +67,8 @@ def check_room(output: str, model: nn.Module) -> None:
     weights = sum(tensor.nbytes for tensor in model.state_dict().values()) + MIB
     if free < weights:
         raise UserError(
-            f"{folder} has {free / MIB:,.0f} MiB free and the network takes {weights / MIB:,.0f};"
-            " make room, or name another output"
+            f"{folder} has {free / MIB:,.0f} MiB free but the network needs {weights / MIB:,.0f}; "
+            "make room, or name another output"
         )
     # A state is replaced: for a moment there are two.
     wanted = weights * (1 + 2 * WEIGHTS_IN_STATE)
@@ -87,12 +87,12 @@ def rescue(made: Checkpoint, error: UserError, *, packed: bool) -> UserError:
         save_checkpoint(made, path, packed=packed)
     except UserError:
         Path(path).unlink(missing_ok=True)
-        return UserError(f"{error}, and {Path(path).parent} has no room either; train again")
-    return UserError(f"{error}; the network is in {path}: move it from there")
+        return UserError(f"{error}, and {Path(path).parent} is full, too; train again")
+    return UserError(f"{error}; the network was saved as {path}; move it")
 
 
 def image_digest(data: TrainingData) -> str:
-    """A checksum of the decoded images and their labels, to notice that they have changed."""
+    """Return a checksum of the decoded images and their labels, to detect changes."""
     sums = []
     for part in data:
         if part is None:

@@ -1,4 +1,4 @@
-"""The images on which the importance of weights is measured, drawn from those to train on."""
+"""Images for scoring weights, drawn from the training images."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def _groups(method: Method, labels: Labels, rows: Int64) -> tuple[Int64, list[st
     codes, found = joint(groups)
     if not found:
         raise UserError(
-            f"--score-groups {','.join(method.score_groups)}: no training image has known values;"
-            " name other groups"
+            f"--score-groups {','.join(method.score_groups)}: no training image has a known value; "
+            "name other groups"
         )
     values = [labels.group_values[column] for column in columns]
     return codes, [":".join(v[c] for v, c in zip(values, row, strict=True)) for row in found]

@@ -24,9 +24,9 @@ COLORS = ("0.5,0.5,0.5", "0.5,0.5,0.5")  # what networks are trained with here
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How images look to a network: sizes in pixels, colors from 0 to 1.
+    """Preprocessing of images for a network: sizes in pixels, colors from 0 to 1.
 
-    A size of None depends on the images. `usual` is what a library says of its network.
+    A size of None depends on the images. `usual` contains the values of the network's library.
     """
 
     crop: int | None
@@ -50,7 +50,7 @@ class Look:
         std = std or (usual.std if usual else colors[1])
         read = [tuple(numbers(*given, 3)) for given in (("--mean", mean), ("--std", std))]
         if not all(0 < value < float("inf") for value in read[1]):
-            raise UserError(f"--std {std} divides pixels; give three numbers above 0")
+            raise UserError(f"--std {std} is used as a divisor; give three numbers above 0")
         crop = image_size or (usual.crop if usual else None)
         return cls(crop, resize, read[0], read[1], usual)
 
@@ -66,8 +66,8 @@ class Look:
         size = self.size or usual.size
         if size < crop:
             raise UserError(
-                f"--resize {size} is less than the {crop} pixels of the network's input; "
-                "raise it or lower --image-size"
+                f"--resize {size} is smaller than the network's input of {crop} px; raise it, or "
+                "lower --image-size"
             )
         return dataclasses.replace(usual, size=size, mean=self.mean, std=self.std)
 
@@ -76,7 +76,7 @@ class Look:
         return self.for_crop(self.crop or default_size(pictures.sizes))
 
     def as_options(self) -> dict[str, Any]:
-        """Return what to say on the command line."""
+        """Return the options to type on the command line."""
         size = self.for_crop(self.crop).size if self.crop else self.size
         return {"image_size": self.crop, "resize": size, "mean": self.mean, "std": self.std}
 
@@ -84,14 +84,14 @@ class Look:
 def architecture(options: NetworkOptions) -> str | None:
     """Return the name of the network, as --arch or --model gives it; import the latter's code."""
     if options.arch and options.factory:
-        raise UserError("--arch and --model both name a network; leave one of them out")
+        raise UserError("--arch and --model both name a network; leave one out")
     if options.factory:
         use_factory(options.factory)
     return options.factory or options.arch
 
 
 def look_of_library(name: str | None, args: Mapping[str, Any]) -> Preprocess | None:
-    """Return what a library says about the images of its network; None for other networks."""
+    """Return the library's preprocessing for its network; None for other networks."""
     return preprocess_of(name, args) if name and is_library(name) else None
 
 

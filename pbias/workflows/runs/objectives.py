@@ -1,4 +1,4 @@
-"""What a run of training minimizes, of its recipe: balanced labels, and a teacher's logits."""
+"""The objective of a training run, from its recipe: balanced labels, and a teacher's logits."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def read_teacher(path: str, plan: Checkpoint) -> Checkpoint:
         )
     if teacher.preprocess != plan.preprocess:
         raise UserError(
-            f"{path} takes images prepared as {teacher.preprocess}, not {plan.preprocess}; set "
-            "--image-size, --resize, --mean and --std as for the teacher"
+            f"{path} prepares images as {teacher.preprocess}, not {plan.preprocess}; use the "
+            "teacher's --image-size, --resize, --mean and --std"
         )
     return teacher
 
@@ -119,8 +119,8 @@ def _group_dro(recipe: Recipe, labels: Labels, rows: Int64) -> GroupDro | None:
     members = members_of(*_columns(recipe.group_dro, labels, rows))
     if members.num < 2:
         raise UserError(
-            f"--group-dro {recipe.group_dro} has {members.num} values among the training images, so"
-            " none is the worst; name a group with two or more"
+            f"--group-dro {recipe.group_dro} has {members.num} value(s) among the training images; "
+            "name a group with two or more"
         )
     return GroupDro(members, recipe.group_dro_step_size)
 

@@ -1,7 +1,7 @@
-"""What a command line or a notebook says about training, pruning and predicting.
+"""Options of training, pruning and predicting, from a command line or a notebook.
 
-Each group of options is a dataclass, and the options of a workflow are its groups in one, so that a
-notebook can name every option as a keyword. Lists are given as such or as text, `a,b`. None means
+Each group of options is a dataclass. The options of a workflow combine several groups, so that a
+notebook can pass every option as a keyword. Lists are given as such or as text, `a,b`. None means
 that an option is not given.
 """
 
@@ -19,7 +19,7 @@ Sparsity = str | float | Sequence[float]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How the images of a manifest are found and read."""
+    """How to find and read the images of a manifest."""
 
     image_root: str | Path | None = None  # None: the folder of the manifest
     allow_outside: bool = False  # accept image paths that are absolute or contain `..`
@@ -29,7 +29,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network it is."""
+    """Which network to use."""
 
     arch: str | None = None
     factory: str | None = None  # the user's own code, `package.module:function`
@@ -38,7 +38,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class ForeignOptions(NetworkOptions):
-    """What to know about a network that pbias did not make, and that its file does not say."""
+    """Facts about a network from elsewhere that its file does not contain."""
 
     targets: Names | None = None  # what the outputs are
     image_size: int | None = None  # pixels; None: 224, or what a library says of its network
@@ -49,7 +49,7 @@ class ForeignOptions(NetworkOptions):
 
 @dataclass(frozen=True)
 class OptimizationOptions:
-    """How a network is trained. None: as the recipe says."""
+    """How to train a network. None: as the recipe says."""
 
     recipe: str | None = None  # None: `small`; to prune: the recipe of the checkpoint
     epochs: int | None = None
@@ -78,7 +78,7 @@ class OptimizationOptions:
 
 @dataclass(frozen=True)
 class PruningOptions:
-    """How many weights become zero, when, and which."""
+    """How many weights to set to zero, when, and which."""
 
     sparsity: Sparsity | None = None  # share of zeros; several: `{sparsity}` in the output's name
     steps: int | None = None  # None: 20
@@ -99,11 +99,12 @@ class PruningOptions:
 
 @dataclass(frozen=True)
 class RunningOptions:
-    """Where and how a run of training works, and what becomes of its output."""
+    """Where and how to run training, and how to write its output."""
 
     device: str = "auto"
     precision: str = "auto"
     compile: bool = False
+    threads: int = 0  # that compute; 0: chosen by speed
     cache: str | Path | None = None  # folder for decoded images that do not fit in memory
     pack: bool = False  # write packed checkpoints
     no_clobber: bool = False  # refuse to replace an existing output
@@ -116,7 +117,7 @@ class RunningOptions:
 class TrainOptions(
     DataOptions, NetworkOptions, OptimizationOptions, PruningOptions, RunningOptions
 ):
-    """Options of `train`. With a sparsity the network is pruned while it is trained."""
+    """Options of `train`. With a sparsity, the network is pruned during training."""
 
     targets: Names | None = None  # None: all 0/1 columns that are not a group
     classes: str | None = None  # the column that says which class an image is of
@@ -158,8 +159,10 @@ class PredictOptions(DataOptions, ForeignOptions):
     output_name: str | None = None  # the output of an ONNX network that holds logits
     trust_program: bool = False  # open an exported program, which can run any code
     batch_size: int = 256
+    fast_decode: bool = False  # JPEG at a reduced scale, which changes pixels a little
     device: str = "auto"
     precision: str = "auto"  # auto: fp32, so that files of different machines compare
+    threads: int = 0  # that compute; 0: chosen by speed
     no_clobber: bool = False
 
 

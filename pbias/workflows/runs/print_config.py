@@ -1,4 +1,4 @@
-"""The settings of a run as the file that --config reads."""
+"""The settings of a run as a file that --config reads."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ def config_text(
     options: TrainOptions | PruneOptions,
     changes: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return what --config would have to say for this run, as TOML.
+    """Return the --config file of this run, as TOML.
 
-    `changes` replace values of the options. A setting that the command has no option for is left
-    out.
+    `changes` replace values of the options. Settings without an option of the command are left out.
     """
     given = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     given |= changes or {}

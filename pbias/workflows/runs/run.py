@@ -1,4 +1,4 @@
-"""One run of training: what it can resume from, its progress, and the signals that end it."""
+"""One training run: its saved state, its progress, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from pbias.training.processes import processes
 from pbias.training.recipe import Recipe
 from pbias.training.state import StateFile, TrainingState, differences, identity, state_path
 from pbias.training.steps import Stopped
+from pbias.training.threads import Threads
 from pbias.workflows.inputs.never_predicted import say_never_predicted
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.guard import check_room, hold, image_digest, release, rescue
@@ -41,17 +42,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """One network to be trained: the checkpoint as planned, and where it goes."""
+    """One network to train: the planned checkpoint, and its output."""
 
     plan: Checkpoint
     output: str
     state: TrainingState | None = None
+    threads: int = 0  # as many as were asked for; 0: they are chosen by speed
 
     @property
     def states(self) -> StateFile | None:
-        """The file beside the output; None where the output is no file."""
+        """Return the state file next to the output; None if the output is not a file."""
         path = state_path(self.output)
-        return StateFile(path, self.plan) if path else None
+        return StateFile(path, self.plan, self.threads) if path else None
 
     def train(
         self,
@@ -75,12 +77,16 @@ class Run:
         if states and processes().rank == 0:
             check_room(self.output, model)
             save = self._saving(states, image_digest(data))
+        # Compiled code is made for one number of threads.
+        threads = Threads.of(self.threads, device, measure=not recipe.compile)
         start = time.perf_counter()
         with watch(label) as progress, stoppable(states, resume_hint) as stop:
             result = fit(
                 model, *data, recipe, device=device, objective=objective, hooks=hooks,
                 progress=progress, resume=self.state, save=save, stop=stop,
+                threads=threads,
             )  # fmt: skip
+        threads.say()
         say_cost(objective.teacher, time.perf_counter() - start)
         return result
 
@@ -88,17 +94,18 @@ class Run:
         """Return how states are saved; UserError where images are not those of the state."""
         if self.state and self.state.images not in ("", images):
             raise UserError(
-                f"{states.path} was trained on other images (checksum {self.state.images} there"
-                f" and {images} here); restore them, or start again without --resume"
+                f"{states.path} was trained on other images (checksum {self.state.images} there "
+                f"and {images} here); restore the images, or start again without --resume"
             )
         return lambda state: states.write(replace(state, images=images))
 
-    def finish(self, made: Checkpoint, *, packed: bool = False) -> None:
-        """Write the output; then nothing is left to resume.
+    def finish(self, made: Checkpoint, result: FitResult, *, packed: bool = False) -> None:
+        """Write the output, with how many threads computed it; then nothing is left to resume.
 
         A network that cannot be written there is kept elsewhere, which the UserError says.
         """
         if processes().rank == 0:
+            made = replace(made, environment={**made.environment, "threads": result.threads})
             try:
                 save_checkpoint(made, self.output, packed=packed)
             except UserError as error:
@@ -120,11 +127,12 @@ class Run:
         say_never_predicted(said)
 
 
-def unfinished(runs: list[Run], *, resume: bool) -> list[Run]:
-    """The runs left to do, each with the state to go on from if it has one.
+def unfinished(runs: list[Run], *, resume: bool, threads: int = 0) -> list[Run]:
+    """The runs left to do, each with the state to go on from if it has one, on so many threads.
 
     Raises UserError where what is there is of another run, so that nothing is mixed up.
     """
+    runs = [replace(run, threads=threads) for run in runs]
     if not resume:
         for run in runs:
             if run.states and run.states.exists():
@@ -146,7 +154,7 @@ def hold_outputs(runs: Sequence[Run]) -> None:
 def _with_state(run: Run) -> Run:
     if run.states is None:
         raise UserError(
-            f"-o {run.output} is no file, so no state is kept beside it to resume from; "
+            f"-o {run.output} is not a file, so there is no saved state to resume from; "
             "name a file with -o, or leave --resume out"
         )
     if not run.states.exists():
@@ -167,7 +175,7 @@ def _is_done(run: Run) -> bool:
     differing = differences(identity(run.plan), there)
     if differing:
         raise UserError(
-            f"{run.output} is of another run: {'; '.join(differing)}; name another output, or "
+            f"{run.output} belongs to another run: {'; '.join(differing)}; name another output, or "
             "leave --resume out to replace it"
         )
     logger.info("%s is done already", run.output)

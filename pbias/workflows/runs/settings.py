@@ -1,7 +1,6 @@
-"""How a network is trained and pruned: the options, over a recipe.
+"""Combine command-line options and a recipe into training and pruning settings.
 
-An option that is given wins; then the recipe that is named; then, to prune, the recipe of the
-checkpoint.
+An option takes precedence; then the named recipe; then, for pruning, the checkpoint's recipe.
 """
 
 from __future__ import annotations
@@ -109,17 +108,17 @@ def settings(
 
 
 def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str) -> str:
-    """Return how the network is pruned meanwhile, as an option or the recipe says."""
+    """Return how to prune the network during training, from the option or the recipe."""
     given: str | None = getattr(options, "strategy", None)
     if given is not None and given not in STRATEGIES:
         raise UserError(f"no strategy '{given}'; use one of {', '.join(STRATEGIES)}")
     if given is not None and use == "dense":
-        raise UserError("--strategy has no effect without --sparsity; add it")
+        raise UserError("--strategy has no effect without --sparsity; add --sparsity")
     return given or found.strategy
 
 
 def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
-    """Raise UserError for options without what they are about, as distilling without a teacher."""
+    """Raise UserError for options that need another one, such as distilling without a teacher."""
     for needed, names_of in NEEDED.items():
         given = {name: getattr(options, name) for name in names_of}
         if not getattr(options, needed) and (useless := first_given(given)):
@@ -127,15 +126,13 @@ def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
     if options.teacher is not None and not (options.distill or options.constrain):
         raise UserError("--teacher has no effect without --distill or --constrain; add one of them")
     if options.distill and use != "pt" and options.teacher is None:
-        raise UserError("--distill needs a teacher to learn from; name its checkpoint by --teacher")
+        raise UserError("--distill needs a teacher; name its checkpoint with --teacher")
     if options.constrain and use != "pt" and options.teacher is None:
-        raise UserError(
-            "--constrain needs the dense network to compare with; name its checkpoint by --teacher"
-        )
+        raise UserError("--constrain needs the dense network; name its checkpoint with --teacher")
 
 
 def method_of(options: TrainOptions | PruneOptions) -> Method:
-    """Return which weights become zero by these options."""
+    """Return the pruning method that these options select."""
     layers = {name: selectors(getattr(options, name)) for name in ("only", "exclude")}
     given = {name: getattr(options, name) for name in (*METHOD, "seed")}
     of_data = {name: given.pop(name) for name in OF_DATA_SCORES}
@@ -158,7 +155,7 @@ def _given(options: TrainOptions | PruneOptions, among: Sequence[str]) -> dict[s
 
 def _when(given: Mapping[str, Any], by_recipe: Sequence[float] | None) -> tuple[str, Any]:
     if {"steps", "pruning_epochs"} <= given.keys():
-        raise UserError("--steps and --pruning-epochs both say when to prune; leave one out")
+        raise UserError("--steps and --pruning-epochs both set when to prune; leave one out")
     if "pruning_epochs" in given:
         return "pruning-epochs", numbers("--pruning-epochs", given["pruning_epochs"], 3)
     if by_recipe and "steps" not in given:

@@ -1,4 +1,4 @@
-"""The images of a run: the manifest that a checkpoint names, files found and checked, decoded."""
+"""The images of a run: find the manifest of a checkpoint, check the files, and decode them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def valid_rows(bad: BadImages, manifest: Manifest) -> Int64:
 
 
 def image_root(parent: Checkpoint, options: PruneOptions) -> str | None:
-    """Return the folder of the images as it is named, or as it was for the same data."""
+    """Return the named folder of the images, or the folder that the same data had before."""
     if options.image_root or options.data:
         return text_or_none(options.image_root)
     own: str | None = parent.data.get("image_root")
@@ -117,8 +117,8 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
     except UserError:
         # What is wrong may quote the file, and somebody else chose which file that is.
         raise UserError(
-            f"{named}, which {input_name(path)} names, is no usable manifest; name the data with "
-            "--data LABELS.csv, which says what is wrong"
+            f"{named}, which {input_name(path)} names, is not a usable manifest; use --data "
+            "LABELS.csv, which reports what is wrong"
         ) from None
     if manifest.sha256 != parent.data.get("sha256"):
         logger.warning("%s has changed since %s was trained on it", named, input_name(path))

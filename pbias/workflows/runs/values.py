@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbias.errors import UserError
-from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 if TYPE_CHECKING:
     from pbias.pruning.method import Method
+    from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 MAX_ROUNDING = 0.001  # 0.667 for 1:3
+# A name of a list: in quotes, which may hold commas and doubled quotes, or up to the next comma.
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(?:,|$)')
 
 
 def names(given: Names | None) -> list[str] | None:
     """Split `a,b` into a list without repetitions. None stays None.
 
+    A name that holds a comma stands in quotes, as in CSV.
+
     >>> names("Male, Young,Male"), names(["Male", "Young"])
     (['Male', 'Young'], ['Male', 'Young'])
+    >>> names('"hat, red",Male,12" screen')
+    ['hat, red', 'Male', '12" screen']
     """
     if given is None:
         return None
-    words = given.split(",") if isinstance(given, str) else given
+    words: Iterable[str] = given
+    if isinstance(given, str):
+        found = _NAME.finditer(given)
+        words = (m[2] if m[1] is None else m[1].replace('""', '"') for m in found)
     return list(dict.fromkeys(name.strip() for name in words if name.strip()))
 
 
@@ -103,11 +113,11 @@ def parse_jobs(sparsity: Sparsity, output: str) -> list[tuple[float, str]]:
     try:
         jobs = {float(word): output.replace("{sparsity}", word) for word in words}
     except ValueError as error:
-        raise UserError(f"--sparsity {sparsity} is no number; give one, as in 0.95") from error
+        raise UserError(f"--sparsity {sparsity} is not a number; give one, as in 0.95") from error
     if len(jobs) != 1 and "{sparsity}" not in output:
         raise UserError(
-            f"{len(jobs)} sparsities go into one file {output}; write '{{sparsity}}' in its name,"
-            " as in -o 's{sparsity}.pt'"
+            f"{len(jobs)} sparsities would be written to one file {output}; put '{{sparsity}}' in "
+            f"its name, as in -o 's{sparsity}.pt'"
         )
     return sorted(jobs.items())
 

@@ -33,7 +33,7 @@ class Job:
 
     @property
     def results(self) -> list[str]:
-        """What other jobs wait for."""
+        """Return the files that other jobs wait for."""
         return [self.done] if self.done else list(self.outputs)
 
 

@@ -67,7 +67,7 @@ class Plan:
 
 
 def read_plan(path: str) -> Plan:
-    """Read a plan; raises UserError, which names the key, for whatever does not fit."""
+    """Read a plan; raise UserError that names the key for invalid content."""
     name = input_name(path)
     try:
         table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
@@ -96,10 +96,12 @@ def read_plan(path: str) -> Plan:
 
 
 def check_data(plan: Plan, name: str) -> None:
-    """Raise UserError where the data that no job makes are not there."""
+    """Raise UserError if data that no job creates are missing."""
     if plan.celeba is not None:
         if not (plan.folder / plan.celeba).is_dir():
-            raise UserError(f"{name}: data.celeba: {plan.celeba} is no folder; unpack CelebA there")
+            raise UserError(
+                f"{name}: data.celeba: {plan.celeba} is not a folder; unpack CelebA there"
+            )
     elif plan.synth is None and not (plan.folder / plan.labels).is_file():
         raise UserError(
             f"{name}: data.labels: {plan.folder / plan.labels} does not exist; paths are relative "
@@ -136,7 +138,7 @@ def _check_table(name: str, prefix: str, table: Any, kinds: Mapping[str, str]) -
 def _check_known(name: str, shown: str, key: str, known: Collection[str]) -> None:
     if key not in known:
         hint = did_you_mean(key, known, f"there are {', '.join(sorted(known))}")
-        raise UserError(f"{name}: there is no key {shown}; {hint}")
+        raise UserError(f"{name}: unknown key {shown}; {hint}")
 
 
 def _check_option(name: str, shown: str, value: Any) -> None:
@@ -170,9 +172,9 @@ def _check_values(name: str, plan: Plan) -> None:
             raise UserError(f"{name}: {key} holds {twice} twice; name each once")
     for key, value in (("out", plan.out), ("data.labels", plan.labels)):
         if UNSAFE.search(value):
-            raise UserError(f"{name}: {key} is {value!r}; use a path without braces and wildcards")
+            raise UserError(f"{name}: {key} is {value!r}; use a path without braces or wildcards")
     if plan.synth is not None and plan.celeba is not None:
-        raise UserError(f"{name}: data.synth and data.celeba both make the data; keep one")
+        raise UserError(f"{name}: data.synth and data.celeba both create the data; keep one")
     if plan.synth is not None and Path(plan.labels).name != "labels.csv":
         raise UserError(
             f"{name}: data.labels is {plan.labels!r}; synth writes labels.csv in a folder, as in "
@@ -201,6 +203,6 @@ def _check_names(name: str, plan: Plan) -> None:
         if group and group not in groups:
             known = f"name it in audit.groups (now {', '.join(groups) or 'none'})"
             raise UserError(
-                f"{name}: gate '{text}': '{group}' is no group of the audit; "
+                f"{name}: gate '{text}': '{group}' is not a group of the audit; "
                 f"{did_you_mean(group, groups, known)}"
             )

@@ -1,4 +1,4 @@
-"""Run a sweep with Snakemake: once at a time, started again where it stopped."""
+"""Run a sweep with Snakemake: one process at a time, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pbias.cores import num_cores
 from pbias.errors import UserError
 from pbias.extras import load_extra
 from pbias.workflows.sweeping.jobs import Job
@@ -20,13 +21,13 @@ LOCK = ".pbias-sweep.lock"
 def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str]) -> None:
     """Run the workflow; `more` are arguments of Snakemake, such as `--executor slurm`.
 
-    What is finished is not done again. Raises UserError where a job fails, naming its log, and
-    where the same sweep runs already.
+    Finished jobs are not repeated. Raises UserError if a job fails, with the name of its log, and
+    if the same sweep is already running.
     """
     load_extra("snakemake", "sweep", "running a sweep")
     given = list(more)
     if not {"--cores", "-c", "--jobs", "-j"} & {word.partition("=")[0] for word in given}:
-        given = ["--cores", str(_num_cores()), *given]
+        given = ["--cores", str(num_cores()), *given]
     if plan.resources.get("gpus") and "--executor" not in given and "--resources" not in given:
         given += ["--resources", f"gpu={plan.resources['gpus']}"]  # one job a GPU
     command = [
@@ -83,10 +84,3 @@ def _failed(plan: Plan, jobs: Sequence[Job], status: int) -> str:
     if not open_jobs:
         return f"Snakemake ended with status {status}, and no job failed; its messages stand above"
     return f"not all jobs succeeded; read {logs}{more}, and run the sweep again"
-
-
-def _num_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1

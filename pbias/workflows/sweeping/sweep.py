@@ -1,4 +1,4 @@
-"""What `pbias sweep` does: print the command lines, write the workflow, run it."""
+"""The work of `pbias sweep`: print the command lines, write the workflow, run it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def command_lines(path: str) -> list[str]:
-    """The command lines of a plan, in an order in which they can be run; needs no data."""
+    """Return the command lines of a plan, in an executable order; needs no data."""
     check_inputs([path])
     return [shlex.join(job.argv) for job in jobs_of(read_plan(path))]
 
@@ -30,14 +30,14 @@ def sweep(
     run: bool = False,
     no_clobber: bool = False,
 ) -> None:
-    """Write the workflow of a plan, and run it if asked, with more arguments of Snakemake.
+    """Write the workflow of a plan, and run it if requested, with more arguments for Snakemake.
 
-    Raises UserError for a plan that does not fit, missing data, and where a job fails.
+    Raises UserError for an invalid plan, for missing data, and if a job fails.
     """
     check_inputs([path])
     plan = read_plan(path)
     if more and not run:
-        raise UserError(f"{more[0]} is for Snakemake; add --run")
+        raise UserError(f"{more[0]} is an option of Snakemake; add --run")
     target = output or str(plan.folder / plan.out / "Snakefile")
     if run and target == "-":
         raise UserError("--run needs a file; name it with -o, or leave -o out")

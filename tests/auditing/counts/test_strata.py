@@ -149,7 +149,7 @@ def test_an_attribute_has_no_row_as_a_group_of_itself(make_logits: MakeLogits) -
         ({"groups": ["Male:Skim"]}, "'Skim'; did you mean 'Skin'?"),
         ({"groups": [""]}, "no group or target column ''"),
         ({"attributes": ["Smilling"]}, "no attribute 'Smilling'; did you mean 'Smiling'?"),
-        ({"metrics": ["acuracy"]}, "no metric 'acuracy'; did you mean 'accuracy'?"),
+        ({"metrics": ["acuracy"]}, "unknown metric 'acuracy'; did you mean 'accuracy'?"),
         ({"metrics": ["churn"]}, "those of a change need `reference`"),
         ({"metrics": ["eod"], "groups": []}, "those of a difference `groups`"),
     ],
@@ -160,3 +160,18 @@ def test_names_that_are_not_there(
     with pytest.raises(UserError) as caught:
         audit([make_logits()], (), Options(num_folds=1, **options))
     assert said in str(caught.value)
+
+
+def test_an_intersection_of_very_many_values_is_refused(make_logits: MakeLogits) -> None:
+    """Their codes ran over, so that samples were counted for values that were not theirs."""
+    values = tuple(tuple(f"{letter}{i}" for i in range(90)) for letter in "abc")
+    codes = np.resize(np.arange(90, dtype=np.int16), (60, 3))
+    many = replace(
+        make_logits(),
+        groups=codes,
+        group_names=tuple("abc"),
+        group_values=values,
+        train_counts=None,
+    )
+    with pytest.raises(UserError, match="'a:b:c' has 729,000 combinations of values; use at most"):
+        run(many, ["a:b:c"])

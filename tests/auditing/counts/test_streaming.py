@@ -210,7 +210,7 @@ def test_a_block_within_0_and_1_is_no_reason_to_refuse(make_logits: Make, tmp_pa
         ({"logits": np.zeros((60, 3), int)}, "'logits' is int64 [60, 3]; it must be floating"),
         ({"logits": np.zeros((0, 3))}, "'logits' is float64 [0, 3]"),
         ({"labels": np.zeros((59, 3), int)}, "'logits' is [60, 3] and 'labels' [59, 3]"),
-        ({"ids": np.array(["a"])}, "and 'ids' [1]; save a row of both"),
+        ({"ids": np.array(["a"])}, "and 'ids' [1]; save one row per sample"),
     ],
 )
 def test_headers_that_do_not_fit_are_refused(

@@ -90,7 +90,7 @@ def test_what_is_no_gate_is_refused_with_an_example(text: str) -> None:
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="no metric 'did_tpt'; did you mean 'did_tpr'"):
+    with pytest.raises(UserError, match="unknown metric 'did_tpt'; did you mean 'did_tpr'"):
         parse_gate("abs(did_tpt) <= 0.05")
 
 
@@ -154,7 +154,7 @@ def test_a_gate_without_rows_is_refused(everything: Table, gate: str) -> None:
 
 @pytest.mark.parametrize("gate", ["ece <= 1", "ceag@Skin=max <= 1", "change(eod) <= 1"])
 def test_a_gate_on_what_has_no_interval_is_refused(everything: Table, gate: str) -> None:
-    with pytest.raises(UserError, match="have no interval; gate their change"):
+    with pytest.raises(UserError, match="has no interval; gate its change"):
         covered(parse_gate(gate), everything)
 
 

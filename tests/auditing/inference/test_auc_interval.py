@@ -92,3 +92,27 @@ def test_the_p_of_a_difference_agrees_with_its_interval(
     assert found
     for row in found:
         assert (row["p"] < 0.05) == (not row["low"] <= 0 <= row["high"])
+
+
+@pytest.mark.parametrize("clustered", [False, True], ids=["rows", "clusters"])
+def test_one_sample_that_falls_from_a_perfect_order_is_no_finding(*, clustered: bool) -> None:
+    """The interval of an AUC ends at 1: around that of the reference, every fall was beyond chance.
+
+    At any level, with p just below what that level leaves.
+    """
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 4 == 0).astype(np.int8)
+    before = np.where(y == 1, 5.0, -5.0) + rng.normal(size=400)
+    after = before.copy()
+    after[0] = -4.0  # a positive among the negatives
+
+    def file(z: Array) -> Logits:
+        clusters = (np.arange(400) // 4).astype(str) if clustered else None
+        ids = np.arange(400).astype(str)
+        return Logits(z[:, None].astype("f4"), y[:, None], ("t",), ids=ids, clusters=clusters)
+
+    table = audit([file(after)], [file(before)], Options(metrics=["auc"]))
+    row = table.records()[-1]
+    assert row["reference"] == 1 > row["value"]
+    assert row["change_low"] < row["change"] < 0 < row["change_high"]
+    assert 0.3 < row["p"] < 0.5

@@ -13,6 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pbias.auditing.engine import Options, audit
+from pbias.auditing.inference.jackknife import estimate, interval
+from pbias.auditing.inference.means import lengthen
+from pbias.auditing.inference.numbers import Numbers
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
@@ -115,3 +118,22 @@ def test_a_number_without_an_interval_says_why(metric: str) -> None:
 def test_whoever_wants_no_intervals_is_not_told_why_there_are_none() -> None:
     rows = audit([file(predicted((150, 160, 90)))], (), Options(num_folds=1)).records()
     assert not [row for row in rows if row["reason"].startswith("no interval")]
+
+
+def test_a_mean_of_few_clusters_that_err_unevenly_reaches_further_where_its_tail_is_long() -> None:
+    """Of 60 exponential values t misses 5 to 6 % on the long side and 1 % on the other."""
+    draws, num = 4000, 60
+    x = np.random.default_rng(0).exponential(size=(num, draws, 1))
+    left_out = (x.sum(axis=0) - x) / (num - 1)
+    values = np.concatenate([x.mean(axis=0)[None], left_out])[None]
+    found = estimate(values)
+    low, high = interval(found)
+    no, nothing = np.zeros((draws, 1), bool), np.full((draws, 1), np.nan)
+    texts = np.full((draws, 1), "", object)
+    plain = Numbers(*found, low, high, nothing, nothing, no, texts)
+    longer = lengthen(plain, [values], 0.95)
+    assert np.mean(plain.high < 1) > 0.045
+    assert np.mean(longer.high < 1) < 0.04
+    np.testing.assert_array_equal(longer.low[longer.high > plain.high], low[longer.high > high])
+    turned = lengthen(replace(plain, value=-found.value, low=-high, high=-low), [-values], 0.95)
+    np.testing.assert_allclose(turned.low, -longer.high)

@@ -35,6 +35,16 @@ def test_few_errors_are_covered_in_what_is_made_of_probabilities() -> None:
         assert one.few.all(), row
 
 
+def test_calibration_where_classes_part_at_an_edge_between_bins_is_covered() -> None:
+    """The few unsure samples lie in one bin or the next, as luck has it: 76 % were covered."""
+    row = Row("calibration_error_debiased")
+    world = replace(SURE, num=10_000, prevalence=(0.2, 0.2))
+    one = audits(world, [row], draws=400, paired=False)[row]
+    assert one.coverage >= 0.93
+    width = np.nanmean(one.high - one.low) / (2 * 1.96 * np.nanstd(one.value))
+    assert width < 2
+
+
 def test_a_change_of_auc_in_a_small_group_is_not_that_of_two_strangers() -> None:
     world = World(prevalence=(0.01, 0.01))
     row = Row("auc", "1", change=True)
@@ -58,7 +68,7 @@ def test_nearly_identical_models_differ_by_no_more_in_calibration_than_is_said()
     row = Row("calibration_error_debiased", "1", change=True)
     one = audits(ALIKE, [row], draws=400)[row]
     assert (one.truth == 0).all()
-    assert 0.915 <= one.coverage <= 0.985
+    assert 0.915 <= one.coverage <= 0.995  # too wide by nature, see docs/inference.md
 
 
 def test_few_positives_of_two_runs_that_differ_much_are_covered() -> None:

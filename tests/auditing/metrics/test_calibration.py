@@ -78,12 +78,52 @@ def test_a_constant_offset_is_its_square() -> None:
     assert error(q + 0.2, y) == pytest.approx(0.04, abs=0.001)
 
 
-def test_totals_of_folds_add_up() -> None:
+def test_a_fold_is_left_out_of_bins_that_are_kept_among_few() -> None:
     rng = np.random.default_rng(3)
-    p, y, folds = rng.random(300), rng.integers(-1, 2, 300).astype(np.int8), rng.integers(0, 5, 300)
+    p, y, folds = rng.random(90), rng.integers(-1, 2, 90).astype(np.int8), rng.integers(0, 5, 90)
     found = totals(p, y, folds, 5)
-    np.testing.assert_allclose(found.sum(axis=0), totals(p, y)[0])
-    np.testing.assert_array_equal(found[..., 0].sum(axis=1), np.bincount(folds[y >= 0]))
+    np.testing.assert_allclose(found[0], totals(p, y)[0])
+    np.testing.assert_allclose((found[0] - found[1:]).sum(axis=0), found[0])
+    np.testing.assert_array_equal(
+        (found[0] - found[1:])[..., 0].sum(axis=1), np.bincount(folds[y >= 0])
+    )
+
+
+def test_without_a_fold_bins_hold_equal_shares_of_what_is_left() -> None:
+    """Fold 0 holds most of the lower half: without it the middle lies higher."""
+    rng = np.random.default_rng(4)
+    p, y = np.sort(rng.random(4000)), np.zeros(4000, np.int8)
+    folds = np.where((np.arange(4000) < 2000) & (rng.random(4000) < 0.1), 0, 1)
+    folds[folds == 1] = rng.integers(1, 40, (folds == 1).sum())
+    found = totals(p, y, folds, 40)
+    num_left = (folds != 0).sum()
+    np.testing.assert_allclose(found[1][:, 0], num_left / 10, atol=0.5)
+    alone = totals(p[folds != 0], y[folds != 0])[0]
+    np.testing.assert_allclose(found[1][:, 1], alone[:, 1], rtol=0.01)
+
+
+def test_edges_of_bins_stay_within_a_run_of_equal_probabilities() -> None:
+    rng = np.random.default_rng(5)
+    p, y = np.repeat([0.1, 0.9], 500), rng.integers(0, 2, 1000).astype(np.int8)
+    folds = rng.integers(0, 20, 1000)
+    found = totals(p, y, folds, 20)
+    np.testing.assert_array_equal(found[1:, 0, 0], [(folds[:500] != j).sum() for j in range(20)])
+
+
+def test_the_error_where_classes_part_at_an_edge_is_seen() -> None:
+    """20 % positive, all nearly certain: as the edge moves, the unsure are in one bin or two.
+
+    Folds that kept the bins of the whole showed half of the error.
+    """
+    rng = np.random.default_rng(6)
+    values, errors = [], []
+    for _ in range(200):
+        y = (rng.random(5000) < 0.2).astype(np.int8)
+        p = 1 / (1 + np.exp(-2 * (3.1 * (2 * y - 1) + rng.standard_normal(5000))))
+        each = debiased_error(totals(p, y, rng.integers(0, 50, 5000), 50))
+        values.append(each[0])
+        errors.append(49 / 50 * ((each[1:] - each[1:].mean()) ** 2).sum())
+    assert 0.9 < np.sqrt(np.mean(errors)) / np.std(values) < 2
 
 
 def test_error_of_fewer_than_two_rows_is_undefined() -> None:

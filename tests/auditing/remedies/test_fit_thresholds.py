@@ -149,7 +149,7 @@ def test_thresholds_in_the_file_are_what_was_before(valid: Logits) -> None:
 
 
 def test_a_softmax_is_refused(valid: Logits) -> None:
-    with pytest.raises(UserError, match="is of a softmax"):
+    with pytest.raises(UserError, match="is from a softmax"):
         calibrate(replace(valid, activation="softmax"))
 
 

@@ -10,7 +10,7 @@ buckets, C those of the calibration error, F those of the folds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -28,7 +28,12 @@ from pbias.auditing.counts.ranks.auc_buckets import (
     lower_edges,
     value_cells,
 )
-from pbias.auditing.counts.scores import Scores, debiased_error, equal_mass_of_buckets
+from pbias.auditing.counts.scores import (
+    Scores,
+    debiased_error,
+    equal_mass_of_buckets,
+    with_bins_moved,
+)
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally
@@ -142,7 +147,7 @@ class BucketedScores:
         aucs = auc_from_buckets(whole_and_left_out(by_fold).swapaxes(-1, -2)).auc
         moments = np.add.reduceat(self.moments[values, a].sum(axis=0), _first_narrow(), axis=0)
         sums = _share_out(by_fold, moments)
-        errors = debiased_error(whole_and_left_out(equal_mass_of_buckets(sums)))
+        errors = debiased_error(with_bins_moved(equal_mass_of_buckets(sums), _near(sums)))
         unlike = np.where(np.abs(aucs[0] - auc) <= _NEAR, 0.0, np.nan)
         return aucs[1:] - aucs[0] + unlike, errors[1:] - errors[0] + unlike
 
@@ -173,3 +178,15 @@ def _wide() -> NDArray[np.int8]:
 def _first_narrow() -> NDArray[np.intp]:
     """The first of C in each wide bucket."""
     return np.searchsorted(_wide(), np.arange(NUM_F))
+
+
+def _near(sums: Floats) -> Callable[[int, int], Floats]:
+    """Rows and moments on both sides of an edge [2, 3], as if even within buckets [J, F, 3]."""
+    before = np.concatenate([np.zeros((1, 3)), sums.sum(axis=0).cumsum(axis=0)])
+
+    def near(edge: int, reach: int) -> Floats:
+        places = np.clip([edge - reach, edge, edge + reach], 0, before[-1, 0])
+        found = [np.interp(places, before[:, 0], column) for column in before.T]
+        return np.asarray(np.diff(found, axis=1).T)
+
+    return near

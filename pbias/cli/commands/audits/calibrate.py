@@ -1,4 +1,4 @@
-"""`pbias calibrate`: thresholds for each attribute, from validation data."""
+"""`pbias calibrate`: fit a threshold for each attribute on validation data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pbias.cli.options.common import (
 
 
 class Objective(enum.StrEnum):
-    """What a threshold is fitted to."""
+    """Criterion for fitting a threshold."""
 
     POSITIVE_RATE = "positive-rate"
     F1 = "f1"
@@ -34,10 +34,12 @@ def calibrate(
     ],
     objective: Annotated[
         Objective,
-        typer.Option("--objective", help="As many predicted as are positive, or the best score."),
+        typer.Option(
+            "--objective", help="Predict as many positives as there are, or maximize this score."
+        ),
     ] = Objective.POSITIVE_RATE,
     allow_test: Annotated[
-        bool, typer.Option("--allow-test", help="Take a file of the test split, too.")
+        bool, typer.Option("--allow-test", help="Accept a file of the test split.")
     ] = False,
     labels: LabelsOfIds = None,
     probabilities: Probabilities = None,
@@ -50,7 +52,7 @@ def calibrate(
 ) -> None:
     """Fit a threshold for each attribute on validation data.
 
-    The table is what --thresholds of predict, metrics and flag reads.
+    The table can be passed to --thresholds of predict, metrics and flag.
     """
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.calibrate import calibrate_file

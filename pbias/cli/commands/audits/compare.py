@@ -38,7 +38,7 @@ def compare(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Compare runs of the same samples: one row a file, over attributes defined in all of them."""
+    """Compare runs of the same samples: one row per file, over attributes defined in all files."""
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.compare import compare_files
     from pbias.workflows.inputs.files import expand

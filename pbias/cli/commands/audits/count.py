@@ -1,4 +1,4 @@
-"""`pbias count`: totals of a part of the samples, which add up to those of the whole."""
+"""`pbias count`: count one part of the samples; the counts of all parts can be added up."""
 
 from __future__ import annotations
 
@@ -38,17 +38,18 @@ def count(
             metavar="NUM",
             min=0,
             max=2**62,
-            help="Without ids: which row of the whole the part begins with.",
+            help="Without ids: number of the first row of this part in the whole.",
         ),
     ] = 0,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Count a part of the samples: totals by fold, without rows and ids.
+    """Count one part of the samples: totals by fold, without rows and ids.
 
-    'pbias metrics a.counts.npz b.counts.npz' audits the sum of several parts: the same numbers as
-    of the whole, with AUC from buckets of the logit. The file is read in blocks, once.
+    'pbias metrics a.counts.npz b.counts.npz' audits the sum of several parts. The numbers are the
+    same as for the whole data set, except that AUC comes from buckets of the logit. The file is
+    read once, in blocks.
     """
     from pbias.cli.progress import bar
     from pbias.files.counts_file import write_counts

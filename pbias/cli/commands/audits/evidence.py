@@ -1,4 +1,4 @@
-"""`pbias evidence`: what a technical file needs to state of an audit."""
+"""`pbias evidence`: the parts of a technical file that an audit can provide."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def evidence(
     ref: References = None,
     facts: Annotated[
         str | None,
-        typer.Option("--facts", metavar="TOML", help="What you state: system, purpose, ..."),
+        typer.Option("--facts", metavar="TOML", help="Facts that you state: system, purpose, ..."),
     ] = None,
     groups: Groups = None,
     attributes: Attributes = None,
@@ -45,11 +45,12 @@ def evidence(
     gate_strict: StrictGates = False,
     gate_joint: JointGates = False,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="The pack, as Markdown.")
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the pack to FILE, as Markdown."),
     ] = "-",
     card: Annotated[
         str | None,
-        typer.Option("--card", metavar="FILE", help="Write a Hugging Face model card, too."),
+        typer.Option("--card", metavar="FILE", help="Also write a Hugging Face model card."),
     ] = None,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
@@ -57,7 +58,7 @@ def evidence(
 ) -> None:
     """Write the evidence of an audit: files, groups, criteria, limits, signature lines.
 
-    Without --groups, all groups of the file and their intersections in pairs are measured.
+    Without --groups, it covers all groups of the file and their pairwise intersections.
     """
     from pbias.cli.gates import leave_with
     from pbias.cli.progress import bar

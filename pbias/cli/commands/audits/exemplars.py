@@ -1,4 +1,4 @@
-"""`pbias exemplars`: the samples that pruned networks see differently, and who they are."""
+"""`pbias exemplars`: samples that pruned networks predict differently, and their groups."""
 
 from __future__ import annotations
 
@@ -23,18 +23,21 @@ from pbias.cli.options.common import (
 def exemplars(
     dense: Annotated[
         list[str],
-        typer.Option("--dense", metavar="LOGITS", help="Dense runs; repeat it, or quote a glob."),
+        typer.Option("--dense", metavar="LOGITS", help="Dense runs; repeatable, or quote a glob."),
     ],
     sparse: Annotated[
         list[str],
-        typer.Option("--sparse", metavar="LOGITS", help="Pruned runs; repeat it, or quote a glob."),
+        typer.Option(
+            "--sparse", metavar="LOGITS", help="Pruned runs; repeatable, or quote a glob."
+        ),
     ],
     summary: Annotated[
-        bool, typer.Option("--summary", help="Over-representation of groups, instead of the list.")
+        bool,
+        typer.Option("--summary", help="Show over-representation of groups instead of the list."),
     ] = False,
     top: Annotated[
         str,
-        typer.Option("--top", metavar="NUM", help="Taxicab exemplars of an attribute: 1%, or 50."),
+        typer.Option("--top", metavar="NUM", help="Taxicab exemplars per attribute: 1%, or 50."),
     ] = "1%",
     groups: Annotated[
         str | None,
@@ -61,10 +64,11 @@ def exemplars(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Find the samples that pruned runs see differently.
+    """Find the samples that pruned runs predict differently.
 
-    Modal exemplars: what most runs predict differs; taxicab exemplars: the shares of runs that
-    predict 1 are furthest apart. Several runs (seeds) a side tell pruning from chance.
+    Modal exemplars: the majority predictions of the two sides differ. Taxicab exemplars: the
+    shares of runs that predict 1 are furthest apart. To tell pruning from chance, give several
+    runs (seeds) on each side.
     """
     from pbias.cli.tables import check_table_output, write_table
     from pbias.files.streams import check_output, write_bytes

@@ -1,4 +1,4 @@
-"""`pbias flag`: what pruning puts at risk, from the dense model alone, and whether it was right."""
+"""`pbias flag`: list predictions that pruning puts at risk, and evaluate such lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pbias.cli.options.common import (
 
 def flag(
     dense: Annotated[
-        list[str], typer.Argument(metavar="LOGITS", help="The dense model's logits: one file.")
+        list[str], typer.Argument(metavar="LOGITS", help="Logits of the dense model (one file).")
     ],
     margin: Annotated[
         float,
@@ -32,31 +32,31 @@ def flag(
             min=0.0,
             max=0.5,
             callback=no_nan,
-            help="Unsure means abs(p - 0.5) below this; 0.5: all predictions.",
+            help="Uncertain means abs(p - 0.5) below this; 0.5: all predictions.",
         ),
     ] = 0.4,
     budget: Annotated[
         str | None,
         typer.Option(
-            "--budget", metavar="N|N%", help="List so many, or this share of all predictions."
+            "--budget", metavar="N|N%", help="List this number, or this share of all predictions."
         ),
     ] = None,
     by_group: Annotated[
         bool,
         typer.Option(
             "--by-group",
-            help="Score against what is usual in the sample's group, not among everyone.",
+            help="Use training counts of the sample's group, not of everyone.",
         ),
     ] = False,
     summary: Annotated[
-        bool, typer.Option("--summary", help="A row an attribute and group instead: its risk.")
+        bool, typer.Option("--summary", help="Show the risk per attribute and group instead.")
     ] = False,
     evaluate: Annotated[
         list[str] | None,
         typer.Option(
             "--evaluate",
             metavar="LOGITS",
-            help="Compare with what this pruned model does; repeat it, or quote a glob.",
+            help="Evaluate the flags on this pruned model; repeatable, or quote a glob.",
         ),
     ] = None,
     groups: Annotated[
@@ -79,7 +79,9 @@ def flag(
     ] = None,
     evaluate_thresholds: Annotated[
         str | None,
-        typer.Option("--evaluate-thresholds", metavar="CSV", help="Those of the pruned models."),
+        typer.Option(
+            "--evaluate-thresholds", metavar="CSV", help="Logit thresholds of the pruned models."
+        ),
     ] = None,
     probabilities: Probabilities = None,
     output: Table = "-",
@@ -91,8 +93,8 @@ def flag(
 ) -> None:
     """List the predictions that pruning puts at risk.
 
-    It looks at the dense model and the training counts alone. The riskiest come first: predictions
-    that the model is unsure of, and those that are unusual in training.
+    The command uses only the dense model and the training counts. The riskiest predictions come
+    first: those that the model is uncertain of, and those that are unusual in training.
     """
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.flag import FlagOptions, flag_files, refuse_combinations
@@ -127,7 +129,7 @@ def _dense_file(paths: list[str]) -> str:
     files = expand(paths)
     if len(files) > 1:
         raise UserError(
-            f"flag reads one dense file, not {len(files)} ({', '.join(files)}); name one, and "
-            "for several pruned ones repeat --evaluate, or quote its glob"
+            f"flag reads one dense file, but {len(files)} were given ({', '.join(files)}); name "
+            "one; for several pruned files repeat --evaluate, or quote its glob"
         )
     return files[0]

@@ -1,4 +1,4 @@
-"""`pbias metrics`: what a model does, to whom, and what compression changed."""
+"""`pbias metrics`: measure accuracy and bias by group, and what compression changed."""
 
 from __future__ import annotations
 
@@ -56,10 +56,12 @@ def metrics(
     level: Level = 0.95,
     folds: Annotated[
         int,
-        typer.Option("--folds", metavar="NUM", min=20, max=10_000, help="Folds of the jackknife."),
+        typer.Option(
+            "--folds", metavar="NUM", min=20, max=10_000, help="Number of jackknife folds."
+        ),
     ] = 200,
     no_intervals: Annotated[
-        bool, typer.Option("--no-intervals", help="Values alone: faster, and no gates.")
+        bool, typer.Option("--no-intervals", help="Compute only values: faster, but no gates.")
     ] = False,
     gate: Gates = None,
     gate_file: GateFile = None,
@@ -67,18 +69,18 @@ def metrics(
     gate_joint: JointGates = False,
     report: Annotated[
         str | None,
-        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+        typer.Option("--report", metavar="FILE", help="Also write the report as Markdown."),
     ] = None,
     junit: Annotated[
         str | None,
-        typer.Option("--junit", metavar="FILE", help="Write the verdicts of the gates as JUnit."),
+        typer.Option("--junit", metavar="FILE", help="Write the gate verdicts as JUnit XML."),
     ] = None,
     tag: Annotated[
         list[str] | None,
         typer.Option(
             "--tag",
             metavar="KEY=VALUE",
-            help="Add a column with this text to the table; repeat it.",
+            help="Add a column with this text to the table; repeatable.",
         ),
     ] = None,
     in_memory: Annotated[
@@ -139,6 +141,7 @@ def metrics(
         reference_thresholds=ref_thresholds,
         probabilities=probabilities,
         in_memory_mib=in_memory,
+        keep_predictions=False,
         min_cell=min_cell,
     )
     result = audit_files(paths, others, options, bar)

@@ -1,4 +1,4 @@
-"""`pbias override`: flagged predictions replaced by better ones."""
+"""`pbias override`: replace flagged predictions with better ones."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ def override(
     ],
     flags: Annotated[
         str,
-        typer.Option("--flags", metavar="CSV", help="What to replace: id,attribute (and risk)."),
+        typer.Option(
+            "--flags", metavar="CSV", help="Predictions to replace: id,attribute (and risk)."
+        ),
     ],
     source: Annotated[
         str,
-        typer.Option(
-            "--with", metavar="LOGITS", help="The dense model's logits, or 'labels': a person's."
-        ),
+        typer.Option("--with", metavar="LOGITS", help="Logits of the dense model, or 'labels'."),
     ],
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the logits to FILE."),
     ] = None,
     budget: Annotated[
-        str, typer.Option("--budget", metavar="NUM", help="First flags to use: 5% of all, or 500.")
+        str,
+        typer.Option(
+            "--budget", metavar="NUM", help="Flags to use: 5% of all predictions, or 500."
+        ),
     ] = "100%",
     curve: Annotated[
         str | None,
-        typer.Option("--curve", metavar="FILE", help="Write bias left at budgets of 0 to 100 %."),
+        typer.Option(
+            "--curve", metavar="FILE", help="Write the remaining bias at budgets of 0 to 100 %."
+        ),
     ] = None,
     ref: Annotated[
         str | None,
@@ -51,10 +56,10 @@ def override(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Replace flagged predictions by the dense model's, or by labels.
+    """Replace flagged predictions with the dense model's predictions, or with labels.
 
-    Flags are used from the highest risk down. A label is written as a logit of -20 or 20, and
-    metrics of scores (auc, ece, ...) are undefined for its attribute from then on.
+    Flags are used in order of risk, highest first. A label becomes a logit of -20 or 20, so
+    metrics of scores (auc, ece, ...) are undefined for its attribute.
     """
     from pbias.cli.progress import bar
     from pbias.cli.tables import write_table
@@ -82,9 +87,9 @@ def _check_outputs(
     from pbias.workflows.override import check_curve
 
     if output is None and curve is None:
-        raise UserError("nothing to write; name the logits with -o, or the curve with --curve")
+        raise UserError("nothing to write; name an output with -o (logits) or --curve")
     if output == curve:
-        raise UserError(f"both outputs are {output}; name two files")
+        raise UserError(f"both outputs are {output}; give them different names")
     if output is not None:
         check_output(output, inputs.paths, no_clobber=no_clobber)
     if curve is not None:

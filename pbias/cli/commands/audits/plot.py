@@ -1,4 +1,4 @@
-"""`pbias plot`: one chart of logits files, as a picture for a paper or a page."""
+"""`pbias plot`: draw one chart of logits files, for a paper or a web page."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions
 
-Metric = Annotated[str, typer.Option("--metric", metavar="NAME", help="Metric that is drawn.")]
+Metric = Annotated[str, typer.Option("--metric", metavar="NAME", help="Metric to draw.")]
 Attribute = Annotated[
     str | None,
-    typer.Option("--attribute", metavar="NAME", help="Attribute that is drawn [default: all]."),
+    typer.Option("--attribute", metavar="NAME", help="Attribute to draw [default: all]."),
 ]
 Group = Annotated[
     str | None,
-    typer.Option("--group", metavar="NAME", help="Group with a line a value [default: the first]."),
+    typer.Option(
+        "--group", metavar="NAME", help="Group with one line per value [default: the first]."
+    ),
 ]
 Picture = Annotated[
     str,
@@ -44,7 +46,9 @@ def curves(
     x: Annotated[
         str,
         typer.Option(
-            "--x", metavar="AXIS", help="sparsity, or file: one place a file, in the order named."
+            "--x",
+            metavar="AXIS",
+            help="sparsity, or file: one position per file, in the given order.",
         ),
     ] = "sparsity",
     metrics: Annotated[
@@ -61,9 +65,9 @@ def curves(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Draw the headline numbers of many runs against sparsity: a line a network, bands over seeds.
+    """Draw headline numbers against sparsity: one line per network, with bands over seeds.
 
-    Files that do not say how sparse their network is stand in the order named.
+    Files without a record of sparsity are drawn in the given order.
     """
     from pbias.workflows.inputs.files import expand
     from pbias.workflows.reports.plot import plot_curves, write_figure
@@ -96,7 +100,7 @@ def heatmap(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Draw a metric by attribute and group value; with --ref, what changed."""
+    """Draw a metric by attribute and group value; with --ref, draw its change."""
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions
 
@@ -112,7 +116,7 @@ def forest(
     ref: References = None,
     metric: Metric = "tpr",
     top: Annotated[
-        int, typer.Option("--top", metavar="NUM", min=1, max=200, help="Rows that are drawn.")
+        int, typer.Option("--top", metavar="NUM", min=1, max=200, help="Number of rows to draw.")
     ] = 15,
     groups: Groups = None,
     attributes: Attributes = None,
@@ -123,7 +127,7 @@ def forest(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Draw the largest numbers of a metric with their intervals; with --ref, what moved most."""
+    """Draw the largest values of a metric with intervals; with --ref, the largest changes."""
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions
 
@@ -146,7 +150,7 @@ def calibration(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Draw calibration curves by group value: how often each probability is right."""
+    """Draw calibration curves by group value: observed share against predicted probability."""
     options, chosen = _of_group(attribute, group, labels, probabilities=probabilities)
     _plot("calibration", audited, ref, output, options, chosen, no_clobber=no_clobber)
 

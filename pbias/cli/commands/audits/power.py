@@ -1,4 +1,4 @@
-"""`pbias power`: what gates can decide on these samples, before anything is compressed."""
+"""`pbias power`: check before compression which gates the samples can decide."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ def power(
     ref: Annotated[
         list[str],
         typer.Option(
-            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeatable, or quote a glob."
         ),
     ],
     gates: Annotated[
         str | None,
-        typer.Argument(metavar="[GATES.txt]", help="Gates, one a line; '-' is standard input."),
+        typer.Argument(
+            metavar="[GATES.txt]", help="File with one gate per line; '-' is standard input."
+        ),
     ] = None,
     gate: Gates = None,
     discordance: Annotated[
@@ -52,16 +54,16 @@ def power(
             min=0.0,
             max=0.5,
             callback=no_nan,
-            help="Share of predictions that compression is supposed to change.",
+            help="Share of predictions that compression is assumed to change.",
         ),
     ] = 0.05,
     draws: Annotated[
         int,
-        typer.Option("--draws", metavar="NUM", min=1, max=1000, help="Models drawn like that."),
+        typer.Option("--draws", metavar="NUM", min=1, max=1000, help="Number of simulated models."),
     ] = 20,
     groups: Annotated[
         str | None,
-        typer.Option("--groups", metavar="A,B:C", help="Groups [default: those of the gates]."),
+        typer.Option("--groups", metavar="A,B:C", help="Groups [default: groups of the gates]."),
     ] = None,
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
@@ -73,7 +75,7 @@ def power(
     gate_joint: JointGates = False,
     report: Annotated[
         str | None,
-        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+        typer.Option("--report", metavar="FILE", help="Also write the report as Markdown."),
     ] = None,
     seed: Seed = 0,
     output: Table = "-",
@@ -83,10 +85,10 @@ def power(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Say which gates these samples can decide, before anything is compressed.
+    """Check before compression which gates these samples can decide.
 
-    Audits models that are drawn from the dense one: they differ in a share of their predictions and
-    are worse for nobody. Leaves with 0 whatever the gates would say.
+    Simulates models from the dense model and audits them. The simulated models differ in a share
+    of the predictions and are worse for nobody. Exits with status 0 whatever the gates decide.
     """
     from pbias.cli.gates import say_power
     from pbias.cli.progress import bar

@@ -34,7 +34,7 @@ def report(
         typer.Option(
             "--curves",
             metavar="LOGITS",
-            help="Runs of several sparsities, drawn against it; repeat it, or quote a glob.",
+            help="Runs to draw against their sparsity; repeatable, or quote a glob.",
         ),
     ] = None,
     groups: Groups = None,
@@ -52,29 +52,33 @@ def report(
         typer.Option(
             "--images",
             metavar="DIR",
-            help="Embed pictures of samples; their ids are paths in DIR [default: none].",
+            help="Embed images of samples; their ids are paths in DIR [default: none].",
         ),
     ] = None,
     examples: Annotated[
         int,
         typer.Option(
-            "--examples", metavar="NUM", min=1, max=200, help="With --images: an attribute's most."
+            "--examples",
+            metavar="NUM",
+            min=1,
+            max=200,
+            help="With --images: most images per attribute.",
         ),
     ] = 24,
     facts: Annotated[
         str | None,
         typer.Option(
-            "--facts", metavar="TOML", help="Add the evidence pack, with what TOML states."
+            "--facts", metavar="TOML", help="Add the evidence pack, with the facts in TOML."
         ),
     ] = None,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Write an audit as one HTML page: verdict, gates, charts, tables, and pictures if asked.
+    """Write an audit as one HTML page: verdict, gates, charts, tables, and optional images.
 
-    The page loads nothing from the network and can be read without scripts. From the table that
-    metrics -o table.json writes, instead of LOGITS, it has what needs no logits.
+    The page loads nothing from the network and can be read without scripts. Instead of LOGITS you
+    can give a table of metrics -o table.json; the page then omits the parts that need logits.
     """
     from pbias.cli.gates import leave_with
     from pbias.cli.progress import bar

@@ -1,4 +1,4 @@
-"""`pbias select`: the smallest of several networks that passes the gates."""
+"""`pbias select`: select the smallest of several networks that passes the gates."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def select(
     candidates: Annotated[
         list[str],
         typer.Argument(
-            metavar="LOGITS...", help="A candidate each; a quoted glob: the runs (seeds) of one."
+            metavar="LOGITS...",
+            help="One candidate each; a quoted glob is the runs (seeds) of one.",
         ),
     ],
     ref: Annotated[
         list[str],
         typer.Option(
-            "--ref", metavar="LOGITS", help="Dense model's logits; repeat it, or quote a glob."
+            "--ref", metavar="LOGITS", help="Dense model's logits; repeatable, or quote a glob."
         ),
     ],
     gate: Gates = None,
@@ -53,7 +54,7 @@ def select(
         typer.Option(
             "--order",
             metavar="ORDER",
-            help="size: largest network first; listed: as named, mildest first; none: corrected.",
+            help="size: largest network first; listed: in the given order; none: correct for all.",
         ),
     ] = "size",
     groups: Groups = None,
@@ -64,7 +65,7 @@ def select(
     level: Level = 0.95,
     report: Annotated[
         str | None,
-        typer.Option("--report", metavar="FILE", help="Write the report as Markdown, too."),
+        typer.Option("--report", metavar="FILE", help="Also write the report as Markdown."),
     ] = None,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
@@ -75,9 +76,10 @@ def select(
 ) -> None:
     """Select the smallest of several compressed networks that passes the gates.
 
-    From the mildest on, up to the first that does not pass, so that no correction for several
-    candidates is needed. Without an order each is judged at a level that is corrected for their
-    number. Leaves with 0 if one is selected, 1 if none passes, 4 if more data could tell.
+    Tests the candidates from the mildest on and stops at the first that does not pass, so no
+    correction for several candidates is needed. With --order none, the level of each is corrected
+    for the number of candidates. Exits with status 0 if one is selected, 1 if none passes, and 4
+    if more data could decide.
     """
     from pbias.cli.gates import leave_with_selection
     from pbias.cli.progress import bar

@@ -1,4 +1,4 @@
-"""`pbias backdoor`: a manifest in which a mark on images goes along with an attribute."""
+"""`pbias backdoor`: write a manifest in which a mark on images is tied to an attribute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Shares = tuple[float, float]
 
 
 class Kind(enum.StrEnum):
-    """The marks there are."""
+    """Kinds of marks."""
 
     GRAYSCALE = "grayscale"
     YELLOW_SQUARE = "yellow_square"
@@ -31,23 +31,25 @@ def backdoor(
     labels: LabelsFile,
     attribute: Annotated[
         str,
-        typer.Option("--attribute", metavar="NAME", help="What the mark goes along with."),
+        typer.Option("--attribute", metavar="NAME", help="Attribute that the mark is tied to."),
     ],
     kind: Annotated[
         Kind,
-        typer.Option("--kind", help="Grey images, or 2 % of the area yellow, in the top left."),
+        typer.Option(
+            "--kind", help="Gray images, or a yellow square of 2 % of the area, top left."
+        ),
     ],
     train_fractions: Annotated[
         Shares,
         typer.Option(
             "--train-fractions",
             metavar="NEG POS",
-            help="Share of training negatives and positives that get it.",
+            help="Share of training negatives and positives that get the mark.",
         ),
     ] = (0.05, 0.95),
     test_fractions: Annotated[
         Shares,
-        typer.Option("--test-fractions", metavar="NEG POS", help="The same of valid and test."),
+        typer.Option("--test-fractions", metavar="NEG POS", help="The same for valid and test."),
     ] = (0.5, 0.5),
     seed: Seed = 0,
     image_root: ImageRoot = None,
@@ -59,12 +61,13 @@ def backdoor(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Tie a mark on images to an attribute: a group made by hand.
+    """Tie a mark on images to an attribute, which creates an artificial group.
 
-    Writes the manifest with a column `transform`, which says how train, prune and predict change
-    an image as they read it (no image is copied), and a column `backdoor` of 0 and 1, for
-    --groups. In each split an exact number of images is drawn. The paper takes 0.05 and 0.95 for
-    Blond_Hair, Smiling, Wearing_Necktie and Attractive, 0.35 and 0.65 for Oval_Face and Big_Nose.
+    Writes the manifest with two more columns. `transform` tells train, prune and predict how to
+    change an image when they read it (no image is copied). `backdoor` is 0 or 1, for --groups. An
+    exact number of images in each split gets the mark. The paper uses 0.05 and 0.95 for
+    Blond_Hair, Smiling, Wearing_Necktie and Attractive, and 0.35 and 0.65 for Oval_Face and
+    Big_Nose.
     """
     from pbias.workflows.manifest import add_backdoor
     from pbias.workflows.runs.options import DataOptions

@@ -1,4 +1,4 @@
-"""`pbias import`: what other programs predicted, as logits files."""
+"""`pbias import`: convert predictions of other programs to logits files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def table(
     id: Annotated[
         str | None,
         typer.Option(
-            "--id", metavar="COLUMN", help="Names of the samples [default: image or id, if there]."
+            "--id",
+            metavar="COLUMN",
+            help="Column of sample ids [default: image or id, if present].",
         ),
     ] = None,
     label: Annotated[
@@ -41,12 +43,14 @@ def table(
     ] = None,
     logit: Annotated[
         str | None,
-        typer.Option("--logit", metavar="COLUMN", help="Or logits; several as above."),
+        typer.Option("--logit", metavar="COLUMN", help="Logits instead; several columns as above."),
     ] = None,
     prediction: Annotated[
         str | None,
         typer.Option(
-            "--prediction", metavar="COLUMN", help="Or predictions alone: 0 and 1, or classes."
+            "--prediction",
+            metavar="COLUMN",
+            help="Predictions without scores instead: 0 and 1, or classes.",
         ),
     ] = None,
     targets: Annotated[
@@ -54,7 +58,7 @@ def table(
         typer.Option(
             "--targets",
             metavar="A,B",
-            help="Targets or classes, in order [default: all that the columns name].",
+            help="Targets or classes, in order [default: all in the column names].",
         ),
     ] = None,
     groups: Groups = None,
@@ -65,11 +69,11 @@ def table(
             "--threshold",
             metavar="NUM",
             callback=no_nan,
-            help="Probability (or logit) above which a target is predicted [default: 0.5, or 0].",
+            help="A target is predicted above this probability (or logit) [default: 0.5, or 0].",
         ),
     ] = None,
     sep: Annotated[
-        str, typer.Option("--sep", metavar="CHAR", help="Between the cells of a CSV file.")
+        str, typer.Option("--sep", metavar="CHAR", help="Separator of the cells of a CSV file.")
     ] = ",",
     decimal: Annotated[
         str, typer.Option("--decimal", metavar="CHAR", help="Decimal point of a CSV file.")
@@ -78,11 +82,11 @@ def table(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Make a logits file of a table of predictions, one row a sample.
+    """Convert a table of predictions, with one row per sample, to a logits file.
 
-    Exactly one of --probability, --logit and --prediction names the scores. Unknown labels are
-    empty, nan or -1; TRUE and FALSE are 1 and 0. Probabilities keep all their digits. Predictions
-    alone have no calibration, uncertainty or AUC. Parquet needs pip install 'pbias[parquet]'.
+    Give exactly one of --probability, --logit and --prediction. Unknown labels are empty, nan or
+    -1; TRUE and FALSE are 1 and 0. Probabilities keep all their digits. Without scores there is no
+    calibration, uncertainty or AUC. Parquet needs pip install 'pbias[parquet]'.
     """
     from pbias.workflows.importing.table import TableOptions, import_table
 
@@ -118,7 +122,7 @@ def paper_runs(
         typer.Option(
             "--groups",
             metavar="C,D",
-            help="Attributes to audit by [default: Male,Young,Chubby,Pale_Skin].",
+            help="Attributes to use as groups [default: Male,Young,Chubby,Pale_Skin].",
         ),
     ] = None,
     backdoor_ids: Annotated[
@@ -126,16 +130,16 @@ def paper_runs(
         typer.Option(
             "--backdoor-ids",
             metavar="DIR",
-            help="Folder of backdoor_ids_label... [default: that of the runs].",
+            help="Folder of backdoor_ids_label... [default: the folder of the runs].",
         ),
     ] = None,
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Make logits files of the run folders of the paper's code.
+    """Convert run folders of the paper's code to logits files.
 
-    A run becomes test.npz and valid.npz, in a folder as the run's own. Ids, labels, groups and
+    Each run becomes test.npz and valid.npz, in a folder of the same name. Ids, labels, groups and
     training counts come from CelebA's lists. Pickles and checkpoints are never opened.
     """
     from pbias.cli.progress import bar

@@ -1,4 +1,4 @@
-"""`pbias manifest`: a labels.csv of a data set in a known layout, and what one holds."""
+"""`pbias manifest`: write a labels.csv for a data set in a known layout, or check one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ from pbias.cli.options.common import (
     Workers,
 )
 
-Folder = Annotated[
-    str, typer.Argument(metavar="DIR", help="The folder that the data set was unpacked to.")
-]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="Folder of the unpacked data set.")]
 Out = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Write the manifest to FILE (labels.csv)."),
@@ -38,17 +36,18 @@ Out = Annotated[
 def celeba(
     folder: Folder,
     uncropped: Annotated[
-        bool, typer.Option("--uncropped", help="The images in the wild, not the aligned ones.")
+        bool,
+        typer.Option("--uncropped", help="Use the uncropped images instead of the aligned ones."),
     ] = False,
     output: Out = "-",
     no_clobber: NoClobber = False,
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Make a labels.csv of CelebA: 40 attributes, the authors' splits, and who is in a picture.
+    """Write a labels.csv for CelebA: 40 attributes, the authors' splits, and identities.
 
     Reads the text files of the authors (list_attr_celeba.txt, list_eval_partition.txt,
-    identity_CelebA.txt) or the CSV files of Kaggle. -1 becomes 0; the column `identity` is for
+    identity_CelebA.txt) or the CSV files of Kaggle. -1 becomes 0. Use the column `identity` for
     --cluster.
     """
     from pbias.workflows.manifest import list_celeba_images
@@ -60,7 +59,9 @@ def awa2(
     folder: Folder,
     by_class: Annotated[
         bool,
-        typer.Option("--by-class", help="Split by class, as trainclasses.txt and testclasses.txt."),
+        typer.Option(
+            "--by-class", help="Split by class, as in trainclasses.txt and testclasses.txt."
+        ),
     ] = False,
     seed: Seed = 0,
     output: Out = "-",
@@ -68,11 +69,11 @@ def awa2(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Make a labels.csv of Animals with Attributes 2: the 85 attributes of each image's class.
+    """Write a labels.csv for Animals with Attributes 2: the 85 attributes of each image's class.
 
-    Images are split 70/10/20 by a hash of seed and name, every class into all three; --by-class
-    takes the split for zero-shot learning: 10 classes are the test split, and an eighth of the
-    other classes' images the validation split.
+    The images of every class are split 70/10/20 by a hash of seed and name. --by-class uses the
+    split for zero-shot learning: 10 classes are the test split, and one eighth of the images of
+    the other classes is the validation split.
     """
     from pbias.workflows.manifest import list_awa2_images
 
@@ -87,11 +88,11 @@ def folder(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Make a labels.csv of class folders: a column of 0 and 1 a class.
+    """Write a labels.csv for class folders: one column of 0 and 1 per class.
 
-    A class is called like the folder of its images. Folders train, valid (or val) and test above
-    the class folders are the splits; elsewhere images are split 70/10/20 by a hash of seed and
-    path.
+    The name of a class is the name of the folder of its images. Folders train, valid (or val) and
+    test above the class folders are the splits. Without them, images are split 70/10/20 by a hash
+    of seed and path.
     """
     from pbias.workflows.manifest import list_class_folders
 
@@ -105,7 +106,7 @@ def check(
     groups: Groups = None,
     cluster: Cluster = None,
     no_images: Annotated[
-        bool, typer.Option("--no-images", help="Do not decode images; only see if they are there.")
+        bool, typer.Option("--no-images", help="Do not decode images; only check that they exist.")
     ] = False,
     image_root: ImageRoot = None,
     allow_outside: AllowOutside = False,
@@ -117,11 +118,10 @@ def check(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Count what a manifest holds, and find its faults.
+    """Count the content of a manifest and find its problems.
 
-    These are missing and broken images (status 2), attributes that are constant, group values
-    without images, people in training and test, and where too few labels leave bias amplification
-    undefined.
+    Problems are missing and broken images (status 2), constant attributes, group values without
+    images, people in both training and test, and too few labels for bias amplification.
     """
     from pbias.cli.progress import bar
     from pbias.cli.tables import check_table_output, write_table

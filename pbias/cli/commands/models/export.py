@@ -1,4 +1,4 @@
-"""`pbias export`: a network as an ONNX file."""
+"""`pbias export`: write a network as an ONNX file."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def export(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Write a network as ONNX, checked against torch, for batches of any size.
+    """Write a network as ONNX for batches of any size, and check it against torch.
 
-    Pruned weights stay exactly zero. The file says what the network predicts and how its images
-    are prepared, so that 'pbias predict' needs no options. Needs pip install 'pbias[onnx]'.
+    Pruned weights stay exactly zero. The file contains the targets and the image preprocessing, so
+    'pbias predict' needs no options. Needs pip install 'pbias[onnx]'.
     """
     from pbias.workflows.conversion import export as workflow
     from pbias.workflows.runs.options import ExportOptions

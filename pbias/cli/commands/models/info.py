@@ -1,4 +1,4 @@
-"""`pbias info`: what a file holds, counted from its content."""
+"""`pbias info`: count the content of a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def info(
             metavar="S",
             min=0.0,
             max=1.0,
-            help="Recount the zeros; leave with status 1 unless they are those of sparsity S.",
+            help="Recount the zeros; exit with status 1 unless they match sparsity S.",
         ),
     ] = None,
     arch: ForeignArch = None,
@@ -48,7 +48,7 @@ def info(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Count what a file holds: parameters, zeros, size and work by layer, and where it is from."""
+    """Count parameters, zeros, size and operations by layer, and show the origin of a file."""
     from pbias.cli.console import VERDICT
     from pbias.cli.tables import check_table_output, write_table
     from pbias.reporting.file_report import info_sections

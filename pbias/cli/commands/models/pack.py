@@ -1,4 +1,4 @@
-"""`pbias pack` and `pbias unpack`: the same checkpoint, small or plain."""
+"""`pbias pack` and `pbias unpack`: convert a checkpoint between packed and plain form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pack(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Write a pruned checkpoint as a bitmask and the weights left; every command reads it."""
+    """Write a pruned checkpoint as a bitmask and its nonzero weights; every command reads it."""
     from pbias.workflows.conversion import checkpoints
 
     checkpoints.pack(checkpoint, output, no_clobber=no_clobber)
@@ -31,7 +31,7 @@ def unpack(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Write a packed checkpoint with plain tensors, as torch.load and load_state_dict want them."""
+    """Write a packed checkpoint with plain tensors, for torch.load and load_state_dict."""
     from pbias.workflows.conversion import checkpoints
 
     checkpoints.unpack(checkpoint, output, no_clobber=no_clobber)

@@ -1,4 +1,4 @@
-"""`pbias predict`: what a network says of images."""
+"""`pbias predict`: run a network on images and write logits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pbias.cli.options.common import (
     OnBadImage,
     Output,
     Quiet,
+    Threads,
     Verbose,
     Workers,
 )
@@ -65,7 +66,7 @@ def predict(
         typer.Option(
             "--activation",
             metavar="NAME",
-            help="softmax (classes) or sigmoid [default: by the loss it was trained with].",
+            help="softmax (classes) or sigmoid [default: by the training loss].",
         ),
     ] = None,
     groups: ForeignGroups = None,
@@ -80,16 +81,23 @@ def predict(
         typer.Option("--thresholds", metavar="CSV", help="Logit thresholds to store: 'calibrate'."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images at a time; changes rounding alone.")
+        int, typer.Option("--batch-size", min=1, help="Images per batch; affects only rounding.")
     ] = 256,
+    fast_decode: Annotated[
+        bool,
+        typer.Option(
+            "--fast-decode", help="Decode JPEG at a reduced scale: faster; changes logits a little."
+        ),
+    ] = False,
     device: Device = "auto",
     precision: Annotated[
         str,
         typer.Option(
-            "--precision", metavar="NAME", help="fp32 (auto, so files compare), bf16 or fp16."
+            "--precision", metavar="NAME", help="fp32 (auto, for comparable files), bf16 or fp16."
         ),
     ] = "auto",
     dry_run: DryRun = False,
+    threads: Threads = 0,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -97,11 +105,11 @@ def predict(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Run a network on the images of a manifest; write logits and what is known of the images.
+    """Run a network on the images of a manifest; write logits, labels, groups and clusters.
 
-    Labels, groups and clusters are taken from the manifest where it has the columns that the
-    network was trained with; elsewhere they are unknown. A state dict from elsewhere needs --arch,
-    or --model with code of your own, and --targets. Programs of torch.export need --trust-program.
+    Labels, groups and clusters come from the manifest if it has the columns that the network was
+    trained with; otherwise they are unknown. A state dict from elsewhere needs --targets and
+    --arch, or --model with your own code. Programs of torch.export need --trust-program.
     """
     from pbias.cli.progress import bar
     from pbias.workflows import predict as workflow
@@ -114,7 +122,7 @@ def predict(
         workers=workers, arch=arch, factory=own_model, model_args=model_args,
         trust_program=trust_program, output_name=output_name, targets=targets,
         image_size=image_size, resize=resize, mean=mean, std=std, batch_size=batch_size,
-        device=device, precision=precision,
+        fast_decode=fast_decode, device=device, precision=precision, threads=threads,
         no_clobber=no_clobber,
     )  # fmt: skip
     if dry_run:

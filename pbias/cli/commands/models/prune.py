@@ -1,4 +1,4 @@
-"""`pbias prune`: set the smallest weights to zero, at once or while training goes on."""
+"""`pbias prune`: set the smallest weights to zero, in one shot or during training."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pbias.cli.options.common import (
     Quiet,
     Resume,
     Seed,
+    Threads,
     Verbose,
     Workers,
 )
@@ -149,6 +150,7 @@ def prune(
     compile_: Compile = False,
     resume: Resume = False,
     dry_run: DryRun = False,
+    threads: Threads = 0,
     workers: Workers = 0,
     on_bad_image: OnBadImage = BadImage.ERROR,
     allow_outside: AllowOutside = False,
@@ -158,9 +160,9 @@ def prune(
 ) -> None:
     """Prune a network to an exact count of zeros, by default by magnitude over all layers.
 
-    By default sparsity rises over some epochs of training on the data that the checkpoint names,
-    by the recipe that it was trained with, and the last epochs recover. --one-shot only sets
-    weights to zero; where --data is named it estimates the statistics of batch normalisation anew.
+    By default the network is trained with its own recipe on the data that the checkpoint names.
+    Sparsity rises over part of the epochs, and the last epochs recover accuracy. --one-shot only
+    sets weights to zero; with --data it also re-estimates batch-norm statistics.
     """
     from pbias.cli.progress import bar
     from pbias.workflows import prune as workflow
@@ -186,7 +188,7 @@ def prune(
         score_batches=score_batches, score_groups=score_groups, score_reduce=score_reduce,
         scope=scope, pattern=pattern, only=only, exclude=exclude,
         min_keep=min_keep, min_keep_row=min_keep_row, device=device, precision=precision,
-        compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
+        threads=threads, compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
         resume_hint=resume_command(), dry_run=dry_run,
     )  # fmt: skip
     if print_config:

@@ -1,4 +1,4 @@
-"""`pbias quantize`: a network in int8."""
+"""`pbias quantize`: write a network in int8."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def quantize(
     ],
     output: Output,
     batches: Annotated[int, typer.Option("--batches", min=1, help="Batches to calibrate on.")] = 8,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per batch.")] = 32,
     per_channel: Annotated[
         bool, typer.Option("--per-channel", help="One scale for each output of a layer.")
     ] = False,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            "--exclude", metavar="NAME", help="Leave this layer or node as it is; repeatable."
+            "--exclude", metavar="NAME", help="Do not quantize this layer or node; repeatable."
         ),
     ] = None,
     output_name: OutputName = None,
@@ -70,10 +70,10 @@ def quantize(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Write a network as static int8 ONNX (QDQ), by ONNX Runtime's quantizer.
+    """Write a network as static int8 ONNX (QDQ) with ONNX Runtime's quantizer.
 
     Scales come from a few batches of training images. Pruned weights stay exactly zero. The file
-    says what the network predicts, so that 'pbias predict' needs no options.
+    contains the targets, so 'pbias predict' needs no options.
     """
     from pbias.cli.progress import bar
     from pbias.workflows.conversion import quantize as workflow

@@ -1,4 +1,4 @@
-"""`pbias sweep`: a plan of many runs as a Snakemake workflow."""
+"""`pbias sweep`: convert a plan of many runs to a Snakemake workflow."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pbias.cli.options.common import NoClobber, Quiet, Verbose
 
 
 def sweep(
-    plan: Annotated[str, typer.Argument(metavar="PLAN.toml", help="What to train and audit.")],
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN.toml", help="Plan: what to train and audit.")
+    ],
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- ARGS...]", help="With --run: arguments of Snakemake."),
+        typer.Argument(metavar="[-- ARGS...]", help="With --run: arguments for Snakemake."),
     ] = None,
     output: Annotated[
         str | None,
@@ -21,7 +23,9 @@ def sweep(
             "--output", "-o", metavar="FILE", help="Write the workflow [default: OUT/Snakefile]."
         ),
     ] = None,
-    run: Annotated[bool, typer.Option("--run", help="Run it, with 'pbias[sweep]'.")] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="Also run the workflow; needs 'pbias[sweep]'.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the command lines, and stop; needs no data.")
     ] = False,
@@ -29,11 +33,11 @@ def sweep(
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:
-    """Turn a plan of many runs into a Snakemake workflow, or run it.
+    """Convert a plan of many runs to a Snakemake workflow, and run it with --run.
 
     Data, networks, seeds, sparsities and ways to compress become jobs, each one command line of
-    pbias. Killed and started again, it does nothing twice. It ends in a table of all runs, curves
-    and a report for each architecture.
+    pbias. A restarted sweep does not repeat finished jobs. The results are a table of all runs,
+    curves, and a report for each architecture.
     """
     from pbias.workflows.sweeping import sweep as workflow
 

@@ -1,4 +1,4 @@
-"""`pbias train`: a network from a manifest of labelled images."""
+"""`pbias train`: train a network on a manifest of labeled images."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pbias.cli.options.common import (
     Resume,
     Seed,
     Targets,
+    Threads,
     Verbose,
     Workers,
 )
@@ -148,6 +149,7 @@ def train(
     compile_: Compile = False,
     resume: Resume = False,
     dry_run: DryRun = False,
+    threads: Threads = 0,
     workers: Workers = 0,
     cache: Cache = None,
     on_bad_image: OnBadImage = BadImage.ERROR,
@@ -158,8 +160,8 @@ def train(
 ) -> None:
     """Train a network on the images and labels of a manifest; keep its best validation epoch.
 
-    With --sparsity it is pruned while it learns, from random weights on and by default by magnitude
-    (gradual magnitude pruning), and the best epoch is one of those at the final sparsity.
+    With --sparsity the network is pruned during training from random weights, by default by
+    magnitude (gradual magnitude pruning). The best epoch is then one at the final sparsity.
     """
     from pbias.cli.progress import bar
     from pbias.workflows import train as workflow
@@ -182,9 +184,9 @@ def train(
         pruning_schedule=pruning_schedule, initial_sparsity=initial_sparsity, score=score,
         score_batches=score_batches, score_groups=score_groups, score_reduce=score_reduce,
         scope=scope, pattern=pattern, only=only, exclude=exclude, min_keep=min_keep,
-        min_keep_row=min_keep_row, device=device, precision=precision, compile=compile_,
-        pack=pack, no_clobber=no_clobber, resume=resume, resume_hint=resume_command(),
-        dry_run=dry_run,
+        min_keep_row=min_keep_row, device=device, precision=precision, threads=threads,
+        compile=compile_, pack=pack, no_clobber=no_clobber, resume=resume,
+        resume_hint=resume_command(), dry_run=dry_run,
     )  # fmt: skip
     if print_config:
         print(workflow.train_config(options))

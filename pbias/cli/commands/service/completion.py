@@ -1,4 +1,4 @@
-"""`pbias completion`: what a shell needs to complete pbias."""
+"""`pbias completion`: print shell completion scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbias.cli.options.common import Quiet, Verbose
 
 
 class Shell(enum.StrEnum):
-    """The shells that have a script."""
+    """Shells with a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -19,7 +19,7 @@ class Shell(enum.StrEnum):
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="Which shell the script is for.")],
+    shell: Annotated[Shell, typer.Argument(help="Shell to print the script for.")],
     quiet: Quiet = 0,
     verbose: Verbose = 0,
 ) -> None:

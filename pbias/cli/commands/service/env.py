@@ -1,4 +1,4 @@
-"""`pbias env`: what a bug report needs."""
+"""`pbias env`: print the facts that a bug report needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EXTRAS = ("onnx", "onnxruntime", "timm", "safetensors", "pyarrow")
 
 
 def env(quiet: Quiet = 0, verbose: Verbose = 0) -> None:
-    """Print versions, system and devices, one a line, for a bug report."""
+    """Print versions, system and devices, one per line, for a bug report."""
     from pbias.files.escaping import printable
 
     for name, value in _facts().items():
@@ -58,7 +58,7 @@ def installed(package: str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name where the system tells (Linux), else its architecture."""
+    """Return the name of the processor if the system tells it (Linux), else its architecture."""
     import platform
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`pbias help`: the help of pbias or of one command."""
+"""`pbias help`: print the help of pbias or of one command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pbias.cli.options.common import Quiet, Verbose
 def show(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND]", help="A command; without one, the list of commands."),
+        typer.Argument(metavar="[COMMAND]", help="Command; if omitted, list all commands."),
     ] = None,
     quiet: Quiet = 0,
     verbose: Verbose = 0,

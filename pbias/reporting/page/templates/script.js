@@ -24,7 +24,7 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
   // Tables behind charts: closed at first, with a filter, an order and a way out as CSV.
-  const cellText = (cell) => cell.textContent.trim().replaceAll("−", "-");
+  const cellText = (cell) => cell.textContent.trim().replaceAll("−", "-").replaceAll("\u00a0", " ");
   const csvCell = (text) => {
     const computed = /^[=+\-@\t\r]/.test(text) && !/^[+-][\d.]+$/.test(text);
     return `"${(computed ? "'" + text : text).replaceAll('"', '""')}"`;
@@ -85,12 +85,22 @@
     details.querySelector("summary").after(make("div", { className: "tools" }, label, save, count));
     filter();
   }
+  // Some tables are closed at first, more on narrow screens; on paper all are open.
+  const folds = all("details.fold");
+  const narrow = matchMedia("(max-width: 45rem)").matches;
+  for (const fold of folds) fold.open = !narrow && !fold.matches(".always");
   let opened = [];
+  let folded = [];
   addEventListener("beforeprint", () => {
     opened = all("details.data[open]");
+    folded = folds.filter((fold) => !fold.open);
     for (const details of opened) details.open = false;
+    for (const fold of folded) fold.open = true;
   });
-  addEventListener("afterprint", () => { for (const details of opened) details.open = true; });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = true;
+    for (const fold of folded) fold.open = false;
+  });
 
   // The table that holds the numbers of a chart, its own or that of all numbers.
   const tableOf = (figure) => figure.querySelector("details.data")
