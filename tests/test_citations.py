@@ -15,6 +15,7 @@ REPO = Path(__file__).resolve().parent.parent
 CITED = re.compile(r"[\w./-]*\w\.md\b")
 LINKED = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 WRITTEN = re.compile(r"(-o|--output|--report) [\w./-]*\w\.md\b")  # by an example
+ADDRESS = re.compile(r"https?://\S+")
 
 
 FOLDERS = ("bench", "docs", "examples", "pbias", "tests", "tools")
@@ -43,7 +44,7 @@ def cited(name: str) -> set[str]:
     if name.endswith(".md"):
         return set(LINKED.findall(text))
     found = "\n".join(prose(text)) if name.endswith(".py") else text
-    return set(CITED.findall(WRITTEN.sub("", found)))
+    return set(CITED.findall(ADDRESS.sub("", WRITTEN.sub("", found))))
 
 
 @pytest.mark.parametrize("name", sources())
