@@ -234,7 +234,7 @@ def test_folders_that_cannot_be_used(pbias: Run, celeba: Path, tmp_path: Path) -
         ),
         ("bias_runs", "nowhere", "runs", "nowhere is not a folder"),
         ("bias_runs", "bias_runs", "runs", "bias_runs has no list_attr_celeba.csv or"),
-        ("bias_runs", "CelebA", "taken", "cannot make the folder taken"),
+        ("bias_runs", "CelebA", "taken", "cannot create the folder taken"),
     ):
         done = pbias("import", "paper-runs", runs, "--celeba", lists, "-o", output)
         assert done.returncode == 2 and said in done.stderr

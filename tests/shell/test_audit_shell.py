@@ -229,7 +229,8 @@ def test_the_table_fits_the_terminal_and_breaks_no_number(tmp_path: Path) -> Non
     assert wide[0] == narrow[0] == 0
     assert max(map(len, wide[1].splitlines())) <= 100
     numbers = re.findall(r"[-+]?\d\.\d{3}", wide[1])
-    assert len(numbers) > 30 and re.findall(r"[-+]?\d\.\d{3}", narrow[1]) == numbers
+    assert len(numbers) > 30
+    assert sorted(re.findall(r"[-+]?\d\.\d{3}", narrow[1])) == sorted(numbers)  # in more tables
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
