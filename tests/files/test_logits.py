@@ -206,6 +206,7 @@ def test_labels_that_do_not_fit(refusal: Callable[..., str], labels: Any, said: 
     [
         ("targets", np.array(["a"]), "'targets' is text [1]; it must be text [2]"),
         ("targets", np.array(["a", "a"]), "'targets' holds 'a' twice"),
+        ("targets", np.array(["a", ""]), "'targets' holds an empty name; name each one"),
         ("targets", np.array([1, 2]), "'targets' is int64 [2]; it must be text [2]"),
         ("targets", np.array([b"a", b"b"]), "'targets' is bytes [2]; it must be text [2]"),
         ("ids", np.array(["a", "b"]), "'ids' is text [2]; it must be text or integers [3]"),
@@ -355,3 +356,9 @@ def test_writing_does_not_change_the_logits(file: str, make_logits: MakeLogits) 
     columns = replace(whole, logits=np.asfortranarray(whole.logits))
     write_logits(columns, file)
     np.testing.assert_array_equal(read_logits(file).logits, whole.logits)
+
+
+def test_a_group_without_a_name_is_refused() -> None:
+    """In tables, no name means everyone."""
+    unnamed = {"groups": np.array([[0], [1], [0]]), "group_names": np.array([""])}
+    assert "'group_names' holds an empty name" in refusal(**unnamed)
