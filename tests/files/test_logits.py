@@ -358,7 +358,7 @@ def test_writing_does_not_change_the_logits(file: str, make_logits: MakeLogits) 
     np.testing.assert_array_equal(read_logits(file).logits, whole.logits)
 
 
-def test_a_group_without_a_name_is_refused() -> None:
+def test_a_group_without_a_name_is_refused(refusal: Callable[..., str]) -> None:
     """In tables, no name means everyone."""
     unnamed = {"groups": np.array([[0], [1], [0]]), "group_names": np.array([""])}
     assert "'group_names' holds an empty name" in refusal(**unnamed)
