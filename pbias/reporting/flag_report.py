@@ -80,6 +80,8 @@ def found_in_words(table: Table, share: str) -> str:
     """
     records = [r for r in table.records() if r["measure"] == "recall"]
     cells = {(r["outcome"], r["ranking"]): r for r in reversed(records)}
+    if not any(r["n_flagged"] for r in records):
+        return "No prediction was flagged."
     said = []
     for outcome in dict.fromkeys(r["outcome"] for r in records):
         found, by_chance = cells[outcome, "risk"], cells[outcome, "random"]

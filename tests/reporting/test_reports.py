@@ -18,7 +18,12 @@ from pbias.auditing.run_comparison import compare
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections
-from pbias.reporting.flag_report import evaluation_sections, flag_sections, summary_sections
+from pbias.reporting.flag_report import (
+    evaluation_sections,
+    flag_sections,
+    found_in_words,
+    summary_sections,
+)
 from pbias.reporting.renderers.markdown import render_markdown
 from pbias.reporting.renderers.terminal import render_terminal
 from pbias.reporting.sections import Section
@@ -226,3 +231,27 @@ def test_differences_in_differences_alone_are_shown(pair: tuple[Logits, Logits])
     sections = audit_sections(table, ["did_tpr"])
     assert find(sections, "Male: true-positive rates that moved apart").rows
     assert not any(section.title.startswith("Means") for section in sections)
+
+
+def test_flags_are_held_against_chance_in_words() -> None:
+    """Of the first run; without flags, or without changes, that is what is said."""
+    nan = float("nan")
+    columns = {
+        "run": ["s90"] * 4 + ["s95"] * 2,
+        "measure": ["recall"] * 6,
+        "outcome": ["flips", "flips", "lost_positives", "lost_positives", "flips", "flips"],
+        "ranking": ["risk", "random"] * 3,
+        "value": [0.5, 0.04, nan, nan, 0.9, 0.1],
+        "low": [0.4, 0.0, nan, nan, 0.8, 0.0],
+        "high": [0.6, 0.1, nan, nan, 1.0, 0.2],
+        "n_outcome": [8, 8, 0, 0, 9, 9],
+        "n_flagged": [20] * 6,
+    }
+    assert found_in_words(Table(columns), "5 % of all") == (
+        "Of the 8 predictions that the audited model changed, 50 % [40, 60] were among the flags; "
+        "as many chosen at random, 5 % of all, found 4 %."
+    )
+    nothing = Table(columns | {"n_outcome": [0] * 6})
+    assert found_in_words(nothing, "5 %") == "The audited model overturned no prediction."
+    unflagged = Table(columns | {"n_flagged": [0] * 6})
+    assert found_in_words(unflagged, "5 %") == "No prediction was flagged."
