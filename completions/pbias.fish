@@ -295,7 +295,7 @@ complete -c pbias -n '__fish_seen_subcommand_from predict' -l config -r -d 'Read
 complete -c pbias -n '__fish_seen_subcommand_from predict' -l debug -d 'Also show the traceback of an error.'
 complete -c pbias -n '__fish_seen_subcommand_from predict' -s h -l help -d 'Show this message and exit.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -s o -l output -r -d 'Write to FILE; ’-’ is standard output.'
-complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l id -x -d 'Column of sample ids [default: image or id, if present].'
+complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l id -x -d 'Column of sample ids [default: image, id, image_id, sample_id or filename].'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l label -x -d 'Labels: 0, 1 and empty, or classes; ’{target}’ for several columns.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l probability -x -d 'Probabilities; ’p_{target}’ or ’p_{class}’ for several columns.'
 complete -c pbias -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from table' -l logit -x -d 'Logits instead; several columns as above.'

@@ -165,8 +165,11 @@ def _nothing(findings: Findings) -> str:
     if findings.missed != findings.missed:
         return what
     kind = "changes" if findings.paired else "gaps"
-    size = number(findings.missed)
-    return f"{what} What could have been missed: {kind} under {size} (median; power 80 %)."
+    half, most = number(findings.missed), number(findings.missed_most)
+    return (
+        f"{what} What could have been missed (power 80 %): {kind} under {half} in half of these "
+        f"numbers, and under {most} where samples are fewest."
+    )
 
 
 def _better(findings: Findings) -> str:

@@ -20,6 +20,7 @@ def test_an_undefined_interval_is_left_out(low: float, high: float, said: str) -
             "measure": ["recall", "recall"],
             "outcome": ["flips", "flips"],
             "ranking": ["risk", "random"],
+            "n_flagged": [3, 3],
             "n_outcome": [2, 2],
             "value": [0.5, 0.0],
             "low": [low, nan],

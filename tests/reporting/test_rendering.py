@@ -136,3 +136,12 @@ def test_a_table_that_is_too_wide_continues_below(monkeypatch: pytest.MonkeyPatc
     assert [sum(line.split()[:1] == [run] for line in lines) for run in ("dense", "s90")] == [2, 2]
     assert [w for line in lines for w in line.split() if w.startswith("number")] == header[1:]
     assert [w for line in lines if "dense" in line for w in line.split()[1:]] == rows[0][1:]
+
+
+def test_rows_of_a_table_that_continues_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    header = ["attribute", "contrast", "difference in differences of TPR", "TPR of f", ""]
+    rows = [["hat", c, "-0.190 [-0.288, -0.092]", "0.792 to 0.530", "few"] for c in ("f", "m")]
+    text = render_terminal([Section("DiD", header, rows)], color=False)
+    tails = [line.split() for line in text.splitlines() if "few" in line]
+    assert [tail[:2] for tail in tails] == [["hat", "f"], ["hat", "m"]]

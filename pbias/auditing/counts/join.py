@@ -136,10 +136,13 @@ def _same_labels(joined: Logits, to: Logits, first_row: int) -> None:
         )
     row, column = np.argwhere(differ)[0]
     name = first_row + row if to.ids is None else to.ids[row]
+    remedy = "predict both with the same labels.csv"
+    if to.ids is None or joined.ids is None:
+        remedy = "rows are joined by position, so save ids in both, which join them"
     raise UserError(
         f"{joined.path} and {to.path} disagree on {int(differ.sum())} labels "
         f"(first: sample {name}, {to.targets[column]}: {joined.labels[row, column]} against "
-        f"{to.labels[row, column]}); predict both with the same labels.csv"
+        f"{to.labels[row, column]}); {remedy}"
     )
 
 

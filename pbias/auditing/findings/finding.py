@@ -77,7 +77,8 @@ class Findings:
 
     `paired`: changes from a reference; else gaps between the groups of one model. `looked_at` is
     the number of changes (gaps) with a p-value, `selected_level` the level of each interval, and
-    `missed` the median of the smallest true changes that would have been found 4 times in 5.
+    `missed` the median of the smallest true changes that would have been found 4 times in 5, and
+    `missed_most` the largest of them.
     `attributes` are those of which any number was looked at; `beside`: the same number as the
     worst for the other values of its group, with intervals at `level`.
     """
@@ -90,6 +91,7 @@ class Findings:
     looked_at: int
     found: tuple[Finding, ...]
     missed: float
+    missed_most: float
     too_few: tuple[SmallGroup, ...]
     never: NeverPredicted
     undefined: tuple[Undefined, ...]
@@ -153,6 +155,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         looked_at=num,
         found=_lost_once(found, never.new if paired else ()),
         missed=median(sizes) if sizes else float("nan"),
+        missed_most=max(sizes, default=float("nan")),
         too_few=small_groups(records, metrics),
         never=never,
         undefined=undefined(records, metrics),
@@ -257,17 +260,18 @@ def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, 
 def _beside(
     found: Sequence[Finding], looked_at: Sequence[tuple[Record, Finding]], widened: Widened
 ) -> tuple[Finding, ...]:
-    """Return the number of the worst finding for the other values of its group, in order."""
+    """Return the number of the worst finding for the other values of its group, worst first."""
     if not found or not (found[0].worse and found[0].group):
         return ()
     worst = found[0]
-    return tuple(
+    others = [
         _with_ends(other, row, widened, widened.level)
         for row, other in looked_at
         if (other.metric, other.attribute, other.group)
         == (worst.metric, worst.attribute, worst.group)
         and other.group_value != worst.group_value
-    )
+    ]
+    return tuple(sorted(others, key=lambda f: (not f.worse, -abs(f.change))))
 
 
 def _with_ends(finding: Finding, row: Record, widened: Widened, level: float) -> Finding:

@@ -69,6 +69,10 @@ def _of_group(gate: Gate, rows: Sequence[_Key]) -> list[_Key]:
             f"leave out @{gate.group}, or see {argument('groups')}"
         )
         raise _no_row(gate, what)
+    if ":" in gate.group:
+        raise _no_row(
+            gate, f"there is no intersection {gate.group}; add it to {argument('groups')}"
+        )
     raise _no_row(gate, _missing("group", gate.group, groups))
 
 

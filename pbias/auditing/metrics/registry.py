@@ -56,10 +56,26 @@ METRICS: dict[str, Metric] = {
     )
 }  # fmt: skip
 
+# Other names of the field for these.
+SYNONYMS = {
+    "fall_out": "fpr",
+    "false_alarm_rate": "fpr",
+    "false_negative_rate": "fnr",
+    "false_positive_rate": "fpr",
+    "impact": "impact_ratio",
+    "miss_rate": "fnr",
+    "precision": "ppv",
+    "recall": "tpr",
+    "sensitivity": "tpr",
+    "true_positive_rate": "tpr",
+}
+
 
 def known_metric(name: str) -> Metric:
     """The metric of this name; raises UserError, with the nearest one, where there is none."""
     if name in METRICS:
         return METRICS[name]
+    if name in SYNONYMS:
+        raise UserError(f"unknown metric '{name}'; it is called '{SYNONYMS[name]}' here")
     hint = did_you_mean(name, METRICS, "'pbias explain' lists them")
     raise UserError(f"unknown metric '{name}'; {hint}")

@@ -23,7 +23,7 @@ COLORS = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}  # of v
 def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
     """Return all sections as text, as wide as the terminal (or COLUMNS), with or without color.
 
-    A table that is too wide continues below, with its first column again.
+    A table that is too wide continues below, with the columns again that tell its rows apart.
     """
     width = max(Console().width, MIN_WIDTH)
     console = Console(
@@ -68,12 +68,13 @@ def _table(section: Section, widths: Sequence[int]) -> Table:
 
 
 def _parts(section: Section, room: int) -> list[Section]:
-    """The table in parts that fit, each with the first column; whole where one column does not."""
+    """Return the table in parts that fit, each with the columns that tell its rows apart."""
     least = _least(section)
-    parts: list[list[int]] = [[0]]
-    for column in range(1, len(least)):
-        if len(parts[-1]) > 1 and _total([least[i] for i in (*parts[-1], column)]) > room:
-            parts.append([0])
+    key = _key(section)
+    parts: list[list[int]] = [[*key]]
+    for column in range(len(key), len(least)):
+        if len(parts[-1]) > len(key) and _total([least[i] for i in (*parts[-1], column)]) > room:
+            parts.append([*key])
         parts[-1].append(column)
     return [
         Section(
@@ -83,6 +84,14 @@ def _parts(section: Section, room: int) -> list[Section]:
         )
         for part in parts
     ]
+
+
+def _key(section: Section) -> list[int]:
+    """Return the fewest first columns in which no two rows are alike, at most three."""
+    for num in (1, 2):
+        if len({tuple(row[:num]) for row in section.rows}) == len(section.rows):
+            return list(range(num))
+    return list(range(min(3, len(section.header))))
 
 
 def _widths(section: Section, room: int) -> list[int]:

@@ -23,7 +23,7 @@ from pbias.workflows.importing.source import Source, read_source
 from pbias.workflows.runs.options import Names
 from pbias.workflows.runs.values import names, text_or_none
 
-IDS = ("image", "id")
+IDS = ("image", "id", "image_id", "sample_id", "filename")
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ OTHERS = tuple(
 )
 FOUND = Findings(
     paired=True, same_model=False, has_intervals=True, level=0.95, selected_level=0.99,
-    looked_at=100, found=(HURT,), missed=0.05, too_few=(), never=NeverPredicted(), undefined=(),
+    looked_at=100, found=(HURT,), missed=0.05, missed_most=0.3, too_few=(), never=NeverPredicted(), undefined=(),
     metrics=("accuracy", "tpr"), attributes=("smiling", "hat", "mustache"),
 )  # fmt: skip
 
@@ -113,7 +113,8 @@ def test_where_nobody_was_hurt_hardly_any_draw_says_so() -> None:
     assert nothing.looked_at == 12  # two attributes, two metrics, everyone and two group values
     assert verdict(nothing).startswith(
         "Nothing got worse that holds after correction over the 12 numbers looked at. What could "
-        f"have been missed: changes under {nothing.missed:.3f} (median"
+        f"have been missed (power 80 %): changes under {nothing.missed:.3f} in half of these "
+        f"numbers, and under {nothing.missed_most:.3f} where samples are fewest."
     )
 
 

@@ -262,3 +262,8 @@ def test_a_model_that_predicts_nothing_fails_a_bound_on_its_precision(
     gate = parse_gate("ppv >= 0.01")
     found = judge(gate, whole.table(), whole.table(0.99))
     assert (found.verdict, found.counts()["outside"], found.counts()["inside"]) == ("fail", 1, 2)
+
+
+def test_the_name_of_a_metric_in_other_fields_is_translated() -> None:
+    with pytest.raises(UserError, match="'sensitivity'; it is called 'tpr' here"):
+        parse_gate("change(sensitivity)@sex >= -0.05")

@@ -22,7 +22,7 @@ def table(
         typer.Option(
             "--id",
             metavar="COLUMN",
-            help="Column of sample ids [default: image or id, if present].",
+            help="Column of sample ids [default: image, id, image_id, sample_id or filename].",
         ),
     ] = None,
     label: Annotated[
