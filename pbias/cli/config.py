@@ -62,15 +62,9 @@ def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, An
 
 
 def _read(path: str) -> dict[str, Any]:
-    import tomllib
+    from pbias.files.toml_reader import read_toml
 
-    from pbias.files.streams import read_bytes
-
-    try:
-        return tomllib.loads(read_bytes(path).decode())
-    except (ValueError, RecursionError) as error:  # of wrong TOML, no UTF-8, and 5,000 digits
-        name = input_name(path)
-        raise UserError(f"{name} is not TOML: {error}; write lines such as epochs = 20") from error
+    return read_toml(path, "write lines such as epochs = 20")
 
 
 def options_of(command: Any) -> list[Any]:

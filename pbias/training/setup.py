@@ -105,8 +105,9 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
 
 def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
     """Randomness of one epoch, from seed and epoch alone: nothing else must be kept to resume."""
-    torch.manual_seed(recipe.seed * 1_000_003 + epoch)
-    return torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+    seed = (recipe.seed * 1_000_003 + epoch) % 2**63  # PyTorch takes no larger seeds
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
 
 
 class Weights(NamedTuple):

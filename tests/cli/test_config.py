@@ -156,6 +156,7 @@ def test_completion_prints_the_script_that_is_shipped(pbias: Run, shell: str, st
         ("groups = [[1], [2]]", "ci.toml: groups holds a list; write it as text"),
         ("folds = " + "[" * 3000 + "]" * 3000, "ci.toml is not TOML: maximum recursion depth"),
         ("folds = " + "9" * 5000, "ci.toml is not TOML: Exceeds the limit"),
+        ("[" + "a." * 20000 + "a]", "ci.toml is not TOML: more than 1,000 dots in a row"),
         (
             'groups = "a\\u0000b"',
             "--groups: 'a\\x00b' contains a character that file names cannot have",

@@ -31,6 +31,7 @@ AB = ("a", "b")
         ({"logits": Z[:, 0]}, "'logits' is float64 [3]; it must be floating point"),
         ({"targets": ("a",)}, "'targets' is text [1]; it must be text [2]"),
         ({"targets": ("a", "a")}, "'targets' holds 'a' twice"),
+        ({"groups": [[0], [0], [1]], "group_names": ("",)}, "'group_names' holds an empty name"),
         ({"ids": np.array(["x", "y", "x"])}, "1 ids occur more than once (first: x)"),
         ({"ids": np.array(["x", "y"])}, "'ids' is text [2]; it must be text or integers [3]"),
         ({"group_names": ("Male",)}, "'groups' has 0 columns but 'group_names' names 1"),

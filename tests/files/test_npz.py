@@ -170,7 +170,13 @@ def test_a_header_that_lies_about_the_shape_is_refused(file: Path, shape: str, m
     "header",
     ["{", "", "(" * 500, "{'descr': '<f4'}", HEADER.replace("<f4", "<x4"), "'" + "\\" * 9, "[1]"]
     + ["-" * 9000 + "1", HEADER.replace("7", "07"), HEADER.replace("'<f4'", "None")]
-    + [HEADER.replace("7", "7.5"), HEADER.replace("(7, 3)", "None"), HEADER + "\x00", "\t\t{\n  1"],
+    + [
+        HEADER.replace("7", "7.5"),
+        HEADER.replace("7", "True"),
+        HEADER.replace("(7, 3)", "None"),
+        HEADER + "\x00",
+        "\t\t{\n  1",
+    ],
 )
 def test_a_header_that_makes_no_sense_is_refused(file: Path, header: str) -> None:
     assert "not a usable NPZ" in refusal(file, zip_bytes(npy_bytes(header)))

@@ -16,7 +16,7 @@ from pbias.auditing.gates.grammar import parse_gate
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.auditing.score_bins import score_bins
-from pbias.files.logits import Logits
+from pbias.files.logits import Logits, write_logits
 from pbias.reporting.charts.calibration import calibration
 from pbias.reporting.charts.cells import cells
 from pbias.reporting.charts.curves import Place, curves
@@ -262,3 +262,15 @@ def test_gates_are_drawn_with_the_row_that_decides() -> None:
     names = [value["gate"] for value in figure.spec["data"]["values"]]
     assert names == ["FAIL: tpr@sex <= 0.2", "PASS: tpr@sex/young >= 0.01"]
     assert gates([nothing]) is None
+
+
+def test_a_chart_of_too_many_marks_is_one_line(pbias: Run, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(20, 2000)).astype(np.float32)
+    targets = [f"t{number}" for number in range(2000)]
+    groups = np.arange(20)[:, None] % 2
+    labels = (rows > 0).astype(np.int8)
+    many = Logits(rows, labels, targets, groups=groups, group_names=["g"])  # type: ignore[arg-type]
+    write_logits(many, str(tmp_path / "many.npz"))
+    done = pbias("plot", "heatmap", "many.npz", "-q", "-o", "many.svg")
+    assert done.returncode == 2 and "choose fewer attributes" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "many.svg").exists()

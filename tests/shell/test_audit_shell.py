@@ -249,3 +249,12 @@ def test_logits_of_another_framework_are_audited(shell: Run, tmp_path: Path) -> 
     done = shell("pbias metrics any.npz -f csv --metrics accuracy")
     assert done.returncode == 0 and "\naccuracy,output_1,,,1.0," in done.stdout
     assert "any.npz has no training counts" in done.stderr
+
+
+def test_control_characters_of_a_plan_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(
+        'architectures = ["resnet_small"]\nseeds = [0]\nsparsities = [0.5]\n'
+        '[data]\nlabels = "labels.csv"\n[train]\nrecipe = "a\\u001b[2J"\n'
+    )
+    status, output = on_terminal(tmp_path, "sweep", "plan.toml", "--dry-run")
+    assert status == 0 and "\x1b" not in output and "a\\x1b[2J" in output

@@ -41,6 +41,10 @@ def test_a_seed_fixes_the_random_weights() -> None:
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
+def test_the_largest_seed_draws_numbers() -> None:
+    epoch_generator(Recipe(seed=2**63 - 1), 3)
+
+
 def test_every_epoch_and_seed_draws_its_own_numbers() -> None:
     draws = {
         torch.rand(1, generator=epoch_generator(Recipe(seed=seed), epoch)).item()

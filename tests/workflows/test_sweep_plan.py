@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -102,6 +103,9 @@ def test_the_workflow_asks_for_a_gpu_and_groups_small_jobs(pbias: Run, tmp_path:
         (("faces/labels.csv", "{a}/labels.csv"), "use a path without braces"),
         (("churn/mean <= 0.5", "churn"), "is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER"),
         (("seeds", "seeds ="), "is not TOML"),
+        (("[0, 1]", f"[{'9' * 5000}]"), "is not TOML: Exceeds the limit"),
+        (("[0.9, 0.5]", f"[{'9' * 400}]"), "it must be numbers"),
+        (("epochs", "a." * 20000 + "epochs"), "is not TOML: more than 1,000 dots in a row"),
         (('"resnet_small"', '"resnet_smal"'), "holds 'resnet_smal'; did you mean 'resnet_small'?"),
         (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is not a group of the audit; did you mean"),
         (("churn/mean", "abs(did_tpr)@Age"), "name it in audit.groups (now Male)"),
@@ -123,3 +127,18 @@ def test_data_that_no_job_makes_must_be_there(pbias: Run, tmp_path: Path) -> Non
     assert done.returncode == 2 and "data.labels: faces/labels.csv does not exist" in done.stderr
     assert "is an option of Snakemake; add --run" in pbias("sweep", "plan.toml", "--", "-n").stderr
     assert not (tmp_path / "o").exists()
+
+
+def test_a_plan_of_many_networks_takes_seconds(pbias: Run, tmp_path: Path) -> None:
+    names = ", ".join(f'"timm:a{number}"' for number in range(3000))
+    write(tmp_path, PLAN.replace('"resnet_small"', names).replace("[0, 1]", "[0]"))
+    before = time.monotonic()
+    done = pbias("sweep", "plan.toml", "--dry-run")
+    assert time.monotonic() - before < 20
+    assert done.returncode == 0 and done.stdout.count("pbias report") == 3000
+
+
+def test_a_plan_may_list_many_sparsities(pbias: Run, tmp_path: Path) -> None:
+    listed = ", ".join(f"{number / 2001}" for number in range(1, 2001))
+    write(tmp_path, PLAN.replace("0.9, 0.5", listed))
+    assert pbias("sweep", "plan.toml", "--dry-run").returncode == 0

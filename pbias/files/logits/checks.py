@@ -270,6 +270,8 @@ class Reader:
         array = self._get(name, TEXT, (length,))
         if array is None:
             return None
+        if not all(map(str, array)):
+            raise UserError(f"{self.at}'{name}' holds an empty name; give each a name")
         return self.distinct(f"'{name}'", [str(item) for item in array])
 
     def text(self, name: str, length: int) -> NDArray[np.str_] | None:

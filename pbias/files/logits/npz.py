@@ -205,6 +205,8 @@ def _read_header(file: IO[bytes]) -> Member:
     except SENSELESS as error:
         raise ValueError("the header of an array makes no sense") from error
     # numpy makes no array of such sides, even where another side is 0 and there are no data.
+    if any(type(side) is not int for side in shape):  # True is a number to numpy
+        raise ValueError(f"an array claims the shape {str(shape)[:80]}")
     largest = max(dtype.itemsize, 1) * math.prod(max(side, 1) for side in shape)
     if min(shape, default=0) < 0 or len(shape) > MAX_AXES or largest > sys.maxsize:
         raise ValueError(f"an array claims the shape {str(shape)[:80]}")

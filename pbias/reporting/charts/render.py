@@ -50,9 +50,21 @@ def _address_space() -> int | None:
     return None if limit == resource.RLIM_INFINITY else limit
 
 
+def _converted(form: str, figure: Figure, **options: Any) -> Any:
+    convert = getattr(converter(), f"vegalite_to_{form}")
+    try:
+        return convert(figure.spec, vl_version=VERSION, **options)
+    except ValueError as error:  # its JavaScript engine gives up on tens of thousands of marks
+        reason = str(error).strip().splitlines()
+        raise UserError(
+            f"vl-convert cannot draw the chart '{figure.key}' ({' '.join(reason[:2])}); choose "
+            "fewer attributes with --attributes"
+        ) from error
+
+
 def svg(figure: Figure) -> str:
     """The chart as a file of its own; equal charts give equal bytes, whatever was drawn before."""
-    text = str(converter().vegalite_to_svg(figure.spec, vl_version=VERSION))
+    text = str(_converted("svg", figure))
     numbers: dict[str, int] = {}
 
     def renamed(found: re.Match[str]) -> str:
@@ -63,12 +75,12 @@ def svg(figure: Figure) -> str:
 
 def png(figure: Figure) -> bytes:
     """Return the chart as pixels, two a unit."""
-    return bytes(converter().vegalite_to_png(figure.spec, vl_version=VERSION, scale=SCALE))
+    return bytes(_converted("png", figure, scale=SCALE))
 
 
 def pdf(figure: Figure) -> bytes:
     """Return the chart as one page of its own size."""
-    return bytes(converter().vegalite_to_pdf(figure.spec, vl_version=VERSION))
+    return bytes(_converted("pdf", figure))
 
 
 def vega_lite(figure: Figure) -> str:

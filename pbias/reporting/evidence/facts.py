@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from datetime import date
 from typing import Any
 
 from pbias.errors import UserError
-from pbias.files.streams import input_name, read_bytes
+from pbias.files.streams import input_name
+from pbias.files.toml_reader import read_toml
 from pbias.reporting.sections import Section
 
 MISSING = "to be completed"
@@ -35,10 +35,7 @@ def read_facts(path: str) -> dict[str, str]:
     Raises UserError for a file that is not TOML, for unknown keys and for other values.
     """
     name = input_name(path)
-    try:
-        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f'{name} is not TOML: {error}; write lines like system = "..."') from None
+    table = read_toml(path, 'write lines like system = "..."')
     return {key: _text(name, key, value) for key, value in table.items()}
 
 

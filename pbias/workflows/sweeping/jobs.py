@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -63,6 +64,8 @@ class _Jobs:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.networks: list[_Network] = []
+        # By architecture, way and sparsity; without a way, all of an architecture.
+        self.logits: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
         self.jobs: list[Job] = []
 
     def all(self) -> list[Job]:
@@ -189,12 +192,7 @@ class _Jobs:
         self._add("curves", argv, every, [figure])
 
     def _of(self, architecture: str, way: str = "", sparsity: float | None = None) -> list[str]:
-        return [
-            self._logits(n)
-            for n in self.networks
-            if n.architecture == architecture
-            and (not way or (n.way == way and n.sparsity == sparsity))
-        ]
+        return self.logits[architecture, way, sparsity]
 
     def _known(
         self,
@@ -205,7 +203,10 @@ class _Jobs:
         path: str,
         after: str,
     ) -> None:
-        self.networks.append(_Network(architecture, seed, way, sparsity, path, [after]))
+        network = _Network(architecture, seed, way, sparsity, path, [after])
+        self.networks.append(network)
+        for key in ((architecture, "", None), (architecture, way, sparsity)):
+            self.logits[key].append(self._logits(network))
 
     def _logits(self, network: _Network) -> str:
         return self._path("logits", f"{network.stem}.npz")

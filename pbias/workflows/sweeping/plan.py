@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pbias.errors import UserError, did_you_mean, first_repeated
-from pbias.files.streams import input_name, read_bytes
+from pbias.files.streams import input_name
+from pbias.files.toml_reader import read_toml
 from pbias.workflows.runs.options import PredictOptions, PruneOptions, QuantizeOptions, TrainOptions
 
 WAYS = ("from-scratch", "from-dense", "int8")
@@ -42,6 +42,7 @@ TABLES = {
     "audit": {"gates": TEXTS, "groups": TEXTS, "attributes": TEXTS, "level": NUMBER},
     "resources": {"threads": WHOLE, "gpus": WHOLE, "memory_mb": WHOLE, "minutes": WHOLE},
 }
+MAX_NUMBER = 2**63  # larger whole numbers do not fit in a float
 NEEDED = ("architectures", "seeds", "data")
 # What no file name and no pattern of the workflow may hold.
 UNSAFE = re.compile(r"[{}\n\r\0*?\[\]]")
@@ -69,10 +70,7 @@ class Plan:
 def read_plan(path: str) -> Plan:
     """Read a plan; raise UserError that names the key for invalid content."""
     name = input_name(path)
-    try:
-        table = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{name} is not TOML: {error}; see docs/sweep.md for a plan") from None
+    table = read_toml(path, "see docs/sweep.md for a plan")
     _check_keys(name, table)
     data, ways = table["data"], table.get("ways", list(WAYS))
     sparsities = sorted(map(float, table.get("sparsities", [])))
@@ -154,7 +152,7 @@ def _is(value: Any, kind: str) -> bool:
     if kind == WHOLE:
         return type(value) is int and value >= 0
     if kind == NUMBER:
-        return type(value) in (int, float)
+        return type(value) in (int, float) and abs(value) <= MAX_NUMBER
     return isinstance(value, dict) if kind == TABLE else isinstance(value, str) and bool(value)
 
 

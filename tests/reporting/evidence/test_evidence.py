@@ -101,6 +101,7 @@ def test_files_are_hashed_and_facts_completed(pbias: Run) -> None:
         ("system = {a = 1}", "'system' is {'a': 1}; write text"),
         ("system = []", "'system' is []; write text"),
         ("system", "facts.toml is not TOML"),
+        ("system = " + "9" * 5000, "facts.toml is not TOML: Exceeds the limit"),
     ],
 )
 def test_bad_facts_are_one_line(pbias: Run, text: str, said: str) -> None:

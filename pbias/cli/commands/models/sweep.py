@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from pbias.cli.options.common import NoClobber, Quiet, Verbose
+from pbias.files.escaping import printable
 
 
 def sweep(
@@ -42,7 +44,8 @@ def sweep(
     from pbias.workflows.sweeping import sweep as workflow
 
     if dry_run:
+        terminal = sys.stdout.isatty()
         for line in workflow.command_lines(plan):
-            print(line)
+            print(printable(line) if terminal else line)
         return
     workflow.sweep(plan, output, more or [], run=run, no_clobber=no_clobber)
