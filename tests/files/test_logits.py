@@ -206,7 +206,7 @@ def test_labels_that_do_not_fit(refusal: Callable[..., str], labels: Any, said: 
     [
         ("targets", np.array(["a"]), "'targets' is text [1]; it must be text [2]"),
         ("targets", np.array(["a", "a"]), "'targets' holds 'a' twice"),
-        ("targets", np.array(["a", ""]), "'targets' holds an empty name; name each one"),
+        ("targets", np.array(["a", ""]), "'targets' holds an empty name; give each a name"),
         ("targets", np.array([1, 2]), "'targets' is int64 [2]; it must be text [2]"),
         ("targets", np.array([b"a", b"b"]), "'targets' is bytes [2]; it must be text [2]"),
         ("ids", np.array(["a", "b"]), "'ids' is text [2]; it must be text or integers [3]"),

@@ -310,9 +310,7 @@ class Reader:
         return self.distinct(f"'group_values' of {group}", values)
 
     def distinct(self, what: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Return names, none of them empty, each once."""
-        if "" in names:
-            raise UserError(f"{self.at}{what} holds an empty name; name each one")
+        """Return names, each once."""
         twice = first_repeated(names)
         if twice is not None:
             raise UserError(f"{self.at}{what} holds '{twice}' twice; rename one of them")

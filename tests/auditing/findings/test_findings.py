@@ -29,7 +29,8 @@ OTHERS = tuple(
 )
 FOUND = Findings(
     paired=True, same_model=False, has_intervals=True, level=0.95, selected_level=0.99,
-    looked_at=100, found=(HURT,), missed=0.05, missed_most=0.3, too_few=(), never=NeverPredicted(), undefined=(),
+    looked_at=100, found=(HURT,), missed=0.05, missed_most=0.3, too_few=(), never=NeverPredicted(),
+    undefined=(),
     metrics=("accuracy", "tpr"), attributes=("smiling", "hat", "mustache"),
 )  # fmt: skip
 
