@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -162,7 +163,8 @@ def test_signals_end_quietly_with_nothing_written(
     command = [PBIAS, "flag", "fifo.npz", "-o", "out.csv"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as process:
-        with (tmp_path / "fifo.npz").open("wb"):  # it reads by now, and waits for data
+        with (tmp_path / "fifo.npz").open("wb"):  # it has opened the file
+            time.sleep(0.5)  # and waits for data
             os.killpg(process.pid, number)
             assert process.wait(30) == status
         assert process.stdout is not None and process.stderr is not None
