@@ -37,7 +37,7 @@ from pbias.auditing.metrics.measures import (
     spreads,
 )
 from pbias.auditing.metrics.models import Model
-from pbias.auditing.metrics.registry import METRICS, known_metric
+from pbias.auditing.metrics.registry import chosen_metrics
 from pbias.auditing.pair_spreads import spreads_of_pairs
 from pbias.auditing.table_rows import Block, RowCounts, make_table
 from pbias.files.logits import Logits, select_rows
@@ -94,7 +94,7 @@ class Audit:
         in blocks.
         """
         self.options = options
-        self.metrics = [known_metric(name) for name in options.metrics or METRICS]
+        self.metrics = chosen_metrics(options.metrics)
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
         self.of_counts = isinstance(audited, Counts)

@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -165,21 +164,16 @@ class CountsFile:
         try:
             self.facts = self._read_facts()
         except UserError:
-            self._npz.__exit__(None, None, None)
+            self._npz.__exit__()
             raise
 
     def __enter__(self) -> CountsFile:
         """Use as a context manager: the file is closed at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the file."""
-        self._npz.__exit__(kind, error, trace)
+        self._npz.__exit__(*error)
 
     @property
     def checksums(self) -> tuple[tuple[int, int], ...]:
@@ -221,7 +215,7 @@ class CountsFile:
 
     def damaged(self, what: str) -> UserError:
         """Return what is wrong, in a line."""
-        return UserError(f"{self.path} is not a usable counts file: {what}; count the part again")
+        return self._npz.damaged(what)
 
     def _column(self, name: str) -> NDArray[Any]:
         member = self._npz.members.get(name)

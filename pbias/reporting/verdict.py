@@ -54,9 +54,8 @@ def verdict_lines(findings: Findings) -> list[str]:
         return parts
     first, *others = map(sentence, findings.named())
     more = _in_all(findings).strip() if len(findings.worse) > 1 + len(others) else ""
-    named = [f"{_lead(findings)}: {first}.", _beside(findings)]
-    named += [f"Also: {other}." for other in others]
     worst, beside = _worst(findings), _beside(findings)
+    named = [f"{_lead(findings)}: {first}.", beside, *(f"Also: {other}." for other in others)]
     rest = [part for part in parts if part not in (worst, beside)]
     return [*filter(None, [*named, more]), *rest]
 

@@ -256,7 +256,7 @@ def audit(
         ours, theirs = (list(map(os.fspath, side)) for side in (audited, references))
         return audit_files(ours, theirs, replace(options, **paths))
     if cuts is not None:
-        _refuse_thresholds_alone(bool(references))
+        refuse_thresholds_alone(bool(references))
     runs, others = read_sides(logits, reference, known, cuts)
     return AuditResult(audit_runs(runs, others, options.measured()))
 
@@ -286,7 +286,7 @@ def audit_files(
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:
-        _refuse_thresholds_alone(bool(references))
+        refuse_thresholds_alone(bool(references))
     hows = [
         Supplements(manifest, o.groups, o.cluster, thresholds, o.attributes, o.probabilities)
         for thresholds in (o.thresholds, o.reference_thresholds)
@@ -421,7 +421,8 @@ def _check_numbers(level: float, folds: int, in_memory: float) -> None:
         )
 
 
-def _refuse_thresholds_alone(paired: bool) -> None:
+def refuse_thresholds_alone(paired: bool) -> None:
+    """Refuse thresholds of the reference if there is no reference."""
     if not paired:
         raise UserError(
             f"{argument('reference_thresholds')} belong to the reference; name it with "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pbias.auditing.metrics.amplification import BIAS_AMPLIFICATION, DIRECTIONAL_BA
 from pbias.auditing.metrics.changes import (
     CEAG,
@@ -69,6 +71,11 @@ SYNONYMS = {
     "sensitivity": "tpr",
     "true_positive_rate": "tpr",
 }
+
+
+def chosen_metrics(names: Sequence[str] | None) -> list[Metric]:
+    """Return the metrics of these names, or all for None; raises UserError for unknown names."""
+    return [known_metric(name) for name in names or METRICS]
 
 
 def known_metric(name: str) -> Metric:

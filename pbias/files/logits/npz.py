@@ -10,7 +10,6 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
-from types import TracebackType
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
@@ -92,12 +91,7 @@ class Npz:
         """Use as a context manager: the file is closed at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the file."""
         self._closing.close()
 
@@ -185,7 +179,10 @@ class Npz:
         )
 
     def _damaged(self, error: Exception) -> UserError:
-        what = " ".join(str(error).split(";")[0].split()) or type(error).__name__
+        return self.damaged(" ".join(str(error).split(";")[0].split()) or type(error).__name__)
+
+    def damaged(self, what: str) -> UserError:
+        """Return the error of a file that is damaged; `what` is wrong with it."""
         return UserError(f"{self.path} is not a usable {self._what}: {what}; {self._again}")
 
 

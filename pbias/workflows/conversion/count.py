@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pbias.errors import UserError, argument
 from pbias.workflows.inputs.counts import drop_groups
 from pbias.workflows.inputs.files import check_sides, with_thresholds
 from pbias.workflows.progress import Watch, silent
@@ -49,18 +48,14 @@ def count_files(
     """
     from pbias.auditing.counts.parts.counting import count_blocks
     from pbias.auditing.engine import wanted_by
-    from pbias.auditing.metrics.registry import METRICS, known_metric
+    from pbias.auditing.metrics.registry import chosen_metrics
     from pbias.files.logits.npz import KNOWN, Npz
-    from pbias.workflows.audit import check_models
+    from pbias.workflows.audit import check_models, refuse_thresholds_alone
 
     o = options
     check_sides(audited, references, [o.thresholds, o.reference_thresholds], itself=True)
-    if o.reference_thresholds is not None and not references:
-        raise UserError(
-            f"{argument('reference_thresholds')} are those of the reference; "
-            f"name it with {argument('reference')}"
-        )
-    metrics = [known_metric(name) for name in o.metrics or METRICS]
+    if o.reference_thresholds is not None:
+        refuse_thresholds_alone(bool(references))
     with ExitStack() as stack:
         sides = [
             [stack.enter_context(Npz(path, KNOWN)) for path in side]
@@ -74,7 +69,7 @@ def count_files(
                 runs,
                 others,
                 o.groups,
-                wanted=wanted_by(metrics),
+                wanted=wanted_by(chosen_metrics(o.metrics)),
                 first_row=o.first_row,
                 progress=progress,
             )

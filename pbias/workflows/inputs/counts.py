@@ -49,9 +49,9 @@ def read_counts(
     """Return the sum of counts files, and the options with the metrics that were counted."""
     from pbias.auditing.counts.parts.reading import read_parts
     from pbias.auditing.engine import wanted_by
-    from pbias.auditing.metrics.registry import METRICS, known_metric
+    from pbias.auditing.metrics.registry import chosen_metrics
 
-    metrics = [known_metric(name) for name in options.metrics or METRICS]
+    metrics = chosen_metrics(options.metrics)
     with watch("adding counts files") as progress:
         counts = read_parts(paths, wanted_by(metrics), progress)
     facts = counts.facts

@@ -23,19 +23,11 @@ from pbias.files.logits import Logits, select_rows, write_logits
 from pbias.files.logits.blocks import LogitsBlocks, open_blocks
 from pbias.files.logits.npz import Npz
 from pbias.files.table import Table
+from tests.auditing.counts.test_streaming import assert_same
 
 Make = Callable[..., Logits]
 ALL, UNRANKED, NO_OPTIONS = Wanted(), Wanted(ranked=False), Options()
 NUM = 450
-
-
-def assert_same(found: Table, expected: Table) -> None:
-    for name, theirs in expected.columns.items():
-        ours = found.columns[name]
-        if isinstance(theirs[0], str):
-            assert ours == theirs, name
-        else:
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 def blocks(logits: Logits, folder: Path) -> LogitsBlocks:
