@@ -165,9 +165,11 @@ def _nothing(findings: Findings) -> str:
         return what
     kind = "changes" if findings.paired else "gaps"
     half, most = number(findings.missed), number(findings.missed_most)
+    # A single sample detects no change of a share: what it would take is beyond 1.
+    worst = f"under {most}" if findings.missed_most < 1 else "of any size"
     return (
         f"{what} What could have been missed (power 80 %): {kind} under {half} in half of these "
-        f"numbers, and under {most} where samples are fewest."
+        f"numbers, and {worst} where samples are fewest."
     )
 
 

@@ -222,3 +222,12 @@ def test_the_direction_is_that_of_the_words() -> None:
             assert metric.good.value == word, metric.name
         if metric.spoken:
             assert metric.good is not Good.NEITHER
+
+
+def test_no_change_beyond_1_is_said_to_be_missed() -> None:
+    nothing = replace(FOUND, found=(), missed=0.112, missed_most=1.132)
+    assert verdict(nothing).startswith(
+        "Nothing got worse that holds after correction over the 100 numbers looked at. What could "
+        "have been missed (power 80 %): changes under 0.112 in half of these numbers, and of any "
+        "size where samples are fewest."
+    )
