@@ -1,1 +1,1 @@
-"""Images in: from a manifest to batches."""
+"""Turn the rows of a manifest into batches of images."""

@@ -1,4 +1,4 @@
-"""Backdoors: a group made by hand, images with a mark that goes along with an attribute.
+"""Backdoors: draw images for a visible mark, so that an attribute and the mark correlate.
 
 Source: the backdoor experiments of Iofinova et al., CVPR 2023.
 """
@@ -17,7 +17,7 @@ from pbias.files.manifest.parsing import SPLITS
 from pbias.files.table import csv_text
 
 COLUMN = "backdoor"
-Fractions = tuple[float, float]  # of negatives, of positives
+Fractions = tuple[float, float]  # (of negatives, of positives)
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 def draw_backdoor(
     manifest: Manifest, attribute: str, fractions: Mapping[str, Fractions], seed: int
 ) -> set[int]:
-    """The rows that get the mark: exactly `round(fraction * n)` of the n negatives and positives.
+    """Draw the rows that get the mark: `round(fraction * n)` of n negatives and of n positives.
 
-    Drawn in each split by a hash of seed and id, whatever the order of the rows; those with an
-    unknown label never are. Raises UserError for a column that is no attribute, or splits without
-    known labels.
+    The rows are drawn in each split by a hash of seed and id, so their order does not matter. Rows
+    with an unknown label are never drawn. Raises UserError for a column that is not an attribute,
+    and if no row would get the mark.
     """
     labels = select(manifest, targets=[attribute]).labels[:, 0]
     drawn: set[int] = set()
@@ -57,10 +57,10 @@ def _draw(name: str, seed: int) -> bytes:
 def marked_text(
     manifest: Manifest, drawn: set[int], kind: str, base: Path
 ) -> tuple[str, Path | None]:
-    """The CSV of a manifest whose rows `drawn` have the transform `kind`, and its image root.
+    """Return the CSV of a manifest with the transform `kind` on rows `drawn`, and its image root.
 
-    With the columns `transform` and `backdoor` (0 or 1); image paths as `rebase` makes them for a
-    file in the folder `base`. Raises UserError for a manifest with marks already.
+    The CSV has the columns `transform` and `backdoor` (0 or 1). Image paths are relative to the
+    folder `base`, as `rebase` makes them. Raises UserError for a manifest that already has marks.
     """
     if any(manifest.transforms) or COLUMN in manifest.columns:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Pictures that are missing or broken: an error, or left out and listed."""
+"""Missing and broken images: raise an error, or skip and list them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def spelling_hint(root: Path, name: str) -> str:
-    """Return what to do about an image that is there under another spelling of its path, or ""."""
+    """Return advice about an image whose path exists in another spelling; otherwise ""."""
     if (root / name).is_file():
         return ""
     if "\\" in name and (root / name.replace("\\", "/")).is_file():
@@ -32,21 +32,21 @@ def spelling_hint(root: Path, name: str) -> str:
 
 @dataclass(frozen=True)
 class BadImages:
-    """What happens to pictures that cannot be used: UserError, or with `skip` a list of them."""
+    """What happens to unusable images: a UserError, or with `skip` a list of them."""
 
     skip: bool = False
-    skipped: dict[str, str] = field(default_factory=dict)  # id, and why
+    skipped: dict[str, str] = field(default_factory=dict)  # id to reason
 
     def kept(self, ids: Sequence[str], rows: Int64) -> Int64:
-        """Return the rows whose pictures were not skipped."""
+        """Return the rows whose images were not skipped."""
         if not self.skipped:
             return rows
         return np.array([row for row in rows.tolist() if ids[row] not in self.skipped], np.int64)
 
     def leave_out(self, ids: Sequence[str], failures: Mapping[int, str], error: str) -> list[int]:
-        """Return the positions that are left without the failures.
+        """Return the positions that remain without the failures.
 
-        UserError with the text `error` for any failure, unless they are skipped.
+        Raises UserError with the text `error` for any failure, unless failures are skipped.
         """
         if failures and not self.skip:
             raise UserError(error)
@@ -54,7 +54,7 @@ class BadImages:
         return [index for index in range(len(ids)) if index not in failures]
 
     def check_left(self, num_left: int) -> None:
-        """Refuse to go on without any picture."""
+        """Raise UserError if no image is left."""
         if not num_left:
             name, why = next(iter(self.skipped.items()))
             raise UserError(
@@ -63,7 +63,7 @@ class BadImages:
             )
 
     def report(self) -> None:
-        """Warn of what was skipped, one line each."""
+        """Warn about the skipped images, one line each."""
         for name, why in self.skipped.items():
             logger.warning("skipped %s: %s", name, why)
         if self.skipped:

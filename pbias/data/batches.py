@@ -1,6 +1,6 @@
-"""Pictures in memory, and batches of them as a network wants them.
+"""Images in memory, and the batches that a network takes.
 
-Shapes: N pictures, B of them in a batch, H and W of the cache, S the side of the crop.
+Shapes: N images, B of them in a batch, H and W of the cache, S the side of the crop.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ YELLOW = (255, 255, 0)
 
 @dataclass(frozen=True)
 class ImageData:
-    """The pictures of a split, decoded, with their labels."""
+    """The images of a split, decoded, with their labels."""
 
     images: npt.NDArray[np.uint8]  # [N, H, W, 3]
     labels: Tensor  # int8 [N, A], -1 unknown
-    squares: Tensor  # bool [N]: pictures with the transform yellow_square
+    squares: Tensor  # bool [N]: images with the transform yellow_square
     preprocess: Preprocess
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self.images)
 
 
@@ -40,12 +40,13 @@ def make_batch(
     generator: torch.Generator | None = None,
     part: slice = slice(None),
 ) -> Tensor:
-    """Pictures `rows` as normalized float32 [B, 3, S, S], channels last in memory.
+    """Return the images `rows` as normalized float32 [B, 3, S, S], channels last in memory.
 
-    With a generator (of the CPU, so that every device sees the same pictures) each is cropped at
-    random, and the second half of the rows is flipped left to right: in random order, that is each
-    picture half of the time. Without, pictures are cropped in the middle. `part`: only these of
-    the rows, as they would be among all.
+    With a generator, each image is cropped at random, and the second half of the rows is flipped
+    left to right. If the rows are in random order, each image is thus flipped half of the time. The
+    generator is on the CPU, so that every device sees the same images. Without a generator, images
+    are cropped in the middle. `part` selects some of the rows; they look the same as in the full
+    batch.
     """
     corners = _corners(data, len(rows), generator)[part]
     flipped = (torch.arange(len(rows)) >= len(rows) // 2)[part]
@@ -64,14 +65,14 @@ def make_batch(
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A copy on the device; a GPU makes it while the CPU goes on, instead of waiting for it."""
+    """Copy a tensor to the device. The CPU does not wait while a GPU copies."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _corners(data: ImageData, num: int, generator: torch.Generator | None) -> Tensor:
-    """Top and left of each crop, [num, 2]."""
+    """Return the top and left of each crop, [num, 2]."""
     side = data.preprocess.crop
     spare = [data.images.shape[1] - side, data.images.shape[2] - side]
     if generator is None:
@@ -82,7 +83,7 @@ def _corners(data: ImageData, num: int, generator: torch.Generator | None) -> Te
 def _crop(data: ImageData, rows: Tensor, corners: Tensor, device: torch.device) -> Tensor:
     side, on_gpu = data.preprocess.crop, device.type == "cuda"
     crops = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=on_gpu)
-    # Copying windows one by one takes a tenth of the time of one gather by pixel indices.
+    # Copying windows one by one takes a tenth of the time of a single gather by pixel indices.
     for crop, row, (top, left) in zip(crops.numpy(), rows.tolist(), corners.tolist(), strict=True):
         crop[:] = data.images[row, top : top + side, left : left + side]
     return crops.to(device, non_blocking=on_gpu)
@@ -98,16 +99,16 @@ def _normalize(images: Tensor, preprocess: Preprocess) -> Tensor:
 def _scales(
     mean: tuple[float, ...], std: tuple[float, ...], width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return what is added to a row of pixels, and what it is multiplied by before."""
-    # Along whole rows of pixels: broadcasting over the three channels is five times slower.
+    """Return the summand and then the factor for each value in a row of pixels."""
+    # Work along whole rows of pixels: broadcasting over the three channels is five times slower.
     means, stds = torch.tensor(mean * width), torch.tensor(std * width)
     return (-means / stds).to(device), (1 / (255 * stds)).to(device)
 
 
 def row_batches(num_rows: int, size: int, generator: torch.Generator | None) -> Iterator[Tensor]:
-    """Row numbers in near-equal batches of at most `size`, shuffled where there is a generator.
+    """Yield row numbers in near-equal batches of at most `size`, shuffled if there is a generator.
 
-    Near-equal, because a last batch of one picture would break batch normalization.
+    Batches are near-equal because a last batch of one image would break batch normalization.
     """
     order = torch.arange(num_rows)
     if generator is not None:

@@ -1,6 +1,6 @@
-"""From the rows of a manifest to pictures in memory: checked, measured, decoded by threads.
+"""Image files of manifest rows: find, measure and decode them in threads.
 
-Shapes: N pictures, A targets, H and W of the cache.
+Shapes: N images, A targets, H and W of the cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pbias.data.workers import Progress, for_all, no_progress
 from pbias.files.manifest import Labels, Manifest
 from pbias.models.preprocess import Preprocess
 
-BLOCK = 128  # pictures decoded ahead of the network
+BLOCK = 128  # images decoded ahead of the network
 MAX_DEFAULT_SIZE = 224
 OTHERWISE = (
     "name the folder they are relative to by --image-root, or leave them out by --on-bad-image skip"
@@ -33,7 +33,7 @@ OWN_MEMORY = ImageMemory()
 
 @dataclass(frozen=True)
 class Pictures:
-    """Picture files of some rows of a manifest, with their labels and transforms."""
+    """Image files of some rows of a manifest, with their labels and transforms."""
 
     root: Path
     ids: list[str]
@@ -41,11 +41,11 @@ class Pictures:
     labels: npt.NDArray[np.int8]  # [N, A], -1 unknown
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self.ids)
 
     def only(self, rows: Sequence[int]) -> Pictures:
-        """Return some of them, in this order."""
+        """Return some of the images, in this order."""
         ids, transforms = ([column[row] for row in rows] for column in (self.ids, self.transforms))
         return Pictures(self.root, ids, transforms, self.labels[np.asarray(rows, np.int64)])
 
@@ -53,7 +53,7 @@ class Pictures:
 def find_pictures(
     manifest: Manifest, labels: Labels, rows: Int64, bad: BadImages = REFUSE
 ) -> Pictures:
-    """The pictures of these rows; UserError says how many files are missing, unless skipped."""
+    """Find the images of these rows; UserError counts missing files, unless they are skipped."""
     ids = [manifest.ids[row] for row in rows]
     missing = {i: "missing" for i, name in enumerate(ids) if not (manifest.root / name).is_file()}
     first = manifest.root / ids[next(iter(missing), 0)]
@@ -75,9 +75,9 @@ def measure(
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Pictures, Int64]:
-    """Return the pictures with their heights and widths, [N, 2], from the headers.
+    """Return the images with their heights and widths, [N, 2], from the file headers.
 
-    UserError for broken ones, unless they are skipped.
+    Raises UserError for broken images, unless they are skipped.
     """
     sizes = np.empty((len(pictures), 2), np.int64)
 
@@ -102,7 +102,7 @@ def _leave_out(pictures: Pictures, failures: Mapping[int, str], bad: BadImages) 
 
 
 def default_size(sizes: Int64) -> int:
-    """The side of a network's input where none is asked for: the median short side, at most 224."""
+    """Return the default side of a network's input: the median short side, at most 224."""
     return min(MAX_DEFAULT_SIZE, int(np.median(sizes.min(axis=1))))
 
 
@@ -117,11 +117,11 @@ def load(
     memory: ImageMemory = OWN_MEMORY,
     progress: Progress = no_progress,
 ) -> ImageData:
-    """Decode all pictures into memory, or into a file in folder `cache` where they do not fit.
+    """Decode all images into memory, or into a file in the folder `cache` if they do not fit.
 
-    With `sizes`, for training: the largest rectangle that all resized pictures have in common (and
-    the margin by which they are shifted), so that crops can be drawn from it. Without: only the
-    middle that the network sees. UserError for broken pictures, unless they are skipped.
+    With `sizes` (for training), keep the largest rectangle that all resized images have in common,
+    plus the margin for shifts, so that crops can be drawn from it. Without `sizes`, keep only the
+    center that the network sees. Raises UserError for broken images, unless they are skipped.
     """
     height = width = preprocess.crop
     margin = 0
@@ -153,10 +153,10 @@ def stream(
     fast: bool = False,
     progress: Progress = no_progress,
 ) -> Iterator[ImageData]:
-    """Yield the pictures in order, a block at a time, decoded while the block before is used.
+    """Yield the images in order, block by block; the next block is decoded while one is used.
 
-    `fast`: JPEG is decoded at the least scale that is large enough, which changes pixels.
-    UserError for broken pictures, unless they are skipped.
+    `fast` decodes JPEG at the smallest scale that is large enough, which changes pixels. Raises
+    UserError for broken images, unless they are skipped.
     """
     total, num_left = len(pictures), 0
 
@@ -188,14 +188,14 @@ def _common_size(sizes: Int64, resize: int) -> Size:
 
 
 def _move_up(images: UInt8, kept: Sequence[int]) -> None:
-    """Close the gaps between the pictures that are kept, in place: a copy may not fit in memory."""
+    """Close the gaps between kept images in place, because a copy may not fit in memory."""
     for to, index in enumerate(kept):
         if to != index:
             images[to] = images[index]
 
 
 def _repeat_border(images: UInt8, margin: int) -> None:
-    """Fill a margin around the pictures with the pixels next to it."""
+    """Fill a margin around the images with the adjacent pixels."""
     if margin:
         images[:, :margin] = images[:, margin : margin + 1]
         images[:, -margin:] = images[:, -margin - 1 : -margin]
@@ -222,7 +222,7 @@ def _decode(
     *,
     fast: bool = False,
 ) -> dict[int, str]:
-    """Fill `images`; the numbers of the pictures that are broken, and why."""
+    """Fill `images`, and return the numbers of the broken images with the reasons."""
     size = (images.shape[1], images.shape[2])
 
     def work(index: int) -> None:

@@ -1,4 +1,4 @@
-"""Memory for decoded images: RAM where they fit, else a memory-mapped file without a name."""
+"""Memory for decoded images: RAM if they fit, otherwise a memory-mapped unnamed file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class ImageMemory:
-    """Memory of this process alone, which decodes the images itself."""
+    """Memory of one process, which decodes the images itself."""
 
     def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
         """Allocate an uninitialized array of images; see the function `allocate`."""
@@ -39,10 +39,11 @@ class ImageMemory:
 
 
 def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
-    """An uninitialised uint8 array: in memory up to half of what is free, else mapped to a file.
+    """Allocate a uint8 array: in memory if it needs at most half of what is free, else in a file.
 
-    The file lies in `folder` (None: the folder for temporary files) and has no name, so that it is
-    gone when the process is, however it ends. Raises UserError where the disk has no room either.
+    The array is uninitialized. The file is memory-mapped, in `folder` (None: for temporary files),
+    and it has no name, so it disappears when the process ends, however that happens. Raises
+    UserError if the disk has no room either.
     """
     if fits_in_memory(shape):
         return np.empty(shape, np.uint8)
@@ -54,17 +55,20 @@ def allocate(shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8
 
 
 def fits_in_memory(shape: tuple[int, ...]) -> bool:
-    """Return whether so many bytes are at most half of what is free."""
+    """Return whether an array of this shape takes at most half of the free memory."""
     return math.prod(shape) <= free_memory() // 2
 
 
 def map_file(file: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Return a file that is open, as an array."""
+    """Return an open file as an array."""
     return np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
 
 
 def file_without_name(num_bytes: int, folder: str | None) -> int:
-    """An open file of this size that is gone when nobody has it open; UserError without room."""
+    """Open an unnamed file of this size, which is deleted once it is closed everywhere.
+
+    Raises UserError if the disk has no room.
+    """
     where = folder or tempfile.gettempdir()
     logger.info(
         "the decoded pictures take %.1f GiB, more than half of the free memory; "
@@ -86,7 +90,7 @@ def file_without_name(num_bytes: int, folder: str | None) -> int:
 
 
 def free_memory() -> int:
-    """Bytes of memory that can be had without swapping, within the limit of a container."""
+    """Return the bytes of memory that are free without swapping, within a container's limit."""
     limits = [_system_memory()]
     try:
         limit = int((CGROUP / "memory.max").read_text())

@@ -1,4 +1,4 @@
-"""Picture files to arrays: seven formats, as RGB, turned upright, resized, cut."""
+"""Image files to arrays: seven formats, converted to RGB, turned upright, resized and cropped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ UInt8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
 
 WHITE = (255, 255, 255)
-ORIENTATION = 0x0112  # EXIF; from 5 on, height and width are exchanged
+ORIENTATION = 0x0112  # EXIF; values from 5 on exchange height and width
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF
 UPRIGHT = 1
-START_OF_SCAN = b"\xff\xda"  # in JPEG; within a scan, a byte of 255 is followed by one of 0
-# How a picture of each other orientation is turned upright.
+START_OF_SCAN = b"\xff\xda"  # in JPEG; within a scan, a 0 follows each byte of 255
+# How to turn an image of each other orientation upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -33,19 +33,19 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
-# What a file holds decides, whatever it is called. Pillow knows some forty formats more: opening
-# one can start a program (EPS: Ghostscript) or decode inner pictures whose size no header says.
+# The content of a file decides, not its name. Pillow knows about forty more formats, but opening
+# one can start a program (EPS: Ghostscript) or decode inner images whose size no header states.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-MAX_PIXELS = 100_000_000  # of what a decoder may hold, before and after resizing
+MAX_PIXELS = 100_000_000  # a decoder may hold these, before and after resizing
 MAX_WEBP = 50_000_000  # its decoder holds each pixel four times
-# A JPEG may store its pixels in any number of scans, and every scan takes time for all of them.
+# A JPEG may store its pixels in any number of scans, and every scan takes time for all pixels.
 MAX_SCANNED = 20 * MAX_PIXELS
-BAND = 4_000_000  # pixels that are converted at a time
-LARGE = 25_000_000  # pixels of pictures that are decoded one at a time, whatever the threads
-# Pillow's limit is on what a header says and partly a warning; `_check_pixels` replaces it.
+BAND = 4_000_000  # pixels that are converted at once
+LARGE = 25_000_000  # pixels; larger images are decoded one at a time, not in parallel
+# Pillow's limit looks only at the header and is partly a warning; `_check_pixels` replaces it.
 Image.MAX_IMAGE_PIXELS = None
-# libtiff writes to the file descriptor 2 by itself, with bytes of the picture: it shall not. What
-# is wrong is raised as well. A Pillow without libtiff has no such function.
+# libtiff itself writes messages, with bytes of the image, to file descriptor 2. Silence it, because
+# errors are also raised. A Pillow without libtiff has no such function.
 with contextlib.suppress(OSError, AttributeError):
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
@@ -53,11 +53,11 @@ _large = threading.Lock()
 
 
 class BrokenImage(Exception):
-    """A picture that cannot be read, and why."""
+    """An image that cannot be read, and the reason."""
 
 
 def read_size(path: Path) -> Size:
-    """Height and width of a picture held upright, from its header alone."""
+    """Return height and width of an image turned upright, from its header alone."""
     with _opened(path) as image:
         return _upright_size(image)
 
@@ -71,27 +71,28 @@ def read_image(
     interpolation: str = "bilinear",
     fast: bool = False,
 ) -> UInt8:
-    """The middle `size` of a picture whose short side is resized to `resize`: uint8 [H, W, 3].
+    """Read the middle `size` of an image, its short side resized to `resize`: uint8 [H, W, 3].
 
-    The first frame; turned upright; transparency on white; 16 bits reduced to 8. `fast`: JPEG is
-    decoded at the least scale (1/8 to 1) that has as many pixels as wanted. Raises BrokenImage
-    where that fails, and for more than 100 million pixels (WebP: 50 million).
+    Reads the first frame, turns it upright, puts transparency on white and reduces 16 bits to 8.
+    `fast` decodes JPEG at the smallest scale (1/8 to 1) that has enough pixels. Raises BrokenImage
+    if decoding fails, and for more than 100 million pixels (WebP: 50 million).
     """
     with _opened(path) as image:
         whole = resized(_upright_size(image), resize)
-        # Before JPEG is reduced: where it comes in several scans, its decoder keeps all pixels.
+        # Check before reducing a JPEG: its decoder keeps all pixels if there are several scans.
         for held in (image.size, whole, _tile_size(image)):
             _check_pixels(held, MAX_WEBP if image.format == "WEBP" else MAX_PIXELS)
         _check_scans(image, path)
         turn = TURNS.get(_orientation(image))
         with _large if math.prod(image.size) > LARGE else contextlib.nullcontext():
-            # JPEG decodes at a reduced scale for less; twice the size leaves no trace of it.
+            # JPEG decodes faster at a reduced scale. At twice the size, resizing hides the
+            # reduction.
             side = resize if fast else 2 * resize
             image.draft(None, (side, side))
             image.load()
             rgb = _to_rgb(image)
             if rgb is not image:
-                image.close()  # frees its pixels
+                image.close()  # free its pixels
             if turn is not None:
                 rgb = rgb.transpose(turn)
             if grayscale:
@@ -102,13 +103,13 @@ def read_image(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """An open picture; whatever goes wrong meanwhile is a BrokenImage.
+    """Open an image; any error within the block becomes a BrokenImage.
 
-    Decoders raise errors of any kind for files that are not well-formed.
+    Decoders raise errors of any kind for malformed files.
     """
     try:
         if path.exists() and not path.is_file():
-            raise BrokenImage("not a regular file")  # a FIFO would wait, a device never end
+            raise BrokenImage("not a regular file")  # a FIFO would block, a device never ends
         with Image.open(path, formats=FORMATS) as image:
             if min(image.size) < 1:
                 raise BrokenImage("no pixels")
@@ -129,7 +130,7 @@ def _check_pixels(size: Size, most: int) -> None:
 
 
 def _check_scans(image: Image.Image, path: Path) -> None:
-    """Refuse a JPEG of so many scans that decoding takes minutes."""
+    """Raise BrokenImage for a JPEG with so many scans that decoding takes minutes."""
     if image.format not in ("JPEG", "MPO"):
         return
     pixels, smallest = math.prod(image.size), 10  # bytes of a scan
@@ -144,7 +145,7 @@ def _check_scans(image: Image.Image, path: Path) -> None:
 
 
 def _tile_size(image: Image.Image) -> Size:
-    """Return what the decoder of TIFF holds at a time, which may be larger than the picture."""
+    """Return the size that the TIFF decoder holds at once, which may exceed the image."""
     tags = getattr(image, "tag_v2", {})
     return int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_LENGTH, 0))
 
@@ -155,13 +156,13 @@ def _upright_size(image: Image.Image) -> Size:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, or upright where none of the eight is given."""
-    # Pillow decodes a whole PNG to look for a chunk that stands before the pixels or is not there.
+    """Return the EXIF orientation, or upright if it is none of the eight."""
+    # Pillow decodes a whole PNG to look for a chunk that precedes the pixels or does not exist.
     if image.format == "PNG" and "exif" not in image.info:
         return UPRIGHT
     try:
         value = image.getexif().get(ORIENTATION, UPRIGHT)
-    except Exception:  # metadata that cannot be read say nothing about the pixels, which can
+    except Exception:  # unreadable metadata does not make the pixels unreadable
         return UPRIGHT
     return value if isinstance(value, int) and value in TURNS else UPRIGHT
 
@@ -176,7 +177,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a picture in bands, so that little is held beside it and its result."""
+    """Convert an image in bands, so that little memory is needed beyond it and its result."""
     num_rows = max(1, BAND // image.width)
     if num_rows >= image.height or _is_rgb(image):
         return _band_to_rgb(image)
@@ -207,7 +208,7 @@ def _cut(image: Image.Image, size: Size) -> UInt8:
 
 
 def resized(size: Size, resize: int) -> Size:
-    """Height and width once the short side is `resize`; the long side is rounded down.
+    """Return height and width once the short side is `resize`; the long side is rounded down.
 
     >>> resized((218, 178), 256)
     (313, 256)

@@ -1,4 +1,4 @@
-"""What a manifest holds, counted: images, labels, groups and clusters of each split."""
+"""Check the content of a manifest: count images, labels, groups and clusters of each split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
     "reason",
 )  # fmt: skip
 MISSING = "missing"
-SMALLEST = 8  # pixels that a picture is reduced to once it is decoded
+SMALLEST = 8  # pixels; each decoded image is reduced to this size
 
 Row = dict[str, object]
 
@@ -26,7 +26,7 @@ Row = dict[str, object]
 def bad_images(
     manifest: Manifest, *, decode: bool = True, workers: int = 0, progress: Progress = no_progress
 ) -> dict[str, str]:
-    """Return the images that are missing or, when they are decoded, broken: ids with the reason."""
+    """Return the ids of missing (or, if decoded, broken) images, with the reasons."""
 
     def work(index: int) -> None:
         path = manifest.root / manifest.ids[index]
@@ -40,10 +40,10 @@ def bad_images(
 
 
 def check_rows(manifest: Manifest, labels: Labels, bad: Mapping[str, str]) -> list[Row]:
-    """Rows of a table: `check` says what each counts; `status` other than `ok` is a finding.
+    """Return table rows: `check` says what a row counts, and `status` is `ok` or a finding.
 
-    `images` by split, `image` for each bad one, `labels` by split, attribute and group value,
-    `group` by split and value, `clusters` by split.
+    The checks are `images` by split, `image` for each bad one, `labels` by split, attribute and
+    group value, `group` by split and value, and `clusters` by split.
     """
     splits = {name: manifest.rows(name) for name in SPLITS if name in manifest.splits}
     rows: list[Row] = []
@@ -62,7 +62,7 @@ def to_table(rows: Sequence[Row]) -> Table:
 
 
 def finding(check: str, split: str = "", **cells: object) -> Row:
-    """Return a row of the table; texts that are not given are empty, counts None."""
+    """Return a row of the table; missing texts are empty, missing counts None."""
     empty: Row = dict.fromkeys(COLUMNS, "")
     return {**empty, "n": None, "n_known": None, "n_positive": None, "status": "ok"} | {
         "check": check, "split": split, **cells,

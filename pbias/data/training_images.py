@@ -1,4 +1,4 @@
-"""The images that a network is trained and validated on; with classes, each has exactly one."""
+"""The images that a network is trained and validated on; each has exactly one class, if any."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingPictures:
-    """Picture files to train and validate on, found and measured but not decoded."""
+    """Image files to train and validate on, found and measured but not decoded."""
 
     train: Pictures
     valid: Pictures | None
-    one_class: bool  # are the targets classes, of which a picture has one?
-    sizes: Int64  # [N, 2] height and width of the training pictures
+    one_class: bool  # are the targets classes, one per image?
+    sizes: Int64  # [N, 2] height and width of the training images
 
 
 def find_training_pictures(
@@ -41,12 +41,12 @@ def find_training_pictures(
     workers: int = 0,
     progress: Progress = no_progress,
 ) -> TrainingPictures:
-    """Return the pictures of the splits `train` and, where there is one, `valid`.
+    """Find the images of the split `train` and, if it exists, `valid`.
 
-    Raises UserError for a manifest without training rows, files that are missing or no pictures
-    (unless they are skipped), and targets without a known label; warns of targets whose training
-    labels are all the same.
-    `one_class`: the targets are classes, of which a picture has one; it raises where not.
+    Raises UserError for a manifest without training rows, for files that are missing or not images
+    (unless they are skipped), and for targets without a known label. Warns about targets whose
+    training labels are all equal. `one_class` means that the targets are classes; it raises
+    UserError for an image that has more or fewer than one.
     """
     train = find_pictures(manifest, labels, manifest.rows("train"), bad)
     train, sizes = measure(train, bad=bad, workers=workers, progress=progress)
@@ -69,7 +69,7 @@ def load_training_pictures(
     memory: ImageMemory = OWN_MEMORY,
     progress: Progress = no_progress,
 ) -> tuple[ImageData, ImageData | None]:
-    """Decode the pictures, as `dataset.load` does: for training, and for validation."""
+    """Decode the images for training and for validation, as `dataset.load` does."""
     num_train = len(pictures.train)
     total = num_train + len(pictures.valid or ())
     train = load(
@@ -116,9 +116,9 @@ def _check_labels(path: str, targets: list[str], train: Pictures) -> None:
 
 
 def check_classes(path: str, parts: Iterable[Pictures]) -> None:
-    """Refuse pictures of several classes, or of none although all labels are known.
+    """Raise UserError for images with several classes, or with none although all labels are known.
 
-    A picture without any known label is of an unknown class. `path` is the manifest's.
+    An image without any known label has an unknown class. `path` is the manifest's path.
     """
     for pictures in parts:
         num = (pictures.labels == 1).sum(axis=1)
@@ -133,6 +133,6 @@ def check_classes(path: str, parts: Iterable[Pictures]) -> None:
 
 
 def with_classes(data: ImageData) -> ImageData:
-    """The data with the number of the class as label, [N], instead of one label a class, [N, A]."""
+    """Return the data with one class number per image, [N], instead of labels by class, [N, A]."""
     classes = data.labels.argmax(dim=1)
     return dataclasses.replace(data, labels=torch.where((data.labels == 1).any(dim=1), classes, -1))

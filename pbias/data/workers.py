@@ -1,4 +1,4 @@
-"""Worker threads: the same work for every image, on the cores that this process may use."""
+"""Worker threads that process images on the available cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pbias.data.images import BrokenImage
 
 Progress = Callable[[int, int], None]
 
-CHUNK = 16  # images a thread takes at a time
+CHUNK = 16  # images that a thread takes at once
 
 
 def no_progress(done: int, total: int) -> None:
@@ -20,7 +20,7 @@ def no_progress(done: int, total: int) -> None:
 def for_all(
     work: Callable[[int], None], total: int, workers: int, progress: Progress
 ) -> dict[int, str]:
-    """Do the work for every image in threads; return the broken images by number, and why."""
+    """Process every image in threads; return the numbers of broken images with the reasons."""
 
     def chunk(start: int) -> dict[int, str]:
         failures = {}

@@ -1,4 +1,4 @@
-"""Networks: architectures by name, of libraries, the user's own, and exported programs."""
+"""Networks: built-in and library architectures, users' own factories, and exported programs."""
 
 from pbias.models.architectures import ARCHITECTURES, build, build_for_weights
 from pbias.models.classifier import classifier_weight, num_outputs_of, output_names

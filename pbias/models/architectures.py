@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Argument = int | float | str | bool
-MAX_ARGUMENT = 2048  # of an architecture here: no useful network is wider, or sees larger images
+MAX_ARGUMENT = 2048  # of a built-in architecture: no useful network is wider or sees larger images
 MAX_DEPTH = 256  # blocks in a row
 
 
@@ -35,15 +35,15 @@ ARCHITECTURES = {
     "vit_l_16": Architecture("pbias.models.torchvision_models:vit_l_16", "heads.head"),
 }
 
-# A new network has these arguments where none are named. The factories' own defaults stay as they
-# are: checkpoints that name no arguments were made with those.
+# A new network gets these values for arguments that are not named. The factories keep their own
+# older defaults, because checkpoints that name no arguments were made with those.
 WIDTH = 48  # docs/measurements.md
 NEW = {"resnet_small": {"width": WIDTH}}
 STEM = ".conv1.weight"  # [width, 3, 3, 3] of a resnet_small
 
 
 def architecture(name: str) -> Architecture:
-    """Return the architecture of this name; UserError lists the known ones."""
+    """Return the architecture with this name; UserError lists the known ones."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     hint = f"{did_you_mean(name, ARCHITECTURES, '')} choose one of {', '.join(ARCHITECTURES)}"
@@ -56,9 +56,9 @@ def architecture(name: str) -> Architecture:
 def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
     """Return a freshly initialized network with `num_outputs` logits.
 
-    `name` is one of ARCHITECTURES, of a library's network or of a factory in use. Raises UserError
-    for an unknown name, arguments the architecture does not take, or sizes that are not positive
-    whole numbers.
+    `name` is one of ARCHITECTURES, a library's network, or a factory in use. Raises UserError for
+    an unknown name, for arguments that the architecture does not take, and for sizes that are not
+    positive whole numbers.
     """
     if is_own(name):
         return build_own(name, num_outputs, args)
@@ -82,12 +82,12 @@ def build(name: str, num_outputs: int, /, **args: Argument) -> nn.Module:
 
 
 def new_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a new network: those named, and today's defaults for the others."""
+    """Return the arguments of a new network: those named, and current defaults for the rest."""
     return {**NEW.get(name, {}), **args}
 
 
 def old_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a network that was made with `args`, with its factory's defaults."""
+    """Return the arguments of a network made with `args`, completed with its factory's defaults."""
     factory = ARCHITECTURES[name].factory if name in NEW else ""
     defaults = inspect.signature(_factory(factory)).parameters if factory else {}
     return {**{key: defaults[key].default for key in NEW.get(name, {})}, **args}
@@ -96,11 +96,11 @@ def old_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
 def args_of_weights(
     name: str, args: Mapping[str, Any], state_dict: Mapping[str, Tensor]
 ) -> dict[str, Any]:
-    """Return the arguments, with the width of these weights where it is not named.
+    """Return the arguments; add the width found in the weights if no width is named.
 
     A state dict does not say how its network was made, and the default width has changed.
     """
-    # Names may have a prefix: the stem's is the shortest of those that end alike.
+    # Names may have a prefix: the stem's name is the shortest with this ending.
     stem = min((key for key in state_dict if f".{key}".endswith(STEM)), key=len, default="")
     if name not in NEW or "width" in args or not stem or not state_dict[stem].ndim:
         return dict(args)
@@ -109,10 +109,10 @@ def args_of_weights(
 
 
 def build_for_weights(name: str, num_outputs: int, **args: Argument) -> nn.Module:
-    """The network without numbers where its weights come from elsewhere: quick for large ones.
+    """Build a network whose weights are loaded later, without initializing them, to save time.
 
-    Networks of users and libraries keep more in themselves than their state dicts say, so they get
-    all their numbers.
+    Networks of users and libraries keep more state than their state dicts contain, so they are
+    initialized completely.
     """
     import torch
 

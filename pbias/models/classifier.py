@@ -1,4 +1,4 @@
-"""The classifier of a network: which of its weights makes the logits, and how many there are."""
+"""The classifier of a network: the weights that make the logits, and the number of logits."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ COMPARED = (2, 3)  # numbers of outputs
 def num_outputs_of(
     state_dict: Mapping[str, Tensor], arch: str, args: Mapping[str, Any] | None = None
 ) -> int:
-    """Return the number of logits, from the classifier of a bare state dict of architecture `arch`.
+    """Return the number of logits, from the classifier in a bare state dict of architecture `arch`.
 
-    For a user's own network whose factory makes the same whatever the number of outputs, the
-    classifier is taken to be the last tensor with two axes.
+    If a user's factory makes the same network for any number of outputs, the classifier is taken to
+    be the last tensor with two axes.
     """
     if is_own(arch) or is_library(arch):
         names = [name for name in output_names(arch, args or {}) if name.endswith("weight")]
@@ -47,9 +47,9 @@ def classifier_weight(
 ) -> str:
     """Return the state-dict key of the classifier's weight [num_outputs, features, ...].
 
-    That of a user's own network is the weight of its last linear layer (or convolution, where it
-    has none) with this number of outputs, else of its last one at all; UserError for a network
-    without either.
+    In a user's own network, the classifier is the last linear layer (or convolution, if there is
+    none) with this number of outputs, else the last one with any number. Raises UserError for a
+    network without either.
     """
     if is_library(arch):
         return next(name for name in output_names(arch, args or {}) if name.endswith("weight"))
@@ -71,9 +71,9 @@ def classifier_weight(
 
 
 def output_names(arch: str, args: Mapping[str, Any]) -> list[str]:
-    """The names of the tensors whose first axis is the number of outputs, the classifier's first.
+    """Return the names of tensors whose first axis is the number of outputs, the classifier first.
 
-    The network is built for two numbers of outputs, and what differs is found.
+    The network is built with two numbers of outputs and the shapes are compared.
     """
     return list(_output_names(arch, json.dumps(dict(args), sort_keys=True)))
 
@@ -91,10 +91,10 @@ def _output_names(arch: str, args: str) -> tuple[str, ...]:
 def _shapes(arch: str, num_outputs: int, args: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     import torch
 
-    with torch.random.fork_rng(devices=[]):  # training goes on as if this had not happened
+    with torch.random.fork_rng(devices=[]):  # training continues as if this had not happened
         try:
             with torch.device("cpu" if is_own(arch) else "meta"):
                 model = build(arch, num_outputs, **args)
-        except NotImplementedError:  # some need real numbers to be built
+        except NotImplementedError:  # some networks need real numbers to be built
             model = build(arch, num_outputs, **args)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

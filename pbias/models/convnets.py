@@ -1,9 +1,10 @@
 """Convolutional networks: residual networks and MobileNetV1.
 
-Residual networks (He et al., CVPR 2016) are ResNet-18, ResNet-50 and a small one for CPUs. Keys,
-shapes, outputs and initialization of the two large ones are torchvision's, so state dicts go both
-ways. They are written out here because importing torchvision doubles the startup time of every
-command (it imports `torch._dynamo`), and because the small one shares the blocks.
+The residual networks (He et al., CVPR 2016) are ResNet-18, ResNet-50 and a small one for CPUs. The
+two large ones have the keys, shapes, outputs and initialization of torchvision, so their state
+dicts are interchangeable. They are defined here because importing torchvision doubles the startup
+time of every command (it imports `torch._dynamo`), and because the small network shares their
+blocks.
 
 MobileNetV1 (Howard et al., arXiv 1704.04861) has width 1.0.
 """
@@ -24,12 +25,12 @@ PAIRS = (
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions and a shortcut."""
 
     expansion = 1
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """`num_in` channels in, `width` out."""
+        """Create a block with `num_in` input channels and `width` output channels."""
         super().__init__()
         self.conv1 = _conv3x3(num_in, width, stride)
         self.bn1 = nn.BatchNorm2d(width)
@@ -39,19 +40,19 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(num_in, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, num_in, H, W] to [N, width, H/stride, W/stride]."""
+        """Map features [N, num_in, H, W] to [N, width, H/stride, W/stride]."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         return _join(self, x, y)
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution between two of 1x1, beside a shortcut; the 3x3 one carries the stride."""
+    """A 3x3 convolution with the stride, between two 1x1 convolutions, and a shortcut."""
 
     expansion = 4
 
     def __init__(self, num_in: int, width: int, stride: int) -> None:
-        """`num_in` channels in, 4 `width` out."""
+        """Create a block with `num_in` input channels and 4 `width` output channels."""
         super().__init__()
         num_out = width * self.expansion
         self.conv1 = nn.Conv2d(num_in, width, 1, bias=False)
@@ -64,7 +65,7 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(num_in, num_out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [N, num_in, H, W] to [N, 4 width, H/stride, W/stride]."""
+        """Map features [N, num_in, H, W] to [N, 4 width, H/stride, W/stride]."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
@@ -82,7 +83,7 @@ class ResNet(nn.Module):
         depths: Sequence[int],
         num_outputs: int,
     ) -> None:
-        """One width and depth a stage; every stage but the first halves height and width."""
+        """Create the network; every stage after the first halves height and width."""
         super().__init__()
         self.conv1, self.bn1, self.relu, self.maxpool = stem
         num_in, self.num_stages = widths[0], len(widths)
@@ -98,7 +99,7 @@ class ResNet(nn.Module):
         _initialize_he(self, "fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images [N, 3, H, W] to logits [N, num_outputs]."""
+        """Map images [N, 3, H, W] to logits [N, num_outputs]."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for stage in range(self.num_stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
@@ -107,20 +108,20 @@ class ResNet(nn.Module):
 
 
 def resnet18(num_outputs: int) -> ResNet:
-    """ResNet-18: 11.2 million weights."""
+    """Return a ResNet-18: 11.2 million weights."""
     return ResNet(BasicBlock, _imagenet_stem(), (64, 128, 256, 512), (2, 2, 2, 2), num_outputs)
 
 
 def resnet50(num_outputs: int) -> ResNet:
-    """ResNet-50: 23.5 million weights."""
+    """Return a ResNet-50: 23.5 million weights."""
     return ResNet(Bottleneck, _imagenet_stem(), (64, 128, 256, 512), (3, 4, 6, 3), num_outputs)
 
 
 def resnet_small(num_outputs: int, width: int = 16, depth: int = 1) -> ResNet:
     """Return a residual network for 32-96 px on CPUs: a 3x3 stem of stride 2, then three stages.
 
-    `width` is the number of channels of the stem and the first stage; the stages have width,
-    2 width and 4 width channels, and `depth` blocks each. The default is the width of checkpoints
+    `width` is the number of channels of the stem and the first stage. The stages have width, 2
+    width and 4 width channels, and `depth` blocks each. The default is the width of checkpoints
     that name none; new networks are wider (`new_args`).
     """
     stem = _stem(nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False), nn.Identity())
@@ -141,7 +142,7 @@ def _conv3x3(num_in: int, num_out: int, stride: int = 1) -> nn.Conv2d:
 
 
 def _shortcut(num_in: int, num_out: int, stride: int) -> nn.Module | None:
-    """Return a strided 1x1 convolution where the shapes differ."""
+    """Return a strided 1x1 convolution if the shapes differ."""
     if stride == 1 and num_in == num_out:
         return None
     conv = nn.Conv2d(num_in, num_out, 1, stride=stride, bias=False)
@@ -158,7 +159,7 @@ class MobileNetV1(nn.Module):
     """A 3x3 convolution, 13 depthwise-separable ones (`features`), pooling and `fc`."""
 
     def __init__(self, num_outputs: int) -> None:
-        """One logit an output."""
+        """Create the network, with one logit per output."""
         super().__init__()
         layers = [_normalized(nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False))]
         num_in = 32
@@ -170,17 +171,17 @@ class MobileNetV1(nn.Module):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(num_in, num_outputs)
-        # Fan-out would count the outputs of all groups and start depthwise filters at nearly zero.
+        # Fan-out would count the outputs of all groups, and start depthwise filters near zero.
         _initialize_he(self, "fan_in")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images [N, 3, H, W] to logits [N, num_outputs]."""
+        """Map images [N, 3, H, W] to logits [N, num_outputs]."""
         logits: Tensor = self.fc(torch.flatten(self.avgpool(self.features(x)), 1))
         return logits
 
 
 def mobilenet_v1(num_outputs: int) -> MobileNetV1:
-    """MobileNetV1: 3.2 million weights."""
+    """Return a MobileNetV1: 3.2 million weights."""
     return MobileNetV1(num_outputs)
 
 
@@ -189,14 +190,14 @@ def _normalized(conv: nn.Conv2d) -> nn.Sequential:
 
 
 def _initialize_he(model: nn.Module, mode: Literal["fan_in", "fan_out"]) -> None:
-    """He initialization (He et al., ICCV 2015) of every convolution of a network."""
+    """Apply He initialization (He et al., ICCV 2015) to every convolution of a network."""
     for weight in _convolutions(model):
         nn.init.kaiming_normal_(weight, mode=mode, nonlinearity="relu")
 
 
 def _convolutions(model: nn.Module) -> Iterator[Tensor]:
     for module in model.modules():
-        # A network on the meta device gets its weights later; drawing normal numbers there would
-        # import torch._dynamo, which takes as long as torch itself.
+        # A network on the meta device gets its weights later. Drawing normal numbers there would
+        # import torch._dynamo, which takes as long as importing torch itself.
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             yield module.weight

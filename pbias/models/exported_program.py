@@ -1,7 +1,7 @@
 """Programs that `torch.export.save` wrote (`.pt2`): networks as graphs, run by `predict`.
 
-Opening one runs code: torch unpickles constants, and evaluates expressions and names of functions
-that the file holds. So it is opened only where the user says that it is trusted.
+Opening a program runs code: torch unpickles constants, and evaluates expressions and function names
+that the file contains. So a program is opened only if the user says that it is trusted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Program(nn.Module):
     def __init__(self, exported: Any, path: str) -> None:
         super().__init__()
         self._path = path
-        # Not a submodule: exported modules refuse eval(), as they are in one mode for good.
+        # Not a submodule: exported modules have a fixed mode and refuse eval().
         self._run = (exported.module(),)
         batch, channels, height, width = _input_shape(exported, path)
         if channels != 3 or height != width:
@@ -35,8 +35,8 @@ class Program(nn.Module):
         self.num_outputs = _num_outputs(exported, path)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, A]; a program of a fixed batch gets black images beside the last ones."""
-        # Traced on rows of pixels in the usual order, which views in the graph may rely on.
+        """Return logits [B, A]; a batch of a fixed size is filled up with black images."""
+        # The program was traced on contiguous images, and views in its graph may rely on that.
         images = images.contiguous()
         size = self.batch or len(images)
         parts = []
@@ -47,7 +47,7 @@ class Program(nn.Module):
         return torch.cat(parts)
 
     def to(self, *args: Any, **kwargs: Any) -> Program:
-        """Return only the CPU: a graph holds the device that it was exported for."""
+        """Accept only the CPU, because a graph stores the device that it was exported for."""
         device = torch._C._nn._parse_to(*args, **kwargs)[0]
         if device is not None and device.type != "cpu":
             raise UserError(f"{self._path} is an exported program; run it with --device cpu")
@@ -57,8 +57,8 @@ class Program(nn.Module):
 def load_program(data: bytes, path: str, *, trusted: bool) -> Program:
     """Return the program in a `.pt2` file; `path` is for messages.
 
-    Raises UserError where it is not trusted, cannot be opened by this version of torch, or does
-    not take a batch of images to a batch of logits.
+    Raises UserError if the file is not trusted, if this version of torch cannot open it, or if it
+    does not map a batch of images to a batch of logits.
     """
     if not trusted:
         raise UserError(
@@ -79,7 +79,7 @@ def load_program(data: bytes, path: str, *, trusted: bool) -> Program:
 
 
 def _input_shape(exported: Any, path: str) -> list[int | None]:
-    """Batch, channels, height and width of the only input; None where they may vary."""
+    """Return batch, channels, height and width of the only input; None for sizes that may vary."""
     inputs = set(exported.graph_signature.user_inputs)
     found = [node for node in exported.graph.nodes if node.op == "placeholder"]
     values = [node.meta.get("val") for node in found if node.name in inputs]

@@ -1,7 +1,7 @@
 """Classifiers of torchvision and timm, as `torchvision:NAME` and `timm:NAME`.
 
-Their preprocessing comes from what the library says of its own weights. Weights are never
-downloaded: they come from files.
+Their preprocessing is the one that the library states for its own weights. Weights come from files
+and are never downloaded.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 TORCHVISION, TIMM = "torchvision", "timm"
-# Arguments of the libraries that fetch weights, or say what other options say.
+# Arguments of the libraries that fetch weights, or duplicate other options.
 REFUSED = (
     "weights", "weights_backbone", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay",
     "checkpoint_path", "cache_dir", "num_classes", "features_only",
 )  # fmt: skip
-# These two have further classifiers for training alone, whose outputs come beside the logits.
+# These two networks have auxiliary classifiers for training, which return outputs beside the
+# logits.
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}
 DEFAULTS = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
 
 
 def is_library(name: str) -> bool:
-    """Return whether a name is of a library's network, as `timm:resnet18`."""
+    """Return whether a name is that of a library's network, such as `timm:resnet18`."""
     return name.partition(":")[0] in (TORCHVISION, TIMM) and ":" in name
 
 
@@ -52,7 +53,7 @@ def build_library(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Mo
             "the targets; leave it out of --model-args"
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library's advice to its own developers
+        warnings.simplefilter("ignore")  # advice for the library's own developers
         try:
             if library == TORCHVISION:
                 args = {**DEFAULTS.get(own_name, {}), **args}
@@ -60,16 +61,16 @@ def build_library(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Mo
             else:
                 make, found = _timm().create_model, {}
             model: nn.Module = make(own_name, num_classes=num_outputs, **found, **args)
-        except (NotImplementedError, MemoryError):  # the former: not on the device "meta"
+        except (NotImplementedError, MemoryError):  # the former: not supported on the meta device
             raise
-        except Exception as error:  # of the library's network, any
+        except Exception as error:  # the library's networks can raise any exception
             said = " ".join(str(error).split())[:200]
             raise UserError(f"{name} cannot be built: {said}; check --model-args") from error
     return model
 
 
 def check_name(name: str) -> None:
-    """Raise UserError for a network that its library does not have, or that is no classifier."""
+    """Raise UserError for a network that its library does not have, or that is not a classifier."""
     library, _, own_name = name.partition(":")
     known = _classifiers(library)
     if own_name.partition(".")[0] in known and (library == TIMM or own_name in known):
@@ -79,9 +80,9 @@ def check_name(name: str) -> None:
 
 
 def preprocess_of(name: str, args: Mapping[str, Any] | None = None) -> Preprocess | None:
-    """Return the preprocessing of the library's own weights; None where it has none.
+    """Return the preprocessing of the library's own weights; None if there is none.
 
-    Arguments may say another size.
+    Arguments may set another size.
     """
     check_name(name)
     library, _, own_name = name.partition(":")

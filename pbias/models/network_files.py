@@ -1,4 +1,4 @@
-"""Networks to prune, as files hold them: checkpoints, and bare state dicts made into one."""
+"""Networks to prune, read from files: checkpoints, and bare state dicts made into checkpoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def network(checkpoint: Checkpoint) -> nn.Module:
-    """Return the network of a checkpoint; it shares its memory, so that pruning it prunes both."""
+    """Return the network of a checkpoint. They share memory, so pruning the network prunes both."""
     return restore(
         checkpoint.model["name"],
         len(checkpoint.targets),
@@ -41,9 +41,11 @@ def network(checkpoint: Checkpoint) -> nn.Module:
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """What was said of a network whose file may not say it: architecture or own factory, with
-    arguments, targets, groups, and how its images are prepared; `given` are options that only
-    make sense then."""
+    """Options that describe a network whose file may not describe itself.
+
+    They name the architecture or the user's own factory, arguments, targets, groups, and how images
+    are prepared. `given` lists options that only make sense for such files.
+    """
 
     name: str | None
     args: dict[str, Any]
@@ -54,10 +56,10 @@ class Named:
 
 
 def read_network(path: str, named: Named) -> Checkpoint:
-    """Return the checkpoint in a file, or one made of a bare state dict by what was said of it.
+    """Read a checkpoint, or make one of a bare state dict and the options that describe it.
 
-    A checkpoint of the user's own code takes the factory that was named for it. Raises UserError
-    for what was said against a checkpoint, or not said of a state dict.
+    A checkpoint of a user's own network uses the factory that was named for it. Raises UserError
+    for options that contradict a checkpoint, and for missing options of a state dict.
     """
     data, path = read_bytes(path), input_name(path)
     return recognize(parse_network(data, path), sha256(data), path, named)
@@ -66,7 +68,7 @@ def read_network(path: str, named: Named) -> Checkpoint:
 def recognize(
     content: Checkpoint | Mapping[str, Tensor], digest: str, path: str, named: Named
 ) -> Checkpoint:
-    """Return `read_network` for what a file with this SHA-256 holds; `path` is for messages."""
+    """Return `read_network` for the content of a file with this SHA-256; `path` is for messages."""
     if isinstance(content, Checkpoint):
         return _renamed(content, path, named)
     if named.name is None:
@@ -100,20 +102,20 @@ def _renamed(checkpoint: Checkpoint, path: str, named: Named) -> Checkpoint:
 def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named) -> Checkpoint:
     """Return a checkpoint of a bare state dict with this SHA-256.
 
-    Targets that were not named are called `output_0`, `output_1`, ... Raises UserError where
-    another number of targets is named than there are outputs.
+    Targets without names are called `output_0`, `output_1`, ... Raises UserError if the number of
+    named targets differs from the number of outputs.
     """
     assert named.name is not None
     state_dict = {name: _single(tensor) for name, tensor in state_dict.items()}
     args = named.args
     if is_library(named.name):
         args = sized_args(named.name, args, named.preprocess["crop"])
-    # Its tensors are called the same whatever the number of outputs.
+    # The names of its tensors are the same for any number of outputs.
     usual = build_for_weights(named.name, len(named.targets or "12"), **args)
     further = [name for group in shared_names(usual) for name in group[1:]]
     state_dict = fit_names(state_dict, usual.state_dict(), path, further)
     args = args_of_weights(named.name, args, state_dict)
-    # What the user says wins: factories need not make what they are asked for.
+    # The named targets take precedence: factories may ignore the number that they are asked for.
     own = is_own(named.name) and named.targets
     num_outputs = len(named.targets or ()) if own else num_outputs_of(state_dict, named.name, args)
     return _foreign(
@@ -122,10 +124,10 @@ def adopt(state_dict: Mapping[str, Tensor], digest: str, path: str, named: Named
 
 
 def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint, Program]:
-    """Return an exported program (`.pt2`), and what was said of it as a checkpoint without weights.
+    """Read an exported program (`.pt2`), and make a checkpoint without weights of the options.
 
-    A program of a fixed size says what images it takes itself. Raises UserError where it is not
-    trusted, as opening one can run code; and for what was said against it.
+    A program of a fixed size determines the size of its images. Raises UserError if the file is not
+    trusted, because opening it can run code, and for options that contradict it.
     """
     data, path = read_bytes(path), input_name(path)
     if named.name is not None:
@@ -142,10 +144,10 @@ def read_program(path: str, named: Named, *, trusted: bool) -> tuple[Checkpoint,
 def read_onnx(
     path: str, named: Named, output_name: str | None = None, *, threads: int = 0
 ) -> tuple[Checkpoint, OnnxNetwork, OnnxFile]:
-    """Return an ONNX network, what its metadata or else `named` say of it, and the file.
+    """Read an ONNX network, its description from its metadata or else from `named`, and the file.
 
-    A graph of a fixed size says what images it takes itself. Raises UserError for files that cannot
-    be run, and for what was said against them.
+    A graph of a fixed size determines the size of its images. Raises UserError for files that
+    cannot be run, and for options that contradict them.
     """
     file = read_onnx_file(path)
     path = file.path
@@ -168,7 +170,7 @@ def read_onnx(
 
 
 def _raw(named: Named, path: str) -> Named:
-    """Return what was said, with images that are not normalized: the graph takes their bytes."""
+    """Return the options without normalization, because the graph takes the images' bytes."""
     given = {"mean", "std"}.intersection(named.given)
     if given:
         raise UserError(
@@ -179,7 +181,7 @@ def _raw(named: Named, path: str) -> Named:
 
 
 def _of_size(named: Named, side: int | None, path: str) -> Named:
-    """Return what was said, with the size of images that a program was exported for."""
+    """Return the options with the image size that a program was exported for."""
     crop, size = named.preprocess["crop"], named.preprocess["size"]
     if side is None or side == crop:
         return named
@@ -244,5 +246,5 @@ def _assumed(preprocess: Mapping[str, Any]) -> str:
 
 
 def _single(tensor: Tensor) -> Tensor:
-    """Half precision as float32, in which everything here computes; counters stay as they are."""
+    """Convert half precision to float32, which all computations use; leave counters as is."""
     return tensor.to(torch.float32) if tensor.is_floating_point() else tensor

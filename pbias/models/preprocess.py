@@ -1,4 +1,4 @@
-"""How a picture becomes the input of a network: sizes and normalization."""
+"""Preprocessing of images for a network: sizes and normalization."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pbias.errors import UserError
 
-# Below this side the border of a picture is too much of it to be cropped away.
+# Below this side, cropping would remove too much of an image.
 SHIFT_BELOW = 96
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 
@@ -25,7 +25,7 @@ class Preprocess:
     interpolation: str = INTERPOLATIONS[0]
 
     def __post_init__(self) -> None:
-        """Refuse what no checkpoint may say."""
+        """Raise UserError for sizes that no checkpoint may have."""
         from pbias.files.checkpoint.metadata import MAX_CROP, MAX_SIZE
 
         if not (1 <= self.crop <= MAX_CROP and self.crop <= self.size <= MAX_SIZE):
@@ -36,16 +36,16 @@ class Preprocess:
 
     @classmethod
     def for_crop(cls, crop: int) -> Preprocess:
-        """Return what a network with inputs of `crop` pixels is trained with here.
+        """Return the preprocessing for training networks with inputs of `crop` pixels.
 
-        From 96 pixels on in the ratio of the paper (resize to 256, crop 224; docs/recipes.md);
-        smaller pictures are kept whole and shifted by a few pixels instead.
+        From 96 pixels on, it has the ratio of the paper (resize to 256, crop 224; docs/recipes.md).
+        Smaller images are kept whole and shifted by a few pixels instead.
         """
         return cls(size=crop if crop < SHIFT_BELOW else round(crop * 256 / 224), crop=crop)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
-        """Read back what a checkpoint holds; UserError where something is missing."""
+        """Create it from a checkpoint's values; UserError if one is missing or invalid."""
         interpolation = values.get("interpolation", INTERPOLATIONS[0])
         try:
             return cls(
@@ -62,7 +62,7 @@ class Preprocess:
             ) from error
 
     def as_dict(self) -> dict[str, Any]:
-        """For a checkpoint: lists, numbers and the interpolation where it is not the usual one."""
+        """Return the values for a checkpoint; the interpolation only if it is not the default."""
         values = dataclasses.asdict(self)
         if self.interpolation == INTERPOLATIONS[0]:
             del values["interpolation"]
@@ -70,5 +70,5 @@ class Preprocess:
 
     @property
     def shift(self) -> int:
-        """By how many pixels a training picture moves either way where nothing is cropped off."""
+        """How many pixels a training image is shifted in either direction if nothing is cropped."""
         return self.crop // 16 if self.size == self.crop else 0

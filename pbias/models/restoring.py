@@ -1,4 +1,4 @@
-"""Networks with the weights of a state dict, in which layers may share a weight."""
+"""Restore networks from state dicts, including weights that several layers share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def restore(
 
     model = build_for_weights(name, num_outputs, **args)
     wanted, groups = model.state_dict(), shared_names(model)
-    # Counts batches; nothing here reads it, and files from before torch 0.4.1 lack it.
+    # The batch counter of a batch norm: nothing here reads it, and files from before torch 0.4.1
+    # lack it.
     counters = {key: torch.tensor(0) for key in wanted if key.endswith("num_batches_tracked")}
     given = with_shared(counters | dict(state_dict), groups)
     _check_fit(name, wanted, given, num_outputs)
@@ -36,7 +37,7 @@ def restore(
 
 
 def shared_names(model: nn.Module) -> list[list[str]]:
-    """Return the names of each weight that has several, because layers share it."""
+    """Return all names of each weight that several layers share."""
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -46,7 +47,7 @@ def shared_names(model: nn.Module) -> list[list[str]]:
 def with_shared(
     state_dict: Mapping[str, Tensor], groups: Sequence[Sequence[str]]
 ) -> dict[str, Tensor]:
-    """Return the state dict with all names of shared weights, of which files may hold one."""
+    """Return the state dict with all names of shared weights; files may contain only one."""
     found = dict(state_dict)
     for group in groups:
         held = [name for name in group if name in state_dict]

@@ -1,12 +1,12 @@
-"""How torchvision is imported beside any torch.
+"""Import torchvision beside any build of torch.
 
-torchvision from PyPI is compiled against CUDA: beside a CPU-only torch its extension cannot be
-loaded. That alone would not matter here, since networks need none of its operators, but
-torchvision describes two of them (`nms`, `qnms`) to torch while it is imported, and that fails
-where they are not known: "operator torchvision::nms does not exist". Declaring the two, without an
-implementation, lets the import go through.
+torchvision from PyPI is compiled against CUDA, so its extension cannot be loaded beside a CPU-only
+torch. That alone would not matter, because networks need none of its operators. But torchvision
+registers details of two operators (`nms`, `qnms`) during its import, which fails if torch does not
+know them: "operator torchvision::nms does not exist". Declaring the two, without an implementation,
+lets the import succeed.
 
-timm and networks of users import torchvision themselves, so the import itself is amended.
+timm and users' networks import torchvision themselves, so this module changes the import itself.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def load_torchvision() -> ModuleType:
-    """The `torchvision` module; its missing operators are declared only where they are missing.
+    """Import and return torchvision; declare its missing operators only if they are missing.
 
-    Costs about as long as importing torch itself (it brings in `torch._dynamo`): call it late.
+    This takes about as long as importing torch itself, because it imports `torch._dynamo`, so call
+    it late.
     """
     amend_torchvision()
     return importlib.import_module(NAME)
@@ -35,17 +36,17 @@ def load_torchvision() -> ModuleType:
 
 @functools.cache
 def amend_torchvision() -> None:
-    """Let any later `import torchvision` in this process succeed; imports nothing itself."""
+    """Let any later `import torchvision` in this process succeed; import nothing now."""
     sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Find torchvision where Python does, and have it imported a second time where that fails."""
+    """Find torchvision where Python does, and import it again if the first import fails."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the usual spec of torchvision with another way to execute it."""
+        """Return the usual spec of torchvision with a different loader."""
         if fullname != NAME:
             return None
         spec = PathFinder.find_spec(fullname, path, target)

@@ -1,7 +1,7 @@
-"""Networks of the user's own: a factory `(num_outputs, **args) -> nn.Module`, named by the user.
+"""Users' own networks: a factory `(num_outputs, **args) -> nn.Module`, named by the user.
 
-A factory is code. It is imported when the user names it for this run, and never because a file
-does: a checkpoint that holds the name of one is refused until it is named again.
+A factory is code. It is imported only if the user names it for this run, never because a file names
+it: a checkpoint that names a factory is refused until the user names it too.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _FACTORIES: dict[str, Factory] = {}
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is of a factory, `package.module:function`, and not of an architecture."""
+    """Return whether a name is a factory's, `package.module:function`."""
     return ":" in name and not is_library(name)
 
 
 def use_factory(name: str) -> None:
-    """Import a factory that the user named; the working folder is searched first.
+    """Import a factory that the user named; the working directory is searched first.
 
-    Raises UserError where there is none of that name.
+    Raises UserError if there is no factory with that name.
     """
     if is_library(name):
         raise UserError(f"--model {name} is a network of a library; use --arch {name}")
     module, _, function = name.partition(":")
     if not module or not function:
         raise UserError(f"--model {name} is not a factory; write package.module:function")
-    amend_torchvision()  # which the factory may import, now or when it is called
+    amend_torchvision()  # the factory may import it, now or when it is called
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -60,10 +60,10 @@ def use_factory(name: str) -> None:
 
 
 def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module:
-    """Return the network that the factory of this name makes.
+    """Return the network that the factory with this name makes.
 
-    Raises UserError where the user has not named it for this run, where its arguments do not fit,
-    where it fails, and where it makes no `nn.Module`.
+    Raises UserError if the user has not named it for this run, if its arguments do not fit, if it
+    fails, or if it does not make an `nn.Module`.
     """
     from torch import nn
 
@@ -93,7 +93,7 @@ def build_own(name: str, num_outputs: int, args: Mapping[str, Any]) -> nn.Module
 
 
 def parse_args(text: str | None) -> dict[str, Any]:
-    """Arguments of a factory: a JSON object, or `key=value,...` with JSON values or plain text.
+    """Parse factory arguments: a JSON object, or `key=value,...` with JSON values or plain text.
 
     >>> parse_args("width=8,norm=batch,bias=true")
     {'width': 8, 'norm': 'batch', 'bias': True}
@@ -109,7 +109,7 @@ def parse_args(text: str | None) -> dict[str, Any]:
             f"--model-args {text[:200]} is neither JSON nor key=value,... ({error}); write it like "
             "width=8,depth=2"
         ) from error
-    # Only what a checkpoint can hold: it stores the arguments.
+    # Checkpoints store the arguments, so they must be values that a checkpoint can hold.
     if fault := find_fault({"model": {"name": "", "args": args}}):
         name = fault.name.removeprefix("model.args.")
         raise UserError(f"--model-args: {name} is {fault.shown}; it must be {fault.words}")
@@ -132,7 +132,7 @@ def _value(text: str) -> Any:
 
 
 def _let_terminate(error: BaseException) -> None:
-    """Code that calls `sys.exit` has failed; SIGTERM meanwhile ends the command as always."""
+    """Re-raise the exit that SIGTERM causes; any other `sys.exit` in a factory is a failure."""
     if isinstance(error, SystemExit) and error.code == Status.TERMINATED:
         raise error
 

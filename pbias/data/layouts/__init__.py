@@ -1,1 +1,1 @@
-"""Data sets in the layouts in which they are published, as manifests."""
+"""Adapters that turn published data sets into manifests."""

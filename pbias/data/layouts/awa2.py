@@ -1,4 +1,4 @@
-"""Animals with Attributes 2 (Xian et al., PAMI 2018): 50 classes, 85 attributes a class."""
+"""Animals with Attributes 2 (Xian et al., PAMI 2018): 50 classes, 85 attributes per class."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CLASSES, PREDICATES = "classes.txt", "predicates.txt"
 MATRIX = "predicate-matrix-binary.txt"
 TRAIN_CLASSES, TEST_CLASSES = "trainclasses.txt", "testclasses.txt"
 IMAGES = "JPEGImages"
-# Of the training classes' images, in the ratio of the split by image.
+# Shares of the training classes' images, in the ratio of the split by image.
 BY_CLASS = {"train": SHARES["train"] / 0.8, "valid": SHARES["valid"] / 0.8}
 
 
 def list_awa2(folder: str, *, by_class: bool = False, seed: int = 0) -> Listing:
-    """Return the pictures of AwA2 with the 85 attributes of their class, and `class`.
+    """List the images of AwA2 with the 85 attributes of their class, and `class`.
 
-    Images are split 70/10/20 by a hash of seed and name, so that every class is in every split;
-    `by_class` takes the authors' split for zero-shot learning instead: the 10 classes of
-    testclasses.txt are the test split, an eighth of the others' images is `valid`.
-    Raises UserError for files that are not there or do not agree.
+    Images are split 70/10/20 by a hash of seed and name, so that every class is in every split.
+    `by_class` uses the authors' split for zero-shot learning instead: the 10 classes of
+    testclasses.txt are the test split, and an eighth of the other images is `valid`. Raises
+    UserError for files that are missing or disagree.
     """
     root = required(find_file(existing(folder), FOLDERS, [MATRIX]), Path(folder), [MATRIX]).parent
     classes = _numbered(root / CLASSES)
@@ -52,7 +52,7 @@ def list_awa2(folder: str, *, by_class: bool = False, seed: int = 0) -> Listing:
 
 
 def _numbered(path: Path) -> list[str]:
-    """Return the names of a list of numbers and names."""
+    """Return the names from a list of numbers and names."""
     names = []
     for number, line in enumerate(_lines(path), 1):
         fields = line.split(maxsplit=1)

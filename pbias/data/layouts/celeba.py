@@ -1,7 +1,7 @@
-"""CelebA (Liu et al., ICCV 2015): as its authors publish it, and as Kaggle has it.
+"""CelebA (Liu et al., ICCV 2015), in the authors' layout and in Kaggle's.
 
-Attributes, splits and identities are text files with columns between spaces, or CSV files with a
-header; -1 means 0.
+Attributes, splits and identities are text files with space-separated columns, or CSV files with a
+header. A value of -1 means 0.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CelebaLists:
-    """What the lists of CelebA say, image by image in the order of the attributes' list.
+    """The lists of CelebA, image by image in the order of the list of attributes.
 
-    `columns` are the attributes as 0 and 1 and, where there is a list of it, `identity`; `order`
-    are the images in the order of the partition's list.
+    `columns` contains the attributes as 0 and 1 and, if there is a list of identities, `identity`.
+    `order` contains the images in the order of the list of splits.
     """
 
     root: Path
@@ -54,10 +54,10 @@ class CelebaLists:
 
 
 def read_celeba(folder: str) -> CelebaLists:
-    """Read the lists of attributes, splits and identities; images need not be there.
+    """Read the lists of attributes, splits and identities; the images are not needed.
 
-    Raises UserError for lists that are not there or do not agree; a missing list of identities is
-    said.
+    Raises UserError for lists that are missing or disagree. A missing list of identities is only
+    logged.
     """
     root = existing(folder)
     path = required(find_file(root, FOLDERS, ATTRIBUTES), root, ATTRIBUTES)
@@ -77,9 +77,9 @@ def read_celeba(folder: str) -> CelebaLists:
 
 
 def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
-    """CelebA's pictures, aligned or `uncropped` (in the wild), with 40 attributes and `identity`.
+    """List CelebA's images, aligned or `uncropped` (in the wild), with attributes and `identity`.
 
-    Raises UserError as `read_celeba` does, and where the pictures are not there.
+    Raises UserError as `read_celeba` does, and if the images are missing.
     """
     lists = read_celeba(folder)
     where, suffix = _images(lists.root, lists.images[0], uncropped=uncropped)
@@ -88,7 +88,7 @@ def list_celeba(folder: str, *, uncropped: bool = False) -> Listing:
 
 
 def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the names of the attributes, and a list of 0 and 1 an image."""
+    """Return the names of the attributes, and the 0s and 1s of each image."""
     header, rows = _table(path, num_above=1)
     if not rows:
         raise UserError(f"{path} lists no images; unpack it again")
@@ -106,7 +106,7 @@ def _attributes(path: Path) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def _table(path: Path, num_above: int = 0) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header and the rows with their lines; a .txt has `num_above` lines above a header."""
+    """Return the header and the numbered rows; `num_above` lines precede the header of a .txt."""
     if path.suffix == ".csv":
         file = read_csv(str(path))
         rows = [[cell.strip() for cell in row] for row in file.rows]

@@ -1,4 +1,4 @@
-"""A folder of pictures for each class, with or without folders for the splits above them."""
+"""Folders of images, one per class, optionally inside one folder per split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbias.data.layouts.listing import SUFFIXES, Listing, existing, is_system, l
 from pbias.errors import UserError
 from pbias.files.manifest.parsing import SPLITS, hashed_split
 
-# What people call their splits.
+# Common names of splits.
 SPLIT_FOLDERS = {
     "train": "train", "training": "train", "valid": "valid", "val": "valid",
     "validation": "valid", "dev": "valid", "test": "test", "testing": "test",
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 def list_folders(folder: str, *, seed: int = 0) -> Listing:
-    """Pictures below class folders, with a column of 0 and 1 a class.
+    """List the images in class folders, with a column of 0 and 1 for each class.
 
-    Where the top folders that hold images are called as splits are (train, valid or val, test),
-    the classes are the folders in those; elsewhere images are split 70/10/20 by a hash of seed and
-    path, which is said. Classes are in the order of their names. Files that are not images are left
-    out with a warning that counts them. Raises UserError where no class folder holds an image, an
-    image lies beside the class folders, or a folder with images lies beside several splits.
+    If the top folders that contain images are named after splits (train, valid or val, test), the
+    classes are the folders inside them. Otherwise images are split 70/10/20 by a hash of seed and
+    path, which is logged. Classes are sorted by name. Files that are not images are left out with a
+    warning that counts them. Raises UserError if no class folder contains an image, if an image
+    lies beside the class folders, or if a folder with images lies beside several splits.
     """
     root = existing(folder)
     splits = _splits(root)
@@ -58,9 +58,9 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _splits(root: Path) -> dict[Path, str]:
-    """Return the split of each top folder; nothing where the top folders are classes.
+    """Return the split of each top folder; empty if the top folders are classes.
 
-    One folder that is called like a split may be a class, such as trains; several are splits.
+    A single folder named after a split may be a class, such as `trains`; several are splits.
     """
     tops = _folders(root)
     called = {top: SPLIT_FOLDERS.get(top.name.lower(), "") for top in tops}

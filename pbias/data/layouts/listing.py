@@ -1,4 +1,4 @@
-"""What an adapter finds in a folder, and the manifest it becomes."""
+"""Listings: the images and labels that an adapter finds in a folder, and their manifest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pbias.errors import UserError, first_repeated
 from pbias.files.manifest.parsing import RESERVED
 from pbias.files.table import csv_text
 
-# Of the formats that `images.FORMATS` opens.
+# The suffixes of the formats that `images.FORMATS` opens.
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif",
     ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
-# What archivers and file servers leave beside the files of users.
+# Folders that archivers and file servers leave beside users' files.
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 LINE = 100  # characters of a line that an error quotes
@@ -23,7 +23,7 @@ LINE = 100  # characters of a line that an error quotes
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures by their path below `root`, their splits, and a column of text a label."""
+    """Images by path below `root`, their splits, and one column of text per label."""
 
     root: Path
     images: Sequence[str]
@@ -32,7 +32,7 @@ class Listing:
 
 
 def existing(root: str) -> Path:
-    """Return the folder of a data set; UserError where there is none."""
+    """Return the folder of a data set; UserError if it does not exist."""
     if not Path(root).is_dir():
         raise UserError(f"{root} is not a folder; name the folder of the data set")
     return Path(root)
@@ -45,7 +45,7 @@ def find_file(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path 
 
 
 def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
-    """Return `path`, or the UserError that none of these names is there."""
+    """Return `path`; UserError if it is None, because none of these names exists."""
     if path is None:
         raise UserError(
             f"{root} has no {' or '.join(names)}; name the folder that holds the unpacked data set"
@@ -54,7 +54,7 @@ def required(path: Path | None, root: Path, names: Sequence[str]) -> Path:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file that are not empty, without spaces around them."""
+    """Return the non-empty lines of a text file, without surrounding spaces."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -63,13 +63,13 @@ def read_lines(path: Path) -> list[str]:
 
 
 def odd_line(path: Path, number: int, line: str, wanted: str) -> UserError:
-    """Return the error of a line that is not as it should be; `number` counts from 1."""
+    """Return the error for a malformed line; `number` counts from 1."""
     shown = line if len(line) <= LINE else line[:LINE] + "..."
     return UserError(f"{path}, line {number}: {wanted}, not '{shown}'; unpack the file again")
 
 
 def check_names(names: Sequence[str], path: Path) -> None:
-    """Refuse a list of names without any, or with one twice."""
+    """Raise UserError for an empty list of names, or a name that occurs twice."""
     twice = first_repeated(names)
     if twice is not None or not names:
         what = f"names '{twice}' twice" if names else "names nothing"
@@ -77,17 +77,17 @@ def check_names(names: Sequence[str], path: Path) -> None:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The picture files below a folder, by their suffix, in order; hidden ones are left out."""
+    """Yield the image files below a folder in order, recognized by suffix; skip hidden files."""
     return (path for path in _files(folder) if path.suffix.lower() in SUFFIXES)
 
 
 def left_out(folder: Path) -> list[Path]:
-    """Return the files below a folder that `walk` leaves out, but for hidden and system files."""
+    """Return the files below a folder that `walk` leaves out, except hidden and system files."""
     return [path for path in _files(folder) if path.suffix.lower() not in SUFFIXES]
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder in order, without those that are hidden or of a system."""
+    """Yield the files below a folder in order, except hidden and system files."""
     for path in sorted(folder.iterdir()):
         if is_system(path):
             continue
@@ -98,7 +98,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def is_system(path: Path) -> bool:
-    """Return whether a file or folder is hidden, or one that an operating system made."""
+    """Return whether a file or folder is hidden or was made by an operating system."""
     name = path.name
     return name.startswith(".") or name in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
 
@@ -106,7 +106,7 @@ def is_system(path: Path) -> bool:
 def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:
     """Return the CSV of a listing, with paths as `rebase` makes them, and the root to read it with.
 
-    Raises UserError for columns and file names that no manifest can hold.
+    Raises UserError for columns and file names that a manifest cannot hold.
     """
     _check(listing)
     images, root = rebase(listing.images, listing.root, base)
@@ -115,10 +115,10 @@ def manifest_text(listing: Listing, base: Path) -> tuple[str, Path | None]:
 
 
 def rebase(images: Sequence[str], root: Path, base: Path) -> tuple[list[str], Path | None]:
-    """Image paths relative to `base`, the folder of a manifest, and the root to read it with.
+    """Return image paths relative to `base`, a manifest's folder, and the root to read it with.
 
-    The root is None where it lies below `base`, so that the manifest's own folder will do.
-    Elsewhere paths would need `..`: they stay relative to `root`, which has to be named.
+    The root is None if it lies below `base`, because the manifest's own folder is then enough.
+    Otherwise paths would need `..`, so they stay relative to `root`, which the user must name.
     """
     inside, whole = root.resolve(), base.resolve()
     if not inside.is_relative_to(whole):

@@ -1,1 +1,1 @@
-"""ONNX networks: read, run, exported and quantized."""
+"""ONNX networks: reading, running, exporting and quantizing."""

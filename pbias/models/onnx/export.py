@@ -1,6 +1,6 @@
-"""Checkpoints as ONNX files, checked against torch.
+"""Export checkpoints as ONNX files, and check them against torch.
 
-Torch's TorchScript exporter is used: it needs no further package, folds batch normalization into
+Torch's TorchScript exporter is used: it needs no additional package, folds batch normalization into
 convolutions, and writes neither paths nor times.
 """
 
@@ -25,15 +25,15 @@ from pbias.models.preprocess import Preprocess
 
 OPSET = 17
 INPUT, OUTPUT = "images", "logits"
-NUM_CHECKED = 3  # not the traced batch of 2
-TOLERANCE = 1e-4  # of the largest logit, or of 1
+NUM_CHECKED = 3  # differs from the traced batch of 2
+TOLERANCE = 1e-4  # relative to the largest logit, or to 1
 
 
 def export(checkpoint: Checkpoint, net: nn.Module, path: str) -> OnnxFile:
     """Return the network of a checkpoint as ONNX, with its description as metadata.
 
-    The batch may be of any size. `path` is for messages. Raises UserError where the network cannot
-    be exported, gives other logits than in torch, or lost a zero.
+    The batch may have any size. `path` is for messages. Raises UserError if the network cannot be
+    exported, gives different logits than in torch, or lost a zero.
     """
     load_extra("onnx", "onnx", "exporting to ONNX")
     side = Preprocess.from_dict(checkpoint.preprocess).crop
@@ -54,11 +54,11 @@ def write_metadata(model: Any, metadata: dict[str, str]) -> None:
 
 
 def _trace(net: nn.Module, side: int, path: str) -> bytes:
-    buffer: Any = io.BytesIO()  # which the stubs do not know
+    buffer: Any = io.BytesIO()  # the type stubs do not know that it accepts this
     free = {0: "batch"}
     try:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # the exporter's advice to the network's author
+            warnings.simplefilter("ignore")  # the exporter's advice for the network's author
             torch.onnx.export(
                 net,
                 (torch.zeros(2, 3, side, side),),
@@ -69,7 +69,7 @@ def _trace(net: nn.Module, side: int, path: str) -> bytes:
                 output_names=[OUTPUT],
                 dynamic_axes={INPUT: free, OUTPUT: free},
             )
-    except Exception as error:  # of the user's own network, any
+    except Exception as error:  # a user's own network can raise any exception
         said = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} cannot be exported by torch {torch.__version__} ({said}); use only operators "
@@ -80,7 +80,7 @@ def _trace(net: nn.Module, side: int, path: str) -> bytes:
 
 
 def _inline_shared(model: Any) -> None:
-    """Give each use of a weight that the exporter merged with an equal one its own copy."""
+    """Give every use of a weight its own copy where the exporter merged equal weights."""
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer}
     merged = [n for n in graph.node if n.op_type == "Identity" and n.input[0] in weights]
@@ -112,7 +112,7 @@ def _check(file: OnnxFile, net: nn.Module, side: int) -> None:
 
 
 def _num_zeros(tensors: Any) -> int:
-    """Return the zeros among weights of two axes or more."""
+    """Return the number of zeros in weights with two or more axes."""
     weights = (tensor for tensor in tensors if isinstance(tensor, Tensor) and tensor.ndim > 1)
     return sum(tensor.numel() - int(tensor.count_nonzero()) for tensor in weights)
 

@@ -1,6 +1,6 @@
-"""ONNX files: parsed and checked without running them, and what goes in and comes out.
+"""ONNX files: parse and check them without running them, and find their inputs and outputs.
 
-`Model` is an `onnx.ModelProto`; the package `onnx` is an extra.
+`Model` is an `onnx.ModelProto`; the package `onnx` is an optional dependency.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class OnnxFile:
     model: Model
     path: str
     sha256: str
-    num_bytes: int  # with external data
+    num_bytes: int  # including external data
 
     @property
     def properties(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class OnnxFile:
         return {entry.key: entry.value for entry in self.model.metadata_props}
 
     def data(self) -> bytes:
-        """Return the file again, with external data inside."""
+        """Return the bytes of the file, with external data inside."""
         return serialize(self.model, self.path)
 
 
@@ -58,20 +58,20 @@ class Port:
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The input of a network of square RGB images."""
+    """The input of a network that takes square RGB images."""
 
     name: str
     channels_last: bool  # NHWC
-    side: int | None  # pixels; None: any
+    side: int | None  # in pixels; None: any
     batch: int | None  # None: any
     dtype: str
 
 
 @dataclass(frozen=True)
 class LogitsOutput:
-    """The value that holds logits [B, A]; `activation` is what the graph applies to them.
+    """The value that holds logits [B, A]; `activation` is the function that the graph applies.
 
-    `port` is the output that is or follows from them.
+    `port` is the graph output that contains the logits or is computed from them.
     """
 
     name: str
@@ -83,8 +83,8 @@ class LogitsOutput:
 def read_onnx_file(path: str) -> OnnxFile:
     """Read an ONNX file, from standard input for `-`, with its external data.
 
-    Raises UserError for files that are truncated or no ONNX, whose external data is missing, or
-    that use operators of other packages.
+    Raises UserError for files that are truncated or not ONNX, that lack external data, or that use
+    operators of other packages.
     """
     folder = None if path == STDIO else Path(path).parent
     return parse_onnx(read_bytes(path), input_name(path), folder)
@@ -95,7 +95,7 @@ def parse_onnx(data: bytes, path: str, folder: Path | None = None) -> OnnxFile:
     onnx = load_extra("onnx", "onnx", f"{path} is an ONNX network, which")
     try:
         model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf has several implementations, each with its own class
+    except Exception as error:  # protobuf has several implementations, each with its own exceptions
         raise UserError(_truncated(path, data)) from error
     if not model.graph.node or not model.graph.output or not _holds_text(model):
         raise UserError(_truncated(path, data))
@@ -105,7 +105,7 @@ def parse_onnx(data: bytes, path: str, folder: Path | None = None) -> OnnxFile:
 
 
 def _holds_text(message: Any) -> bool:
-    """Whether all names of a model are text; those that are not UTF-8 come as bytes."""
+    """Return whether all names in a model are text; protobuf returns other names as bytes."""
     for field, value in message.ListFields():
         if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
             continue
@@ -119,7 +119,7 @@ def _holds_text(message: Any) -> bool:
 
 
 def serialize(model: Model, path: str) -> bytes:
-    """Return the bytes of a model: equal for equal content. UserError above 2 GiB."""
+    """Return the bytes of a model, equal for equal content; UserError above 2 GiB."""
     try:
         data: bytes = model.SerializeToString(deterministic=True)
     except Exception as error:
@@ -137,7 +137,7 @@ def ports(model: Model) -> tuple[list[Port], list[Port]]:
 
 
 def image_input(file: OnnxFile) -> ImageInput:
-    """Return the input for images; UserError where the graph takes something else."""
+    """Return the input for images; UserError if the graph takes something else."""
     inputs, _ = ports(file.model)
     listed = ", ".join(map(str, inputs)) or "none"
     if len(inputs) != 1:
@@ -163,10 +163,10 @@ def image_input(file: OnnxFile) -> ImageInput:
 
 
 def logits_output(file: OnnxFile, name: str | None = None) -> LogitsOutput:
-    """Return the output that holds logits, the named one of several.
+    """Return the output that holds logits; `name` selects one of several.
 
-    Where the graph ends in a sigmoid or softmax, it is what goes into that. Raises UserError where
-    the choice is open, or the output is no matrix of numbers.
+    If the graph ends in a sigmoid or softmax, the logits are its input. Raises UserError if there
+    are several candidates, or if the output is not a matrix of numbers.
     """
     _, outputs = ports(file.model)
     port = _chosen(outputs, name, file.path)
@@ -223,7 +223,7 @@ def _chosen(outputs: list[Port], name: str | None, path: str) -> Port:
 
 
 def _producer(model: Model, name: str) -> Any:
-    """Return the node that computes a value, past those that only carry or quantize it."""
+    """Return the node that computes a value, skipping nodes that only pass on or quantize it."""
     nodes = {output: node for node in model.graph.node for output in node.output}
     node = nodes.get(name)
     while node is not None and node.op_type in WRAPPERS:
@@ -232,7 +232,7 @@ def _producer(model: Model, name: str) -> Any:
 
 
 def _load_external_data(onnx: Any, model: Model, path: str, folder: Path | None) -> int:
-    """Load the weights that stand in other files; return the number of bytes."""
+    """Load the weights that are stored in other files; return their number of bytes."""
     files = sorted(set(_external_files(onnx, model)))
     for name in files:
         if folder is None:

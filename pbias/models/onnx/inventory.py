@@ -1,7 +1,7 @@
-"""What an ONNX file holds, counted: operators, their weights, zeros, and what is quantized.
+"""Count the content of an ONNX file: operators, their weights, zeros, and quantized nodes.
 
-Weights are the constants of two axes or more that an operator takes, also through operators that
-only carry or dequantize them. A constant that several operators take counts for the first.
+Weights are constants with two or more axes that an operator takes, directly or through operators
+that only pass on or dequantize them. A constant that several operators take counts for the first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS = (
     "operator", "nodes", "quantized", "weights", "nonzero", "sparsity", "int8_weights", "bytes",
 )  # fmt: skip
 MULTIPLYING = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-INTEGER = ("QLinear", "ConvInteger", "MatMulInteger", "DynamicQuantize")  # how their names begin
+INTEGER = ("QLinear", "ConvInteger", "MatMulInteger", "DynamicQuantize")  # prefixes of operators
 CARRYING = ("Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
 DEQUANTIZING, QUANTIZING = "DequantizeLinear", "QuantizeLinear"
 INT8 = ("int8", "uint8", "int4", "uint4")
@@ -31,7 +31,7 @@ INT8 = ("int8", "uint8", "int4", "uint4")
 
 @dataclass(frozen=True)
 class _Weight:
-    """A constant of two axes or more; zeros are those after dequantizing."""
+    """A constant with two or more axes; zeros are counted after dequantizing."""
 
     num: int
     num_zeros: int
@@ -40,9 +40,9 @@ class _Weight:
 
 
 def inventory(file: OnnxFile) -> Table:
-    """Return a row for each operator, the first (without a name) over all of them.
+    """Return a row for each operator; the first row, without a name, is the total.
 
-    `quantized` is the share of its nodes that compute on quantized values.
+    `quantized` is the share of nodes that compute on quantized values.
     """
     weights, makers, whole = _weights(file), _makers(file), ""
     kinds = [node.op_type for node in file.model.graph.node]
@@ -70,9 +70,9 @@ def inventory(file: OnnxFile) -> Table:
 
 
 def count(file: OnnxFile) -> tuple[int, int]:
-    """Return the number of weights of convolutions and matrix products, and of zeros in them.
+    """Return the number of weights in convolutions and matrix products, and of zeros among them.
 
-    Raises UserError where pruning left layers out, whose names a graph need not have.
+    Raises UserError if pruning excluded layers, because a graph may lack their names.
     """
     pruned = value_of(file.properties, "sparsity", file.path) or {}
     if pruned.get("only") or pruned.get("exclude"):
@@ -85,7 +85,7 @@ def count(file: OnnxFile) -> tuple[int, int]:
 
 
 def facts(file: OnnxFile) -> dict[str, Any]:
-    """Return what the file is, how large it is, what goes in and out, and its metadata."""
+    """Return the facts about a file: format, size, inputs, outputs and metadata."""
     inputs, outputs = ports(file.model)
     of_all = _multiplied(file)
     num, zeros = sum(w.num for w in of_all), sum(w.num_zeros for w in of_all)
@@ -109,7 +109,7 @@ def facts(file: OnnxFile) -> dict[str, Any]:
 
 
 def _metadata(file: OnnxFile) -> dict[str, Any]:
-    """Return what pbias wrote into the file, and the keys of what others did."""
+    """Return the metadata that pbias wrote, and the keys that others wrote."""
     known = checkpoint_of(file.properties, file.path, file.sha256)
     others = [key for key in file.properties if not key.startswith(PREFIX)]
     said: dict[str, Any] = {"other_metadata": others} if others else {}
@@ -151,7 +151,7 @@ def _weights(file: OnnxFile) -> dict[int, list[_Weight]]:
             source, zero = _source(name, constants, makers)
             if source is None or source in seen or constants[source].ndim < 2:
                 continue
-            if node.op_type.startswith("QLinear"):  # value, scale, zero point
+            if node.op_type.startswith("QLinear"):  # inputs: value, scale, zero point
                 zero = node.input[place + 2] if place + 2 < len(node.input) else None
             seen.add(source)
             found.setdefault(index, []).append(_counted(source, zero, constants))
@@ -161,7 +161,7 @@ def _weights(file: OnnxFile) -> dict[int, list[_Weight]]:
 def _counted(name: str, zero: str | None, constants: Mapping[str, NDArray[Any]]) -> _Weight:
     array = constants[name]
     point = constants.get(zero or "", np.zeros((), array.dtype))
-    # A point for each output or one for all; symmetric weights have 0 everywhere.
+    # There is one zero point per output or one for all; symmetric weights have 0 everywhere.
     same = array == (point.flat[0] if point.size and np.all(point == point.flat[0]) else 0)
     return _Weight(array.size, int(np.count_nonzero(same)), array.dtype.name in INT8, array.nbytes)
 
@@ -169,13 +169,13 @@ def _counted(name: str, zero: str | None, constants: Mapping[str, NDArray[Any]])
 def _source(
     name: str, constants: Mapping[str, NDArray[Any]], makers: Mapping[str, Any]
 ) -> tuple[str | None, str | None]:
-    """Return the constant that a value is, and the zero point with which it was dequantized."""
+    """Return the constant behind a value, and the zero point with which it was dequantized."""
     zero, passed = None, set()
     while name not in constants:
         node = makers.get(name)
         if node is None or node.op_type not in (*CARRYING, DEQUANTIZING, QUANTIZING):
             return None, None
-        if name in passed or not node.input:  # a graph from elsewhere may turn in circles
+        if name in passed or not node.input:  # a foreign graph may contain a cycle
             return None, None
         passed.add(name)
         if node.op_type == DEQUANTIZING and len(node.input) > 2:
@@ -190,7 +190,7 @@ def _constants(file: OnnxFile) -> dict[str, NDArray[Any]]:
     for name, tensor in _tensors(file.model.graph):
         try:
             found[name] = onnx.numpy_helper.to_array(tensor)
-        except Exception as error:  # whatever a kind, a shape or values that do not fit may raise
+        except Exception as error:  # malformed types, shapes and values can raise anything
             raise UserError(
                 f"{file.path}: the constant '{name}' is damaged "
                 f"({' '.join(str(error).split())[:200]}); write the file again"
@@ -210,6 +210,6 @@ def _makers(file: OnnxFile) -> dict[str, Any]:
 
 
 def _is_quantized(node: Any, makers: Mapping[str, Any]) -> bool:
-    """Return whether a node computes on values that were quantized."""
+    """Return whether a node computes on quantized values."""
     before = [makers[name].op_type for name in node.input if name in makers]
     return node.op_type.startswith(INTEGER) or DEQUANTIZING in before

@@ -1,7 +1,7 @@
-"""What an ONNX file says of its network: metadata of the model, a JSON value for each key.
+"""The metadata that describes a network in an ONNX file, with a JSON value for each key.
 
-The keys are those of a checkpoint, as `pbias.targets`; `pbias.quantization` says how it was
-quantized. A file without `pbias.targets` says nothing.
+The keys are those of a checkpoint, such as `pbias.targets`; `pbias.quantization` says how it was
+quantized. A file without `pbias.targets` has no description.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pbias.models.preprocess import Preprocess
 PREFIX = "pbias."
 SCHEMA = 1
 QUANTIZATION = "quantization"
-# Of a checkpoint; paths stay out of it.
+# Fields of a checkpoint, without paths.
 FIELDS: dict[str, type] = {
     "model": dict,
     "targets": list,
@@ -52,9 +52,9 @@ def metadata_of(
 
 
 def checkpoint_of(properties: Mapping[str, str], path: str, digest: str) -> Checkpoint | None:
-    """Return what metadata say of a network, as a checkpoint without weights; None: nothing.
+    """Return the description in the metadata as a checkpoint without weights; None without one.
 
-    Raises UserError for a newer schema, or values that are not what they should be.
+    Raises UserError for a newer schema and for invalid values.
     """
     if PREFIX + "targets" not in properties:
         return None
@@ -69,13 +69,13 @@ def checkpoint_of(properties: Mapping[str, str], path: str, digest: str) -> Chec
             raise _wrong(path, name)
     if fault := find_fault(values):
         raise _wrong(path, fault.name, f"{fault.shown} instead of {fault.words}")
-    Preprocess.from_dict(values["preprocess"])  # raises where something is missing
+    Preprocess.from_dict(values["preprocess"])  # raises if a value is missing
     counts = _train_counts(value_of(properties, "train_counts", path), values, path)
     return Checkpoint(**values, state_dict={}, train_counts=counts, sha256=digest)
 
 
 def value_of(properties: Mapping[str, str], name: str, path: str) -> Any:
-    """Return a value of the metadata; None where it is absent."""
+    """Return a value from the metadata; None if it is absent."""
     try:
         return json.loads(properties.get(PREFIX + name, "null"))
     except (ValueError, RecursionError) as error:

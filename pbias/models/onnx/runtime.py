@@ -18,15 +18,16 @@ from pbias.models.onnx.graph_file import OnnxFile, giving, image_input, logits_o
 from pbias.models.onnx.metadata import QUANTIZATION, value_of
 
 DTYPES: dict[str, Any] = {"float32": np.float32, "float16": np.float16, "uint8": np.uint8}
-FATAL_ONLY = 4  # of its levels of logging: what fails is raised, too
+FATAL_ONLY = 4  # a log level of ONNX Runtime; errors are also raised
 
 
 class OnnxNetwork(nn.Module):
-    """An ONNX graph as a network of `side` pixels (None: any) and `num_outputs` logits.
+    """An ONNX graph as a network with inputs of `side` pixels (None: any) and `num_outputs` logits.
 
-    `raw`: its input is the bytes of the images, so images come as 0 to 1, not normalized.
-    `activation`: what the graph applies to its logits, if it does; the logits are taken before.
-    `threads` compute; 0: as many as OMP_NUM_THREADS says, else one for each core.
+    `raw` means that the graph takes the bytes of the images, so images come as 0 to 1, not
+    normalized. `activation` is the function, if any, that the graph applies to its logits; the
+    logits are taken before it. `threads` is the number of threads; with 0 it is OMP_NUM_THREADS if
+    that is set, else one per core.
     """
 
     def __init__(self, file: OnnxFile, output_name: str | None = None, *, threads: int = 0) -> None:
@@ -42,13 +43,13 @@ class OnnxNetwork(nn.Module):
         self.num_outputs, self.activation = output.num, output.activation
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits float32 [B, A]; a graph of a fixed batch gets black images beside the last."""
+        """Return logits, float32 [B, A]; a batch of a fixed size is filled up with black images."""
         parts = [self._session.run([self._output], feed)[0] for feed in self.feeds(images)]
         logits = np.concatenate(parts)[: len(images)]
         return torch.from_numpy(np.ascontiguousarray(logits, np.float32))
 
     def feeds(self, images: Tensor) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield what the graph is given for images [B, 3, S, S], a batch at a time."""
+        """Yield the inputs of the graph for images [B, 3, S, S], one batch at a time."""
         images = images.permute(0, 2, 3, 1) if self._input.channels_last else images
         if self.raw:
             images = (images * 255).round()
@@ -62,7 +63,7 @@ class OnnxNetwork(nn.Module):
             yield {self._input.name: part}
 
     def count_outputs(self, side: int) -> int:
-        """Return the number of logits where the graph leaves it open, from a black image."""
+        """Return the number of logits, from a black image if the graph leaves it open."""
         try:
             return int(self(torch.zeros(1, 3, side, side)).shape[1])
         except Exception as error:
@@ -72,13 +73,13 @@ class OnnxNetwork(nn.Module):
             ) from error
 
     def facts(self) -> dict[str, Any]:
-        """Return the record of how the network was run and quantized, for the logits file."""
+        """Return how the network was run and quantized, for the logits file."""
         runtime = {"onnxruntime": load_extra("onnxruntime", "onnx", "running ONNX").__version__}
         quantization = value_of(self._properties, QUANTIZATION, self._path)
         return {"runtime": runtime, **({QUANTIZATION: quantization} if quantization else {})}
 
     def to(self, *args: Any, **kwargs: Any) -> OnnxNetwork:
-        """Return only the CPU: that is where the session runs."""
+        """Accept only the CPU, because the session runs there."""
         device = torch._C._nn._parse_to(*args, **kwargs)[0]
         if device is not None and device.type != "cpu":
             raise UserError(f"{self._path} is run by ONNX Runtime on the CPU; use --device cpu")
@@ -92,11 +93,11 @@ def _session(data: bytes, path: str, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
     options.use_deterministic_compute = True
-    # Images are decoded meanwhile: threads that wait should not keep cores busy.
+    # Waiting threads should not keep cores busy, because images are decoded at the same time.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class for each of its codes, without a base
+    except Exception as error:  # ONNX Runtime has an exception class per error code, without a base
         raise UserError(
             f"{path} cannot be opened by ONNX Runtime {runtime.__version__} ({_said(error)});"
             " write the file again, or update onnxruntime"
@@ -104,7 +105,7 @@ def _session(data: bytes, path: str, threads: int) -> Any:
 
 
 def _said(error: Exception) -> str:
-    """Return what ONNX Runtime says, without its code and the place in its source."""
+    """Return ONNX Runtime's message, without its code and source location."""
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     text = re.sub(r"^(Load model .*? failed: ?)?/\S+:\d+ .*\) ", "", text)
     return text[:200] or type(error).__name__

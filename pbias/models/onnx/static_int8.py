@@ -1,4 +1,4 @@
-"""Static int8: weights and activations quantized with scales from a few batches of images.
+"""Static int8: quantize weights and activations with scales from a few batches of images.
 
 ONNX Runtime's quantizer writes QuantizeLinear and DequantizeLinear around each operator (QDQ).
 Weights are symmetric, so a pruned zero stays exactly zero.
@@ -23,10 +23,10 @@ Feed = dict[str, Any]
 
 
 class Calibration:
-    """The batches of a calibration, as ONNX Runtime asks for them."""
+    """The calibration batches, in the form that ONNX Runtime asks for."""
 
     def __init__(self, feeds: Iterable[Feed]) -> None:
-        """`feeds` are inputs of the graph by name."""
+        """Keep the batches; `feeds` contains the graph's inputs by name."""
         self._feeds: Iterator[Feed] = iter(feeds)
 
     def get_next(self) -> Feed | None:
@@ -37,7 +37,7 @@ class Calibration:
 def quantize(
     file: OnnxFile, feeds: Iterable[Feed], *, per_channel: bool, exclude: Sequence[str]
 ) -> OnnxFile:
-    """Return the network in int8, but for the excluded nodes or layers, without metadata.
+    """Return the network in int8, except excluded nodes or layers, without metadata.
 
     Raises UserError for networks that `check_quantizable` refuses, and for unknown names in
     `exclude`.
@@ -47,13 +47,13 @@ def quantize(
     shapes = load_extra("onnxruntime.quantization.shape_inference", "onnx", "quantizing")
     with tempfile.TemporaryDirectory() as folder:
         ready, done = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
-        # Folds batch normalization, and finds the shapes that the quantizer needs.
+        # This folds batch normalization and finds the shapes that the quantizer needs.
         shapes.quant_pre_process(file.model, ready, skip_symbolic_shape=True)
         left_out = excluded_nodes(
             parse_onnx(ready.read_bytes(), file.path).model, exclude, file.path
         )
         level, root = logging.root.level, logging.getLogger()
-        root.setLevel(logging.ERROR)  # its advice is about what was done above
+        root.setLevel(logging.ERROR)  # it would recommend the preprocessing done above
         try:
             tools.quantize_static(
                 ready,
@@ -71,7 +71,7 @@ def quantize(
 
 
 def check_quantizable(file: OnnxFile) -> None:
-    """Raise UserError for networks that are quantized already, or do not compute in float32."""
+    """Raise UserError for networks that are already quantized or do not compute in float32."""
     if any(node.op_type in QUANTIZED for node in file.model.graph.node):
         raise UserError(f"{file.path} is already quantized; name the network before quantization")
     kind = image_input(file).dtype
@@ -89,7 +89,7 @@ def check_quantizable(file: OnnxFile) -> None:
 
 
 def excluded_nodes(model: Model, exclude: Sequence[str], path: str) -> list[str]:
-    """Return the names of the nodes that `exclude` names, by node or by layer (`fc`, `conv1`)."""
+    """Return the names of the nodes that `exclude` selects, by node or by layer (`fc`, `conv1`)."""
     layers: dict[str, list[str]] = {}
     for node in model.graph.node:
         for name in {node.name, layer_of(node)} - {""}:
