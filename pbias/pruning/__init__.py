@@ -1,1 +1,1 @@
-"""Pruning: which weights become zero, when, and what is left."""
+"""Pruning: choose weights, set them to zero on a schedule, and count the result."""

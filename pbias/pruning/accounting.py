@@ -1,4 +1,4 @@
-"""Counts of a network: zeros per layer, empty filters and outputs, bytes, multiply-accumulates."""
+"""Counts of a network: zeros by layer, empty filters and outputs, bytes, multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Layer:
     num_weights: int
     num_zeros: int
     num_filters: int
-    num_empty_filters: int  # outputs (first axis) all of whose weights are zero
+    num_empty_filters: int  # outputs (first axis) whose weights are all zero
 
     @property
     def sparsity(self) -> float:
-        """The share of zeros."""
+        """Share of zeros."""
         return self.num_zeros / self.num_weights
 
 
@@ -47,35 +47,35 @@ class Account:
     layers: list[Layer]
     num_parameters: int  # of the whole network, biases and normalization included
     dense_bytes: int
-    packed_bytes: int  # a bit for each prunable weight, the values left, all else as it is
-    empty_outputs: list[int]  # rows of the classifier without weights: labels of constant output
+    packed_bytes: int  # a bit per prunable weight, the non-zero values, and all other tensors
+    empty_outputs: list[int]  # rows of the classifier without weights: labels with constant output
 
     @property
     def num_weights(self) -> int:
-        """How many weights may be pruned."""
+        """Number of weights that may be pruned."""
         return sum(layer.num_weights for layer in self.layers)
 
     @property
     def num_zeros(self) -> int:
-        """How many of them are zero."""
+        """Number of those weights that are zero."""
         return sum(layer.num_zeros for layer in self.layers)
 
     @property
     def sparsity(self) -> float:
-        """The share of zeros; 0 where nothing may be pruned."""
+        """Share of zeros; 0 if nothing may be pruned."""
         return self.num_zeros / self.num_weights if self.num_weights else 0.0
 
     def only(self, names: Container[str]) -> Account:
-        """Return the same network with the counts of some layers alone."""
+        """Return the same network with only the counts of some layers."""
         return replace(self, layers=[layer for layer in self.layers if layer.name in names])
 
     def per_layer(self) -> dict[str, float]:
-        """Sparsity by name, in state-dict order."""
+        """Return the sparsity by name, in state-dict order."""
         return {layer.name: layer.sparsity for layer in self.layers}
 
 
 def account(model: nn.Module, classifier: str) -> Account:
-    """Count a network; `classifier` names the weight [outputs, ...] whose empty rows matter."""
+    """Count a network; `classifier` names the weight [outputs, ...] to search for empty rows."""
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     tensors = model.state_dict()
     empty = np.flatnonzero(_num_left(tensors[classifier]) == 0).tolist()
@@ -83,7 +83,7 @@ def account(model: nn.Module, classifier: str) -> Account:
 
 
 def account_bare(state_dict: Mapping[str, Tensor]) -> Account:
-    """Count weights whose network is not known: all with two axes or more are taken as prunable."""
+    """Count weights of an unknown network: all with two or more axes are taken as prunable."""
     floating = {name: t for name, t in _once(state_dict).items() if t.is_floating_point()}
     weights = {name: tensor for name, tensor in floating.items() if tensor.ndim > 1}
     num_parameters = sum(t.numel() for name, t in floating.items() if "running_" not in name)
@@ -106,16 +106,16 @@ def _account(
 
 
 def stored(counts: Account, state_dict: Mapping[str, Tensor]) -> Account:
-    """Return the counts with the bytes that the tensors take as their file holds them.
+    """Return the counts with the number of bytes that the tensors take in their file.
 
-    Counting may have made larger numbers of them, as of bfloat16. Packed files hold float32.
+    Counting may have converted types, such as bfloat16, to larger ones. Packed files hold float32.
     """
     num_bytes = sum(tensor.nbytes for tensor in _once(state_dict).values())
     return replace(counts, dense_bytes=num_bytes)
 
 
 def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors without further names of the same memory, as of shared weights."""
+    """Return the tensors, dropping additional names of the same memory, as for shared weights."""
     first: dict[tuple[int, torch.Size], str] = {}
     for name, tensor in tensors.items():
         if tensor.numel():
@@ -130,19 +130,19 @@ def _count(name: str, weight: Tensor) -> Layer:
 
 
 def _num_left(weight: Tensor) -> NDArray[np.intp]:
-    """Weights that are not zero by output, the first axis; -0.0 is zero."""
+    """Return the number of non-zero weights by output, the first axis; -0.0 is zero."""
     left: NDArray[np.intp] = np.count_nonzero(weight.detach().cpu().flatten(1).numpy(), axis=1)
     return left
 
 
 @torch.inference_mode()
 def num_uses(model: nn.Module, size: int) -> dict[str, int]:
-    """Per prunable weight tensor, at how many places each weight is used on one picture.
+    """Return the number of places at which each weight is used on one image, by prunable tensor.
 
-    Multiply-accumulates of a layer are its weights times its uses; those of its non-zero weights
-    are what could be left after pruning. Pictures are `size` pixels square. Products without a
-    weight (attention scores, normalization) are not counted. Runs the network on a black picture,
-    above 512 pixels without any numbers, where the network can do that.
+    The multiply-accumulates of a layer are its weights times its uses; those of its non-zero
+    weights are what could remain after pruning. Images are `size` pixels square. Products without a
+    weight (attention scores, normalization) are not counted. Runs the network on a black image;
+    above 512 pixels it computes only shapes if the network supports that.
     """
     uses: dict[str, int] = {}
     hooks = [
@@ -159,14 +159,14 @@ def num_uses(model: nn.Module, size: int) -> dict[str, int]:
 
 
 def _run_on_black(model: nn.Module, size: int, uses: dict[str, int]) -> None:
-    """Run a network once; a large picture takes shapes alone, for a file may claim any size."""
+    """Run a network once; on a large image only for shapes, as a file may claim any size."""
     if size > LARGE:
         tensors = itertools.chain(model.named_parameters(), model.named_buffers())
         shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
         try:
             picture = torch.zeros(1, 3, size, size, device="meta")
             torch.func.functional_call(model, shapes, (picture,))
-        except Exception:  # of the user's own network, any
+        except Exception:  # a user's own network can raise any exception
             uses.clear()
         else:
             return
@@ -183,10 +183,10 @@ def _run_on_black(model: nn.Module, size: int, uses: dict[str, int]) -> None:
 
 
 def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, object], None]:
-    """Return a forward hook that adds the places at which the module at `path` was used."""
+    """Return a forward hook that adds the number of places where the module at `path` was used."""
 
     def count(module: nn.Module, inputs: object, output: object) -> None:
-        # Attention uses its output projection without calling it, once a token like the others.
+        # Attention uses its output projection without calling it, once per token like the others.
         attention = isinstance(module, nn.MultiheadAttention)
         for name in (*PROJECTIONS, "out_proj.weight") if attention else ("weight",):
             key = f"{path}.{name}" if path else name
@@ -196,7 +196,7 @@ def _counter(uses: dict[str, int], path: str) -> Callable[[nn.Module, object, ob
 
 
 def _num_places(module: nn.Module, output: object) -> int:
-    """Pixels of a convolution's output [1, C, ...], tokens of any other [..., C]."""
+    """Return the number of pixels (of a convolution, [1, C, ...]) or tokens ([..., C])."""
     first = output[0] if isinstance(output, tuple) else output
     assert isinstance(first, Tensor)
     inner = (
@@ -208,11 +208,11 @@ def _num_places(module: nn.Module, output: object) -> int:
 
 
 def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any]) -> Table:
-    """Return a row a layer, the first (without a name) over all of them.
+    """Return one row per layer; the first row, without a name, is the total.
 
-    `uses` says how often each weight is used on one picture (`num_uses`); without it the
-    multiply-accumulates are absent. `pruned` is a checkpoint's `sparsity`: a layer was asked for
-    a sparsity of its own only where the method does so.
+    `uses` is the number of times that each weight is used on one image (`num_uses`); without it,
+    multiply-accumulates are omitted. `pruned` is a checkpoint's `sparsity`. A row has a requested
+    sparsity only if the method sets one per layer.
     """
     asked = pruned.get("per_layer_asked", {})
     rows = [_row(layer, uses.get(layer.name), asked.get(layer.name)) for layer in counts.layers]
@@ -223,7 +223,7 @@ def inventory(counts: Account, uses: Mapping[str, int], pruned: Mapping[str, Any
 
 
 def facts(counts: Account) -> dict[str, Any]:
-    """Return the size of a network file's content."""
+    """Return the size facts of a network file's content."""
     return {
         "parameters": counts.num_parameters,
         "prunable": counts.num_weights,
@@ -235,7 +235,7 @@ def facts(counts: Account) -> dict[str, Any]:
 
 
 def checkpoint_facts(checkpoint: Checkpoint, counts: Account) -> dict[str, Any]:
-    """Return what a checkpoint is, how large it is, and where it comes from."""
+    """Return the facts about a checkpoint: its contents, size and origin."""
     return {
         "kind": "checkpoint",
         "sha256": checkpoint.sha256,

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reestimation:
-    """The images that statistics are estimated from, and how they are read."""
+    """The images from which statistics are estimated, and how to read them."""
 
     pictures: Pictures
     preprocess: Preprocess
@@ -38,17 +38,16 @@ class Reestimation:
     workers: int
     device: torch.device
     bad: BadImages
-    sha256: str  # of the manifest
+    sha256: str  # digest of the manifest
 
     def apply(
         self,
         model: nn.Module,
         watch: Callable[[str], AbstractContextManager[Callable[[int, int], None]]],
     ) -> dict[str, Any]:
-        """Re-estimate the statistics of a network in place, and return the record of that.
+        """Re-estimate the statistics of a network in place, and return a record of it.
 
-        `watch` is given a label, and gives a function (images done, all images) that shows
-        progress.
+        `watch` takes a label and returns a function (images done, all images) that shows progress.
         """
         if not has_statistics(model):
             logger.warning("the network has no batch normalization, so nothing is re-estimated")
@@ -66,7 +65,7 @@ class Reestimation:
         return {"batch_norm": {**images, "data_sha256": self.sha256}}
 
     def _batches(self, sizes: list[int], progress: Callable[[int, int], None]) -> Iterator[Tensor]:
-        """Decode the images batch by batch, cropped in the middle; add each size to `sizes`."""
+        """Yield center-cropped batches of the images; append each batch size to `sizes`."""
         for rows in row_batches(len(self.pictures), self.batch_size, None):
             part = self.pictures.only(rows.tolist())
             block = load(part, self.preprocess, bad=self.bad, workers=self.workers)
@@ -78,7 +77,7 @@ class Reestimation:
 def draw_pictures(manifest: Manifest, num: int, seed: int, bad: BadImages) -> Pictures:
     """Draw at most `num` training images of a manifest from a seed.
 
-    Raises UserError where there are too few to estimate a variance from.
+    Raises UserError if there are too few to estimate a variance.
     """
     rows = np.random.default_rng(seed).permutation(manifest.rows("train"))[:num]
     if len(rows) < MIN_IMAGES:
@@ -90,7 +89,7 @@ def draw_pictures(manifest: Manifest, num: int, seed: int, bad: BadImages) -> Pi
 
 
 def has_statistics(model: nn.Module) -> bool:
-    """Return whether the network has statistics to estimate."""
+    """Return whether the network has batch-norm statistics to estimate."""
     return any(_layers(model))
 
 
@@ -98,7 +97,7 @@ def has_statistics(model: nn.Module) -> bool:
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Set means and variances to their averages over batches of images, without training.
 
-    Each batch counts the same. All layers but batch normalization work as they do in prediction.
+    Each batch has the same weight. All layers except batch normalization work as in prediction.
     Source: Li et al., EagleEye, ECCV 2020 (adaptive batch normalization).
     """
     layers = _layers(model)
@@ -106,7 +105,7 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     model.eval()
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # torch's word for a cumulative average
+        layer.momentum = None  # None means a cumulative average in torch
         layer.train()
     for batch in batches:
         model(batch)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Masks:
-    """The pruned places of some weights (True = pruned); they grow until they are released."""
+    """The pruned positions of some weights (True = pruned), which grow until released."""
 
     def __init__(
         self,
@@ -25,9 +25,9 @@ class Masks:
         classifier: str = "",
         measure: Measure | None = None,
     ) -> None:
-        """What is zero already counts as pruned, and stays so where `method` prunes nothing.
+        """Start with the weights that are zero already; they stay pruned if `method` excludes them.
 
-        `classifier` names the weight whose rows the method may have to keep; `measure` is that of
+        `classifier` names the weight whose rows the method may have to keep. `measure` is passed to
         a `Chooser`.
         """
         self.weights = weights
@@ -36,36 +36,36 @@ class Masks:
 
     @property
     def num_pruned(self) -> int:
-        """How many weights are pruned."""
+        """Number of pruned weights."""
         return sum(int(mask.sum()) for mask in self.pruned.values())
 
     @torch.no_grad()
     def prune_to(self, sparsity: float) -> None:
-        """Prune what the method chooses until `sparsity` of what it may prune are zero.
+        """Prune weights that the method chooses, until `sparsity` of the prunable ones are zero.
 
-        An optimizer may have moved what is pruned since; it counts as zero all the same.
+        A pruned weight counts as zero even if an optimizer has moved it since.
         """
         self.apply()
         num_zeros = sum(int((weight == 0).sum()) for weight in self.chooser.weights.values())
         target = max(self.chooser.num_pruned(sparsity), num_zeros)
         for name, mask in self.chooser.masks(target):
-            # A trained weight may have become 0 too, and tie with what is pruned.
+            # A trained weight may have become 0 too, and then ties with the pruned ones.
             self.pruned[name] = torch.logical_or(self.pruned[name].to(mask.device), mask)
         self.apply()
 
     def release(self) -> None:
-        """Let every weight that the method may prune be trained again, from 0.
+        """Let every weight that the method may prune be trained again, starting at 0.
 
-        Optimizers have no moments of them, because `apply` set those to 0.
+        Optimizers have no moments for them, because `apply` set the moments to 0.
         """
         for name in self.chooser.weights:
             self.pruned[name] = torch.zeros_like(self.pruned[name])
 
     @torch.no_grad()
     def apply(self, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Set what is pruned to +0.0, in the weights and in the optimizer's moments.
+        """Set pruned weights to +0.0, in the parameters and in the optimizer's moments.
 
-        A moment left behind would move the weight again at the next step.
+        A remaining moment would move the weight again at the next step.
         """
         for name, weight in self.weights.items():
             mask = self._laid_out_like(name, weight)
@@ -76,7 +76,7 @@ class Masks:
                     moment.masked_fill_(mask, 0.0)
 
     def _laid_out_like(self, name: str, weight: Tensor) -> Tensor:
-        """Return the mask on the weight's device, in its memory format: else filling is slow."""
+        """Return the mask on the weight's device, in its memory format, for fast filling."""
         mask = self.pruned[name]
         if mask.device != weight.device or mask.stride() != weight.stride():
             mask = torch.empty_like(weight, dtype=torch.bool).copy_(mask)
@@ -85,7 +85,7 @@ class Masks:
 
 
 class GradualPruner:
-    """Prunes a network while it is trained; its methods are the hooks of `training.fit`."""
+    """A pruner for a network in training; its methods are the hooks of `training.fit`."""
 
     def __init__(
         self,
@@ -96,53 +96,54 @@ class GradualPruner:
         classifier: str = "",
         measure: Measure | None = None,
     ) -> None:
-        """`schedule`: the sparsity to prune to at a time, in epochs from the start of training.
+        """Start at the beginning of a schedule.
 
-        Where it falls, all weights are released.
+        `schedule` is the sparsity to reach by time, in epochs from the start of training. When the
+        sparsity falls, all weights are released.
         """
         self.masks = Masks(prunable(model), method, classifier, measure)
         self.last_time = max(schedule)
         self.due = sorted(schedule.items())
         self.steps_per_epoch = steps_per_epoch
         self.epoch = self.step = 0
-        self.level = 0.0  # the sparsity that the schedule asked for last
+        self.level = 0.0  # the last sparsity that the schedule asked for
 
     def start_epoch(self, epoch: int) -> None:
-        """Prune to what is due by the start of this epoch (from 0)."""
+        """Prune to the sparsity due at the start of this epoch (from 0)."""
         self.epoch, self.step = epoch, 0
         while self.due and self.due[0][0] <= epoch:
             self._prune()
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Prune to what became due within the epoch, and keep what is pruned at zero."""
+        """Prune to the sparsity that became due by now, and keep pruned weights at zero."""
         self.step += 1
-        # What is due at the end of an epoch waits for the start of the next: the network is
-        # evaluated as it was trained.
+        # Pruning that is due at the end of an epoch waits for the start of the next, so that the
+        # network is evaluated as it was trained.
         now = self.epoch + self.step / self.steps_per_epoch
         if self.due and self.due[0][0] < now:
-            self.masks.apply(optimizer)  # what is released begins at 0
+            self.masks.apply(optimizer)  # released weights start at 0
         while self.due and self.due[0][0] < now:
             self._prune()
         self.masks.apply(optimizer)
 
     def eligible(self, epoch: int) -> bool:
-        """Return only an epoch that ends at the final sparsity may be the one that is kept."""
+        """Return whether this epoch may be kept: only epochs that end at the final sparsity may."""
         return epoch + 1 > self.last_time
 
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on after this epoch."""
+        """Return the state that is needed to continue after this epoch."""
         return {
             "num_due": len(self.due), "pruned": dict(self.masks.pruned), "level": self.level
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of a pruner with the same schedule; ValueError for another network."""
+        """Continue from a state with the same schedule; ValueError for another network."""
         shapes = {name: mask.shape for name, mask in state["pruned"].items()}
         if shapes != {name: mask.shape for name, mask in self.masks.pruned.items()}:
             raise ValueError("masks of another network")
         self.due = self.due[len(self.due) - state["num_due"] :]
         self.masks.pruned = dict(state["pruned"])
-        self.level = state.get("level", 0.0)  # absent before 0.2, where nothing was released
+        self.level = state.get("level", 0.0)  # absent before 0.2, which never released weights
 
     def _prune(self) -> None:
         time, sparsity = self.due.pop(0)

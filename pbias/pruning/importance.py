@@ -1,6 +1,6 @@
-"""Importance of weights by what a loss on images says of them, for everyone or group by group.
+"""Importance of weights, measured by a loss on images, for everyone or group by group.
 
-`taylor` is |w g|, the first-order change of the loss where w becomes zero (Molchanov et al., CVPR
+`taylor` is |w g|, the first-order change of the loss if w becomes zero (Molchanov et al., CVPR
 2019), with the gradient g of the mean loss over all batches. `fisher` is w² E[g²] (Theis et al.,
 2018), with the mean over batches of squared gradients.
 """
@@ -31,11 +31,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sample:
-    """The images that importance is measured on, and the loss that says it.
+    """The images and the loss with which importance is measured.
 
-    `groups` are the batches of each group by its name, as row numbers of `data`. `loss` gives the
-    loss of logits [B, A] and labels, summed over the known labels. Several processes take the
-    `part` of a number of rows that is theirs, and `total` sums over them.
+    `groups` contains the batches of each group by its name, as row numbers of `data`. `loss`
+    returns the loss of logits [B, A] and labels, summed over the known labels. Each of several
+    processes takes its own `part` of a number of rows, and `total` sums over the processes.
     """
 
     data: ImageData
@@ -46,11 +46,11 @@ class Sample:
     total: Callable[[Tensor], Tensor] = lambda values: values
 
     def score(self, model: nn.Module, weights: Mapping[str, Tensor], kind: str, how: str) -> Score:
-        """Measure weights of a network now; `kind` is a score, `how` one of REDUCTIONS.
+        """Measure the weights of a network now; `kind` is a score, `how` one of REDUCTIONS.
 
-        Each group's importance is divided by its sum over all weights, so that a group whose losses
-        are high does not decide alone. The network predicts meanwhile: batch normalization uses its
-        running statistics and does not change them.
+        Each group's importance is divided by its sum over all weights, so that a group with high
+        losses does not decide alone. The network is in prediction mode: batch normalization uses
+        its running statistics and does not change them.
         """
         training = model.training
         model.eval()
@@ -85,7 +85,7 @@ class Sample:
         return {name: values / (whole or 1.0) for name, values in found.items()}
 
     def _gradients(self, model: nn.Module, weights: list[Tensor], rows: Tensor) -> list[Tensor]:
-        """Return the gradients of the mean loss of a batch over all processes, on the CPU."""
+        """Return the gradients of a batch's mean loss over all processes, on the CPU."""
         labels, part = self.data.labels[rows], self.part(len(rows))
         images = make_batch(self.data, rows, self.device, part=part)
         with torch.enable_grad():
@@ -99,9 +99,9 @@ class Sample:
 
 
 def by_importance(importance: Mapping[str, Tensor]) -> Score:
-    """Return the score whose keys sort as the importance of each weight does; zeros go first.
+    """Return the score whose keys sort like the importance of each weight; zeros go first.
 
-    An importance too small for float32 is its smallest number, not zero.
+    An importance too small for float32 becomes its smallest positive number, not zero.
     """
 
     def score(name: str, weight: Tensor) -> Iterator[Patterns]:

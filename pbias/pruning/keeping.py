@@ -1,4 +1,4 @@
-"""What stays whatever the sparsity: N of M weights, some of each layer, some of each output."""
+"""Weights that stay at any sparsity: N of M weights, some of each layer, some of each output."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pbias.errors import UserError
 from pbias.pruning import weight_scores
 from pbias.pruning.weight_scores import MAGNITUDE, Patterns, Score
 
-KEPT = MAGNITUDE  # above every key of a score: what has it is not pruned
+KEPT = MAGNITUDE  # above every key of a score; a weight with this key is not pruned
 UNSTRUCTURED = "unstructured"
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """At most `n` of every `m` weights are left."""
+    """At most `n` of every `m` weights remain."""
 
     n: int
     m: int
 
     @property
     def sparsity(self) -> float:
-        """The share of zeros that the pattern asks for, shorter groups aside."""
+        """The share of zeros that the pattern requires, ignoring shorter groups."""
         return 1 - self.n / self.m
 
 
@@ -51,10 +51,10 @@ def parse_pattern(text: str) -> Pattern | None:
 class Keeping:
     """A score in which the weights that must stay have the key `KEPT`.
 
-    With a pattern, groups are of `m` neighboring input channels (the second axis) at the same
-    output and the same place of the kernel, which is what sparse tensor cores take; in a linear
-    layer that is along a row of its weight [out, in]. A last group with fewer channels keeps at
-    most `n` as well. Largest scores stay, the lower index on ties; what is zero never has to stay.
+    With a pattern, a group is `m` neighboring input channels (the second axis) at the same output
+    and the same place of the kernel, which is the layout of sparse tensor cores. In a linear layer,
+    a group lies along a row of its weight [out, in]. A last group with fewer channels also keeps at
+    most `n`. The largest scores stay; ties keep the lower index. A zero weight never has to stay.
     """
 
     score: Score
@@ -77,17 +77,17 @@ class Keeping:
 
 
 def _keep_of_groups(keys: Patterns, pattern: Pattern) -> Patterns:
-    """Return the `n` largest of each group of `m` along the second axis are kept; same shape."""
+    """Mark the `n` largest keys of each group of `m` along the second axis as kept; same shape."""
     inputs_last = np.moveaxis(keys, 1, -1)
     num_inputs = inputs_last.shape[-1]
     padding = [(0, 0)] * (keys.ndim - 1) + [(0, -num_inputs % pattern.m)]
-    groups = np.pad(inputs_last, padding)  # with keys of zeros, behind: they never have to stay
+    groups = np.pad(inputs_last, padding)  # pad with zero keys at the end; they never have to stay
     kept = _keep_largest(groups.reshape(-1, pattern.m), pattern.n).reshape(groups.shape)
     return np.ascontiguousarray(np.moveaxis(kept[..., :num_inputs], -1, 1))
 
 
 def _keep_largest(rows: Patterns, num: int) -> Patterns:
-    """Keep the `num` largest keys of each row [rows, width], but no zeros; ties: lower index."""
+    """Mark the `num` largest non-zero keys of each row [rows, width] as kept; ties: lower index."""
     if num == 0 or rows.size == 0:
         return rows
     width = rows.shape[1]

@@ -1,4 +1,4 @@
-"""Which layers may be pruned, and the selectors (`--only`, `--exclude`) that choose among them."""
+"""The layers that may be pruned, and the selectors (`--only`, `--exclude`) that choose them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from pbias.errors import UserError
 from pbias.pruning.name_pattern import compile_pattern
 
 LAYERS = (_ConvNd, nn.Linear)
-# An attention layer holds its input projections itself; its output projection is a linear layer.
+# An attention layer holds its input projections directly; its output projection is a linear layer.
 PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 REGEX = "re:"
 MAX_LISTED = 5
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of convolutions, linear and attention layers by name, in state-dict order.
+    """Return weights of convolutions, linear and attention layers by name, in state-dict order.
 
-    Never biases, normalizations, embeddings. A weight that two layers share counts once.
+    Biases, normalizations and embeddings are never included. A weight that two layers share counts
+    once.
     """
     chosen = set()
     for path, module in model.named_modules():
@@ -32,7 +33,7 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
                 "as weight_norm), so its zeros cannot be set or counted; remove it in the factory "
                 "with torch.nn.utils.parametrize.remove_parametrizations"
             )
-        if "StdConv" in type(module).__name__:  # of timm
+        if "StdConv" in type(module).__name__:  # from timm
             raise UserError(
                 f"layer {path} standardizes its weight before it uses it, so a zero does not stay "
                 "zero; choose a network without weight standardization"
@@ -45,11 +46,11 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def chosen_names(names: Sequence[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
-    """The names that a selector of `only` matches (all where there is none) and none of `exclude`.
+    """Return the names that `only` selects (empty: all), without those that `exclude` selects.
 
-    A selector is the name of a weight (`fc.weight`), of its layer (`fc`), or `re:REGEX`, which is
-    searched for anywhere in the name of the weight, in linear time (name_pattern.py). Raises
-    UserError for a selector that matches nothing, and where nothing is left.
+    A selector is the name of a weight (`fc.weight`), of its layer (`fc`), or `re:REGEX`. The
+    expression is searched for anywhere in the name of the weight, in linear time (name_pattern.py).
+    Raises UserError for a selector that matches nothing, and if no name is left.
 
     >>> chosen_names(["conv1.weight", "fc.weight"], [], ["fc"])
     ['conv1.weight']
@@ -79,5 +80,5 @@ def _matches(selector: str, names: Sequence[str]) -> list[str]:
 
 
 def _layer(name: str) -> str:
-    """Return the module that a weight belongs to."""
+    """Return the name of the module that a weight belongs to."""
     return name.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Pruning methods: a score, a scope and what must stay; and the weights that a method chooses.
+"""Pruning methods (score, scope, weights that must stay), and the weights that a method chooses.
 
 Arrays are [L], one number per layer.
 """
@@ -26,13 +26,14 @@ SCORES: dict[str, Callable[[int], Score]] = {
     "magnitude": lambda seed: magnitude,
     "magnitude_norm": lambda seed: magnitude_norm,
     "random": random,
-    # By magnitude until they are measured: counts of zeros and of what stays are the same.
+    # Magnitude stands in until the score is measured: the counts of zeros and of kept weights
+    # agree.
     TAYLOR: lambda seed: magnitude,
     FISHER: lambda seed: magnitude,
 }
-OF_DATA = (TAYLOR, FISHER)  # scores that look at images
+OF_DATA = (TAYLOR, FISHER)  # scores that need images
 SCORE_BATCHES = 8
-# How many weights a layer keeps is in proportion to this; None: the score decides over all layers.
+# The number of weights that a layer keeps is proportional to this; None: compare all layers.
 SCOPES: dict[str, Callable[[torch.Size], int] | None] = {
     "global": None,
     "layer": lambda shape: shape.numel(),
@@ -48,23 +49,23 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Method:
-    """Which weights may be pruned, in which order they go, and what must stay."""
+    """A pruning method: prunable weights, the order in which they go, and those that stay."""
 
     score: str = "magnitude"
     scope: str = "global"
     pattern: str = UNSTRUCTURED
     only: tuple[str, ...] = ()  # selectors, as in `chosen_names`
     exclude: tuple[str, ...] = ()
-    min_keep: int = 0  # weights of every layer
-    min_keep_row: int = 0  # weights of every row of the classifier
-    seed: int = 0  # of random scores
-    # Of scores that look at images.
-    score_batches: int = SCORE_BATCHES  # of each group
-    score_groups: tuple[str, ...] = ()  # whose combinations of values have importances of their own
-    score_reduce: str = "max"  # over groups
+    min_keep: int = 0  # weights in every layer
+    min_keep_row: int = 0  # weights in every row of the classifier
+    seed: int = 0  # for random scores
+    # For scores that need images.
+    score_batches: int = SCORE_BATCHES  # per group
+    score_groups: tuple[str, ...] = ()  # each combination of their values has its own importances
+    score_reduce: str = "max"  # reduction over groups
 
     def __post_init__(self) -> None:
-        """Refuse names that there are not."""
+        """Raise UserError for unknown names."""
         _check("score", self.score, SCORES)
         _check("scope", self.scope, SCOPES)
         _check("reduction over groups", self.score_reduce, REDUCTIONS)
@@ -72,12 +73,12 @@ class Method:
 
     @property
     def implied_sparsity(self) -> float | None:
-        """The sparsity that an N:M pattern asks for; None where any can be asked for."""
+        """The sparsity that an N:M pattern implies; None if any sparsity can be requested."""
         pattern = parse_pattern(self.pattern)
         return pattern.sparsity if pattern else None
 
     def record(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the values for a checkpoint."""
         more: dict[str, Any] = {"score_seed": self.seed} if self.score == "random" else {}
         if self.score in OF_DATA:
             more = {"score_batches": self.score_batches, "score_groups": list(self.score_groups)}
@@ -96,17 +97,17 @@ class Method:
 
 
 class Chooser:
-    """A method at work on the weights of a network, which may change meanwhile.
+    """A method applied to the weights of a network, which may change in the meantime.
 
-    `weights` are those among them that may be pruned.
+    `weights` contains those that may be pruned.
     """
 
     def __init__(
         self, method: Method, weights: Weights, classifier: str, measure: Measure | None = None
     ) -> None:
-        """`classifier` names the weight whose rows `min_keep_row` is about.
+        """Apply `method`; `classifier` names the weight to which `min_keep_row` applies.
 
-        `measure` gives the score of weights as they are now, for methods that look at images.
+        `measure` returns the score of the current weights, for methods that need images.
         """
         self.method, self.measure, self.classifier = method, measure, classifier
         names = chosen_names(list(weights), method.only, method.exclude)
@@ -117,8 +118,8 @@ class Chooser:
     def num_pruned(self, sparsity: float) -> int:
         """Return how many of the weights are zero at `sparsity`.
 
-        At the sparsity that a pattern implies that is what the pattern leaves over, and below it
-        no more. Raises UserError where more would have to stay.
+        At the sparsity that a pattern implies, this is the number that the pattern prunes; below
+        it, never more than that. Raises UserError if more weights would have to stay.
         """
         wanted = num_zeros(sparsity, self.num_weights)
         if not isinstance(self.score, Keeping):
@@ -136,22 +137,22 @@ class Chooser:
         return wanted
 
     def masks(self, num_pruned: int) -> Iterator[tuple[str, Tensor]]:
-        """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
+        """Yield the name and mask of each tensor, True for pruned weights, one tensor at a time."""
         self._measure()
         for weights, num in self._pools(num_pruned):
             cut = selection.select(weights, num, self.score)
             yield from selection.pruned_masks(weights, cut, self.score)
 
     def prune(self, num_pruned: int) -> None:
-        """Set what goes to exact +0.0, in place."""
+        """Set pruned weights to exactly +0.0, in place."""
         self._measure()
         for weights, num in self._pools(num_pruned):
             selection.prune(weights, num, self.score)
 
     def asked_by_layer(self, sparsity: float) -> dict[str, float]:
-        """The sparsity that the method asks of each layer, if no weight was zero and none kept.
+        """Return the requested sparsity of each layer, as if no weight were zero or had to stay.
 
-        Empty where layers are not asked one by one.
+        Empty if the method does not set a sparsity per layer.
         """
         if self.method.implied_sparsity is not None:
             return dict.fromkeys(self.weights, self.method.implied_sparsity)
@@ -174,7 +175,7 @@ class Chooser:
         return Keeping(score, pattern, method.min_keep, method.min_keep_row, self.classifier)
 
     def _pools(self, num_pruned: int) -> list[tuple[Weights, int]]:
-        """Weights that are compared with each other, and how many of them go."""
+        """Return the sets of weights to compare, and how many weights to prune in each."""
         if SCOPES[self.method.scope] is None:
             return [(self.weights, num_pruned)]
         zeros, kept = self._tally()
@@ -207,15 +208,16 @@ def _check(what: str, name: str, known: Mapping[str, object]) -> None:
 
 
 def in_proportion(shares: Shares, lowest: Counts, highest: Counts, total: int) -> Shares:
-    """Weights left of each layer: `total` in proportion to `shares`, but within the bounds.
+    """Return the weights left in each layer: `total` in proportion to `shares`, within the bounds.
 
-    What a bound takes away from a layer or adds to it, the others share in proportion. `total` is
-    within the sums of the bounds. These are the densities of RigL's Erdos-Renyi-Kernel (Evci et
-    al., ICML 2020, section 3), where a layer that would need more weights than it has is dense.
+    If a bound changes a layer's number, the other layers share the difference in proportion.
+    `total` is within the sums of the bounds. These are the densities of RigL's Erdos-Renyi-Kernel
+    (Evci et al., ICML 2020, section 3), in which a layer that would need more weights than it has
+    is dense.
     """
     assert lowest.sum() <= total <= highest.sum()
     # The sum over the layers of clip(scale * shares) is linear between the scales at which a layer
-    # meets a bound, so that the right scale lies on a line between two of them.
+    # meets a bound. Interpolating between these scales therefore finds the right scale.
     scales = np.unique(np.concatenate([lowest / shares, highest / shares]))
     sums = [float(np.clip(scale * shares, lowest, highest).sum()) for scale in scales]
     scale = np.interp(total, sums, scales)
@@ -224,9 +226,9 @@ def in_proportion(shares: Shares, lowest: Counts, highest: Counts, total: int) -
 
 
 def whole(ideal: Shares, highest: Counts) -> Counts:
-    """Whole numbers next to `ideal` with the same sum, none above `highest`.
+    """Round `ideal` to whole numbers with the same sum, none above `highest`.
 
-    Rounded up are the largest remainders, of equal ones those of earlier layers.
+    The largest remainders are rounded up; ties round up earlier layers.
     """
     counts = np.floor(ideal).astype(np.int64)
     missing = round(float(ideal.sum())) - int(counts.sum())

@@ -1,8 +1,8 @@
 """Regular expressions for names of weights, matched in time linear in the name.
 
 Python's `re` backtracks: `(a+)+$` on a name of 40 letters takes hours. Here an expression becomes a
-nondeterministic automaton (Thompson 1968) whose states are followed all at once. Single characters,
-classes and escapes are left to `re`, which decides about one character at a time.
+nondeterministic automaton (Thompson 1968) whose states are all followed at once. `re` is used only
+to match single characters, classes and escapes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ OPERATORS = "|)*+?{"
 REPEATS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 COUNTS = re.compile(r"\{(\d{1,4})?(?:(,)(\d{1,4})?)?\}", re.ASCII)
 CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-# Of the escapes only those that stand for one character, and not for a place or another group.
+# Only escapes that stand for one character, not for a position or another group.
 ESCAPE = re.compile(r"\\(?:[dDwWsSfnrtv]|[^0-9A-Za-z])", re.DOTALL)
 Test = Callable[[str], object]
 
 
 @dataclass
 class _State:
-    """Where a match may stand: a test for the next character, or places to be at as well.
+    """A position in a match: a test for the next character, or further states to enter as well.
 
-    `anchor` is "^" or "$": the other places count at the beginning or the end of the name only.
+    `anchor` is "^" or "$": the further states count only at the beginning or the end of the name.
     """
 
     test: Test | None = None
@@ -37,7 +37,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of the automaton: where it begins, and the one state where it ends."""
+    """A piece of the automaton: its first state and its single last state."""
 
     first: _State
     last: _State
@@ -78,7 +78,7 @@ def compile_pattern(text: str) -> NamePattern:
 
 
 def _reach(start: _State, states: dict[int, _State], place: int, end: int) -> None:
-    """Add a state and all that is reached from it without a character."""
+    """Add a state and all states that can be reached from it without a character."""
     waiting = [start]
     while waiting:
         state = waiting.pop()
@@ -91,7 +91,7 @@ def _reach(start: _State, states: dict[int, _State], place: int, end: int) -> No
 
 
 class _Parser:
-    """Reads an expression from left to right, once."""
+    """A parser that reads an expression once, from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at, self.depth, self.num_states = text, 0, 0, 0
@@ -128,7 +128,7 @@ class _Parser:
         counts = self._counts()
         if counts is None:
             return part
-        self._next("?")  # as few as possible: the same names
+        self._next("?")  # lazy repeats match the same names
         if self._counts(peek=True):
             raise self._error("multiple repeat")
         return self._copies(start, stop, *counts)
@@ -155,7 +155,7 @@ class _Parser:
         return _Part(first, out)
 
     def _counts(self, *, peek: bool = False) -> tuple[int, int | None] | None:
-        """The repeat that stands here: how often at least and at most; None where there is none."""
+        """Return the minimum and maximum of the repeat at this position; None without one."""
         if self.at == len(self.text):
             return None
         char, match = self.text[self.at], COUNTS.match(self.text, self.at)
@@ -204,7 +204,7 @@ class _Parser:
         return part
 
     def _one(self, text: str) -> Test:
-        """Return a test of one character."""
+        """Return a test for one character."""
         if len(text) == 1 and text != ".":
             return text.__eq__
         try:

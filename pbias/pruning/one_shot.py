@@ -1,4 +1,4 @@
-"""Pruning a checkpoint at once, and recording what was done to it."""
+"""Prune a checkpoint at once, and record what was done to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_range(sparsity: float) -> None:
-    """Refuse a sparsity outside [0, 1)."""
+    """Raise UserError for a sparsity outside [0, 1)."""
     if not 0 <= sparsity < 1:
         hint = f"did you mean {sparsity / 100:g}?" if 1 < sparsity < 100 else "give one like 0.9"
         raise UserError(
@@ -34,7 +34,10 @@ def check_range(sparsity: float) -> None:
 
 
 def check_reachable(sparsity: float, counts: Account, path: str) -> None:
-    """Refuse a sparsity below what is there, as nothing grows back; 0 keeps a network as it is."""
+    """Raise UserError for a sparsity below the current one, because nothing grows back.
+
+    A sparsity of 0 keeps a network unchanged.
+    """
     if sparsity > 0 and num_zeros(sparsity, counts.num_weights) < counts.num_zeros:
         raise UserError(
             f"{input_name(path)} is at sparsity {counts.sparsity:.6g} already, above {sparsity:g}; "
@@ -49,9 +52,10 @@ def check_method(
     sparsities: Sequence[float],
     path: str | None,
 ) -> None:
-    """Refuse a method that does not fit the network, and sparsities that it cannot reach.
+    """Raise UserError for a method that does not fit the network, or sparsities it cannot reach.
 
-    `path` is where its weights are from; None: they are drawn, and no zero among them was pruned.
+    `path` is the file of the weights. None means that they are random, so that none of their zeros
+    was pruned.
     """
     chooser = _chooser(method, checkpoint, model)
     counts = measure(checkpoint, model).only(chooser.weights)
@@ -70,7 +74,7 @@ def prune_at_once(
 ) -> None:
     """Prune the network of a checkpoint in place to one sparsity after another, without training.
 
-    At 0 it stays as it is. `measure` is that of a `Chooser`.
+    A sparsity of 0 leaves it unchanged. `measure` is passed to a `Chooser`.
     """
     chooser = _chooser(method, checkpoint, model, measure)
     for sparsity in sparsities:
@@ -88,7 +92,7 @@ def pruned_checkpoint(
     *,
     device: str,
 ) -> tuple[Checkpoint, Account]:
-    """Return the checkpoint of a pruned network, and its counts; `how` is written beside them."""
+    """Return the checkpoint of a pruned network, and its counts; `how` is recorded in it."""
     chooser = _chooser(method, parent, model)
     counts = measure(parent, model)
     chosen = counts.only(chooser.weights)
@@ -106,7 +110,7 @@ def pruned_checkpoint(
         parent,
         state_dict=model.state_dict(),
         sparsity=sparsity,
-        # A network that was never in a file has only the parents of its own.
+        # A network that was never in a file has only its own parents.
         parents=[parent.sha256] if parent.sha256 else parent.parents,
         environment=environment(device),
     )
@@ -130,14 +134,14 @@ def measure(checkpoint: Checkpoint, model: nn.Module) -> Account:
 
 
 def pruned_part(checkpoint: Checkpoint, counts: Account) -> Account:
-    """Return the counts of the layers that pruning was about; of all layers of a dense network."""
+    """Return the counts of the layers that were to be pruned; of all layers for a dense network."""
     names = [layer.name for layer in counts.layers]
     only, exclude = (checkpoint.sparsity.get(key, []) for key in ("only", "exclude"))
     return counts.only(chosen_names(names, only, exclude))
 
 
 def report(checkpoint: Checkpoint, counts: Account, path: str) -> None:
-    """Say what was asked and reached, warn of what is empty; layer by layer in detail."""
+    """Log requested and reached sparsity and each layer's; warn about empty layers and outputs."""
     pruned, path = checkpoint.sparsity, output_name(path)
     logger.info(
         "%s: asked for sparsity %g, reached %.6g: %s of %s weights are zero (%.1f %% of all %s"

@@ -1,4 +1,4 @@
-"""Pruning schedules: when to prune, and to which sparsity.
+"""Pruning schedules: the times at which to prune, and the sparsity at each.
 
 Times are in epochs from the start of training. Sources: docs/pruning.md and docs/recipes.md.
 """
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 def sparsities(
     shape: str, initial: float, target: float, times: Sequence[float], end: float | None = None
 ) -> dict[float, float]:
-    """Return the sparsity to prune to at each of `times`, which rise; the last is exactly `target`.
+    """Return the sparsity to prune to at each of `times`, in ascending order; the last is `target`.
 
-    Step j of J: `target - (target - initial) (1 - j/(J-1))^p`, with p = 3 for `cubic`, 1 for
-    `linear`; `constant` prunes to the target at once. A single step prunes to the target.
-    Source: Zhu and Gupta, "To prune, or not to prune", 2017 (cubic).
+    The sparsity at step j of J is `target - (target - initial) (1 - j/(J-1))^p`, with p = 3 for
+    `cubic` and 1 for `linear`; `constant` prunes to the target at once. A single step prunes to the
+    target. Source: Zhu and Gupta, "To prune, or not to prune", 2017 (cubic).
 
     `paper` is cubic towards `end` (by default one step after the last of `times`), as in the code
-    of Iofinova et al. (CVPR 2023): it stops one step early and below the target.
+    of Iofinova et al. (CVPR 2023). It stops one step early and below the target.
 
     >>> sparsities("cubic", 0.0, 0.5, range(0, 9, 4))
     {0: 0.0, 4: 0.4375, 8: 0.5}
@@ -62,9 +62,10 @@ def sparsities(
 def pruning_times(
     num_epochs: int, num_steps: int, shares: tuple[float, float] = (0.0, PRUNING_SHARE)
 ) -> list[float]:
-    """When to prune, evenly over one part of training; after it the network recovers.
+    """Return evenly spaced pruning times in one part of training, which leaves time for recovery.
 
-    `shares` says where in training that part starts and ends; the last step comes before its end.
+    `shares` are the start and end of that part as shares of training; the last step precedes its
+    end.
 
     >>> pruning_times(10, 3)
     [0.0, 2.0, 4.0]
@@ -78,7 +79,7 @@ def pruning_times(
 
 
 def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> list[float]:
-    """When to prune: after `start` epochs, and then `every` so many, before `end`.
+    """Return the pruning times: at `start` epochs, then every `every` epochs, before `end`.
 
     >>> pruning_epochs(10, 10, 31, 100)
     [10.0, 20.0, 30.0]
@@ -99,11 +100,11 @@ def pruning_epochs(start: float, every: float, end: float, num_epochs: int) -> l
 
 
 def alternation_times(num_epochs: int) -> list[float]:
-    """When AC/DC compresses and decompresses a network by turns, in epochs.
+    """Return the times at which AC/DC compresses and decompresses a network by turns, in epochs.
 
-    Of 100 epochs the first 10 are dense. Then compressed and decompressed phases of 5 alternate up
-    to the last two: 10 decompressed and 15 compressed. Other numbers of epochs have the same
-    shares. Source: Peste et al., AC/DC, NeurIPS 2021.
+    Of 100 epochs the first 10 are dense. Then compressed and decompressed phases of 5 alternate
+    until the last two phases: 10 decompressed and 15 compressed. Other numbers of epochs have the
+    same shares. Source: Peste et al., AC/DC, NeurIPS 2021.
 
     >>> alternation_times(20)[:3], alternation_times(20)[-3:]
     ([2.0, 3.0, 4.0], [14.0, 15.0, 17.0])
@@ -113,7 +114,7 @@ def alternation_times(num_epochs: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Ramp:
-    """How sparsity rises while a network is trained, or (`acdc`) rises and falls by turns."""
+    """The course of sparsity during training: it rises, or (`acdc`) rises and falls by turns."""
 
     shape: str
     times: Sequence[float]  # in epochs from the start of training
@@ -122,16 +123,16 @@ class Ramp:
     method: Method = field(default_factory=Method)
 
     def schedule(self, target: float) -> dict[float, float]:
-        """Return the sparsity to prune to at each time; UserError for a shape that there is not.
+        """Return the sparsity to prune to at each time; UserError for an unknown shape.
 
-        A sparsity of 0 after another lets all weights be trained again.
+        If a sparsity of 0 follows another, all weights are trained again.
         """
         if self.shape == ACDC:
             return {time: 0.0 if index % 2 else target for index, time in enumerate(self.times)}
         return sparsities(self.shape, min(self.initial, target), target, self.times, self.end)
 
     def record(self, target: float) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the values for a checkpoint."""
         if self.shape == ACDC:
             return {"method": ACDC, "at_epochs": list(self.times)}
         return {
@@ -142,7 +143,7 @@ class Ramp:
         }
 
     def announce(self, target: float) -> None:
-        """Say so where the schedule ends below what is asked for."""
+        """Log it if the schedule ends below the target."""
         end = max(self.schedule(target).values())
         if end < target:
             logger.info(

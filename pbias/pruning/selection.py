@@ -1,9 +1,9 @@
-"""Which weights go: exact selection by score over many tensors, in constant memory.
+"""Exact selection of the weights to prune, by score over many tensors, in constant memory.
 
-Keys of weights (`weight_scores`) have 31 bits, so one histogram of their upper half finds the
-bucket that holds the k-th smallest key, a second one of the lower half inside that bucket finds the
-key itself, and ties at it go by order. Nothing is concatenated or sorted: the memory needed beside
-the weights is a few blocks, whatever the size. Everything here takes weights by name in state-dict
+Keys of weights (`weight_scores`) have 31 bits. One histogram of their upper half finds the bucket
+that holds the k-th smallest key; a second one of the lower half inside that bucket finds the key
+itself; ties at that key are resolved by order. Nothing is concatenated or sorted: beside the
+weights, the memory is a few blocks at any size. All functions take weights by name in state-dict
 order; order within a tensor is C order.
 """
 
@@ -30,9 +30,9 @@ Histogram = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the order of keys is cut.
+    """The place where the ordered keys are cut.
 
-    Pruned are the weights whose key is below `bits`, and those at `bits` after the first
+    Weights with a key below `bits` are pruned, and those with the key `bits` after the first
     `num_ties_kept` of them.
     """
 
@@ -41,7 +41,7 @@ class Cut:
 
     @property
     def threshold(self) -> float:
-        """The score at the cut, where keys are bit patterns of float32."""
+        """Score at the cut, if keys are bit patterns of float32."""
         return float(np.uint32(self.bits).view(np.float32))
 
 
@@ -74,7 +74,7 @@ def select(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
 def pruned_masks(
     weights: Weights, cut: Cut, score: Score = magnitude
 ) -> Iterator[tuple[str, Tensor]]:
-    """The name of each tensor and its mask, True where a weight goes; one tensor at a time."""
+    """Yield the name and mask of each tensor, True for pruned weights, one tensor at a time."""
     cutter = _Cutter(cut)
     for name, weight in weights.items():
         mask = np.empty(weight.numel(), np.bool_)
@@ -85,20 +85,20 @@ def pruned_masks(
 
 @torch.no_grad()
 def prune(weights: Weights, num_pruned: int, score: Score = magnitude) -> Cut:
-    """Set the `num_pruned` lowest scores to exact +0.0, in place."""
+    """Set the `num_pruned` lowest scores to exactly +0.0, in place."""
     cut = select(weights, num_pruned, score)
     cutter = _Cutter(cut)
     for name, weight in weights.items():
         flat = patterns(weight)
         for place, part in cutter.blocks(score(name, weight)):
-            np.copyto(flat[place], 0, where=part)  # no bit set is +0.0
+            np.copyto(flat[place], 0, where=part)  # all bits zero is +0.0
         if flat.ctypes.data != weight.data_ptr():
             weight.copy_(torch.from_numpy(flat.view(np.float32)).view(weight.shape))
     return cut
 
 
 class _Cutter:
-    """Marks what goes, tensor by tensor, and remembers how many ties are still to be kept."""
+    """Marks the weights to prune, tensor by tensor, and counts the ties still to be kept."""
 
     def __init__(self, cut: Cut) -> None:
         self.bits, self.num_ties_left = np.uint32(cut.bits), cut.num_ties_kept
@@ -106,7 +106,7 @@ class _Cutter:
         self.mask = np.empty(weight_scores.BLOCK, np.bool_)
 
     def blocks(self, keys: Iterator[Patterns]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Yield where each block is, and what goes of it; the mask is reused for the next block."""
+        """Yield each block's place and mask of pruned weights; the mask's memory is reused."""
         start = 0
         for given in keys:
             block = np.bitwise_and(given, MAGNITUDE, out=self.keys[: given.size])
@@ -120,9 +120,9 @@ class _Cutter:
 
 
 def _upper_histogram(weights: Weights, score: Score) -> Histogram:
-    """Return how many weights have each upper half of the key, the sign left out."""
-    # Scratch space instead of temporaries: the allocator would hand those back to the system and
-    # fetch them again block by block, which took longer than the counting.
+    """Return how many weights have each upper half of the key, ignoring the sign."""
+    # Reuse scratch space: the allocator would return temporaries to the system and fetch them again
+    # block by block, which took longer than the counting.
     counts, index = np.zeros(NUM_BUCKETS, np.int64), np.empty(weight_scores.BLOCK, np.intp)
     for block in _blocks(weights, score):
         keys = np.right_shift(block, HALF, out=index[: block.size], casting="unsafe")
@@ -142,7 +142,7 @@ def _lower_histogram(weights: Weights, bucket: int, score: Score) -> Histogram:
 
 
 def _bucket_of(rank: int, histogram: Histogram) -> tuple[int, int]:
-    """The bucket that holds the `rank`-th smallest (from 1), and how many lie below the bucket."""
+    """Return the bucket with the `rank`-th smallest key (from 1), and the number of keys below."""
     cumulative = np.cumsum(histogram)
     bucket = int(np.searchsorted(cumulative, rank))
     return bucket, int(cumulative[bucket] - histogram[bucket])

@@ -1,9 +1,9 @@
-"""Scores of weights, as keys: unsigned numbers that sort as the scores do.
+"""Scores of weights, as keys: unsigned numbers that sort like the scores.
 
 The weights with the lowest keys are pruned first. Keys are the bit patterns of float32 without the
-sign, which sort like the magnitudes, or random numbers. A weight that is zero has the key 0 and no
-other weight has it, so that old zeros go first. A score gives the keys of a tensor in C order,
-block by block; the sign bit of a key is ignored.
+sign, which sort like the magnitudes, or random numbers. A zero weight, and no other, has the key 0,
+so that old zeros go first. A score yields the keys of a tensor in C order, block by block; the sign
+bit of a key is ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pbias.errors import UserError
 
-BLOCK = 1 << 16  # weights at a time: the temporaries stay in the cache of one core
+BLOCK = 1 << 16  # weights per block: the temporaries stay in the cache of one core
 MAGNITUDE = np.uint32(0x7FFF_FFFF)
 INFINITY = 0x7F80_0000
 
@@ -26,7 +26,7 @@ Score = Callable[[str, Tensor], Iterator[Patterns]]
 
 
 def magnitude(name: str, weight: Tensor) -> Iterator[Patterns]:
-    """Yield the magnitude itself, which compares weights of all layers as they are."""
+    """Yield the magnitudes themselves, which compare weights across layers without scaling."""
     flat = patterns(weight)
     for start in range(0, flat.size, BLOCK):
         yield flat[start : start + BLOCK]
@@ -35,8 +35,9 @@ def magnitude(name: str, weight: Tensor) -> Iterator[Patterns]:
 def magnitude_norm(name: str, weight: Tensor) -> Iterator[Patterns]:
     """Yield the magnitude over the L2 norm of its tensor, both in float32.
 
-    A quotient too small for float32 is its smallest number, not zero. Raises UserError where there
-    is no norm. Source: NNCF's `normed_magnitude` and JaxPruner's `weight_magnitude` by layer.
+    A quotient too small for float32 becomes its smallest positive number, not zero. Raises
+    UserError if there is no norm. Source: NNCF's `normed_magnitude` and JaxPruner's
+    `weight_magnitude` by layer.
     """
     values = patterns(weight).view(np.float32)
     norm = _norm(name, values)
@@ -47,7 +48,10 @@ def magnitude_norm(name: str, weight: Tensor) -> Iterator[Patterns]:
 
 
 def random(seed: int) -> Score:
-    """Keys drawn from `seed` and the tensor's name, the same at every call; zeros go first."""
+    """Return a score with keys drawn from `seed` and the tensor's name, the same at every call.
+
+    Zeros go first.
+    """
 
     def score(name: str, weight: Tensor) -> Iterator[Patterns]:
         flat = patterns(weight)
@@ -61,7 +65,7 @@ def random(seed: int) -> Score:
 
 
 def patterns(weight: Tensor) -> Patterns:
-    """The bit patterns in C order: torch's own memory where that is row-major and on the CPU."""
+    """Return the bit patterns in C order, without a copy for a row-major tensor on the CPU."""
     if weight.dtype != torch.float32:
         raise UserError(f"weights of {weight.dtype} cannot be pruned; convert them to float32")
     array: NDArray[np.float32] = weight.detach().cpu().contiguous().view(-1).numpy()
@@ -69,7 +73,7 @@ def patterns(weight: Tensor) -> Patterns:
 
 
 def refuse_nan(name: str, flat: Patterns) -> None:
-    """UserError where a weight is not a number and so has no place in any order."""
+    """Raise UserError for a weight that is not a number, because it has no place in any order."""
     num_nan = int(np.count_nonzero((flat & MAGNITUDE) > INFINITY))
     if num_nan:
         raise UserError(
@@ -79,7 +83,7 @@ def refuse_nan(name: str, flat: Patterns) -> None:
 
 
 def _norm(name: str, values: NDArray[np.float32]) -> np.float32:
-    """Return the L2 norm, added up in double precision."""
+    """Return the L2 norm, summed in double precision."""
     blocks = range(0, values.size, BLOCK)
     squares = (np.square(values[i : i + BLOCK], dtype=np.float64).sum() for i in blocks)
     norm = np.sqrt(sum(squares, np.float64(0)))
