@@ -1,7 +1,7 @@
-"""Faces drawn by the program: labels that follow CelebA's, and images that show them.
+"""Synthetic faces: labels with CelebA's frequencies, and drawn images that show them.
 
 `labels` samples the attributes of each face, `face` draws its parts on a `canvas`, and `scene` adds
-what is around it.
+the surroundings.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pbias.synth.labels.sampling import FACE_STREAM
 
 
 def draw_face(labels: NDArray[np.int8], seed: int, index: int, size: int) -> NDArray[np.uint8]:
-    """The face [S, S, 3] with these labels [A]; seed and index alone decide everything else."""
+    """Draw a face [S, S, 3] with these labels [A]; seed and index determine everything else."""
     return np.asarray(draw_image(labels, seed, index, size))
 
 
@@ -37,7 +37,7 @@ def _stream(seed: int, index: int) -> np.random.Generator:
 
 
 def _paint_person(canvas: Canvas, face: Face) -> None:
-    """Back to front."""
+    """Paint the parts from back to front."""
     tone, color = skin.skin_color(face), hair.hair_color(face)
     scene.draw_background(canvas, face)
     skin.set_light(canvas, face)

@@ -1,4 +1,4 @@
-"""Behind the face, in front of it, and what the camera makes of it."""
+"""The surroundings of a face: background, objects in front, and camera effects."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pbias.synth.canvas.shapes import curve, ellipse, ribbon
 from pbias.synth.face.face import Face
 from pbias.synth.face.skin import skin_color
 
-HIDDEN = 0.2  # the share of faces with something in front of them
+HIDDEN = 0.2  # share of faces with something in front of them
 
 
 def draw_background(canvas: Canvas, face: Face) -> None:
-    """Draw a gradient between two colors and two lights out of focus."""
+    """Draw a gradient between two colors, and two lights out of focus."""
     hue, value = face.luck["back_hue"], face.between("back_light", 0.15, 0.95)
     near = hsv(hue, 0.05 + 0.45 * face.luck["back_spread"] ** 1.5, value)
     far = hsv(hue + face.around("back_spread", 0.0, 0.2), 0.22, 0.25 + 0.6 * (1 - value))
@@ -34,13 +34,13 @@ def draw_background(canvas: Canvas, face: Face) -> None:
 
 
 def _along(canvas: Canvas, turn: float) -> Array:
-    """Return how far each pixel lies in a direction, given in turns."""
+    """Return the position of each pixel along a direction, given in turns."""
     angle = 2 * math.pi * turn
     return canvas.x * np.float32(math.cos(angle)) + canvas.y * np.float32(math.sin(angle))
 
 
 def draw_in_front(canvas: Canvas, face: Face) -> None:
-    """Now and then something is in the way: a hand, a microphone, a blurred object."""
+    """Sometimes draw an object in front: a hand, a microphone, a blurred object."""
     if face.luck["hide"] > HIDDEN:
         return
     side = 1.0 if face.luck["hide_x"] < 0.5 else -1.0
@@ -65,7 +65,7 @@ def _draw_microphone(canvas: Canvas, face: Face, side: float) -> None:
 
 
 def _draw_fingers(canvas: Canvas, face: Face, side: float) -> None:
-    """Four fingers of a hand raised to the cheek, each with its shadow."""
+    """Draw four fingers of a hand raised to the cheek, each with its shadow."""
     color = skin_color(face)
     x, y = side * face.between("hide_y", 0.45, 0.85), face.between("hide_hue", 0.55, 0.95)
     for k in range(4):
@@ -79,7 +79,7 @@ def _draw_fingers(canvas: Canvas, face: Face, side: float) -> None:
 
 
 def photograph(canvas: Canvas, face: Face, rng: np.random.Generator) -> Image.Image:
-    """Light, lens and sensor: gradient, exposure, color, blur, noise."""
+    """Apply light, lens and sensor: gradient, exposure, color, blur, noise."""
     size = canvas.size
     canvas.flush()
     contrast, warmth = face.between("contrast", 0.82, 1.12), face.around("warmth", 0.0, 0.10)

@@ -1,4 +1,4 @@
-"""A contact sheet: what each attribute looks like, on faces that differ in nothing else."""
+"""A contact sheet of all attributes, on pairs of faces that differ in nothing else."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pbias.synth.write import check_size
 PAIRS = 3
 COLUMNS = 3
 CANDIDATES = 4000
-# These hide what the other attributes show.
+# These hide other attributes.
 HIDING = ("Blurry", "Wearing_Hat")
-# Faces that turn further, in radians, or have something in front of them show less.
+# Attributes show less on faces that turn further, in radians, or have something in front of them.
 FRONTAL = 0.12
 
 
 def contact_sheet(size: int = 64, seed: int = 0) -> Image.Image:
-    """Every attribute by name, with pairs of one face without and with it, `size` pixels each.
+    """Draw every attribute by name, with pairs of one face without and with it, `size` pixels each.
 
     Raises UserError for a size that cannot be drawn.
     """
@@ -48,7 +48,7 @@ def contact_sheet(size: int = 64, seed: int = 0) -> Image.Image:
 
 
 def _examples(labels: NDArray[np.int8], name: str, seed: int) -> list[int]:
-    """Faces that show the attribute well, others for each; beards are shown on men."""
+    """Return faces that show an attribute well, different ones for each; beards are on men."""
     shown = labels[:, ATTRIBUTES.index(name)] == 1
     for other in HIDING:
         if other != name:

@@ -1,4 +1,4 @@
-"""A folder of drawn faces with its manifest, whole or recognizably unfinished."""
+"""Write a folder of drawn faces with its manifest, complete or recognizably unfinished."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def write_faces(
 ) -> None:
     """Draw `num` faces of `size` pixels into folder/images, then write folder/labels.csv.
 
-    The same seed gives the same bytes with any number of processes (`workers`; 0: one a core), and
-    more faces begin with the same ones. `split` are the shares of train, valid and test in
-    percent. Replaces what an earlier call wrote, and raises UserError for a folder that holds
-    anything else, or for numbers that cannot be used.
+    The same seed gives the same bytes with any number of processes (`workers`; 0: one per core),
+    and a larger set begins with the same faces. `split` contains the shares of train, valid and
+    test in percent. Replaces the files of an earlier call. Raises UserError for a folder that holds
+    anything else, and for invalid numbers.
     """
     check_faces(folder, num, size, split)
     labels = draw_labels(num, seed)
@@ -61,7 +61,7 @@ def write_faces(
 
 
 def check_faces(folder: str, num: int, size: int, split: Sequence[float]) -> None:
-    """Refuse what `write_faces` could not use, before any work."""
+    """Raise UserError for arguments that `write_faces` cannot use, before any work."""
     check_size(size)
     if not 1 <= num <= MAX_NUM:
         raise UserError(f"cannot draw {num} faces; choose 1 to {MAX_NUM}")
@@ -81,7 +81,7 @@ def check_faces(folder: str, num: int, size: int, split: Sequence[float]) -> Non
 
 
 def check_size(size: int) -> None:
-    """Refuse a picture too small to show a face, or larger than anyone needs."""
+    """Raise UserError for images too small to show a face, or larger than anyone needs."""
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UserError(f"cannot draw faces of {size} pixels; use {MIN_SIZE} to {MAX_SIZE}")
 
@@ -97,7 +97,7 @@ def _explained(folder: str) -> Iterator[None]:
 
 
 def _start_folder(target: Path, options: dict[str, object]) -> None:
-    """From here on the folder is marked as ours, and has no manifest until it is whole."""
+    """Mark the folder as ours; it has no manifest until it is complete."""
     (target / IMAGES).mkdir(parents=True, exist_ok=True)
     record = {"format": "pbias-synth", "schema": 1, **options}
     write_text(str(target / MARKER), json.dumps(record) + "\n")
@@ -105,7 +105,7 @@ def _start_folder(target: Path, options: dict[str, object]) -> None:
 
 
 def _remove_others(images: Path, num: int) -> None:
-    """Faces of an earlier, larger set."""
+    """Remove the faces of an earlier, larger set."""
     for path in images.iterdir():
         if IMAGE_NAME.fullmatch(path.name) and int(path.stem) >= num:
             path.unlink()
@@ -120,7 +120,7 @@ def _draw_all(
     progress: Callable[[int, int], None],
 ) -> None:
     starts = range(0, len(labels), CHUNK)
-    # Starting a process takes as long as drawing some hundred faces.
+    # Starting a process takes as long as drawing a few hundred faces.
     num_processes = min(workers or num_cores(), len(starts) // 4)
     chunks = [(images, labels[start : start + CHUNK], seed, start, size) for start in starts]
     done = 0
@@ -133,7 +133,7 @@ _Chunk = tuple[Path, NDArray[np.int8], int, int, int]
 
 
 def _each(chunks: list[_Chunk], num_processes: int) -> Iterator[int]:
-    """Draw the chunks, here or in other processes; how many faces each was."""
+    """Draw the chunks, here or in other processes; yield the number of faces in each."""
     if num_processes <= 1:
         yield from (_draw_chunk(*chunk) for chunk in chunks)
         return
@@ -151,7 +151,7 @@ def _each(chunks: list[_Chunk], num_processes: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Processes started here never see Ctrl-C, not even while they start."""
+    """Ignore Ctrl-C in processes started in this context, even while they start."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -160,7 +160,7 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _depend_on_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it does, even where it is killed."""
+    """Leave Ctrl-C to the parent, and end when the parent ends, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -191,7 +191,7 @@ def _manifest(labels: NDArray[np.int8], split: Sequence[float]) -> str:
 
 
 def _splits(num: int, split: Sequence[float]) -> list[str]:
-    """The split of each face; multiples of the golden ratio keep the shares in every prefix."""
+    """Return each face's split; multiples of the golden ratio keep the shares in any prefix."""
     place = np.arange(num) * (math.sqrt(5) - 1) / 2 % 1 * 100
     chosen = np.searchsorted(np.cumsum(split)[:-1], place, side="right")
     return [SPLITS[index] for index in chosen]

@@ -1,4 +1,4 @@
-"""What a network says of pictures, and how often it is right."""
+"""Evaluate a network on images: its logits, losses, and how often it is right."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from pbias.training.processes import processes
 from pbias.training.threads import Threads
 
 BATCH_SIZE = 256
-CPU_BATCH_SIZE = 16  # whose features stay in caches: 64 take up to twice as long an image
+CPU_BATCH_SIZE = 16  # keeps features in caches: 64 takes up to twice as long per image
 
 
 @dataclass(frozen=True)
 class Score:
-    """Means over all known labels; not a number where none is known."""
+    """Means over all known labels; NaN if no label is known."""
 
     loss: float
     accuracy: float
 
     @classmethod
     def of(cls, sums: Sequence[Tensor]) -> Score:
-        """From what `score_sums` gave for each batch, in all processes."""
+        """Combine the results of `score_sums` for all batches, over all processes."""
         # On the CPU, because not every device adds in double precision.
         total = torch.stack(list(sums)).cpu().double().sum(dim=0)
         loss, right, known = processes().total(total).tolist()
@@ -39,9 +39,9 @@ class Score:
 
 
 def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy summed over the known labels (-1 is unknown).
+    """Return the cross-entropy summed over the known labels (-1 is unknown).
 
-    Labels [B, A] are attributes, each by itself; labels [B] are the numbers of classes.
+    Labels [B, A] are independent attributes; labels [B] are class numbers.
     """
     if labels.dim() == 1:
         return F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="sum")
@@ -51,7 +51,7 @@ def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """Sum of losses, number of right predictions, number of known labels: float32 [3]."""
+    """Return the sum of losses and the counts of right predictions and known labels, float32 [3]."""
     right = correctness(logits, labels)
     return torch.stack([loss, (right == 1).sum(), (right >= 0).sum()])
 
@@ -59,7 +59,7 @@ def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 def correctness(logits: Tensor, labels: Tensor) -> Tensor:
     """Return where predictions are right, int8 [B, A]: 1, 0, or -1 for an unknown label.
 
-    Labels [B, A] are attributes; of labels [B] of classes, A is 1.
+    Labels [B, A] are attributes. For class labels [B], A is 1.
     """
     if labels.dim() == 1:
         labels = labels[:, None]
@@ -72,7 +72,7 @@ def correctness(logits: Tensor, labels: Tensor) -> Tensor:
 def evaluate(
     model: nn.Module, data: ImageData, device: torch.device, precision: str = "fp32"
 ) -> Score:
-    """Loss and accuracy on pictures cropped in the middle; each process takes its share."""
+    """Return loss and accuracy on center-cropped images; each process takes its share."""
     return judge(model, data, device, precision)[0]
 
 
@@ -80,7 +80,7 @@ def evaluate(
 def judge(
     model: nn.Module, data: ImageData, device: torch.device, precision: str = "fp32"
 ) -> tuple[Score, Tensor]:
-    """As `evaluate`, and where the predictions are right, as `correctness`: int8 [N, A]."""
+    """Return the result of `evaluate`, and that of `correctness` for all images: int8 [N, A]."""
     model.eval()
     sums = []
     num_targets = data.labels.shape[1] if data.labels.dim() > 1 else 1
@@ -105,17 +105,17 @@ def predict_logits(
     precision: str = "fp32",
     threads: Threads | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Logits float32 [N, A] of the pictures of all blocks, cropped in the middle.
+    """Return the logits float32 [N, A] of the images of all blocks, cropped in the middle.
 
-    `threads` choose how many of them compute; without, they stay as many as they are. On CPUs
-    batches are smaller, which is faster and gives the same logits.
-    Raises UserError where a logit is no number, or infinite.
+    `threads` chooses the number of computing threads; without it, the number stays as it is.
+    Batches are smaller on CPUs, which is faster and gives the same logits. Raises UserError for a
+    logit that is NaN or infinite.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     threads, batches = threads or Threads([torch.get_num_threads()]), []
     if device.type == "cpu" and not isinstance(model, OnnxNetwork):
         batch_size = min(batch_size, CPU_BATCH_SIZE)
-    # TensorFloat-32 would let the batch size show in the third digit.
+    # With TensorFloat-32, the batch size would change the third digit.
     with torch.backends.cudnn.flags(allow_tf32=False), autocast(precision, device):
         for block in blocks:
             for rows in row_batches(len(block), batch_size, None):
@@ -134,13 +134,13 @@ def predict_logits(
 
 @torch.inference_mode()
 def check_input(model: nn.Module, size: int, num_outputs: int) -> None:
-    """Refuse a picture size [pixels] that the network cannot take, before any picture is read.
+    """Raise UserError for an image size [pixels] that the network cannot take, before any work.
 
-    And a network that does not give `num_outputs` logits a picture.
+    Also raises it for a network that does not return `num_outputs` logits per image.
     """
     try:
         logits = model.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # of the user's own network, any
+    except Exception as error:  # a user's own network can raise any exception
         said = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"the network cannot take images of {size} px ({said}); use another --image-size"

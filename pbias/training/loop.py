@@ -1,4 +1,4 @@
-"""The training loop: one recipe, with hooks through which pruning reaches in."""
+"""The training loop: it trains by one recipe, with hooks for pruning."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from pbias.training.state import TrainingState
 from pbias.training.steps import Stopped, Trainer
 from pbias.training.threads import Threads
 
-WITH_BOUNDS = 3  # numbers in a rank: how far beyond the bounds, accuracy, loss
+WITH_BOUNDS = 3  # length of a rank: excess over the bounds, accuracy, loss
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """How pruning takes part in training; each does nothing unless given."""
+    """The hooks through which pruning takes part in training; by default they do nothing."""
 
     start_epoch: Callable[[int], None] = lambda epoch: None  # from 0, before its first step
     after_step: Callable[[torch.optim.Optimizer], None] = lambda optimizer: None
     eligible: Callable[[int], bool] = lambda epoch: True  # may this epoch be the one kept?
-    state: Callable[[], dict[str, Any]] = dict  # all that is needed to go on after this epoch
+    state: Callable[[], dict[str, Any]] = dict  # what is needed to continue after this epoch
     restore: Callable[[dict[str, Any]], None] = lambda state: None
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch in numbers; accuracies over all known labels, `valid` None without such a split."""
+    """The figures of one epoch; accuracies are over all known labels, `valid` may be None."""
 
     epoch: int  # from 0
     epochs: int
@@ -49,13 +49,13 @@ class EpochReport:
     valid: Score | None
     images_per_s: float  # in training
     beyond: float | None = (
-        None  # by how much the worst group misses its bound; below 0: it keeps it
+        None  # by how much the worst group exceeds its bound; below 0: it keeps it
     )
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """Which epoch was kept, what every epoch reported that was trained here, how many threads."""
+    """The epoch that was kept, the reports of epochs trained in this run, and the thread counts."""
 
     epoch: int
     reports: list[EpochReport]
@@ -63,7 +63,7 @@ class FitResult:
 
 
 def log_report(report: EpochReport) -> None:
-    """Log one line an epoch."""
+    """Log one line per epoch."""
     valid = f", valid accuracy {report.valid.accuracy:.4f}" if report.valid else ""
     logger.info(
         "epoch %d of %d: loss %.4f, accuracy %.4f%s, %s images/s",
@@ -88,18 +88,18 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     threads: Threads | None = None,
 ) -> FitResult:
-    """Train `model` in place, and leave it as it was after its best eligible epoch.
+    """Train `model` in place, and leave it with the weights of its best eligible epoch.
 
-    Best is the highest validation accuracy, then the lowest validation loss, then the earliest;
-    without known validation labels the last eligible epoch. Where the objective has bounds, epochs
-    that keep them go first, and then those that miss them by least.
+    The best epoch has the highest validation accuracy, then the lowest validation loss; ties go to
+    the earliest. Without known validation labels, it is the last eligible epoch. If the objective
+    has bounds, epochs that keep them come first, then those that exceed them least.
 
-    `progress` counts pictures over all epochs. `save` is given a state after every epoch, and
-    `resume` is one to go on from, to the same end. `objective` is the loss of a step; validation is
-    scored by the labels alone. `stop` is asked after every step. `threads` choose how many of them
-    compute; without, they stay as many as they are. Where processes have joined, each trains on its
-    share of every batch. Raises UserError when the loss is no longer a number, Stopped when asked
-    to stop.
+    `progress` counts images over all epochs. `save` receives a state after every epoch, and
+    `resume` is a state to continue from, with the same result. `objective` is the loss of a step;
+    validation uses the labels alone. `stop` is called after every step. `threads` chooses the
+    number of computing threads; without it, the number stays as it is. If processes have joined,
+    each trains on its share of every batch. Raises UserError if the loss becomes NaN, and Stopped
+    if `stop` returns True.
     """
     hooks, several = hooks or Hooks(), processes()
     threads = threads or Threads([torch.get_num_threads()])
@@ -163,14 +163,14 @@ def _run_epoch(
 
 @dataclass
 class _Best:
-    """The best epoch so far: its weights, and what makes it the best."""
+    """The best epoch so far: its weights and its rank."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = -1
     rank: list[float] = field(default_factory=list)
 
     def offer(self, model: nn.Module, report: EpochReport) -> None:
-        """Take an epoch that is better than the best, or the latest without validation."""
+        """Keep an epoch that is better than the best, or without validation the latest one."""
         rank = [report.valid.accuracy, -report.valid.loss] if report.valid else []
         if report.beyond is not None:
             rank = [-max(report.beyond, 0.0), *rank]
@@ -179,7 +179,7 @@ class _Best:
             self.epoch, self.rank = report.epoch, rank
 
     def say_if_bounds_are_kept(self, objective: Objective) -> None:
-        """Log it; warn where the bounds are missed, or nobody can say."""
+        """Log whether bounds are kept; warn if they are exceeded or unknown."""
         if objective.bounds is None:
             return
         if len(self.rank) < WITH_BOUNDS:
@@ -194,7 +194,7 @@ class _Best:
             logger.info("epoch %d keeps the bounds in validation", self.epoch + 1)
 
     def state(self, epochs: int, trainer: Trainer, hooks: Hooks) -> TrainingState:
-        """Return where the run stands after so many epochs."""
+        """Return the state of the run after this number of epochs."""
         return TrainingState(
             epochs,
             trainer.model.state_dict(),

@@ -1,4 +1,4 @@
-"""In what precision the layers compute: weights, loss and optimizer stay in fp32."""
+"""The precision in which layers compute; weights, loss and optimizer stay in fp32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pbias.errors import UserError
 from pbias.training.recipe import PRECISIONS
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# CPU features that multiply bf16 without going through fp32, as /proc/cpuinfo calls them.
+# CPU features that multiply bf16 without converting to fp32, as /proc/cpuinfo names them.
 BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 def choose_precision(name: str, device: torch.device, model: nn.Module) -> str:
-    """fp32, bf16 or fp16, announced with the reason; `auto` is what is fast there and safe.
+    """Choose fp32, bf16 or fp16, and log the reason; `auto` is a fast and safe precision.
 
-    Raises UserError for a precision that there is not, or not on this device.
+    Raises UserError for a precision that is unknown or unavailable on this device.
     """
     if name == "auto":
         precision, why = _fastest(device, model)
@@ -56,7 +56,7 @@ def _fastest(device: torch.device, model: nn.Module) -> tuple[str, str]:
 
 
 def fast_bf16() -> str | None:
-    """The feature by which this CPU is faster in bf16 than in fp32; None where it has none."""
+    """Return the feature that makes bf16 faster than fp32 on this CPU; None if it has none."""
     try:
         text = CPUINFO.read_text()
     except OSError:
@@ -65,7 +65,7 @@ def fast_bf16() -> str | None:
              for word in line.split()}  # fmt: skip
     feature = next((feature for feature in BF16_FEATURES if feature in words), None)
     # Measured on a Xeon with AMX switched off (ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16): ResNet-18
-    # trains at 0.77 times the speed of fp32. On an AMD EPYC with the same feature it is faster.
+    # trains at 0.77 times the speed of fp32. On an AMD EPYC with the same feature, bf16 is faster.
     return None if feature == "avx512_bf16" and "GenuineIntel" in text else feature
 
 

@@ -1,8 +1,8 @@
-"""Several processes that train one network, as `torchrun` starts them.
+"""Training of one network in several processes, as `torchrun` starts them.
 
-Each process takes its share of every batch. Sums and the statistics of batch normalization are
-over all processes, so one process and several give the same network, except for the order of
-additions. The processes of a machine share one copy of the decoded images.
+Each process takes its share of every batch. Sums and batch-norm statistics are over all processes,
+so one process and several give the same network, except for the order of additions. The processes
+of a machine share one copy of the decoded images.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """Which of how many processes this is."""
+    """The rank of this process and the number of processes."""
 
     rank: int = 0
     size: int = 1
 
     def part(self, num: int) -> slice:
-        """This process's share of `num` rows: near-equal, in order; UserError if there are fewer.
+        """Return this process's share of `num` rows: near-equal, in order; UserError for too few.
 
         >>> [Processes(rank, 3).part(8) for rank in range(3)]
         [slice(0, 3, None), slice(3, 6, None), slice(6, 8, None)]
@@ -54,13 +54,13 @@ class Processes:
         return values
 
     def any(self, flag: bool) -> bool:
-        """Return whether the flag is set in some process."""
+        """Return whether the flag is set in any process."""
         if self.size == 1:
             return flag
         return bool(self.total(torch.tensor(int(flag))))
 
     def gather(self, value: T) -> list[T]:
-        """Return the values of all processes, in order, in process 0; elsewhere its own."""
+        """Return the values of all processes, in order, in process 0; elsewhere only its own."""
         if self.size == 1:
             return [value]
         values = [value] * self.size if self.rank == 0 else None
@@ -70,16 +70,16 @@ class Processes:
 
 
 def processes() -> Processes:
-    """This process among those that have joined; alone where none have."""
+    """Return this process among those that have joined, or a single process."""
     if dist.is_available() and dist.is_initialized():
         return Processes(dist.get_rank(), dist.get_world_size())
     return Processes()
 
 
 def join(device: torch.device) -> Processes:
-    """Meet the other processes that `torchrun` started; nothing to do without it."""
+    """Join the other processes that `torchrun` started; without it, do nothing."""
     if dist.is_available() and dist.is_torchelastic_launched() and not dist.is_initialized():
-        # Flags and counts stay on the CPU, so that a GPU is not waited for.
+        # Flags and counts stay on the CPU, to avoid waiting for the GPU.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with together():
             dist.init_process_group(backend)
@@ -88,22 +88,22 @@ def join(device: torch.device) -> Processes:
 
 
 def local_rank() -> int:
-    """Return which of this machine's processes this is."""
+    """Return the rank of this process on its machine."""
     return int(os.environ.get("LOCAL_RANK", "0")) if dist.is_torchelastic_launched() else 0
 
 
 def local_size() -> int:
-    """Return how many processes run on this machine."""
+    """Return the number of processes on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
 
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Where processes wait for each other: when one ends, the others say so and end, too."""
+    """Wrap code in which processes wait for each other: if one ends, the others report it."""
     try:
         yield
     except RuntimeError as error:
-        # gloo has no class for it.
+        # gloo has no exception class of its own
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
         raise UserError(
@@ -113,7 +113,7 @@ def together() -> Iterator[None]:
 
 
 def image_memory() -> ImageMemory:
-    """Choose where this process keeps images: shared if others run on this machine, on Linux."""
+    """Choose where this process keeps images: in shared memory if it shares a Linux machine."""
     if processes().size > 1 and local_size() > 1 and hasattr(os, "memfd_create"):
         return SharedImageMemory()
     return ImageMemory()
@@ -123,7 +123,7 @@ class SharedImageMemory(ImageMemory):
     """One copy of the images for all processes of this machine, decoded by the first of them."""
 
     def __init__(self) -> None:
-        """Every process of every machine must make one, at the same time."""
+        """Create the memory; every process of every machine must do so at the same time."""
         first = processes().rank - local_rank()
         machines = processes().size // local_size()
         with together():
@@ -134,7 +134,7 @@ class SharedImageMemory(ImageMemory):
         self.first, self.group = first, groups[first // local_size()]
 
     def allocate(self, shape: tuple[int, ...], folder: str | None) -> npt.NDArray[np.uint8]:
-        """Return the same array in all processes; gone with the last of them, however they end."""
+        """Return the same array in all processes; it disappears with the last of them."""
 
         def make() -> str:
             if fits_in_memory(shape):
@@ -151,7 +151,7 @@ class SharedImageMemory(ImageMemory):
             os.close(file)
 
     def once(self, work: Callable[[], T]) -> T:
-        """Return what the work gives in the first process of this machine."""
+        """Return the result of `work`, which runs in the first process of this machine."""
         result = [work()] if local_rank() == 0 else [None]
         with together():
             dist.broadcast_object_list(result, src=self.first, group=self.group)
@@ -163,12 +163,12 @@ class SharedImageMemory(ImageMemory):
 def shared_batch_norm(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Let the batch norms of `model` use the statistics of the whole batch within this context.
 
-    Their class is changed in place: every reference to a batch norm, also one that a user's own
-    network keeps outside of its modules, then sees the whole batch.
+    Their class is changed in place. Thus every reference to a batch norm, even one that a user's
+    own network keeps outside of its modules, uses the whole batch.
     """
     norms = [part for part in model.modules() if type(part) is nn.BatchNorm2d]
     for norm in norms:
-        # torch's own, which is fast, takes no tensors of the CPU.
+        # torch's own class is fast, but takes no CPU tensors.
         shared: type = nn.SyncBatchNorm if device.type == "cuda" else _SharedBatchNorm
         norm.__class__ = shared
         norm.process_group = None  # type: ignore[assignment]
@@ -184,13 +184,13 @@ class _SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm whose mean and variance in training are over the batches of all processes."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W], of which each process has its own B."""
+        """Normalize features [B, C, H, W]; each process has its own B."""
         if not self.training:
             return super().forward(x)
         dtype, x = x.dtype, x.float()
         num = _total(torch.tensor(float(x.numel() // x.shape[1])))
         mean = _total(x.sum(dim=(0, 2, 3))) / num
-        # In two passes: the difference of two large sums would lose digits.
+        # In two passes, because the difference of two large sums would lose digits.
         centred = x - mean[:, None, None]
         variance = _total(centred.square().sum(dim=(0, 2, 3))) / num
         self._remember(mean.detach(), variance.detach() * num / (num - 1))
@@ -207,7 +207,7 @@ class _SharedBatchNorm(nn.BatchNorm2d):
 
 
 class _Total(torch.autograd.Function):
-    """A sum over processes; what flows back is summed as well."""
+    """A sum over processes whose gradients are summed as well."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:

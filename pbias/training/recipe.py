@@ -1,7 +1,7 @@
-"""Recipes: everything that decides how a network is trained, except the data and the network.
+"""Recipes: all settings of training, except the data and the network.
 
 The named recipes are the paper's (Iofinova et al., CVPR 2023; docs/recipes.md) and one for small
-networks on CPUs. Imports no torch, so that help texts can list the names and defaults.
+networks on CPUs. This module does not import torch, so that help texts can list names and defaults.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pbias.files.checkpoint.metadata import MAX_SEED
 
 OPTIMIZERS = ("sgd", "adam")
 LR_SCHEDULES = ("constant", "linear", "cosine")
-# Attributes that are each there or not; or classes of which each picture has one.
+# For attributes that are each present or absent; or for classes, one per image.
 LOSSES = ("binary-cross-entropy", CROSS_ENTROPY)
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -27,34 +27,34 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 class Recipe:
     """How a network is trained; the defaults are for small networks on CPUs."""
 
-    name: str = "small"  # whose values these are, but for what was changed
+    name: str = "small"  # the recipe from which values were taken, apart from changes
     loss: str = LOSSES[0]
     epochs: int = 10
     batch_size: int = 128
     optimizer: str = "adam"
     lr: float = 0.003
-    momentum: float = 0.9  # of sgd
+    momentum: float = 0.9  # for sgd
     weight_decay: float = 0.0
     lr_schedule: str = "cosine"
     warmup_epochs: float = 0.5
-    lr_per_epoch: bool = False  # one learning rate an epoch, not one a step
+    lr_per_epoch: bool = False  # one learning rate per epoch, not per step
     augment: bool = True  # random crop and flip
-    reset_momentum: bool = False  # before every epoch, as the paper's SGD
+    reset_momentum: bool = False  # before every epoch, as in the paper's SGD
     seed: int = 0
-    precision: str = "fp32"  # of the layers; weights are always fp32
-    compile: bool = False  # by torch.compile, which may round otherwise
-    distill: bool = False  # learn from a teacher's probabilities, too
-    distill_weight: float = 0.5  # of the teacher's loss; the rest is of the labels
-    temperature: float = 4.0  # by which logits are divided to compare with the teacher's
-    balance: str = ""  # groups whose values, by label value, count alike: "sex" or "sex,age"
-    balance_max: float = 10.0  # the largest weight that a label gets by it
-    group_dro: str = ""  # groups the worst of whose values leads: "sex" or "sex,age"
+    precision: str = "fp32"  # in the layers; weights are always fp32
+    compile: bool = False  # with torch.compile, which may round differently
+    distill: bool = False  # also learn from a teacher's probabilities
+    distill_weight: float = 0.5  # share of the teacher's loss; the rest is from labels
+    temperature: float = 4.0  # divides logits before they are compared with the teacher's
+    balance: str = ""  # groups whose values, by label value, count equally: "sex" or "sex,age"
+    balance_max: float = 10.0  # the largest weight that it gives a label
+    group_dro: str = ""  # groups whose worst values get the most weight: "sex" or "sex,age"
     group_dro_step_size: float = 0.01  # how fast the weights of groups follow their losses
     constrain: Sequence[str] = ()  # bounds on what groups lose: "ceag@sex <= 0.02"
-    constrain_lr: float = 1.0  # how fast the multipliers of bounds follow what is lost
+    constrain_lr: float = 1.0  # step size of the multipliers of bounds
 
     def __post_init__(self) -> None:
-        """Refuse what could not be trained with."""
+        """Raise UserError for values that cannot be used in training."""
         if self.loss not in LOSSES:
             raise UserError(f"unknown loss '{self.loss}'; use one of {', '.join(LOSSES)}")
         if self.optimizer not in OPTIMIZERS:
@@ -99,17 +99,17 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """The recipe that a checkpoint holds; what this version does not know is left out."""
+        """Return the recipe of a checkpoint, without values that this version does not know."""
         names = {field.name for field in dataclasses.fields(cls)}
         known = {name: value for name, value in values.items() if name in names}
         return cls(**{**known, "constrain": tuple(known.get("constrain", ()))})
 
     def as_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the values for a checkpoint."""
         return {**dataclasses.asdict(self), "constrain": list(self.constrain)}
 
     def in_use(self) -> dict[str, Any]:
-        """As a dict, without what has no effect in this recipe."""
+        """Return the values that have an effect in this recipe."""
         unused = [] if self.distill else ["distill", "distill_weight", "temperature"]
         unused += [] if self.balance else ["balance", "balance_max"]
         unused += [] if self.group_dro else ["group_dro", "group_dro_step_size"]
@@ -122,9 +122,9 @@ class Recipe:
         return dataclasses.replace(self, **given)  # type: ignore[arg-type]
 
     def lr_at(self, epoch: float) -> float:
-        """The learning rate at a time in epochs: linear warm-up, then the schedule, ending at 0.
+        """Return the learning rate at a time in epochs: linear warm-up, then the schedule.
 
-        `lr_per_epoch`: that at the start of the epoch, in the warm-up that at its end.
+        With `lr_per_epoch`, it is the rate at the start of the epoch; during warm-up, at its end.
         """
         if self.lr_per_epoch:
             epoch = math.floor(epoch)
@@ -149,10 +149,10 @@ USES = {
 
 @dataclass(frozen=True)
 class NamedRecipe:
-    """A recipe with the pictures' size and the pruning steps that go with it."""
+    """A recipe with the image size and the pruning steps that belong to it."""
 
     recipe: Recipe
-    image_size: int | None = None  # pixels, of the crop; None: what the pictures have
+    image_size: int | None = None  # crop size in pixels; None: the size of the images
     pruning_epochs: tuple[float, float, float] | None = None  # start, every, end (not included)
     uses: Collection[str] = tuple(USES)
     strategy: str = "gradual"  # or "acdc"
@@ -172,7 +172,7 @@ _SINGLE = Recipe(
     weight_decay=1e-4, lr_schedule="constant", warmup_epochs=0.0, reset_momentum=True,
 )  # fmt: skip
 
-# Dense and pruned networks share one recipe, but for the pruning.
+# Dense and pruned networks share one recipe, apart from pruning.
 RECIPES: Mapping[str, NamedRecipe] = {
     "paper-dense": NamedRecipe(_DENSE, 224, uses=["dense"]),
     "paper-gmp-ri": NamedRecipe(
@@ -186,7 +186,7 @@ RECIPES: Mapping[str, NamedRecipe] = {
 
 
 def find_recipe(name: str, use: str) -> NamedRecipe:
-    """Return the recipe of this name, which must be for this of `USES`."""
+    """Return the recipe with this name; UserError unless it serves this one of `USES`."""
     if name not in RECIPES:
         raise UserError(f"unknown recipe '{name}'; use one of {', '.join(RECIPES)}")
     recipe = RECIPES[name]

@@ -1,4 +1,4 @@
-"""What training starts from: device, randomness, optimizer, weights."""
+"""Set up training: device, random numbers, optimizer and initial weights."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of this name, announced; `auto`: CUDA, then MPS, then the CPU.
+    """Return and log the device with this name; `auto` is CUDA, then MPS, then the CPU.
 
-    Raises UserError for a device that is not there.
+    Raises UserError for an unavailable device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
@@ -44,16 +44,16 @@ def choose_device(name: str) -> torch.device:
         ) from error
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    torch.backends.cudnn.deterministic = True  # or the same seed gives other weights on a GPU
+    torch.backends.cudnn.deterministic = True  # else a seed gives different weights on a GPU
     logger.info("device %s (%s)", describe(device), why)
     return device
 
 
 def check_compiler(device: torch.device) -> None:
-    """Compile something small, so that a missing compiler is an error before any long work."""
+    """Compile a small function, so that a missing compiler is an error before any long work."""
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(2, device=device))
-    except Exception as error:  # each backend has classes of its own
+    except Exception as error:  # each backend has its own exceptions
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         raise UserError(
             f"--compile: torch.compile does not work for {device} here ({first}); install what it "
@@ -62,7 +62,7 @@ def check_compiler(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> str:
-    """Return the device with the name of its model where it has one."""
+    """Return the device, with the name of its model if it has one."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
@@ -75,20 +75,20 @@ def _has_mps() -> bool:
 def new_network(
     arch: str, num_outputs: int, seed: int, args: Mapping[str, Any] | None = None
 ) -> nn.Module:
-    """Return a network with random weights, the same for the same seed."""
+    """Return a network with random weights that depend only on the seed."""
     torch.manual_seed(seed)
     model = build(arch, num_outputs, **(args or {}))
     if is_library(arch):
         weight = model.get_parameter(classifier_weight(arch, args=args))
-        if not weight.any():  # some begin so: pruning by magnitude would take the classifier first
+        if not weight.any():  # some start at zero; magnitude would prune the classifier first
             nn.init.trunc_normal_(weight, std=0.02)
     return model
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """Return the recipe's optimizer over the parameters that are trained."""
+    """Return the recipe's optimizer for the trainable parameters."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # One kernel a step instead of several a tensor; not every device has it.
+    # One kernel per step instead of several per tensor; not every device has it.
     fused = parameters[0].device.type in ("cpu", "cuda")
     if recipe.optimizer == "adam":
         return torch.optim.Adam(
@@ -104,7 +104,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
 
 
 def epoch_generator(recipe: Recipe, epoch: int) -> torch.Generator:
-    """Randomness of one epoch, from seed and epoch alone: nothing else must be kept to resume."""
+    """Return the generator of one epoch, which depends only on seed and epoch."""
     seed = (recipe.seed * 1_000_003 + epoch) % 2**63  # PyTorch takes no larger seeds
     torch.manual_seed(seed)
     return torch.Generator().manual_seed(seed)
@@ -129,8 +129,8 @@ def start_from(
 ) -> None:
     """Load weights into `model`.
 
-    A classifier with another number of outputs keeps its random weights, which is said. Raises
-    UserError for weights of another network.
+    A classifier with a different number of outputs keeps its random weights, which is logged.
+    Raises UserError for weights of another network.
     """
     given, path = weights.state_dict, weights.path
     own, groups = model.state_dict(), shared_names(model)
@@ -144,7 +144,7 @@ def start_from(
         both = (weight, weight.removesuffix("weight") + "bias")
         names = output_names(arch, args or {}) if is_library(arch) else both
         given |= {name: own[name] for name in names if name in own}
-    # Counts batches; files from before torch 0.4.1 lack it, and nothing here reads it.
+    # Batch counters: files from before torch 0.4.1 lack them, and nothing here reads them.
     counters = {name: own[name] for name in own if name.endswith("num_batches_tracked")}
     given = {**counters, **given}
     odd = [

@@ -1,17 +1,17 @@
 """Compute convolutions to maps of a few pixels as matrix products, which is faster on CPUs.
 
-The convolutions of oneDNN are made for long rows of pixels. In the last stage of a ResNet-18 at
-64 px a row has two pixels; there oneDNN takes over three times as long as these products in fp32,
-and over five times in bf16 with AMX. The advantage shrinks with more pixels and fewer channels
-(`python bench/small_maps.py`). Training a ResNet-18 at 64 px takes 1.48 times the CPU time without
-the products in fp32 and 1.38 times in bf16 (docs/measurements.md); a `resnet_small` has too few
-channels to use them.
+The convolutions of oneDNN are made for long rows of pixels. In the last stage of a ResNet-18 at 64
+px, a row has two pixels, and oneDNN takes over three times as long as these products in fp32, and
+over five times in bf16 with AMX. The advantage shrinks with more pixels and fewer channels (`python
+bench/small_maps.py`). Without the products, training a ResNet-18 at 64 px takes 1.48 times the CPU
+time in fp32 and 1.38 times in bf16 (docs/measurements.md). A `resnet_small` has too few channels to
+use them.
 
-While a network is trained, the class of its convolutions is changed in place: parameters, hooks and
-references to the layers, also those that a user's own network keeps, stay what they are.
+While a network is trained, the class of its convolutions is changed in place. Thus parameters,
+hooks and references to the layers, including those in a user's own network, stay valid.
 
-Shapes: B pictures; H, W the map that goes in, C its channels; P, Q the map that comes out, O its
-channels; R, S the kernel.
+Shapes: B images; H, W the input map, C its channels; P, Q the output map, O its channels; R, S the
+kernel.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ CHANNELS_PER_PIXEL = 28  # 512 channels to maps of 4 x 4, 256 to 3 x 3, 128 to 2
 
 
 def pays(num_pixels: int, num_channels: int) -> bool:
-    """Whether a product is faster, for maps of so many pixels, from and to so many channels."""
+    """Return whether a product is faster, for maps of `num_pixels`, from and to `num_channels`."""
     return num_pixels * CHANNELS_PER_PIXEL <= num_channels
 
 
 @contextmanager
 def small_maps_as_products(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Let the convolutions of `model` compute small maps as products while in this context.
+    """Compute small maps in the convolutions of `model` as products within this context.
 
-    Gradients of gradients are refused there.
+    Second-order gradients are refused within it.
     """
     plain = [part for part in model.modules() if device.type == "cpu" and _is_plain(part)]
     for part in plain:
@@ -59,12 +59,12 @@ def _is_plain(part: nn.Module) -> bool:
 
 
 class _Convolution(nn.Conv2d):
-    """A convolution that knows the other way, too."""
+    """A convolution that can also be computed as matrix products."""
 
     padding: tuple[int, int]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W] to [B, O, P, Q]."""
+        """Map features [B, C, H, W] to [B, O, P, Q]."""
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             return super().forward(x)
         num_rows, num_columns = (
@@ -80,7 +80,7 @@ class _Convolution(nn.Conv2d):
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             x, weight = x.to(dtype), weight.to(dtype)
-        # With channels last, pixels and weights are matrices as they lie.
+        # With channels last, pixels and weights are already stored as matrices.
         x = F.pad(x.permute(0, 2, 3, 1), (0, 0, self.padding[1], self.padding[1]))
         tops = [row * self.stride[0] - self.padding[0] for row in range(num_rows)]
         bands = [_band(top, x.shape[1], self.kernel_size[0]) for top in tops]
@@ -92,22 +92,22 @@ class _Convolution(nn.Conv2d):
         return y.permute(0, 3, 1, 2)
 
 
-Band = tuple[slice, slice]  # rows of the map, and the rows of the kernel that lie on them
+Band = tuple[slice, slice]  # rows of the map, and the rows of the kernel that cover them
 
 
 def _band(top: int, height: int, side: int) -> Band:
-    """What a kernel of so many rows covers with its first row on `top`, within the map alone."""
+    """Return what a kernel of `side` rows covers within the map if its first row is at `top`."""
     first = max(top, 0)
     last = max(first, min(top + side, height))
     return slice(first, last), slice(first - top, last - top)
 
 
 class _Products(torch.autograd.Function):
-    """One product for each row that comes out: what lies under the kernel, with the kernel."""
+    """One product per output row: the pixels under the kernel times the kernel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bands: list[Band], stride: int) -> Tensor:
-        """Maps [B, H, W with padding, C] and a kernel [O, R, S, C] to maps [B, P, Q, O]."""
+        """Map padded maps [B, H, W, C] and a kernel [O, R, S, C] to maps [B, P, Q, O]."""
         under = [
             x[:, rows].unfold(2, weight.shape[2], stride).permute(0, 2, 1, 4, 3).flatten(2)
             for rows, _ in bands
@@ -127,7 +127,7 @@ class _Products(torch.autograd.Function):
         of_x, of_weight = gradient.new_zeros(ctx.shape), gradient.new_zeros(weight.shape)
         for row, (pixels, (rows, taps)) in enumerate(zip(under, ctx.bands, strict=True)):
             part = gradient[:, row].flatten(0, 1)
-            # What is flattened here is a view: rows of a kernel lie one after the other.
+            # Flattening gives a view here, because the rows of a kernel are contiguous.
             of_weight[:, taps].flatten(1).addmm_(part.t(), pixels.flatten(0, 1))
             of_pixels = part @ weight[:, taps].flatten(1)
             num_taps = taps.stop - taps.start

@@ -1,6 +1,6 @@
-"""Training states: all that an interrupted run needs to end as if nothing had happened.
+"""Training states: all that an interrupted run needs to end with the same result.
 
-What is drawn at random needs no place here: it follows from the seed and the epoch.
+Random draws need no state, because they follow from the seed and the epoch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pbias.training.threads import how_many
 FORMAT = "pbias-training-state"
 SCHEMA = 1
 SUFFIX = ".state"
-# What values of other types or shapes than expected lead to.
+# The exceptions caused by values of unexpected types or shapes.
 WRONG = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError)
 
 logger = logging.getLogger(__name__)
@@ -36,18 +36,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a run stands after a whole epoch."""
+    """The state of a run after a whole epoch."""
 
-    epochs: int  # done
+    epochs: int  # number of completed epochs
     model: dict[str, Tensor]
     optimizer: dict[int, dict[str, Any]]
-    scaler: dict[str, Any]  # of gradients in fp16
+    scaler: dict[str, Any]  # for gradients in fp16
     kept: dict[str, Tensor]  # the weights of the best epoch; empty before an eligible one
     kept_epoch: int
     best: list[float]  # its validation accuracy and negative loss; empty without validation
-    hooks: dict[str, Any]  # of what takes part in training
-    images: str = ""  # a checksum of what it is trained on; empty in files before 0.2
-    objective: dict[str, Any] = field(default_factory=dict)  # of what changes the loss meanwhile
+    hooks: dict[str, Any]  # state of the hooks
+    images: str = ""  # a checksum of the training images; empty in files before 0.2
+    objective: dict[str, Any] = field(default_factory=dict)  # state of the objective
     threads: dict[str, int] = field(default_factory=dict)  # steps by number of threads
 
     def restore(
@@ -58,7 +58,7 @@ class TrainingState:
         restore_hooks: Callable[[dict[str, Any]], None],
         restore_objective: Callable[[dict[str, Any]], None] = lambda state: None,
     ) -> None:
-        """Bring all that is trained to where it was; UserError where that cannot be."""
+        """Restore everything that is trained; UserError if that is impossible."""
         groups = optimizer.state_dict()["param_groups"]
         try:
             model.load_state_dict(self.model)
@@ -68,7 +68,7 @@ class TrainingState:
             restore_objective(self.objective)
         except WRONG as error:
             raise UserError("the training state is damaged; start without --resume") from error
-        # A moment is walked through beside its weight, and must lie in memory as it does.
+        # Optimizers read a moment in step with its weight, so both need the same memory layout.
         for weight, moments in optimizer.state.items():
             for name, value in moments.items():
                 if isinstance(value, Tensor) and value.shape == weight.shape:
@@ -76,12 +76,12 @@ class TrainingState:
 
 
 class StateFile:
-    """The state of one run, in a file beside its output that is gone when the run is done."""
+    """The file with the state of one run, beside its output; it is removed when the run is done."""
 
     def __init__(self, path: str, plan: Checkpoint, asked_threads: int = 0) -> None:
-        """`plan` is the checkpoint to be made, without what training will give it.
+        """Identify a run by `plan`, the checkpoint to be made, without the results of training.
 
-        `asked_threads` is the number that was asked for; 0: it is chosen.
+        `asked_threads` is the requested number of threads; 0 means that it is chosen.
         """
         self.path = path
         self.run = identity(plan)
@@ -93,8 +93,8 @@ class StateFile:
         return Path(self.path).exists()
 
     def read(self) -> TrainingState:
-        """The state; UserError where it is of another run, naming what differs, or damaged."""
-        if not is_regular(self.path):  # a FIFO would wait
+        """Read the state; UserError if it is damaged or from another run, naming the difference."""
+        if not is_regular(self.path):  # a FIFO would block
             raise UserError(f"{self.path} is not a file; remove it, or start without --resume")
         content = read_archive(read_bytes(self.path), self.path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -131,7 +131,7 @@ class StateFile:
         return state
 
     def write(self, state: TrainingState) -> None:
-        """Replace the file; a disk that has no room for it is warned of and stops no training."""
+        """Replace the file; if the disk is full, warn and continue training."""
         content = {
             "format": FORMAT,
             "schema": SCHEMA,
@@ -148,27 +148,27 @@ class StateFile:
             logger.warning("%s; this epoch cannot be resumed from", error)
 
     def remove(self) -> None:
-        """The run is done."""
+        """Remove the file, because the run is done."""
         Path(self.path).unlink(missing_ok=True)
 
 
 def state_path(output: str) -> str | None:
-    """Return where the state of a run goes; None where the output is no file, such as a pipe."""
+    """Return the path of a run's state; None if the output is not a file, such as a pipe."""
     return output + SUFFIX if is_replaceable(output) else None
 
 
 def _completed(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe of any version of pbias, with the defaults of what it does not name."""
+    """Return a recipe of any version of pbias, with defaults for missing values."""
     return Recipe.from_dict(recipe).as_dict()
 
 
 def _with_args(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A network as any version of pbias names it, with the arguments that it did not name."""
+    """Return a network from any version of pbias, with the arguments that it did not name."""
     return {**model, "args": old_args(model["name"], model["args"])}
 
 
 def identity(plan: Checkpoint) -> dict[str, Any]:
-    """Return what two runs have in common that give the same network."""
+    """Return the values that two runs share if they give the same network."""
     return {
         "model": plan.model,
         "targets": plan.targets,
@@ -182,7 +182,7 @@ def identity(plan: Checkpoint) -> dict[str, Any]:
 
 
 def differences(here: object, there: object, name: str = "") -> list[str]:
-    """Return what is another value there than here, by its dotted name.
+    """List the values that differ there from here, by dotted name.
 
     >>> differences({"recipe": {"lr": 0.1, "epochs": 5}}, {"recipe": {"lr": 0.2, "epochs": 5}})
     ['recipe.lr is 0.2 there and 0.1 here']

@@ -1,4 +1,4 @@
-"""The steps of an epoch: batches, gradients, and what may end training between two of them."""
+"""The steps of an epoch: batches, gradients, and reasons to stop between two steps."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from pbias.training.recipe import Recipe
 from pbias.training.setup import epoch_generator
 from pbias.training.threads import Threads
 
-# How many steps may pass before a loss that is no number is noticed: looking waits for a GPU.
+# How many steps may pass before a NaN loss is noticed, because checking waits for the GPU.
 LOOK_EVERY = 16
-# Statistics of batch norms are the same in all processes. The option has another name since 2.12.
+# Batch-norm statistics are equal in all processes. The option has another name since torch 2.12.
 _BUFFERS = next(
     name
     for name in ("forward_sync_buffers", "broadcast_buffers")
@@ -35,10 +35,10 @@ _BUFFERS = next(
 
 
 class Stopped(Exception):
-    """Training ended between two steps because it was asked to; `epochs` of them are complete."""
+    """Training stopped between two steps on request; `epochs` of them are complete."""
 
     def __init__(self, epochs: int) -> None:
-        """`epochs`: as many as a training state holds."""
+        """Store the number of epochs that a training state holds."""
         super().__init__(f"stopped after {epochs} epochs")
         self.epochs = epochs
 
@@ -47,18 +47,18 @@ class Stopped(Exception):
 class Batch:
     """This process's share of a batch, on the device."""
 
-    middle: float  # when in the epoch the whole batch has its middle, 0 to 1
+    middle: float  # time of the whole batch's middle within the epoch, 0 to 1
     images: Tensor
     labels: Tensor
-    num_rows: int  # of the whole batch
-    num_known: int  # known labels of the whole batch
-    num_counted: int  # labels of the whole batch that its loss is the mean over
-    rows: Rows  # of the training data
+    num_rows: int  # in the whole batch
+    num_known: int  # known labels in the whole batch
+    num_counted: int  # labels in the whole batch over which its loss is averaged
+    rows: Rows  # row numbers in the training data
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """What every step needs."""
+    """Everything that a training step needs."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -74,7 +74,7 @@ class Trainer:
     threads: Threads
 
     def run(self, epoch: int) -> Score:
-        """Return one epoch; its score is of the batches as they were trained on."""
+        """Train one epoch; return the score of its batches as they were trained on."""
         self.model.train()
         done, total = epoch * len(self.data), self.recipe.epochs * len(self.data)
         sums = []
@@ -93,7 +93,7 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         batches = self._made(epoch)
-        # On CPUs, making a batch ahead would only take time from the step.
+        # On CPUs, preparing a batch ahead would only take time from the step.
         return one_ahead(batches) if self.device.type == "cuda" else batches
 
     def _made(self, epoch: int) -> Iterator[Batch]:
@@ -122,7 +122,7 @@ class Trainer:
             outputs = self._forward(batch.images)
         logits = outputs.float()
         loss = self.objective.loss_sum(logits, batch.labels, batch.images, batch.rows)
-        # The mean over the whole batch; several processes will take the mean of their gradients.
+        # The mean over the whole batch, because processes average their gradients.
         mean = loss * self.processes.size / max(batch.num_counted, 1)
         torch.autograd.backward(self.scaler.scale(mean))
         self.scaler.step(self.optimizer)
@@ -141,7 +141,7 @@ class Trainer:
 
 
 def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield the same batches, each made by a thread while the one before is used."""
+    """Yield the same batches, each prepared by a thread while the previous one is used."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, batches, None)
         while (batch := coming.result()) is not None:

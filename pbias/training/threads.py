@@ -1,10 +1,9 @@
-"""How many threads compute: as many as are worth it, measured while steps are done.
+"""The number of computing threads, chosen by measuring steps.
 
-More threads than free cores make each other wait, and several programs on the same cores then take
-many times as long as one by one: a single step can take a hundred times as long. So more threads
-are tried only where cores were free, rates decide, and they are compared again when the speed falls
-and now and then. Results of other numbers of threads differ in rounding, so the numbers are
-recorded.
+More threads than free cores make each other wait: several programs on the same cores then take many
+times as long as one by one, and a single step can take a hundred times as long. So more threads are
+tried only if cores are free, measured rates decide, and rates are compared again if the speed
+falls, and from time to time. The number of threads changes rounding, so it is recorded.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ import torch
 from pbias.cores import FreeCores, asked_by_environment, num_cores
 from pbias.errors import UserError
 
-BETTER = 1.05  # so many times the rate is worth another number of threads
-FALLEN = 1.25  # so many times slower than before is a reason to compare again
-COLLAPSED = 3.0  # so many times slower than before: not another step like that
-NOISE = 0.35  # cores: by how much the number of free ones may be wrong
-# A trial takes so long, and so many steps, unless its steps are long.
+BETTER = 1.05  # a rate this many times higher justifies another number of threads
+FALLEN = 1.25  # a speed this many times lower is a reason to compare again
+COLLAPSED = 3.0  # a speed this many times lower is noticed before a window is full
+NOISE = 0.35  # in cores: possible error in the number of free ones
+# A trial takes this many seconds and steps, unless its steps are long.
 TRIAL_S, TRIAL_STEPS, LONG_S = 0.1, 2, 0.4
 WINDOW_S, WINDOW_STEPS = 0.5, 3
-AGAIN_S = 3.0  # at least so long passes before rates are compared once more,
-PATIENCE = 100  # and so many times what the last comparison has cost
-FELL_PATIENCE = 10  # likewise where the speed has fallen
+AGAIN_S = 3.0  # seconds before rates are compared again, at least,
+PATIENCE = 100  # and this many times the cost of the last comparison
+FELL_PATIENCE = 10  # the same after the speed has fallen
 MAX_THREADS = 4096
 
 Climb = Generator[int, float, tuple[int, float]]
@@ -37,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def ladder(most: int) -> list[int]:
-    """Return the numbers of threads to choose from: powers of two, and the most.
+    """Return the numbers of threads to choose from: powers of two, and the maximum.
 
     >>> ladder(6)
     [1, 2, 4, 6]
@@ -46,10 +45,10 @@ def ladder(most: int) -> list[int]:
 
 
 def climb(counts: Sequence[int], now: int, rate: float, free: float) -> Climb:
-    """Return a number of threads to try and be sent its rate; return the best, and its rate.
+    """Yield numbers of threads to try, receive their rates, and return the best with its rate.
 
-    It begins with `now`, which runs at `rate`. More are tried first, up to the free cores, as long
-    as that is faster; where it is not, fewer.
+    Starts with `now`, which runs at `rate`. Higher numbers are tried first, up to the free cores,
+    while they are faster; if none is, lower numbers.
     """
     at = start = counts.index(now)
     for way in (1, -1):
@@ -64,7 +63,7 @@ def climb(counts: Sequence[int], now: int, rate: float, free: float) -> Climb:
 
 
 def how_many(asked: int) -> str:
-    """Say how many threads compute where so many are asked for: by --threads, else OMP_NUM_THREADS.
+    """Describe the number of threads: `asked` (by --threads), else OMP_NUM_THREADS, else chosen.
 
     >>> how_many(2)
     '2'
@@ -73,9 +72,9 @@ def how_many(asked: int) -> str:
 
 
 class Threads:
-    """Sets how many threads compute, and chooses among several by how fast steps are done.
+    """Sets the number of computing threads, and chooses among several by the speed of steps.
 
-    `begin` is called before the first of some steps, `step_done` after each.
+    Call `begin` before the first of several steps, and `step_done` after each.
     """
 
     def __init__(
@@ -86,27 +85,27 @@ class Threads:
         clock: Callable[[], float] = time.perf_counter,
         free: Callable[[], float] | None = None,
     ) -> None:
-        """`counts`: what to choose from, ascending. It begins with the last but one.
+        """Choose from `counts`, which ascend; the first number is the last but one.
 
-        `free` says how many cores were free since it was called last.
+        `free` returns the number of cores that were free since its last call.
         """
         self._counts, self._set, self._clock = list(counts), set_threads, clock
         self._free = free or FreeCores()
         self.used: Counter[int] = Counter()  # steps by number of threads
         self._chosen = self._now = self._counts[-2:][0]
-        self._rate = 0.0  # rows a second of the chosen number, at best
+        self._rate = 0.0  # best rows per second with the chosen number
         self._climb: Climb | None = None
-        self._warm = False  # whether the first step of a trial has been done
-        self._rows, self._seconds, self._steps = 0, 0.0, 0  # of a trial or a window
+        self._warm = False  # is the first step of a trial done?
+        self._rows, self._seconds, self._steps = 0, 0.0, 0  # in a trial or a window
         self._began = self._next = self._next_if_fallen = self._last = clock()
-        self._missed = 0.0  # rows that trials have not done
+        self._missed = 0.0  # rows that trials cost
         set_threads(self._now)
 
     @classmethod
     def of(cls, asked: int, device: torch.device, *, measure: bool = True) -> Threads:
-        """As many as are asked for, or by OMP_NUM_THREADS; 0: chosen among all cores.
+        """Return the threads asked for, else OMP_NUM_THREADS, else a choice among all cores.
 
-        Without `measure` they are as many as there are cores, and on GPUs they make no difference.
+        Without `measure`, and on GPUs, all cores are used.
         """
         fixed = asked or asked_by_environment()
         if fixed > MAX_THREADS:
@@ -118,22 +117,22 @@ class Threads:
 
     @property
     def chosen(self) -> int:
-        """The number of threads that is the best so far."""
+        """The best number of threads so far."""
         return self._chosen
 
     def begin(self) -> None:
-        """Time steps from here on: what came before was no step."""
+        """Start timing steps now; earlier time belongs to no step."""
         self._last = self._clock()
 
     def step_done(self, rows: int) -> None:
-        """Count a step over so many rows; the next one may have another number of threads."""
+        """Count a step over `rows` rows; the next step may use another number of threads."""
         now = self._clock()
         seconds, self._last = now - self._last, now
         self.used[self._now] += 1
         if len(self._counts) == 1:
             return
         if not self._warm and seconds < LONG_S:
-            self._warm = True  # the first step with another number prepares much
+            self._warm = True  # the first step with a new number includes setup
             self._missed += max(0.0, self._rate * seconds - rows)
             return
         self._warm = True
@@ -148,14 +147,14 @@ class Threads:
             self._look(now)
 
     def record(self) -> str:
-        """Say with how many threads how many steps were computed; `2` where there is no choice."""
+        """Return how many steps each number of threads computed; `2` for a single number."""
         if len(self._counts) == 1:
             return str(self._counts[0])
         shares = [f"{count} in {self.used[count]} steps" for count in sorted(self.used)]
         return ", ".join(shares) or str(self._chosen)
 
     def say(self) -> None:
-        """Log how many threads computed, where several numbers did: rounding depends on them."""
+        """Log the numbers of threads if there were several, because rounding depends on them."""
         if len(self.used) > 1:
             logger.info(
                 "threads, chosen by speed: %s; another run will differ in rounding, unless both"
@@ -168,14 +167,14 @@ class Threads:
         return {str(count): self.used[count] for count in sorted(self.used)}
 
     def restore(self, counts: Mapping[str, int]) -> None:
-        """Count the steps of a run that goes on."""
+        """Add the steps of a resumed run."""
         self.used.update({int(count): int(steps) for count, steps in counts.items()})
 
     def _look(self, now: float) -> None:
-        """Compare rates again where the speed has fallen, or after a while."""
+        """Compare rates again if the speed has fallen, or after a while."""
         rate, free = self._rows / self._seconds, self._free()
         fallen = rate * FALLEN < self._rate
-        # Where the cores are free, fewer threads have been compared already.
+        # If there are free cores, fewer threads have already been compared.
         idle = not fallen and self._chosen <= free + NOISE
         ahead = self._counts[self._counts.index(self._chosen) :][1:2]
         pointless = idle and not (ahead and ahead[0] <= free + NOISE)
@@ -192,7 +191,7 @@ class Threads:
             return
         rate = self._rows / self._seconds
         self._missed += max(0.0, self._rate * self._seconds - self._rows)
-        if self._climb is None:  # the first of all
+        if self._climb is None:  # the very first
             self._compare(now, rate, self._free())
             return
         try:
@@ -202,17 +201,17 @@ class Threads:
             self._plan(now, self._missed / self._rate)
 
     def _compare(self, now: float, rate: float, free: float) -> None:
-        """Begin to compare the chosen number, which has this rate, with others."""
+        """Start comparing the chosen number, which has this rate, with others."""
         self._rate, self._climb = rate, climb(self._counts, self._chosen, rate, free)
         try:
             self._turn(next(self._climb))
-        except StopIteration:  # nothing to compare with
+        except StopIteration:  # there is nothing to compare with
             self._climb = None
             self._plan(now, 0.0)
             self._forget()
 
     def _plan(self, now: float, cost_s: float) -> None:
-        """Say when to compare next, so that comparing stays cheap."""
+        """Schedule the next comparison so that comparisons stay cheap."""
         self._next = now + max(AGAIN_S, PATIENCE * cost_s)
         self._next_if_fallen = now + FELL_PATIENCE * cost_s
 

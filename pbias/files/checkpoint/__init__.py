@@ -1,4 +1,4 @@
-"""Checkpoints: a network, what it predicts, and where it comes from."""
+"""Checkpoints: a network, the meaning of its outputs, and its provenance."""
 
 from pbias.files.checkpoint.checkpoint_file import (
     CROSS_ENTROPY,

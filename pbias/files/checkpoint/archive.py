@@ -1,4 +1,4 @@
-"""What torch writes, read without running any code in it."""
+"""Read files that torch wrote, without running any code in them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pbias.files.checkpoint.expansion import check_expansion
 from pbias.files.signatures import check_is_network
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
-LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before 1.6
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the start of torch.save files before 1.6
 
 
 def read_archive(data: bytes, path: str) -> object:
-    """Return the content of a file that `torch.save` wrote: tensors and plain values only.
+    """Return the content of a file that `torch.save` wrote: only tensors and plain values.
 
-    `path` is for messages. Raises UserError for anything else, without having opened it: damaged
-    files, pickles that would call functions, TorchScript and exported programs.
+    `path` is for messages. Raises UserError for anything else without opening it: damaged files,
+    pickles that would call functions, TorchScript and exported programs.
     """
     if not data:
         raise UserError(f"{path} is empty; did the command that wrote it fail?")
@@ -34,18 +34,18 @@ def read_archive(data: bytes, path: str) -> object:
         _check_zip(data, path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch would say to the file's author
+            warnings.simplefilter("ignore")  # torch's warnings are for the file's author
             content: object = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
-    except Exception as error:  # the reader has no common class for what a broken file does to it
+    except Exception as error:  # the reader has no common exception class for broken files
         raise UserError(_diagnose(data, path, str(error))) from error
     check_expansion(content, len(data), path)
     return content
 
 
 def _is_safetensors(data: bytes) -> bool:
-    """Return whether a file begins like one of safetensors: a length, then a JSON object."""
+    """Return whether a file begins like safetensors: a length, then a JSON object."""
     return data[8:10] in (b'{"', b"{}") and int.from_bytes(data[:8], "little") < 100_000_000
 
 
@@ -61,17 +61,18 @@ def _read_safetensors(data: bytes, path: str) -> object:
 
 
 def _check_zip(data: bytes, path: str) -> None:
-    """Torch does not compare checksums when it reads: a flipped bit would be another weight."""
+    """Raise UserError for damage, because torch does not compare checksums when it reads."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            # Torch stores as it is: what is compressed may be a thousand times as large.
+            # Torch stores without compression; a compressed entry may become a thousand times as
+            # large.
             compressed = [info for info in archive.infolist() if info.compress_type]
-            # Entries that overlap would be read once each.
+            # Overlapping entries would each be read in full.
             if sum(info.file_size for info in archive.infolist()) > len(data) and not compressed:
                 raise zipfile.BadZipFile("entries overlap")
             damaged = None if compressed else archive.testzip()
             names = {PurePosixPath(name).name for name in archive.namelist()}
-    except Exception as error:  # zipfile has no common class either
+    except Exception as error:  # zipfile has no common exception class either
         raise UserError(
             f"{path} is truncated or damaged ({len(data):,} bytes); copy or write it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Checkpoints (`.pt`): a network, what it predicts, and where it comes from.
+"""Checkpoints (`.pt`): a network, the meaning of its outputs, and its provenance.
 
 A checkpoint is a dict that `torch.load(weights_only=True)` accepts: reading one never runs code.
 """
@@ -29,7 +29,7 @@ from pbias.files.streams import input_name, read_bytes, write_bytes
 FORMAT = "pbias-checkpoint"
 SCHEMA = 1
 CROSS_ENTROPY = "cross-entropy"  # the loss of a network that chooses one of its outputs
-# In this order: a plain network before an average of it.
+# In order of preference: a plain network before an average of it.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "model_ema", "ema", "params")
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ class Checkpoint:
     `model` is `{"name", "args"}` for `models.build`; `preprocess` has `size`, `crop`, `mean`,
     `std`; `data` has the manifest's `path` and `sha256` (empty for weights from elsewhere);
     `train_counts` is int64 [A, G+1, V+1, 2] as in logits files; `sparsity` is empty for a dense
-    network; `parents` are SHA-256 of the files this one was made from. `sha256` is the hash of the
-    file that was read, and not stored.
+    network; `parents` are the SHA-256 of the files from which this one was made. `sha256` is the
+    hash of the file that was read; it is not stored.
     """
 
     model: dict[str, Any]
@@ -62,12 +62,12 @@ class Checkpoint:
 
     @property
     def activation(self) -> str | None:
-        """What its loss makes probabilities of outputs with; None where no loss is known."""
+        """The function that turns outputs into probabilities; None for an unknown loss."""
         loss = self.recipe.get("loss")
         return loss and ("softmax" if loss == CROSS_ENTROPY else "sigmoid")
 
 
-# In the order in which they are written.
+# In writing order.
 _FIELDS = tuple(f.name for f in dataclasses.fields(Checkpoint) if f.name != "sha256")
 TENSORS = ("state_dict", "train_counts")
 
@@ -75,8 +75,8 @@ TENSORS = ("state_dict", "train_counts")
 def load_checkpoint(path: str) -> Checkpoint:
     """Read a checkpoint, from standard input for `-`.
 
-    Raises UserError for what is missing, truncated, not a checkpoint, newer than this version, of
-    wrong types, or holds NaN weights.
+    Raises UserError for a file that is missing, truncated, not a checkpoint or newer than this
+    version, and for values of wrong types and NaN weights.
     """
     content, digest = _parse(read_bytes(path), input_name(path))
     if not _has_format(content):
@@ -92,9 +92,9 @@ def load_network_file(path: str) -> Checkpoint | dict[str, Tensor]:
 def parse_network(
     data: bytes, path: str, *, as_stored: bool = False
 ) -> Checkpoint | dict[str, Tensor]:
-    """Return `load_network_file` for bytes that were read already; `path` is for messages.
+    """Return the result of `load_network_file` for bytes already read; `path` is for messages.
 
-    `as_stored`: the tensors of a bare state dict keep types that numpy lacks.
+    With `as_stored`, the tensors of a bare state dict keep types that numpy lacks.
     """
     path = input_name(path)
     content, digest = _parse(data, path)
@@ -106,7 +106,8 @@ def parse_network(
 def save_checkpoint(checkpoint: Checkpoint, path: str, *, packed: bool = False) -> None:
     """Write a checkpoint, to standard output for `-`; equal content gives equal bytes.
 
-    `packed`: tensors with zeros as a bitmask and values, which `load_checkpoint` reads as well.
+    With `packed`, tensors with zeros are stored as a bitmask and values, which `load_checkpoint`
+    also reads.
     """
     write_bytes(path, serialize(checkpoint, packed=packed))
 
@@ -119,24 +120,24 @@ def serialize(checkpoint: Checkpoint, *, packed: bool = False) -> bytes:
     if packed:
         state_dict = checkpoint.state_dict
         content["state_dict"] = {name: pack(tensor) for name, tensor in state_dict.items()}
-    buffer = io.BytesIO()  # saved to a path, torch would embed the file's name
+    buffer = io.BytesIO()  # torch would embed the file's name if it saved to a path
     torch.save(plain(content), buffer)
     return buffer.getvalue()
 
 
 def parse_state_dict(data: bytes, path: str) -> dict[str, Tensor]:
-    """The tensors of a state dict (`.pt`, `.pth`), bare or of a checkpoint; `path` for messages.
+    """Return the tensors of a state dict (`.pt`, `.pth`), bare or in a checkpoint.
 
-    Finds them under `state_dict`, `model_state_dict` or `model`, and takes off the prefixes that
-    DistributedDataParallel and torch.compile add; folds the masks of torch.nn.utils.prune. Raises
-    UserError like `load_checkpoint`.
+    They may lie under `state_dict`, `model_state_dict` or `model`. The prefixes that
+    DistributedDataParallel and torch.compile add are removed, and the masks of torch.nn.utils.prune
+    are folded. `path` is for messages. Raises UserError like `load_checkpoint`.
     """
     path = input_name(path)
     return _bare(read_archive(data, path), path)
 
 
 def _parse(data: bytes, path: str) -> tuple[object, str]:
-    """Return the content of a file and its SHA-256, which a second core computes meanwhile."""
+    """Return the content of a file and its SHA-256, which another core computes in parallel."""
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(sha256, data)
         return read_archive(data, path), digest.result()
@@ -178,7 +179,7 @@ def _bare(content: object, path: str, *, as_stored: bool = False) -> dict[str, T
 
 
 def _held(content: object) -> str:
-    """Return what a dict holds instead of tensors, for a message."""
+    """Describe what a dict holds instead of tensors, for a message."""
     if not isinstance(content, dict) or not content:
         return ""
     keys = [repr(key) for key in content]
@@ -198,7 +199,7 @@ def _foreign(content: object, path: str) -> str:
 
 
 def _unwrap(content: object) -> object:
-    """Return the weights among what training scripts save beside them."""
+    """Return the weights, without the other values that training scripts save."""
     if isinstance(content, dict):
         for wrapper in WRAPPERS:
             if isinstance(content.get(wrapper), dict):
@@ -207,7 +208,7 @@ def _unwrap(content: object) -> object:
 
 
 def _say_which(content: object, path: str) -> None:
-    """Say which weights are read where a file holds several, as those of an average (EMA)."""
+    """Log which weights are read if a file holds several, such as an average (EMA)."""
     if not isinstance(content, dict):
         return
     held = [key for key, value in content.items() if is_state_dict(_unwrap(value))]

@@ -1,7 +1,7 @@
-"""How large the content of a checkpoint becomes, bounded before anything walks or copies it.
+"""Bound the expanded size of a checkpoint's content before it is walked or copied.
 
-A pickle refers to what it has met again: lists of lists that share their parts, or many names for
-one tensor, make two kilobytes as large as one likes.
+A pickle can refer to the same object many times. Nested lists that share their parts, or many names
+for one tensor, can make two kilobytes arbitrarily large.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from pbias.errors import UserError
 
-MAX_EXPANSION = 64  # times the size of the file; a network that repeats its layers shares tensors
+MAX_EXPANSION = 64  # times the file size; networks that repeat layers share tensors
 SLACK = 1 << 20
 
 
 def check_expansion(content: object, num_bytes: int, path: str) -> None:
-    """Refuse content that is far larger than its file of `num_bytes`, or that contains itself."""
+    """Raise UserError for content far larger than its file of `num_bytes`, or infinite."""
     limit = MAX_EXPANSION * num_bytes + SLACK
     left, stack = limit, [content]
     while stack:
@@ -30,7 +30,7 @@ def check_expansion(content: object, num_bytes: int, path: str) -> None:
                 " save the weights alone with torch.save(model.state_dict(), FILE)"
             )
         if isinstance(value, Mapping):
-            # A list of the parts of one container is as long as the container is in memory.
+            # The list of a container's parts takes as much memory as the container.
             stack += [*value.keys(), *value.values()]
         elif isinstance(value, list | tuple | set | frozenset):
             stack += value
@@ -41,6 +41,6 @@ def _size(value: object) -> int:
         return len(value)
     if isinstance(value, Tensor):
         if value.layout != torch.strided or value.is_meta or value.is_quantized:
-            return 0  # refused as weights
+            return 0  # weights of this kind are refused later
         return min(value.nbytes, value.untyped_storage().nbytes())
-    return 8  # so that the walk itself is short
+    return 8  # which keeps the walk itself short

@@ -1,4 +1,4 @@
-"""State dicts as other programs save them: wrapper prefixes, number formats, parametrizations."""
+"""State dicts from other programs: wrapper prefixes, number formats, parametrizations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from pbias.errors import UserError
 
 PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel, AveragedModel, torch.compile
-COUNTERS = ("n_averaged",)  # of AveragedModel
+COUNTERS = ("n_averaged",)  # in AveragedModel
 NATIVE = (torch.float16, torch.float32, torch.float64)
 PARAMETRIZED = re.compile(r"(.*?)parametrizations\.(\w+)\.(.+)")
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def without_wrappers(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """Take off the prefixes that torch's own wrappers add to every name, in any nesting."""
+    """Remove the prefixes that torch's own wrappers add to every name, in any nesting."""
     extra = [name for name in state_dict if name in COUNTERS]
     found = {name: tensor for name, tensor in state_dict.items() if name not in COUNTERS}
     taken = ""
@@ -42,12 +42,12 @@ def fit_names(
     path: str,
     optional: Collection[str] = (),
 ) -> dict[str, Tensor]:
-    """Return the weights of a network whose tensors are called as in `wanted`.
+    """Return the weights of a network whose tensors have the names `wanted`.
 
-    They may have a prefix, beside which other things are saved: a loss, a second network. Files may
-    lack the `optional` names, of weights that have another name as well. Weights behind
-    parametrizations are folded unless the network has those. Without a fit, everything is returned
-    as it is.
+    In the file they may have a prefix, beside other content such as a loss or a second network.
+    Files may lack the `optional` names, which are further names of weights. Parametrized weights
+    are folded unless the network has the parametrizations itself. If the names do not fit,
+    everything is returned unchanged.
     """
     found = dict(state_dict)
     if not any(PARAMETRIZED.fullmatch(name) for name in wanted):
@@ -82,9 +82,9 @@ def _say(path: str, prefix: str, rest: Collection[str]) -> None:
 def as_float32(
     state_dict: Mapping[str, Tensor], path: str, keep: Collection[torch.dtype] = NATIVE
 ) -> dict[str, Tensor]:
-    """Return floating-point tensors as float32, but for those of the types `keep`.
+    """Return floating-point tensors as float32, except those of the types `keep`.
 
-    Kept by default is what numpy has: bfloat16 and float8 are converted.
+    By default the types that numpy has are kept; bfloat16 and float8 are converted.
     """
     foreign = {
         name: tensor
@@ -106,10 +106,11 @@ def as_float32(
 
 
 def fold_parametrizations(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """Return the state dict with plain weights instead of those behind parametrizations.
+    """Return the state dict with plain weights instead of parametrized ones.
 
-    Known are masks of 0 and 1 that are multiplied, and weight normalization, also in its old form
-    (`weight_g`, `weight_v`). Raises UserError for others, which cannot be computed from the file.
+    Supports masks of 0 and 1, and weight normalization, also in its old form (`weight_g`,
+    `weight_v`). Raises UserError for other parametrizations, which cannot be computed from the
+    file.
     """
     parts: dict[str, dict[str, Tensor]] = {}
     found = {}

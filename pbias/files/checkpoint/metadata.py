@@ -1,7 +1,7 @@
-"""What the metadata of a checkpoint may hold: one schema, checked when a file is read.
+"""The schema of a checkpoint's metadata, checked when a file is read.
 
-Commands rely on it: beyond these checks nobody looks at the type of a value again. Whatever the
-schema does not name may be any plain value: None, numbers, text, and lists and dicts of them.
+Commands rely on it: no later code checks the type of a value. Values that the schema does not name
+may be any plain value: None, numbers, text, and lists and dicts of them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-MAX_DEPTH = 20  # lists and dicts in one another
-MAX_WHOLE = 2**53  # beyond, a float no longer tells whole numbers apart
+MAX_DEPTH = 20  # nesting of lists and dicts
+MAX_WHOLE = 2**53  # floats cannot distinguish larger whole numbers
 MAX_SEED = 2**63 - 1
-MAX_CROP = 2048  # pixels of a side of a network's input
-MAX_SIZE = 2 * MAX_CROP  # of the short side before that is cut out
+MAX_CROP = 2048  # pixels; side of a network's input
+MAX_SIZE = 2 * MAX_CROP  # of the short side before cropping
 MAX_SHOWN = 60
 PLAIN = "None, a number, text, or a list or dict of them"
 
 
 class Rule(NamedTuple):
-    """What a value must be, in words, and the test of it."""
+    """The requirement on a value, in words, and the test of it."""
 
     words: str
     holds: Callable[[Any], bool]
 
 
 class Fault(NamedTuple):
-    """A value that is not what it should be: its dotted name, itself, and what was expected."""
+    """An invalid value: its dotted name, the value, and what was expected."""
 
     name: str
     value: object
@@ -35,7 +35,7 @@ class Fault(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The value for a message: short ones as they are, others by their type."""
+        """The value for a message: short values in full, others by their type."""
         if self.value is None or isinstance(self.value, str | bool | int | float | list | dict):
             short = not isinstance(self.value, int) or abs(self.value) < 10**20
             empty = isinstance(self.value, list | dict) and self.value
@@ -45,10 +45,10 @@ class Fault(NamedTuple):
 
 
 def find_fault(metadata: Mapping[str, Any]) -> Fault | None:
-    """Return the first value that breaks the schema; None where all of them keep it.
+    """Return the first value that violates the schema; None if there is none.
 
-    `metadata` are the fields of a checkpoint but its tensors. Loops and deep nesting are found
-    before anything walks the values.
+    `metadata` contains the fields of a checkpoint except its tensors. Loops and deep nesting are
+    found before any other code walks the values.
     """
     for name, value in metadata.items():
         fault = _not_plain(value, name, 0) or _broken(value, name)
@@ -58,7 +58,7 @@ def find_fault(metadata: Mapping[str, Any]) -> Fault | None:
 
 
 def _not_plain(value: object, name: str, depth: int) -> Fault | None:
-    """Return what no text format could hold: sets, tensors, loops, huge numbers, NaN."""
+    """Return a value that no text format could hold: sets, tensors, loops, huge numbers, NaN."""
     if depth > MAX_DEPTH:
         return Fault(name, value, f"a value nested at most {MAX_DEPTH} deep")
     if isinstance(value, dict):
@@ -117,7 +117,7 @@ def _colors(value: object, holds: Callable[[Any], bool]) -> bool:
 
 
 def _is_cut(value: object) -> bool:
-    """Return whether a crop is no larger than what it is cut from, where both are numbers."""
+    """Return whether a crop is no larger than the image it is cut from, if both are numbers."""
     if not isinstance(value, dict):
         return False
     size, crop = value.get("size"), value.get("crop")

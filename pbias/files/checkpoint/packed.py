@@ -1,7 +1,7 @@
-"""Sparse tensors in files: a bit for each weight and the values of those that are not zero.
+"""Packed sparse tensors in files: one bit per weight, and the values of non-zero weights.
 
 A packed tensor is a dict of `shape`, `mask` (uint8, lowest bit first, C order) and `values`; it
-stands in a state dict where the tensor would. Packing is exact: -0.0 is kept as a value.
+replaces the tensor in a state dict. Packing is exact: -0.0 is kept as a value.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from pbias.errors import UserError
 
-MIN_WEIGHTS = 1024  # below, the two records of a packed tensor take more than they save
+MIN_WEIGHTS = 1024  # below, the two records of a packed tensor take more space than they save
 PackedTensor = dict[str, object]
 
 
 def pack(tensor: Tensor) -> Tensor | PackedTensor:
-    """Return the packed form of a tensor, or the tensor itself where that is no larger."""
+    """Return the packed form of a tensor, or the tensor itself if that is no larger."""
     if tensor.dtype != torch.float32 or tensor.numel() < MIN_WEIGHTS:
         return tensor
     values = tensor.detach().cpu().contiguous().view(-1).numpy()
@@ -36,7 +36,7 @@ def pack(tensor: Tensor) -> Tensor | PackedTensor:
 
 
 def unpack_all(state_dict: object, path: str) -> object:
-    """Return a state dict with its packed tensors dense again; anything else as it is.
+    """Return a state dict with its packed tensors dense again; anything else unchanged.
 
     `path` is for messages. Raises UserError for packed tensors whose parts do not fit together.
     """
@@ -74,7 +74,7 @@ def _unpack(name: object, value: object, path: str) -> object:
 
 
 def _fits(value: Mapping[str, object]) -> bool:
-    """Return whether the parts have the right types, and the mask a bit for each weight."""
+    """Return whether the parts have the right types, and the mask one bit per weight."""
     shape, mask, values = value["shape"], value["mask"], value["values"]
     return (
         isinstance(shape, list)
@@ -85,7 +85,7 @@ def _fits(value: Mapping[str, object]) -> bool:
         and mask.layout == values.layout == torch.strided
         and not (mask.is_meta or values.is_meta)
         and (mask.ndim, values.ndim) == (1, 1)
-        and mask.is_contiguous()  # a stride of 0 makes one byte any number of bits
+        and mask.is_contiguous()  # with a stride of 0, one byte could stand for any number of bits
         and values.is_contiguous()
         and mask.numel() > 0
         and mask.numel() == (math.prod(shape) + 7) // 8

@@ -1,7 +1,7 @@
-"""State dicts: what counts as one, which tensors may be in it, and how it is put into one form.
+"""State dicts: recognize them, check their tensors, and bring them into one form.
 
-Masks of `torch.nn.utils.prune` (a weight is there as `weight_orig` and `weight_mask`) are folded
-when a file is read, and equal content is made to pickle to equal bytes when one is written.
+Masks of `torch.nn.utils.prune` (a weight is stored as `weight_orig` and `weight_mask`) are folded
+when a file is read. When a file is written, equal content is made to pickle to equal bytes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import Tensor
 from pbias.errors import UserError
 
 ORIGINAL, MASK = "_orig", "_mask"
-FLOATING = re.compile(r"b?float(16|32|64)|float8_\w+")  # smaller ones torch cannot convert
+FLOATING = re.compile(r"b?float(16|32|64)|float8_\w+")  # torch cannot convert smaller ones
 WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
-    """Return whether `content` is a dict of named tensors, and not empty."""
+    """Return whether `content` is a non-empty dict of named tensors."""
     return (
         isinstance(content, dict)
         and bool(content)
@@ -32,7 +32,7 @@ def is_state_dict(content: object) -> TypeGuard[dict[str, Tensor]]:
 
 
 def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
-    """Refuse tensors that are not plain, and NaN weights; `path` is for messages."""
+    """Raise UserError for tensors that are not plain and for NaN; `path` is for messages."""
     for name, tensor in state_dict.items():
         if not is_plain(tensor):
             raise UserError(f"{path}: {name} is not a plain tensor; save it dense and on the CPU")
@@ -48,17 +48,17 @@ def check_weights(state_dict: Mapping[str, Tensor], path: str) -> None:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor is dense, on the CPU, and has a place in memory for each of its numbers."""
+    """Return whether a tensor is dense, on the CPU, and stores each of its numbers."""
     if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
         return False
-    if tensor.is_neg() or tensor.is_conj():  # its numbers are computed when they are read
+    if tensor.is_neg() or tensor.is_conj():  # these compute their numbers when read
         return False
-    # A stride of 0 makes a few bytes look like any number of weights.
+    # With a stride of 0, a few bytes look like any number of weights.
     return tensor.nbytes <= tensor.untyped_storage().nbytes()
 
 
 def own_storage(tensor: Tensor) -> Tensor:
-    """A row-major CPU tensor that owns all of its storage: a view would be saved with its base."""
+    """Return a row-major CPU tensor that owns its storage: a view is saved with its base."""
     tensor = tensor.detach().cpu().contiguous()
     whole = tensor.untyped_storage().nbytes() == tensor.nbytes
     return tensor if whole else tensor.clone()
@@ -70,17 +70,18 @@ def _num_nan(tensor: Tensor) -> int:
     native = tensor.dtype in (torch.float16, torch.float32, torch.float64)
     tensor = tensor if native else tensor.float()  # numpy has neither bfloat16 nor float8
     values = tensor.detach().numpy()
-    # A sum is NaN when a term is (or for inf - inf): one pass, and no mask in memory. By numpy:
-    # on a busy machine the threads of torch wait longer for each other than this takes.
+    # A sum is NaN if a term is (or for inf - inf): this takes one pass and no mask in memory. Use
+    # numpy, because on a busy machine torch's threads wait longer for each other than the sum
+    # takes.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = math.isnan(values.sum())
     return int(np.isnan(values).sum()) if suspicious else 0
 
 
 def fold_masks(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    """The state dict of the plain network: each masked weight once, with +0.0 where it is pruned.
+    """Return the state dict of the plain network: each masked weight once, +0.0 where it is pruned.
 
-    `path` is for messages. Raises UserError where a mask does not fit its weight.
+    `path` is for messages. Raises UserError for a mask that does not fit its weight.
     """
     folded = {}
     for name, tensor in state_dict.items():
@@ -99,10 +100,11 @@ def fold_masks(state_dict: Mapping[str, Tensor], path: str) -> dict[str, Tensor]
 
 
 def plain(value: object) -> object:
-    """Return `value` such that equal content pickles to equal bytes.
+    """Return `value` in a form in which equal content pickles to equal bytes.
 
-    Pickle writes an object that it meets again as a reference. So equal strings become one object,
-    and a new one, as torch pickles strings of its own ("cpu") that may or may not be the same.
+    Pickle writes an object that it has seen before as a reference. So equal strings become one
+    object. It is a new object, because torch pickles its own strings ("cpu"), which may or may not
+    be the same.
     """
     return _plain(value, {})
 

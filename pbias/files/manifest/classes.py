@@ -1,4 +1,4 @@
-"""One column of class names or class numbers, as a column of 0 and 1 for each class."""
+"""Expand one column of class names or numbers to a column of 0 and 1 for each class."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def expand_classes(
 ) -> tuple[Manifest, list[str]]:
     """Return the manifest with a column of 0 and 1 for each class, and the classes in order.
 
-    Classes are sorted by name, or by number where all cells are whole numbers. `outputs` names the
-    classes of a network instead, in its order: a cell is one of them, or its number from 0 if no
-    cell is. Without names, the classes of a network with `num_outputs` must be as many; numbers
-    stand for its outputs. Empty cells, `nan` and -1 are an unknown class, and so, with a warning,
-    is a class that the network lacks. Raises UserError for a column that cannot be used.
+    Classes are sorted by name, or by number if all cells are whole numbers. If `outputs` is given,
+    it names the classes of a network in its order: a cell is one of these names, or, if no cell is
+    a name, its number from 0. Without names, the number of classes must equal the network's
+    `num_outputs`, and numbers stand for its outputs. Empty cells, `nan` and -1 are an unknown
+    class. So is, with a warning, a class that the network lacks. Raises UserError for a column that
+    cannot be used.
     """
     if column not in manifest.columns:
         hint = columns_there(column, list(manifest.columns))
@@ -52,7 +53,7 @@ def _names(
     outputs: Sequence[str] | None,
     num_outputs: int | None,
 ) -> dict[str, str]:
-    """Return the class of each cell that has one."""
+    """Return the class of each known cell."""
     numbered = all(cell.isdecimal() for cell in found)
     num = len(outputs) if outputs is not None else num_outputs
     if outputs is not None and set(found) & set(outputs):

@@ -30,20 +30,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """Manifest as read from a file: every column in file order, row by row."""
+    """A manifest as read from a file: every column in file order, row by row."""
 
-    path: str  # as messages name it
+    path: str  # as messages show it
     sha256: str
-    root: Path  # the images are relative to it
+    root: Path  # image paths are relative to it
     ids: list[str]
     splits: list[str]
-    transforms: list[str]  # "" where none
-    columns: dict[str, list[str]]  # every other column, its text untouched
-    attributes: list[str]  # those of 0, 1 and empty cells only
-    drawn: bool = False  # splits by a hash of the ids, for want of a column
+    transforms: list[str]  # "" for none
+    columns: dict[str, list[str]]  # all other columns, with unchanged text
+    attributes: list[str]  # columns with only 0, 1 and empty cells
+    drawn: bool = False  # were splits drawn by a hash of the ids, because there is no column?
 
     def rows(self, split: str) -> Int64:
-        """Return the rows of a split, or all rows for `all`; raise UserError if there are none."""
+        """Return the rows of a split, or all rows for `all`; UserError if there are none."""
         if split == "all":
             return np.arange(len(self.ids))
         found = np.array([i for i, name in enumerate(self.splits) if name == split], np.int64)
@@ -69,13 +69,13 @@ def read_manifest(
 
     The file is UTF-8 with or without a byte-order mark, with RFC 4180 quoting and any line ends.
     Without a `split` column, each row goes to train, valid or test (70/10/20) by a hash of `seed`
-    and its id, or the name in the column `cluster`. The commands leave `seed` at 0, so that every
-    run on a manifest has the same test rows. Raises UserError for invalid content; the message
-    names the row, the column and what to do. Unless `allow_outside` is set, image paths that could
-    lead out of their folder are invalid.
+    and its id, or of its name in the column `cluster`. The commands leave `seed` at 0, so that
+    every run on a manifest has the same test rows. Raises UserError for invalid content; the
+    message names the row, the column and what to do. Unless `allow_outside` is set, image paths
+    that could lead out of their folder are invalid.
 
-    `labels_only`: images and splits do not matter. The column of ids may then be called `id`, ids
-    need not be paths, and no note says that splits were drawn.
+    With `labels_only`, images and splits do not matter. The column of ids may then be called `id`,
+    ids need not be paths, and no note says that splits were drawn.
     """
     file = read_csv(path)
     root = _root(path, image_root)
@@ -155,7 +155,7 @@ def _check_header(path: str, header: list[str], wanted: str) -> None:
 
 
 def check_ids(path: str, ids: list[str], *, allow_outside: bool = False) -> None:
-    """Refuse ids that occur twice, are empty, or (unless allowed) lead out of the image folder."""
+    """Raise UserError for ids that repeat, are empty or (unless allowed) leave the image folder."""
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         for number, name in enumerate(ids, 1):
@@ -182,7 +182,7 @@ def _leads_outside(name: str) -> bool:
 def check_values(
     path: str, column: str, cells: list[str], ids: list[str], allowed: Sequence[str]
 ) -> None:
-    """Refuse a cell that is not one of `allowed`."""
+    """Raise UserError for a cell that is not one of `allowed`."""
     unknown = set(cells).difference(allowed)
     if unknown:
         number, cell = next((i, x) for i, x in enumerate(cells) if x in unknown)
@@ -202,9 +202,9 @@ def owners_of(clusters: list[str], ids: list[str]) -> list[str]:
 def draw_splits(
     path: str, owners: list[str], seed: int, cluster: str = "", *, quiet: bool = False
 ) -> list[str]:
-    """Split 70/10/20 by a hash of seed and owner, independent of the order and of other rows.
+    """Split 70/10/20 by a hash of seed and owner, independent of order and other rows.
 
-    Owners are ids, or the clusters of a column with that name; the rows of a cluster stay together.
+    Owners are ids, or the clusters in a column with this name; the rows of a cluster stay together.
     """
     splits = [hashed_split(name, seed) for name in owners]
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS)
@@ -223,7 +223,7 @@ def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
 
 
 def columns_there(name: str, known: Sequence[str]) -> str:
-    """Return a hint at the column that was meant, and the columns there are, to append to an error.
+    """Return a hint for errors: the column that was probably meant, and the existing columns.
 
     >>> columns_there("Smilling", ["Male", "Smiling"])
     " (did you mean 'Smiling'? it has: Male, Smiling)"

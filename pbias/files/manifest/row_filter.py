@@ -1,4 +1,4 @@
-"""Some rows of a manifest: those for which conditions on its columns hold."""
+"""Filter the rows of a manifest by conditions on its columns."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 def keep_where(manifest: Manifest, conditions: Sequence[str]) -> Manifest:
-    """The manifest with only those training and validation rows for which all conditions hold.
+    """Keep only the training and validation rows for which all conditions hold.
 
-    A condition is `COLUMN=VALUE`. The other rows keep their places, but are of no split; those of
-    the test split stay. UserError for a column or value that there is not, and where no training
-    row is left.
+    A condition is `COLUMN=VALUE`. Other rows keep their positions, but belong to no split; rows of
+    the test split stay. Raises UserError for an unknown column or value, and if no training row is
+    left.
     """
     if not conditions:
         return manifest
@@ -42,7 +42,7 @@ def keep_where(manifest: Manifest, conditions: Sequence[str]) -> Manifest:
 
 
 def _holds(manifest: Manifest, condition: str) -> list[bool]:
-    """Row by row."""
+    """Return, row by row, whether a condition holds."""
     column, equals, value = condition.partition("=")
     if not equals:
         raise UserError(f"--where {condition} is not a condition; write COLUMN=VALUE, as in Male=1")

@@ -1,8 +1,8 @@
 """Labels, groups and clusters that a run takes from a manifest, as codes.
 
 Shapes: N rows, A targets, G groups, V values of the group that has most.
-A label that is not found is unknown, and a metric or gate of it then silently has nothing to say:
-so columns that were meant as labels, but are misspelt or not quite 0 and 1, are looked for.
+A label that is not found is unknown, and its metrics or gates would then be silently empty. So this
+module looks for columns that were meant as labels, but are misspelled or not quite 0 and 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Int8 = npt.NDArray[np.int8]
 Int16 = npt.NDArray[np.int16]
 
 MAX_GROUP_VALUES = 100
-ALIKE = 0.85  # more would miss "Smilling", less takes "Brown_Hair" for "Blond_Hair"
+ALIKE = 0.85  # a higher value misses "Smilling", a lower one takes "Brown_Hair" for "Blond_Hair"
 MAX_OTHER = 0.05  # share of the rows
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Labels:
-    """What a run needs of a manifest, row by row; -1 is unknown."""
+    """The labels, groups and clusters of a run, row by row; -1 is unknown."""
 
     targets: list[str]
     labels: Int8  # [N, A]
@@ -50,12 +50,13 @@ def select(
     group_values: list[list[str]] | None = None,
     strict: bool = True,
 ) -> Labels:
-    """Labels of `targets`, values of `groups` and names of clusters, as codes, row by row.
+    """Return labels of `targets`, values of `groups` and names of clusters, as codes, row by row.
 
-    `targets` None: every attribute that is no group. The values of a group are sorted,
-    numbers by value; those of an attribute are "0" and "1". `group_values` fixes them instead:
-    another value is unknown, with a warning. A column that is missing, or a target that is no
-    column of 0 and 1, is a UserError; unless `strict`, one that is not misspelt is only warned of.
+    With `targets` None, every attribute that is not a group is a target. The values of a group are
+    sorted, numbers by value; the values of an attribute are "0" and "1". `group_values` fixes the
+    values instead: another value is unknown, with a warning. Raises UserError for a missing column,
+    or a target that is not a column of 0 and 1. Unless `strict`, a missing column that is not
+    misspelled only causes a warning.
     """
     groups = list(dict.fromkeys(groups))
     if targets is None:
@@ -95,7 +96,7 @@ def _default_targets(manifest: Manifest, groups: Sequence[str]) -> list[str]:
 
 
 def _columns(manifest: Manifest, names: Sequence[str], strict: bool) -> dict[str, list[str]]:
-    """The named columns that there are; UserError (a warning unless strict) for the others."""
+    """Return the named columns that exist; UserError (a warning unless strict) for the others."""
     missing = [name for name in dict.fromkeys(names) if name not in manifest.columns]
     if missing and strict:
         hint = columns_there(missing[0], list(manifest.columns))
@@ -147,11 +148,11 @@ def _group_codes(manifest: Manifest, name: str, values: list[str]) -> Int16:
 
 
 def train_counts(labels: Labels, rows: Int64) -> Int64:
-    """Training counts of (group value, label) by target and group, [A, G+1, V+1, 2].
+    """Return training counts of (group value, label) by target and group, [A, G+1, V+1, 2].
 
-    V is the most values that a group has, 0 without groups. The third axis is the group's value,
-    unknown last; the last group holds everyone, as unknown. `rows` are the training rows.
-    Layout: docs/files.md, "Logits".
+    V is the largest number of values in a group, 0 without groups. The third axis is the group's
+    value, with unknown last; the last group holds everyone, as unknown. `rows` are the training
+    rows. Layout: docs/files.md, "Logits".
     """
     num_values = max(map(len, labels.group_values), default=0)
     known = labels.labels[rows]
@@ -173,12 +174,12 @@ def refuse_misspelt(
     targets: Sequence[str],
     wanted: Collection[str],
 ) -> None:
-    """Refuse a target without a column where a column that nobody wants is called nearly so.
+    """Raise UserError for a target without a column if an unused column has a similar name.
 
-    That is any column that differs in case, spaces and underscores alone, or an attribute that is
-    spelt alike.
+    A similar column differs only in case, spaces and underscores, or is an attribute with a similar
+    spelling.
     """
-    import difflib  # only near an error
+    import difflib  # needed only before an error
 
     plain = {_plain(name): name for name in columns if name not in wanted}
     spare = {_plain(name): name for name in attributes if name not in wanted}
@@ -197,9 +198,9 @@ def refuse_misspelt(
 def warn_of_almost(
     path: str, columns: Mapping[str, Sequence[str]], binary: Collection[str], known: Collection[str]
 ) -> None:
-    """Warn of columns, but the `known` ones, of 0 and 1 that a few other cells keep from targets.
+    """Warn about columns, except `known` ones, that a few other cells keep from being 0 and 1.
 
-    `binary` are the cells of targets.
+    `binary` contains the cells that targets may have.
     """
     for name in columns:
         if name in known:

@@ -1,1 +1,1 @@
-"""What drawing needs: a canvas that turns with the head, shapes, and colors."""
+"""Drawing tools: a canvas that turns with the head, shapes, and colors."""

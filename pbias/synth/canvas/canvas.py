@@ -1,4 +1,4 @@
-"""A picture that shapes are painted on: head coordinates in, anti-aliased pixels out.
+"""A canvas for painting shapes: head coordinates in, anti-aliased pixels out.
 
 Shapes: n points, h rows and w columns of a window, S pixels a side.
 """
@@ -20,14 +20,14 @@ Ink = tuple[int, int, int, int]
 
 MIN_SIZE, MAX_SIZE = 16, 1024
 SKULL_WIDTH, SKULL_HEIGHT, SKULL_DEPTH = 1.06, 1.42, 0.85
-SKULL = np.array([SKULL_WIDTH**-2, SKULL_HEIGHT**-2])  # of the ellipse (x, y)^2 @ SKULL = 1
+SKULL = np.array([SKULL_WIDTH**-2, SKULL_HEIGHT**-2])  # for the ellipse (x, y)^2 @ SKULL = 1
 _COUNT = np.arange(MAX_SIZE)
-FAINTEST = 0.004  # less than one of 255 steps
+FAINTEST = 0.004  # less than one of 255 levels
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is and where it looks: angles in radians, lengths in image sides."""
+    """Position and direction of the head: angles in radians, lengths in image sides."""
 
     yaw: float
     pitch: float
@@ -39,7 +39,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Layer:
-    """How much of each pixel of a window a shape covers, [h, w] of 0 to 1."""
+    """The coverage of a window's pixels by a shape, [h, w] of 0 to 1."""
 
     rows: slice
     columns: slice
@@ -53,7 +53,7 @@ def _pixel_centres(size: int) -> tuple[Array, Array]:
 
 
 def _rotation(angle: float) -> Points:
-    """Matrix that turns row vectors clockwise on the screen."""
+    """Return the matrix that turns row vectors clockwise on the screen."""
     cos, sin = math.cos(angle), math.sin(angle)
     return np.array([[cos, sin], [-sin, cos]])
 
@@ -90,26 +90,26 @@ class Canvas:
         self.y: Array = dx * inverse[0, 1] + dy * inverse[1, 1]
 
     def face(self, points: Points, lift: float = 0.0, bulge: float = 1.0) -> Points:
-        """Pixels of points on the face, which stands out by `bulge`, and `lift` above it."""
+        """Return the pixels of points on the face, which bulges by `bulge`, `lift` above it."""
         depth = np.sqrt(np.maximum(1 - points * points @ SKULL, 0))[..., None]
         towards = self._deep * (bulge * SKULL_DEPTH)
         placed: Points = points @ self._flat + depth * towards + (self._origin + lift * self._deep)
         return placed
 
     def head(self, points: Points, lift: float = 0.0) -> Points:
-        """Pixels of points on the outline of the head, or `lift` before it."""
+        """Return the pixels of points on the outline of the head, or `lift` in front of it."""
         placed: Points = points @ self._flat + (self._origin + lift * self._deep)
         return placed
 
     def body(self, points: Points) -> Points:
-        """Pixels of points below the head, which lean less than it does."""
+        """Return the pixels of points below the head, which lean less than the head."""
         placed: Points = points @ self._leaning + self._origin
         return placed
 
     def fill(self, shape: Points, color: Array, opacity: float = 1.0, lit: bool = True) -> None:
-        """Draw a small polygon [n, 2], or several [k, n, 2], in pixels, each in one light.
+        """Draw a small polygon [n, 2], or several [k, n, 2], in pixels, each with uniform light.
 
-        Drawing waits until something else needs the pixels, and is then done for many at once.
+        Polygons are queued until something else needs the pixels, and then drawn together.
         """
         if opacity <= FAINTEST:
             return
@@ -125,7 +125,7 @@ class Canvas:
         return 255.0 * float(self.light[min(max(int(y), 0), last), min(max(int(x), 0), last)])
 
     def flush(self) -> None:
-        """Draw what waits: enlarge the pixels concerned, draw, and shrink them again."""
+        """Draw the queued polygons: enlarge the affected pixels, draw, and shrink them again."""
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
@@ -149,7 +149,7 @@ class Canvas:
         self.rgb[window] = drawn.reshape(height, width, 3) * np.float32(1 / 255)
 
     def layer(self, polygon: Points) -> Layer | None:
-        """Cover of a polygon [n, 2], in pixels; None where it lies outside the picture."""
+        """Return the coverage of a polygon [n, 2], in pixels; None if it lies outside the image."""
         window = self._window(polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist())
         if window is None:
             return None
@@ -162,9 +162,9 @@ class Canvas:
         return Layer(rows, columns, alpha * np.float32(1 / 255))
 
     def glow(self, *spots: Spot, on_face: bool = True, inside: Layer | None = None) -> Layer | None:
-        """Return the sum of soft spots, each a bell curve; on the face, or flat like the picture.
+        """Return the sum of soft spots, each a bell curve; on the face, or flat like the image.
 
-        Another layer bounds them when `inside` names it.
+        `inside` limits them to another layer.
         """
         centres, spreads = [], []
         for x, y, rx, ry, _ in spots:
@@ -188,7 +188,7 @@ class Canvas:
         return Layer(*window, alpha if inside is None else alpha * inside.alpha)
 
     def _turned(self, x: float, y: float) -> tuple[float, float]:
-        """Head coordinates of a point on the face after the head has turned."""
+        """Return the head coordinates of a point on the face after the head has turned."""
         inside = 1 - (x / SKULL_WIDTH) ** 2 - (y / SKULL_HEIGHT) ** 2
         depth = SKULL_DEPTH * math.sqrt(max(inside, 0.0))
         narrow, towards = self._narrow.tolist(), self._towards.tolist()
@@ -204,7 +204,7 @@ class Canvas:
     def paint(
         self, layer: Layer | None, color: Array, opacity: float = 1.0, lit: bool = True
     ) -> None:
-        """Lay a color [3], or a colored window [h, w, 3], over what is there."""
+        """Paint a color [3], or a colored window [h, w, 3], over the existing pixels."""
         if layer is None or opacity <= FAINTEST:
             return
         self.flush()

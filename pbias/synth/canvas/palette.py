@@ -20,17 +20,17 @@ def hsv(hue: float, saturation: float, value: float) -> Array:
 
 
 def mix(first: Array, second: Array, share: float) -> Array:
-    """Return `share` of the second color in the first."""
+    """Mix two colors with `share` of the second."""
     return first + np.float32(share) * (second - first)
 
 
 def tone(color: Array, *factors: float) -> Array:
-    """Return the color times one factor, or one a channel."""
+    """Return the color times one factor, or one factor per channel."""
     return color * np.array(factors, dtype=np.float32)
 
 
 def ramp(colors: Array, position: float) -> Array:
-    """Return the color at `position` (0 to 1) of a row of colors [n, 3]."""
+    """Return the color at `position` (0 to 1) in a row of colors [n, 3]."""
     place = min(max(position, 0.0), 0.9999) * (len(colors) - 1)
     index = int(place)
     return mix(colors[index], colors[index + 1], place - index)
@@ -57,7 +57,7 @@ BLACK_HAIR = np.stack([rgb(14, 12, 16), rgb(34, 28, 30)])
 BROWN_HAIR = np.stack([rgb(74, 46, 28), rgb(118, 74, 42)])
 BLOND_HAIR = np.stack([rgb(202, 164, 96), rgb(240, 218, 160)])
 GRAY_HAIR = np.stack([rgb(148, 148, 152), rgb(222, 222, 224)])
-# What has no label: near-black brown, red, sandy.
+# Hair colors without a label: near-black brown, red, sandy.
 OTHER_HAIR = np.stack(
     [rgb(44, 30, 24), rgb(54, 36, 26), rgb(96, 44, 24), rgb(150, 80, 40), rgb(160, 122, 78)]
 )

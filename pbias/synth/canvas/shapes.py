@@ -19,7 +19,7 @@ MIRROR = np.array([-1.0, 1.0])
 
 @functools.cache
 def _spline_basis(num: int, closed: bool, samples: int) -> Points:
-    """Matrix [.., num] from control points to points on their Catmull-Rom spline."""
+    """Return the matrix [.., num] from control points to points on their Catmull-Rom spline."""
     segments = num if closed else num - 1
     t = np.arange(samples) / samples
     weights = np.stack(
@@ -41,7 +41,7 @@ def _spline_basis(num: int, closed: bool, samples: int) -> Points:
 
 
 def xy(x: Sequence[float] | Points, y: Sequence[float] | Points) -> Points:
-    """Points [n, 2] from their two coordinates."""
+    """Return points [n, 2] from their two coordinates."""
     return np.array([x, y]).T
 
 
@@ -58,12 +58,12 @@ def blob(points: Points, samples: int = 5) -> Points:
 
 
 def symmetric(right: Points) -> Points:
-    """The right half of an outline, first and last point on the axis, completed by its mirror."""
+    """Add the mirror image to the right half of an outline that starts and ends on the axis."""
     return np.concatenate([right, right[-2:0:-1] * MIRROR])
 
 
 def both_spots(*right: Spot) -> list[Spot]:
-    """Soft spots on the right half of the face and on the left."""
+    """Return soft spots on the right half of the face, and their mirror images on the left."""
     return [(side * x, y, rx, ry, w) for side in (1, -1) for x, y, rx, ry, w in right]
 
 
@@ -82,12 +82,12 @@ def _circle(num: int) -> Points:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, num: int = 20) -> Points:
-    """Outline of an ellipse."""
+    """Return the outline of an ellipse."""
     return _circle(num) * (rx, ry) + (x, y)
 
 
 def ribbon(points: Points, widths: Points | float) -> Points:
-    """Outline of a stroke along the points, as wide as `widths` says at each."""
+    """Return the outline of a stroke along the points, with the given width at each."""
     line = np.ascontiguousarray(points).view(np.complex128)[:, 0]
     step = np.empty_like(line)
     step[1:-1] = line[2:] - line[:-2]
@@ -99,6 +99,6 @@ def ribbon(points: Points, widths: Points | float) -> Points:
 
 @functools.cache
 def taper(num: int, start: float = 0.2, end: float = 0.2) -> Points:
-    """Widths of a brush stroke: full in the middle, thin at both ends."""
+    """Return the widths of a brush stroke: full in the middle, thin at both ends."""
     t = np.linspace(0, 1, num)
     return np.minimum(1.0, np.minimum(start + 3 * t, end + 3 * (1 - t)))

@@ -1,1 +1,1 @@
-"""The parts of a drawn face: one module draws one part, such as the nose."""
+"""The parts of a drawn face, such as the nose; each module draws one part."""

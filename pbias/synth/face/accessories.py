@@ -1,4 +1,4 @@
-"""What is worn on the head: glasses, earrings, hats."""
+"""Accessories on the head: glasses, earrings, hats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BRIM = blob(
 
 
 def draw_earrings(canvas: Canvas, face: Face) -> None:
-    """Studs, drops or hoops below the ears."""
+    """Draw studs, drops or hoops below the ears."""
     amount = face["Wearing_Earrings"]
     if amount <= 0:
         return
@@ -48,7 +48,7 @@ def _closed(outline: Points) -> Points:
 
 
 def draw_glasses(canvas: Canvas, face: Face) -> None:
-    """Frames round the eyes, now and then with dark lenses."""
+    """Draw glasses, sometimes with dark lenses."""
     amount = face["Eyeglasses"]
     if amount <= 0:
         return

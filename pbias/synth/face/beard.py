@@ -1,4 +1,4 @@
-"""Hair on the face: shadow, full beard, goatee, mustache, sideburns."""
+"""Facial hair: shadow, full beard, goatee, mustache, sideburns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MUSTACHE = blob(symmetric(xy([0, 0.18, 0.40, 0.47, 0.28, 0], [0.50, 0.50, 0.62, 
 
 
 def draw_beard(canvas: Canvas, face: Face, skin: Array, hair: Array) -> None:
-    """Draw everything that grows below the ears, from a shadow to a full beard."""
+    """Draw a shadow or beard, goatee and sideburns."""
     color, shadow = _color(hair), mix(tone(skin, 0.5), rgb(58, 62, 74), 0.5)
     stubble, beard = _grown(face, "5_o_Clock_Shadow"), _grown(face, "No_Beard")
     parts = max(face["Goatee"], face["Mustache"], face["Sideburns"], face["5_o_Clock_Shadow"])
@@ -42,7 +42,7 @@ def draw_beard(canvas: Canvas, face: Face, skin: Array, hair: Array) -> None:
 
 
 def draw_mustache(canvas: Canvas, face: Face, hair: Array) -> None:
-    """Between nose and mouth, over the lip."""
+    """Draw the mustache between nose and mouth."""
     mustache = _grown(face, "Mustache")
     if mustache > 0:
         layer = canvas.layer(canvas.face(MUSTACHE, 0.06))
@@ -54,14 +54,14 @@ def _color(hair: Array) -> Array:
 
 
 def _grown(face: Face, name: str) -> float:
-    """Return how much of it there is to see; next to nothing on women without the label."""
+    """Return how much hair is visible; almost none on women without the label."""
     strength = 1 - face[name] if name == "No_Beard" else face[name]
     likely = 1.0 if strength > 0.5 else face["Male"]
     return likely * max(0.0, strength - 0.12)
 
 
 def _area(canvas: Canvas, face: Face) -> Layer | None:
-    """Cheeks below a line from ear to mouth, chin and upper lip."""
+    """Return the area of a beard: cheeks below a line from ear to mouth, chin and upper lip."""
     edge = outline(face)
     low = edge[edge[:, 1] > 0.12]
     order = np.argsort(np.arctan2(-low[:, 0], low[:, 1] - 0.3))
@@ -70,7 +70,7 @@ def _area(canvas: Canvas, face: Face) -> Layer | None:
 
 
 def _paint(canvas: Canvas, face: Face, layer: Layer | None, color: Array, opacity: float) -> None:
-    """Short hair: the color broken up by grain."""
+    """Paint short hair: the color broken up by grain."""
     if layer is None or opacity <= 0.01:
         return
     x, y = canvas.x[layer.rows, layer.columns], canvas.y[layer.rows, layer.columns]

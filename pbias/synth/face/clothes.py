@@ -31,7 +31,7 @@ def draw_clothes(canvas: Canvas, face: Face) -> None:
 
 
 def _top(face: Face, low: float) -> Points:
-    """Shoulders and chest below a neckline that ends at `low`."""
+    """Return the outline of shoulders and chest below a neckline that ends at `low`."""
     slope = face.between("shoulders", 1.75, 1.95) - 0.05 * face["Chubby"]
     x = [0, 0.32, 0.56, 0.95, 1.6, 2.4, 2.6, 0]
     y = [low, low - 0.12, 1.62, slope - 0.06, slope + 0.12, slope + 0.6, 3.3, 3.3]

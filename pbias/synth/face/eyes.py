@@ -17,7 +17,7 @@ WING = xy([0.01, 0.04, 0.08], [-0.01, -0.03, -0.06])
 
 @dataclass(frozen=True)
 class _Eye:
-    """The right eye: centre, half its width, how far the lids are open, and the lids' edges."""
+    """The right eye: center, half its width, how far the lids are open, and their edges."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ def _eye(face: Face) -> _Eye:
 
 
 def draw_eyes(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Bags, eye shadow, white, iris, lids and lashes."""
+    """Draw bags, eye shadow, white, iris, lids and lashes."""
     eye = _eye(face)
     _draw_bags(canvas, face, skin, eye)
     _draw_shadow(canvas, face, eye)
@@ -56,7 +56,7 @@ def draw_eyes(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def _draw_iris(canvas: Canvas, face: Face, eye: _Eye) -> None:
-    """Draw both irises, which look the same way; the lids hide what lies above and below them."""
+    """Draw both irises, looking the same way; the lids hide their upper and lower parts."""
     color = tone(ramp(IRIS, face.luck["iris"] ** 1.5), face.between("iris_light", 0.8, 1.15))
     radius, y = min(0.115, 0.55 * eye.wide), eye.y - 0.1 * eye.opened
     low, high = float(eye.upper[:, 1].min()), float(eye.lower[:, 1].max())
@@ -99,7 +99,7 @@ def _draw_shadow(canvas: Canvas, face: Face, eye: _Eye) -> None:
 
 
 def _draw_bags(canvas: Canvas, face: Face, skin: Array, eye: _Eye) -> None:
-    """Draw a darker pouch and the fold that ends it."""
+    """Draw a darker pouch and the fold at its lower end."""
     bags, x, y = face["Bags_Under_Eyes"], eye.x, eye.y + eye.opened
     deep = face.between("bag_size", 0.12, 0.17)
     dark = mix(tone(skin, 0.5), rgb(86, 50, 84), 0.3)

@@ -1,4 +1,4 @@
-"""One face to draw: how strongly it shows each attribute, and random traits beyond the labels."""
+"""A face to draw: the strengths of its attributes, and random traits beyond the labels."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pbias.synth.labels.sampling import ATTRIBUTES
 
 RATES = dict(zip(ATTRIBUTES, read_table().rates.tolist(), strict=True))
 
-# Worn or not, bald or not: without it nothing of it is seen. The others shade into each other.
+# Present or absent: nothing of these is visible without the label. Other attributes are gradual.
 CRISP = frozenset(
     {"Bald", "Bangs", "Eyeglasses", "Wearing_Earrings", "Wearing_Hat", "Wearing_Necklace"}
     | {"Wearing_Necktie"}
 )
 
-# Everything about a face that is not a label, each an independent number in [0, 1).
+# All traits of a face that are not labels, each an independent number in [0, 1).
 LUCK_NAMES = """
     yaw pitch roll scale x y skin skin_hue light_x light_y light_k length squareness cheek
     ears neck wrinkle freckle bag_size eye_size eye_gap eye_y iris iris_light gaze lid
@@ -37,10 +37,10 @@ STREAKS = 128
 
 
 class Face:
-    """Strengths of attributes, 0 to 1 with the label's border at 0.5, and luck by name."""
+    """Strengths of attributes, 0 to 1 with the threshold at 0.5, and random traits by name."""
 
     def __init__(self, labels: NDArray[np.int8], rng: np.random.Generator) -> None:
-        """Draw all luck in one order, so that changing a label changes nothing else."""
+        """Draw all random traits in one order, so that changing a label changes nothing else."""
         u = rng.random(len(ATTRIBUTES))
         drawn = zip(ATTRIBUTES, labels.tolist(), u.tolist(), strict=True)
         self.strength = {name: _strength(name, *pair) for name, *pair in drawn}
@@ -52,16 +52,16 @@ class Face:
         return self.strength[attribute]
 
     def between(self, name: str, low: float, high: float) -> float:
-        """Return a piece of luck as a number between `low` and `high`."""
+        """Map a random trait to a number between `low` and `high`."""
         return low + (high - low) * self.luck[name]
 
     def around(self, name: str, middle: float, spread: float) -> float:
-        """A piece of luck as a number near `middle`, at most `spread` away, mostly much less."""
+        """Map a random trait to a number at most `spread` from `middle`, mostly much closer."""
         offset = 2 * self.luck[name] - 1
         return middle + spread * math.copysign(abs(offset) ** 1.5, offset)
 
     def strands(self, row: int, place: Array) -> Array:
-        """Smooth noise along a line, 0 to 1: light and dark strands at `place`, one a unit."""
+        """Return smooth noise along a line, 0 to 1: strands at `place`, one per unit."""
         whole = np.floor(place)
         index, share = whole.astype(np.int32), place - whole
         before, after = self.streaks[row, index % STREAKS], self.streaks[row, (index + 1) % STREAKS]
@@ -69,7 +69,7 @@ class Face:
         return strands
 
     def male(self, cue: str) -> float:
-        """Return one of the cues of Male, 0 to 1: each goes its own way, none decides."""
+        """Return one of the cues of Male, 0 to 1; cues vary independently, and none is decisive."""
         return _clip(self["Male"] + 0.9 * (self.luck[f"male_{cue}"] - 0.5))
 
     def old(self, cue: str) -> float:
@@ -78,7 +78,7 @@ class Face:
 
     @property
     def pose(self) -> Pose:
-        """Where this head is in the picture: eyes near one place, as where faces are aligned."""
+        """Pose of the head in the image: eyes near one place, as in aligned faces."""
         return Pose(
             yaw=self.around("yaw", 0.0, 0.36),
             pitch=self.around("pitch", 0.02, 0.15),
@@ -90,9 +90,9 @@ class Face:
 
 
 def _strength(attribute: str, label: int, u: float) -> float:
-    """Mostly clear, now and then close to the border or just across it.
+    """Return a strength that is mostly clear, sometimes near the threshold or just across it.
 
-    As many faces without a rare attribute come close to the border as faces with it.
+    As many faces without a rare attribute come close to the threshold as faces with it.
     """
     if attribute in CRISP:
         return label * (1 - 0.6 * u * u)

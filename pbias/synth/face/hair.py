@@ -36,7 +36,7 @@ ZIGZAG = np.where(np.arange(15) % 2, 0.09, -0.09)
 
 
 def hair_color(face: Face) -> Array:
-    """Return the labeled color, or one that has no label; a weak label is a color in between."""
+    """Return the labeled color, or one without a label; a weak label gives a color in between."""
     color = ramp(OTHER_HAIR, face.luck["hair_hue"])
     for name, shades in COLORS.items():
         share = min(1.0, max(0.0, 2.2 * face[name] - 0.75))
@@ -45,7 +45,7 @@ def hair_color(face: Face) -> Array:
 
 
 def _length(face: Face) -> float:
-    """0 above the ears, 0.3 at the jaw, 1 below the shoulders."""
+    """Return the length: 0 above the ears, 0.3 at the jaw, 1 below the shoulders."""
     u = face.luck["hair_length"]
     wants_long = face.male("hair") < face.between("hair_style", 0.25, 0.6)
     return 0.25 + 0.75 * math.pow(u, 0.7) if wants_long else 0.28 * u
@@ -57,7 +57,7 @@ def _wave(face: Face) -> float:
 
 
 def _sway(face: Face, points: Points, share: float) -> Points:
-    """Strands swing sideways below the crown and outwards on it."""
+    """Move strands sideways below the crown, and outwards on it."""
     x, y = points.T
     amount, phase = share * _wave(face), 6.3 * face.luck["hair_wave"]
     bump = 1 + 0.4 * amount * np.sin(9 * np.arctan2(x, -y - 0.2) + phase)
@@ -66,7 +66,7 @@ def _sway(face: Face, points: Points, share: float) -> Points:
 
 
 def _outer(face: Face) -> Points:
-    """Right half of the silhouette from the crown to the ends."""
+    """Return the right half of the silhouette, from the crown to the ends."""
     length = _length(face)
     volume = face.between("hair_volume", 0.06, 0.2)
     volume += 0.10 * face["Wavy_Hair"] - 0.04 * face["Straight_Hair"]
@@ -80,7 +80,7 @@ def _outer(face: Face) -> Points:
 
 
 def _hairline(face: Face) -> Points:
-    """Right half of where the forehead ends, from the middle to the temple."""
+    """Return the right half of the hairline, from the middle of the forehead to the temple."""
     back = face["Receding_Hairline"]
     y = -0.86 + face.around("hairline", 0.0, 0.06) - 0.10 * back
     return xy(
@@ -96,7 +96,7 @@ def _hairline(face: Face) -> Points:
 
 
 def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """Draw what falls behind neck and shoulders."""
+    """Draw the hair behind neck and shoulders."""
     if face["Bald"] > 0 or _length(face) <= COVERS_EARS:
         return
     right = _outer(face)
@@ -107,7 +107,7 @@ def draw_back_hair(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def draw_front_hair(canvas: Canvas, face: Face, color: Array) -> None:
-    """Draw the cap of hair over the skull with its locks, or what baldness leaves of it."""
+    """Draw the hair over the skull with its locks, or the remainder on a bald head."""
     if face["Bald"] > 0:
         _draw_bald(canvas, face, color)
         return
@@ -134,7 +134,7 @@ def _part(face: Face) -> float:
 
 
 def _paint(canvas: Canvas, face: Face, layer: Layer | None, color: Array, fringe: bool) -> None:
-    """Strands run round the skull and then down; straight hair shines, wavy hair swings."""
+    """Paint strands around the skull and then down; straight hair shines, wavy hair swings."""
     if layer is None:
         return
     x, y = canvas.x[layer.rows, layer.columns], canvas.y[layer.rows, layer.columns]
@@ -157,7 +157,7 @@ def _paint(canvas: Canvas, face: Face, layer: Layer | None, color: Array, fringe
 
 
 def _draw_fringe(canvas: Canvas, face: Face, color: Array) -> None:
-    """Bangs: locks of hair down to the brows."""
+    """Draw bangs: locks of hair down to the brows."""
     bangs = face["Bangs"]
     if bangs <= 0:
         return
@@ -170,7 +170,7 @@ def _draw_fringe(canvas: Canvas, face: Face, color: Array) -> None:
 
 
 def _draw_bald(canvas: Canvas, face: Face, color: Array) -> None:
-    """Draw a shining scalp, with short hair at the sides when there is any."""
+    """Draw a shiny scalp, with short hair at the sides if there is any."""
     canvas.paint(canvas.glow((0.15, -1.0, 0.22, 0.12, 0.35 * face["Bald"])), WHITE)
     receding = face["Receding_Hairline"]
     if receding > 0.5:

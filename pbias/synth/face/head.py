@@ -23,13 +23,13 @@ EAR = blob(xy([-0.12, 0.10, 0.13, 0.03, -0.12], [-0.2, -0.24, 0.0, 0.32, 0.3]))
 
 
 def chin_y(face: Face) -> float:
-    """Return where the face ends below."""
+    """Return the y coordinate of the chin's lower end."""
     long = face.around("length", 0.0, 0.05) + 0.22 * (face["Oval_Face"] - 0.35)
     return 1.2 + 0.07 * face.male("jaw") + long - 0.03 * face["Chubby"]
 
 
 def outline(face: Face) -> Points:
-    """Return the face from the top of the skull round the chin, in head coordinates."""
+    """Return the face from the top of the skull around the chin, in head coordinates."""
     jaw, fat, oval = face.male("jaw"), face["Chubby"], face["Oval_Face"]
     square = face.luck["squareness"] * (1 - 0.8 * oval)
     cheek = 0.97 + 0.17 * fat - 0.10 * oval + 0.04 * face.luck["cheek"]
@@ -45,7 +45,7 @@ def outline(face: Face) -> Points:
 
 
 def draw_neck(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Neck and shoulders, in the shadow of the chin."""
+    """Draw neck and shoulders, in the shadow of the chin."""
     wide = 0.46 + 0.13 * face.male("neck") + 0.15 * face["Chubby"] + 0.03 * face.luck["neck"]
     right = xy(
         [0, wide, wide - 0.02, wide + 0.1, 1.2, 1.5, 0], [0.6, 0.7, 1.4, 1.75, 2.35, 3.2, 3.2]

@@ -1,4 +1,4 @@
-"""Lips round a line, or round teeth when open; corners up in a smile."""
+"""Lips around a line, or around teeth when open; the corners rise in a smile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pbias.synth.face.face import Face
 
 @dataclass(frozen=True)
 class _Lips:
-    """Edges from left to right, and how far the lips are apart."""
+    """Edges of the lips from left to right, and the distance between the lips."""
 
     top: Points
     inner_top: Points
@@ -55,7 +55,7 @@ def _line(half: float, corner: float, y: float) -> Points:
 
 
 def draw_mouth(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Lips with or without lipstick, and what is between them."""
+    """Draw lips with or without lipstick, and the gap between them."""
     lips, stick = _lips(face), face["Wearing_Lipstick"]
     natural = mix(tone(skin, 0.86), BLOOD, face.between("lip_hue", 0.16, 0.34))
     color = mix(natural, ramp(LIPSTICK, face.luck["lipstick_hue"]), 0.95 * stick)

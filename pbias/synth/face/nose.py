@@ -1,4 +1,4 @@
-"""Draw the nose: broad, pointed or neither."""
+"""The nose: broad, pointed or neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pbias.synth.face.skin import gloss
 
 @dataclass(frozen=True)
 class _Nose:
-    """Half its width at the wings, where it ends, how far the tip stands out, and its kind."""
+    """Half the width at the wings, the lower end, how far the tip stands out, and the kind."""
 
     wide: float
     y: float
@@ -23,7 +23,7 @@ class _Nose:
 
 
 def draw_nose(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Bridge, wings, nostrils and tip."""
+    """Draw bridge, wings, nostrils and tip."""
     big, point = face["Big_Nose"], face["Pointy_Nose"]
     wide = 0.165 + 0.02 * face.male("nose") + 0.02 * face.luck["nose"]
     nose = _Nose(

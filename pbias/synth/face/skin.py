@@ -1,4 +1,4 @@
-"""Skin: its tone, the light on it, soft shadows, cheeks, and what time writes on it."""
+"""Skin: its tone, its light, soft shadows, cheeks, and signs of age."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def skin_color(face: Face) -> Array:
 
 
 def set_light(canvas: Canvas, face: Face) -> None:
-    """Light on a rounded head: brighter where it faces the lamp."""
+    """Light a rounded head: brighter where it faces the lamp."""
     nx = canvas.x * np.float32(1 / (1.15 * SKULL_WIDTH))
     ny = canvas.y * np.float32(1 / (1.15 * SKULL_HEIGHT))
     nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0))
@@ -38,7 +38,7 @@ def set_light(canvas: Canvas, face: Face) -> None:
 
 
 def draw_face(canvas: Canvas, face: Face, skin: Array) -> None:
-    """The face, the shadows that round it, its cheekbones (light above hollow) and its color."""
+    """Draw the face, its shadows, cheekbones (light above hollow) and color."""
     cover = canvas.layer(canvas.head(outline(face)))
     canvas.paint(cover, skin)
     bone, rosy = face["High_Cheekbones"], face["Rosy_Cheeks"]
@@ -58,12 +58,12 @@ def draw_face(canvas: Canvas, face: Face, skin: Array) -> None:
 
 
 def gloss(skin: Array) -> Array:
-    """Return what skin looks like where it mirrors the lamp."""
+    """Return the color of skin at a highlight."""
     return mix(np.minimum(skin * np.float32(1.4), 1), WHITE, 0.35)
 
 
 def draw_age(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Folds, lines on the forehead, crow's feet: what not being young leaves."""
+    """Draw the signs of age: folds, lines on the forehead, crow's feet."""
     dark = tone(skin, 0.58, 0.46, 0.42)
     fold = max(0.0, face.old("fold") - 0.12)
     strength = 0.10 + 0.55 * fold + 0.25 * face["Smiling"]
@@ -91,7 +91,7 @@ def _draw_forehead(canvas: Canvas, dark: Array, face: Face) -> None:
 
 
 def _draw_spots(canvas: Canvas, face: Face, skin: Array) -> None:
-    """Freckles of the young and age spots of the others."""
+    """Draw freckles on young faces, and age spots on others."""
     freckles = face["Young"] * (face.luck["freckle"] - 0.7)
     strength = 0.35 * max(freckles, 0.8 * face.old("skin") - 0.2)
     if strength <= 0:

@@ -1,1 +1,1 @@
-"""Which attributes each drawn face has: labels with CelebA's frequencies and correlations."""
+"""Labels for drawn faces, with CelebA's frequencies and correlations."""

@@ -1,6 +1,6 @@
-"""How often CelebA's attributes occur and go together: what the drawn faces follow.
+"""The frequencies and correlations of CelebA's attributes, which the drawn faces follow.
 
-Source: the training split of CelebA (Liu et al., ICCV 2015), as figures; no image was used.
+Source: the training split of CelebA (Liu et al., ICCV 2015), as numbers; no image was used.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Table:
     correlations: NDArray[np.float64]
 
     def index(self, names: tuple[str, ...]) -> NDArray[np.intp]:
-        """Columns of the named attributes."""
+        """Return the columns of the named attributes."""
         return np.array([self.names.index(name) for name in names])
 
     def both(self, first: str, second: str) -> float:
-        """P(first = 1 and second = 1), held within what the two rates allow."""
+        """Return P(first = 1 and second = 1), limited to values that the two rates allow."""
         i, j = self.names.index(first), self.names.index(second)
         p, q = float(self.rates[i]), float(self.rates[j])
         if second in GROUPS:
@@ -41,7 +41,7 @@ class Table:
 
 @functools.cache
 def read_table() -> Table:
-    """Return the embedded table: 39 of CelebA's 40 attributes, all that a picture shows."""
+    """Return the embedded table: the 39 of CelebA's 40 attributes that an image shows."""
     text = resources.files(__package__).joinpath("celeba.csv").read_text(encoding="utf-8")
     header, *rows = csv.reader(text.splitlines())
     num_fixed = 2 + len(GROUPS)

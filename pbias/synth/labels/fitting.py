@@ -1,7 +1,7 @@
 """Distributions with given moments: maximum entropy for few states, a Gaussian copula for many.
 
-Shape suffixes: c condition (a combination of what was drawn before), s state, f feature,
-a attribute, k order of a series.
+Shape suffixes: c condition (a combination of earlier draws), s state, f feature, a attribute, k
+order of a series.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Keeps targets that no distribution reaches (a rate of exactly 0) from growing without bound.
+# Keeps parameters bounded for targets that no distribution reaches (a rate of exactly 0).
 RIDGE = 1e-6
 MAX_STEPS = 60
 SERIES_ORDER = 24
@@ -22,7 +22,7 @@ LARGEST_CORRELATION = 0.98
 
 
 def state_probabilities(features_csf: Floats, theta_f: Floats) -> Floats:
-    """P(state given condition) [C, S] of the exponential family with these features."""
+    """Return P(state given condition) [C, S] of the exponential family with these features."""
     scores_cs = features_csf @ theta_f
     scores_cs -= scores_cs.max(axis=1, keepdims=True)
     weights_cs = np.exp(scores_cs)
@@ -31,9 +31,9 @@ def state_probabilities(features_csf: Floats, theta_f: Floats) -> Floats:
 
 
 def fit_moments(features_csf: Floats, weights_c: Floats, target_f: Floats) -> Floats:
-    """Parameters [F] of the conditional maximum-entropy distribution with E[features] = target.
+    """Fit parameters [F] of the conditional maximum-entropy distribution to E[features] = target.
 
-    Newton's method with step halving on the convex dual, which has a small quadratic penalty.
+    Uses Newton's method with step halving on the convex dual, which has a small quadratic penalty.
     """
     theta_f = np.zeros(len(target_f))
     value = _dual(features_csf, weights_c, target_f, theta_f)
@@ -67,18 +67,18 @@ def _dual(features_csf: Floats, weights_c: Floats, target_f: Floats, theta_f: Fl
 
 
 def logistic(z: Floats) -> Floats:
-    """Probabilities from log odds."""
+    """Return probabilities from log odds."""
     return np.asarray(1 / (1 + np.exp(-z)), dtype=np.float64)
 
 
 def normal_cdf(z: Floats) -> Floats:
-    """Standard normal distribution function, element by element."""
+    """Return the standard normal distribution function, element by element."""
     erfc = np.frompyfunc(math.erfc, 1, 1)
     return np.asarray(0.5 * erfc(-z / math.sqrt(2)), dtype=np.float64)
 
 
 def normal_quantile(p: Floats) -> Floats:
-    """Inverse of `normal_cdf`; p is held within 1e-9 of 0 and 1."""
+    """Return the inverse of `normal_cdf`; p is kept within 1e-9 of 0 and 1."""
     inverse = np.frompyfunc(NormalDist().inv_cdf, 1, 1)
     return np.asarray(inverse(np.clip(p, 1e-9, 1 - 1e-9)), dtype=np.float64)
 
@@ -86,7 +86,7 @@ def normal_quantile(p: Floats) -> Floats:
 def latent_correlations(
     p_ca: Floats, weights_c: Floats, covariance_aa: Floats
 ) -> NDArray[np.float64]:
-    """Correlations [A, A] of normal variables that, cut to rates p, covary by `covariance_aa`.
+    """Return correlations [A, A] of normal variables that, cut to rates p, have `covariance_aa`.
 
     The covariance is the mean within conditions. It is a power series in the correlation, with the
     tetrachoric functions as coefficients (Pearson 1900); bisection solves it pair by pair. Values
@@ -109,7 +109,7 @@ def latent_correlations(
 
 
 def _tetrachoric_series(p_ca: Floats, weights_c: Floats) -> Floats:
-    """Coefficients [K, A, A] of the covariance as a power series in the latent correlation."""
+    """Return the power series [K, A, A] of the covariance in the latent correlation."""
     threshold_ca = normal_quantile(1 - p_ca)
     density_ca = np.exp(-(threshold_ca**2) / 2) / math.sqrt(2 * math.pi)
     before_ca, now_ca = np.zeros_like(density_ca), density_ca
@@ -123,9 +123,9 @@ def _tetrachoric_series(p_ca: Floats, weights_c: Floats) -> Floats:
 
 
 def nearest_correlation(matrix_aa: Floats, floor: float = 1e-4) -> Floats:
-    """The nearest correlation matrix (Frobenius norm) with eigenvalues of about `floor` or more.
+    """Return the nearest correlation matrix (Frobenius norm) with eigenvalues above about `floor`.
 
-    Alternating projections with Dykstra's correction (Higham 2002, IMA J. Numer. Anal. 22).
+    Uses alternating projections with Dykstra's correction (Higham 2002, IMA J. Numer. Anal. 22).
     """
     nearest_aa, correction_aa = matrix_aa.copy(), np.zeros_like(matrix_aa)
     for _ in range(100):

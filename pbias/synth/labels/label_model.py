@@ -1,7 +1,7 @@
-"""The distribution of labels: groups first, then what excludes each other, then the rest.
+"""The distribution of labels: groups first, then exclusive attributes, then the rest.
 
-Shape suffixes: a attribute, g group, c condition (what was drawn before), s state (a combination
-of exclusive attributes), f feature.
+Shape suffixes: a attribute, g group, c condition (a combination of earlier draws), s state (a
+combination of exclusive attributes), f feature.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BEARD_PARTS = ("Goatee", "Mustache", "Sideburns")
 BEARD = ("5_o_Clock_Shadow", "No_Beard", *BEARD_PARTS)
 CATEGORIES = HAIR + BEARD
 
-# Combinations rarer than this do not matter for a fit, and there are very many.
+# Rarer combinations do not matter for a fit, and there are very many.
 RAREST = 2e-6
 
 
 def possible_hair(has: dict[str, bool]) -> bool:
-    """One color, one texture, one hairline; a bald head has no hair to describe but gray sides."""
+    """Return whether hair has one color, texture and hairline; a bald head has few of them."""
     if has["Bald"] and any(has[name] for name in HAIR if name not in BALD_GOES_WITH):
         return False
     exclusive = (HAIR_COLORS, ("Straight_Hair", "Wavy_Hair"), ("Bangs", "Receding_Hairline"))
@@ -44,7 +44,7 @@ BALD_GOES_WITH = ("Bald", "Gray_Hair", "Receding_Hairline")
 
 
 def possible_beard(has: dict[str, bool]) -> bool:
-    """No_Beard leaves room for a five o'clock shadow and for nothing else."""
+    """Return whether No_Beard is unset or leaves no part but a five o'clock shadow."""
     return not (has["No_Beard"] and any(has[name] for name in BEARD_PARTS))
 
 
@@ -57,7 +57,7 @@ def _states(names: tuple[str, ...], possible: Callable[[dict[str, bool]], bool])
 
 @dataclass(frozen=True)
 class LabelModel:
-    """What `draw_labels` draws from: probabilities of states, then of the rest given them."""
+    """The probabilities from which `draw_labels` draws: states, then the rest given the states."""
 
     rest: tuple[str, ...]
     cells: Floats  # [16, G]: every combination of the groups
@@ -72,7 +72,7 @@ class LabelModel:
 
 @functools.cache
 def label_model() -> LabelModel:
-    """Fit the distribution of labels to the embedded table (a second, once a process)."""
+    """Fit the distribution of labels to the embedded table (takes a second, once per process)."""
     table = read_table()
     rest = tuple(name for name in table.names if name not in GROUPS + CATEGORIES)
     cells = _states(GROUPS, lambda has: True)
@@ -95,7 +95,7 @@ def _fit_states(
     conditions: Floats,
     weights_c: Floats,
 ) -> Floats:
-    """P(state given condition) [C, S] with the table's rates, rates given groups and pairs."""
+    """Return P(state given condition) [C, S] with the table's rates, also by group and pair."""
     columns, targets = [], []
     for i, name in enumerate(names):
         columns.append(np.broadcast_to(states[:, i], (len(conditions), len(states))))
@@ -116,7 +116,7 @@ def _fit_states(
 def _combinations(
     cells: Floats, cell_p: Floats, hair: Floats, hair_p: Floats, beard: Floats, beard_p: Floats
 ) -> tuple[Floats, Floats]:
-    """All that happens before the rest: features [C, 1 + G + categories] and probabilities [C]."""
+    """Return the conditions of the rest: features [C, 1 + G + categories], probabilities [C]."""
     p = cell_p[:, None, None] * hair_p[:, :, None] * beard_p[:, None, :]
     cell, hair_state, beard_state = np.nonzero(p > RAREST)
     weights_c = p[cell, hair_state, beard_state]
@@ -125,12 +125,12 @@ def _combinations(
 
 
 def before(groups: Floats, hair: Floats, beard: Floats) -> Floats:
-    """Return what the rest depends on [N, F]: a constant, the groups, the categories."""
+    """Return the features [N, F] on which the rest depends: constant, groups, categories."""
     return np.hstack([np.ones((len(groups), 1)), groups, hair, beard])
 
 
 def _fit_rest(table: Table, rest: tuple[str, ...], given_cf: Floats, weights_c: Floats) -> Floats:
-    """Logistic coefficients [F, A]: P(attribute given groups and categories)."""
+    """Fit logistic coefficients [F, A]: P(attribute given groups and categories)."""
     features_csf = np.stack([np.zeros_like(given_cf), given_cf], axis=1)
     thetas = []
     for name in rest:
@@ -147,7 +147,7 @@ def _fit_latent(
     given_cf: Floats,
     weights_c: Floats,
 ) -> Floats:
-    """Cholesky factor of the copula: what groups and categories leave of the correlations."""
+    """Return the Cholesky factor of the correlations that groups and categories do not explain."""
     p_ca = logistic(given_cf @ rest_theta_fa)
     mean_a = weights_c @ p_ca
     between_aa = (p_ca * weights_c[:, None]).T @ p_ca - np.outer(mean_a, mean_a)

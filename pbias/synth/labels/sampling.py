@@ -1,4 +1,4 @@
-"""Which attributes each face has.
+"""Sample the attributes of each face.
 
 Shape suffixes: n face, a attribute, s state (a combination of exclusive attributes), f feature.
 """
@@ -20,15 +20,16 @@ from pbias.synth.labels.label_model import (
 
 ATTRIBUTES = read_table().names
 
-# The first word of a random stream is the seed, the second one of these. Never 0: numpy pads
-# with zeros, so that [seed, 0] would be [seed].
+# The first word of a random stream is the seed, the second is one of these. Never 0: numpy pads
+# with zeros, so [seed, 0] would equal [seed].
 CATEGORY_STREAM, LATENT_STREAM, FACE_STREAM = 1, 2, 3
 
 
 def draw_labels(num: int, seed: int) -> NDArray[np.int8]:
-    """Labels [N, A] of 0 and 1, columns as in `ATTRIBUTES`; more faces have the same first rows.
+    """Draw labels [N, A] of 0 and 1, with the columns of `ATTRIBUTES`.
 
-    Rates, rates given Male, Young, Chubby and Pale_Skin, and correlations follow CelebA's.
+    A larger number of faces begins with the same rows. Rates, rates given Male, Young, Chubby and
+    Pale_Skin, and correlations follow CelebA's.
     """
     model = label_model()
     u_n3 = np.random.default_rng([seed, CATEGORY_STREAM]).random((num, 3))
@@ -45,14 +46,14 @@ def draw_labels(num: int, seed: int) -> NDArray[np.int8]:
 
 
 def _choose(p_ns: Floats, u_n: Floats) -> NDArray[np.intp]:
-    """Return the state of each row whose share of [0, 1) holds u."""
+    """Return the state of each row whose share of [0, 1) contains u."""
     chosen_n = (np.cumsum(p_ns, axis=1) <= u_n[:, None]).sum(axis=1)
     last = p_ns.shape[1] - 1  # rounding may leave the sum below u
     return np.asarray(np.minimum(chosen_n, last), dtype=np.intp)
 
 
 def with_label(labels: NDArray[np.int8], name: str, value: int) -> NDArray[np.int8]:
-    """Return a copy of one face's labels [A] with `name` set, and cleared what it excludes."""
+    """Copy a face's labels [A], set `name`, and clear the attributes that it excludes."""
     changed = labels.copy()
     changed[ATTRIBUTES.index(name)] = value
     if value:

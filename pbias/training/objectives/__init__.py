@@ -1,1 +1,1 @@
-"""What training minimizes: losses of labels, of a teacher, and of groups."""
+"""Training objectives: losses from labels, from a teacher, and by group."""

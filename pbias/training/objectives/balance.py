@@ -1,4 +1,4 @@
-"""Weights of labels that make group values and label values count alike in the loss."""
+"""Label weights that make each group value and label value count equally in the loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Balance:
     """A weight for each group value, target and label value: float32 [V + 1, A, L].
 
-    `codes` [N] are the group values of the training rows; V stands for an unknown one, whose
+    `codes` [N] are the group values of the training rows; V stands for an unknown value, whose
     weights are 1. L is 2 for attributes. For classes A is 1, and L is their number.
     """
 
@@ -27,7 +27,7 @@ class Balance:
     codes: Tensor
 
     def of(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """Return the weights of labels of rows, in the shape of `labels`; 1 where unknown."""
+        """Return the weights for labels of rows, in the shape of `labels`; 1 if unknown."""
         table = self.weights.to(labels.device)[self.codes[rows].to(labels.device)]  # [B, A, L]
         wanted = labels.clamp(min=0).long()
         if labels.dim() == 1:
@@ -40,11 +40,11 @@ class Balance:
 def balance(
     labels: Tensor, groups: npt.NDArray[np.int16], largest: float, num_classes: int
 ) -> Balance:
-    """Weigh each label by what makes every cell of group value x label value count alike.
+    """Weigh labels so that every cell of group value x label value counts equally.
 
-    `labels` [N, A] of 0, 1 and -1 (unknown), or [N] classes; `groups` [N, G] group values, -1
-    unknown: a value of each group together make one group. The weights of known labels in known
-    groups have a mean of 1 in every target before they are capped at `largest`.
+    `labels` [N, A] are 0, 1 and -1 (unknown), or [N] classes. `groups` [N, G] are group values, -1
+    unknown; every combination of values of all groups forms one group. The weights of known labels
+    in known groups have a mean of 1 in every target before they are capped at `largest`.
     """
     codes, _ = joint(groups)
     num_values = int(codes.max(initial=-1)) + 1

@@ -1,4 +1,4 @@
-"""Bounds on what each group loses against the dense network, kept by dual ascent.
+"""Bounds on each group's loss of accuracy against the dense network, kept by dual ascent.
 
 Source: Hashemizadeh et al., Balancing Act: Constraining Disparate Impact in Sparse Models, ICLR
 2024. Shapes: N training images, B of them in a batch, A targets (1 for classes), V groups.
@@ -16,18 +16,18 @@ from torch import Tensor
 from pbias.training.objectives.groups import Members, Rows
 from pbias.training.processes import processes
 
-BUFFER = 512  # images of a group that its loss of accuracy is estimated from while training
-EMPTY = 2  # in a buffer: nothing yet, or an unknown label
+BUFFER = 512  # images of a group from which its loss of accuracy is estimated during training
+EMPTY = 2  # in a buffer: no image yet, or an unknown label
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Bound:
-    """`ceag@GROUP <= most`: no group loses more accuracy than everyone does, but for so much.
+    """`ceag@GROUP <= most`: no group loses more than `most` accuracy beyond everyone's loss.
 
-    `valid` int64 [M] are the groups of the validation images, numbered as those of `train`.
-    `target` None: the mean over all targets. `value` None: a bound for each group.
+    `valid` int64 [M] are the groups of the validation images, numbered like those of `train`.
+    `target` None means the mean over all targets. `value` None means a bound for each group.
     """
 
     text: str
@@ -37,14 +37,14 @@ class Bound:
     target: int | None = None
     value: int | None = None
     shares: Tensor = field(init=False)  # [V, A] known training labels of each group
-    sizes: Tensor = field(init=False)  # [V] how many images a buffer holds
+    sizes: Tensor = field(init=False)  # [V] number of images that a buffer holds
     multipliers: Tensor = field(init=False)  # [V]
     buffer: Tensor = field(init=False)  # int8 [V, BUFFER, A]: 1 lost, 0 the same, -1 gained
-    seen: Tensor = field(init=False)  # [V] how many images were put there, on the CPU
-    reached: Tensor = field(init=False)  # [V] in validation; NaN where there is no label
+    seen: Tensor = field(init=False)  # [V] number of images put there, on the CPU
+    reached: Tensor = field(init=False)  # [V] in validation; NaN without labels
 
     def prepare(self, dense: Tensor) -> None:
-        """Count what is fixed: `dense` int8 [N, A] says where the dense network is right."""
+        """Compute the constants: `dense` int8 [N, A] says where the dense network is right."""
         inside = torch.nn.functional.one_hot(self.train.codes, self.train.num + 1)
         inside = inside[:, : self.train.num].t().float()
         self.shares = inside @ (self.chosen(dense) >= 0).float()
@@ -52,7 +52,7 @@ class Bound:
         self.reset()
 
     def reset(self) -> None:
-        """Begin again, as for another network."""
+        """Reset the state, to begin with another network."""
         num = self.train.num
         self.multipliers, self.seen = torch.zeros(num), torch.zeros(num, dtype=torch.int64)
         shape = (num, BUFFER, self.shares.shape[1])
@@ -60,11 +60,11 @@ class Bound:
         self.reached = torch.full((num,), torch.nan, dtype=torch.float64)
 
     def chosen(self, table: Tensor) -> Tensor:
-        """Return the columns of a table [..., A] that the bound is about."""
+        """Return the columns of a table [..., A] to which the bound applies."""
         return table if self.target is None else table[..., self.target : self.target + 1]
 
     def observe(self, lost: Tensor, rows: Rows) -> None:
-        """Put what a batch lost, int8 [B, A], into the buffers, in place of the oldest."""
+        """Put what a batch lost, int8 [B, A], into the buffers, replacing the oldest."""
         lost, codes = self.chosen(lost), self.train.codes[rows.whole]
         self.buffer = self.buffer.to(lost.device)
         for group in range(self.train.num):
@@ -75,7 +75,7 @@ class Bound:
             self.seen[group] += len(found)
 
     def estimate(self) -> Tensor:
-        """Return what each group has lost beyond everyone by the buffers, float32 [V]."""
+        """Return each group's loss of accuracy beyond everyone's, from the buffers, float32 [V]."""
         known = self.buffer != EMPTY
         lost = (self.buffer * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
         shares = self.shares.to(lost.device)
@@ -84,9 +84,9 @@ class Bound:
         return ((lost - overall) * there).sum(dim=1) / there.sum(dim=1).clamp(min=1)
 
     def ascend(self, rate: float) -> None:
-        """Raise the multipliers of groups beyond the bound, and lower those of others.
+        """Raise the multipliers of groups beyond the bound, and lower the others.
 
-        A group waits until its buffer is full.
+        A group is skipped until its buffer is full.
         """
         step = (
             rate * (self.estimate() - self.most) * (self.seen >= self.sizes).to(self.buffer.device)
@@ -97,9 +97,9 @@ class Bound:
         self.multipliers = (self.multipliers.to(step.device) + step).clamp(min=0)
 
     def weights(self, known: Tensor, rows: Rows) -> Tensor:
-        """Return what the multipliers add to the weight of each label, [b, A].
+        """Return the amounts that the multipliers add to the label weights, [b, A].
 
-        To the mean loss of a batch they add, for each group, the multiplier times the difference
+        For each group, they add to the mean loss of a batch the multiplier times the difference
         between the group's mean loss and that of all known groups.
         """
         chosen = self.chosen(known).float()
@@ -115,9 +115,9 @@ class Bound:
         return found
 
     def measure(self, dense: Tensor, right: Tensor) -> float:
-        """Take the gaps of the validation images; return how far the worst is beyond the bound.
+        """Store the gaps of the validation images; return by how much the worst exceeds the bound.
 
-        Minus infinity where no group has a known label.
+        Returns minus infinity if no group has a known label.
         """
         found = gaps(self.chosen(dense), self.chosen(right), self.valid, self.train.num)
         self.reached = found
@@ -126,7 +126,7 @@ class Bound:
         return float(mine.max()) - self.most if len(mine) else -torch.inf
 
     def words(self) -> str:
-        """Return the values and multipliers of all groups."""
+        """Return the values and multipliers of all groups, as text."""
         columns = (self.reached.tolist(), self.estimate().tolist(), self.multipliers.tolist())
         parts = [
             f"{name} {valid:+.4f} (training {train:+.4f}, multiplier {multiplier:.3f})"
@@ -149,15 +149,15 @@ class Bounds:
     dense_valid: Tensor | None
 
     def __post_init__(self) -> None:
-        """Count what is fixed."""
+        """Compute the constants of all bounds."""
         for bound in self.each:
             bound.prepare(self.dense)
 
     @torch.no_grad()
     def of(self, right: Tensor, rows: Rows) -> Tensor:
-        """Ascend by a batch, and return what is added to the weight of each label, [b, A].
+        """Ascend by one batch, and return the amounts to add to the label weights, [b, A].
 
-        `right` int8 [b, A] is as `dense`.
+        `right` int8 [b, A] has the codes of `dense`.
         """
         known = right >= 0
         dense = self.dense[rows.own].to(right.device)
@@ -173,7 +173,7 @@ class Bounds:
         return found
 
     def measure(self, right: Tensor) -> float:
-        """Take where a network is right in validation, [M, A]; return how far it is beyond."""
+        """Store where a network is right in validation, [M, A]; return its largest excess."""
         assert self.dense_valid is not None
         return max(bound.measure(self.dense_valid, right) for bound in self.each)
 
@@ -183,17 +183,17 @@ class Bounds:
             logger.info("%s", bound.words())
 
     def reset(self) -> None:
-        """Begin again, as for another network."""
+        """Reset the state, to begin with another network."""
         for bound in self.each:
             bound.reset()
 
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on."""
+        """Return the state that is needed to continue."""
         names = ("multipliers", "buffer", "seen")
         return {str(i): {n: getattr(b, n) for n in names} for i, b in enumerate(self.each)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; ValueError for one of other groups."""
+        """Continue from a state; ValueError for a state of other groups."""
         for index, bound in enumerate(self.each):
             for name, value in state[str(index)].items():
                 if value.shape != getattr(bound, name).shape:
@@ -202,10 +202,11 @@ class Bounds:
 
 
 def gaps(dense: Tensor, right: Tensor, codes: Tensor, num: int) -> Tensor:
-    """Return the loss of accuracy of each group less that of all known groups, float64 [V].
+    """Return each group's loss of accuracy less that of all known groups, float64 [V].
 
     `dense` and `right` int8 [M, A] say where a network is right (-1: unknown), `codes` [M] the
-    group, `num` for an unknown one. A mean over the targets; NaN for a group without known labels.
+    group, `num` for an unknown one. The loss is a mean over the targets; NaN for a group without
+    known labels.
     """
     inside = torch.nn.functional.one_hot(codes, num + 1)[:, :num].t().double()
     known = (right >= 0) & (dense >= 0)

@@ -20,10 +20,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Teacher:
-    """A network in evaluation mode whose logits a student learns from.
+    """A network in evaluation mode from whose logits a student learns.
 
-    `logits` [N, A] are those of the training images, where they were computed once because no
-    augmentation changes the images; else None. `seconds` is the time that the teacher took.
+    `logits` [N, A] are the teacher's logits of the training images, if they were computed once
+    because no augmentation changes the images; otherwise None. `seconds` is the time that the
+    teacher took.
     """
 
     model: nn.Module
@@ -50,7 +51,7 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Return its logits of a batch, float32 [B, A]; `rows` are those of the training data."""
+        """Return the teacher's logits of a batch, float32 [B, A]; `rows` number training images."""
         if self.logits is not None:
             return self.logits[rows.to(self.logits.device)]
         start = time.perf_counter()
@@ -62,11 +63,11 @@ class Teacher:
 
 
 def soft_loss(logits: Tensor, teacher: Tensor, temperature: float, *, classes: bool) -> Tensor:
-    """Return T² times the divergence from the teacher at temperature T: [B, A], or [B] for classes.
+    """Return T² times the divergence from the teacher at temperature T: [B, A]; for classes, [B].
 
-    The divergence is that of Kullback and Leibler from the teacher's to the student's
-    probabilities, and so 0 where both are the same. T² keeps gradients as large as those of the
-    labels (Hinton, Vinyals & Dean 2015).
+    This is the Kullback-Leibler divergence from the teacher's to the student's probabilities, so it
+    is 0 if both are equal. T² keeps gradients as large as those from the labels (Hinton, Vinyals &
+    Dean 2015).
     """
     ours, theirs = logits / temperature, teacher / temperature
     if classes:
@@ -81,7 +82,7 @@ def soft_loss(logits: Tensor, teacher: Tensor, temperature: float, *, classes: b
 
 
 def say_cost(teacher: Teacher | None, total_s: float) -> None:
-    """Log which share of training a teacher took that ran at every step."""
+    """Log the share of training time that a teacher took, if it ran at every step."""
     if teacher and teacher.logits is None and total_s:
         logger.info(
             "teacher: %.1f of %.1f s of training (%.0f %%); with --no-augment it runs only once",

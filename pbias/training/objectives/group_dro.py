@@ -1,4 +1,4 @@
-"""Group DRO: the groups with the highest losses lead (Sagawa et al., ICLR 2020)."""
+"""Group DRO: the groups with the highest losses get the most weight (Sagawa et al., ICLR 2020)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 class GroupDro:
     """Weights of groups, float32 [V] with a sum of 1, that follow the groups' losses.
 
-    At every step the weight of group g is multiplied by exp(step_size * loss of g) and the weights
-    are scaled to a sum of 1; then the loss is their weighted mean (algorithm 1 of the paper). A
-    group without images in a batch has a loss of 0 there.
+    At every step the weight of group g is multiplied by exp(step_size * loss of g), and the weights
+    are scaled to a sum of 1. The loss is then the groups' losses, weighted (algorithm 1 of the
+    paper). A group without images in a batch has a loss of 0 there.
     """
 
     members: Members
@@ -28,20 +28,20 @@ class GroupDro:
     weights: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin with equal weights."""
+        """Start with equal weights."""
         self.reset()
 
     def reset(self) -> None:
-        """Begin again, as for another network."""
+        """Reset the state, to begin with another network."""
         self.weights = torch.full((self.members.num,), 1 / max(self.members.num, 1))
 
     @torch.no_grad()
     def of(self, losses: Tensor, counted: Tensor, rows: Rows) -> Tensor:
-        """Follow the losses of a batch, and return the weight of each of its images: [b].
+        """Update from the losses of a batch, and return the weight of each of its images: [b].
 
-        `losses` and `counted` [b, A]: the loss of each label, and which of them count. Weights are
-        such that the mean over counted labels of known groups is the loss of the groups by their
-        weights. Images of an unknown group keep a weight of 1.
+        `losses` and `counted` [b, A] are the loss of each label, and whether it counts. With these
+        weights, the mean over counted labels of known groups equals the groups' losses weighted by
+        group. Images of an unknown group keep a weight of 1.
         """
         self.weights = self.weights.to(losses.device)
         both = torch.stack([(losses * counted).sum(dim=1), counted.sum(dim=1)], dim=1)
@@ -58,11 +58,11 @@ class GroupDro:
         logger.info("group DRO: weights %s", ", ".join(f"{n} {w:.3f}" for n, w in pairs))
 
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on."""
+        """Return the state that is needed to continue."""
         return {"weights": self.weights}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; ValueError for one of other groups."""
+        """Continue from a state; ValueError for a state of other groups."""
         if state["weights"].shape != self.weights.shape:
             raise ValueError("weights of other groups")
         self.weights = state["weights"].clone()

@@ -14,40 +14,40 @@ from pbias.training.processes import processes
 
 
 class Rows(NamedTuple):
-    """The training images of a batch: those of all processes, and the share of this one."""
+    """The training images of a batch: those of all processes, and the share of this process."""
 
     whole: Tensor  # int64 [B], on the CPU
     part: slice = slice(None)
 
     @property
     def own(self) -> Tensor:
-        """Return the images of this process, [b]."""
+        """The images of this process, [b]."""
         return self.whole[self.part]
 
 
 @dataclass(frozen=True)
 class Members:
-    """The group of each training image: `codes` int64 [N] number `names`, V is unknown."""
+    """The group of each training image: `codes` int64 [N] index `names`; V is unknown."""
 
     codes: Tensor
     names: tuple[str, ...]
 
     @property
     def num(self) -> int:
-        """Return V, the number of groups."""
+        """V, the number of groups."""
         return len(self.names)
 
     def sums(self, values: Tensor, rows: Rows) -> Tensor:
         """Sum values [b, K] of this process's images by group, over all processes: [V + 1, K].
 
-        A product instead of a scattered addition, because that is not repeatable on GPUs.
+        A matrix product is used because scattered addition is not repeatable on GPUs.
         """
         inside = torch.nn.functional.one_hot(self.codes[rows.own], self.num + 1)
         return processes().total(inside.to(values.device).to(values.dtype).t() @ values)
 
 
 def joint(groups: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int64], list[list[int]]]:
-    """Number the combinations of group values [N, G] that occur; -1: one of them is unknown.
+    """Number the combinations of group values [N, G] that occur; -1 if a value is unknown.
 
     Returns the numbers [N], and the values of each combination [V, G].
     """

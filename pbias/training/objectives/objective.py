@@ -1,4 +1,4 @@
-"""What a step of training minimizes: the loss of labels, weighted or not, and of a teacher."""
+"""The objective of a training step: the loss from labels, weighted or not, and from a teacher."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pbias.training.objectives.groups import Rows
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss of a batch; without options it is the cross-entropy of the known labels.
+    """The loss of a batch; by default it is the cross-entropy of the known labels.
 
-    With a `teacher`, a known label's loss is mixed with `weight` of the teacher's; an unknown label
-    takes the teacher's alone. `dro` weighs the losses that result, image by image, and `bounds` add
-    to the weights, label by label.
+    With a `teacher`, `weight` is the teacher's share in the loss of a known label; an unknown label
+    takes only the teacher's loss. `dro` then weighs the losses image by image, and `bounds` add to
+    the weights label by label.
     """
 
     balance: Balance | None = None
@@ -34,13 +34,13 @@ class Objective:
     bounds: Bounds | None = None
 
     def count(self, labels: Tensor) -> int:
-        """Return the number of labels that a whole batch's loss is the mean over."""
+        """Return the number of labels over which the loss of a whole batch is averaged."""
         return labels.numel() if self.teacher else int((labels >= 0).sum())
 
     def loss_sum(self, logits: Tensor, labels: Tensor, images: Tensor, rows: Rows) -> Tensor:
         """Return the loss of this process's share of a batch, summed over its labels.
 
-        `logits` float32 [b, A], `labels` [b, A] or [b] classes.
+        `logits` are float32 [b, A], `labels` [b, A] or, for classes, [b].
         """
         if self == PLAIN:
             return loss_sum(logits, labels)
@@ -49,9 +49,9 @@ class Objective:
         return losses.sum() if weights is None else (losses * weights.view(losses.shape)).sum()
 
     def _weights(self, losses: Tensor, logits: Tensor, labels: Tensor, rows: Rows) -> Tensor | None:
-        """Return the weight of each label by its group, [b, A] or [b, 1]; None where all are 1.
+        """Return the weight of each label by its group, [b, A] or [b, 1]; None if all are 1.
 
-        None is below 0: no group is made worse so that a gap between groups closes.
+        Weights are never negative: no group is made worse to close a gap between groups.
         """
         weights = None
         if self.dro is not None:
@@ -64,7 +64,7 @@ class Objective:
         return weights
 
     def _losses(self, logits: Tensor, labels: Tensor, images: Tensor, rows: Rows) -> Tensor:
-        """Return the loss of each label, in their shape; 0 where it does not count."""
+        """Return the loss of each label, in the shape of `labels`; 0 if it does not count."""
         known = labels >= 0
         hard = _cross_entropies(logits, labels)
         if self.balance is not None:
@@ -77,21 +77,21 @@ class Objective:
         return mixed.where(known, soft)
 
     def report(self) -> None:
-        """Log where the parts stand that training changes, after an epoch."""
+        """Log the state of the trained parts of the objective, after an epoch."""
         for part in self._changing.values():
             part.report()
 
     def reset(self) -> None:
-        """Begin again, as for another network."""
+        """Reset the state, to begin with another network."""
         for part in self._changing.values():
             part.reset()
 
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on after an epoch."""
+        """Return the state that is needed to continue after an epoch."""
         return {name: part.state() for name, part in self._changing.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same objective."""
+        """Continue from a state of the same objective."""
         for name, part in self._changing.items():
             part.restore(state[name])
 
@@ -105,12 +105,12 @@ PLAIN = Objective()
 
 
 def _as_table(values: Tensor) -> Tensor:
-    """View values of labels [b] or [b, A] as [b, A]."""
+    """View the values of labels [b] or [b, A] as [b, A]."""
     return values.view(len(values), -1)
 
 
 def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy of each label; 0 where it is unknown, for classes."""
+    """Return the cross-entropy of each label; for classes, 0 for an unknown label."""
     if labels.dim() == 1:
         return F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="none")
     wanted = labels.clamp(min=0).float()
