@@ -51,7 +51,7 @@ def loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def score_sums(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the sum of losses and the counts of right predictions and known labels, float32 [3]."""
+    """Return the sum of losses and the counts of right predictions and known labels: [3]."""
     right = correctness(logits, labels)
     return torch.stack([loss, (right == 1).sum(), (right >= 0).sum()])
 

@@ -1,1 +1,1 @@
-"""What can be done afterwards: thresholds, overriding, exemplars to look at."""
+"""Remedies after an audit: thresholds, overriding, and exemplars to look at."""

@@ -1,4 +1,4 @@
-"""Compression identified exemplars: samples that pruned networks see differently, run after run.
+"""Compression identified exemplars: samples that pruned and dense networks see differently.
 
 Shape suffixes: R runs, N samples, A targets.
 Source: Hooker et al. (2019), What do compressed deep neural networks forget?
@@ -26,7 +26,7 @@ TOP = 0.01
 
 @dataclass(frozen=True)
 class Votes:
-    """What the runs of one side say: runs that predict 1, int [A, N], and mean p, [A, N]."""
+    """The votes of one side's runs: how many predict 1, int [A, N], and the mean p, [A, N]."""
 
     num_runs: int
     num_positive: NDArray[np.int64]
@@ -39,17 +39,17 @@ class Votes:
 
     @property
     def majority(self) -> NDArray[np.int64]:
-        """1 or -1 for what most runs predict, 0 for a tie."""
+        """The prediction of most runs: 1 or -1, or 0 for a tie."""
         return np.sign(2 * self.num_positive - self.num_runs)
 
 
 @dataclass(frozen=True)
 class Exemplars:
-    """Each prediction of a sample: bool or float [A, N].
+    """The kinds of exemplar that each prediction is: bool or float [A, N].
 
-    modal: the majorities differ; tied: there is none on one side, so it is no exemplar; taxicab:
-    `sum over the two values of abs(share of dense runs - share of sparse runs)`, 0 to 2; top: the
-    largest of these in each attribute.
+    modal: the majorities differ; tied: one side has no majority, so this is not an exemplar;
+    taxicab: `sum over the two values of abs(share of dense runs - share of sparse runs)`, 0 to 2;
+    top: the largest taxicab distances in each attribute.
     """
 
     logits: Logits
@@ -67,16 +67,17 @@ def find_exemplars(
     attributes: Sequence[str] | None = None,
     num_top: int | None = None,
 ) -> Exemplars:
-    """Return the exemplars of every attribute, modal and taxicab; all files of the same samples.
+    """Return the exemplars of every attribute, modal and taxicab; all files have the same samples.
 
-    Taxicab exemplars are the `num_top` samples of an attribute with the largest distances (1 % of
-    the samples); of equal ones those whose mean probabilities are further apart come first, then
-    the order of the file, and a distance of 0 is none. Raises UserError where files do not fit
+    Taxicab exemplars are the `num_top` samples of an attribute with the largest distances (default:
+    1 % of the samples). Ties go to the larger difference of mean probabilities, then to the order
+    of the file. A distance of 0 is never an exemplar. Raises UserError for files that do not fit
     together.
     """
     num_top = round(TOP * len(dense[0])) if num_top is None else num_top
     first = dense[0] if attributes is None else select_targets(dense[0], attributes)
-    # Which class of a softmax is predicted rests on all outputs, also on those not asked for.
+    # The predicted class of a softmax depends on all outputs, also on those that were not
+    # requested.
     whole = dense[0] if dense[0].activation == "softmax" else first
     columns = [whole.targets.index(name) for name in first.targets]
     _say_runs(len(dense), len(sparse))
@@ -100,7 +101,7 @@ def find_exemplars(
 
 
 def exemplar_table(found: Exemplars) -> Table:
-    """Return one row a sample and attribute that is an exemplar of either kind, the furthest first.
+    """Return a row per sample and attribute that is an exemplar, the largest distance first.
 
     Columns: id (the row number without ids), attribute, modal, top (1 or 0), taxicab, dense_share
     and sparse_share (of runs that predict 1), dense_probability and sparse_probability (means),
@@ -132,7 +133,7 @@ def exemplar_table(found: Exemplars) -> Table:
 
 
 def _votes(runs: Sequence[Logits], columns: list[int]) -> Votes:
-    """Of the targets in these columns, which are predicted among all."""
+    """Return the votes on the targets in these columns, predicted among all targets."""
     shape = len(columns), len(runs[0])
     num_positive, p = np.zeros(shape, np.int64), np.zeros(shape)
     for run in runs:
@@ -143,7 +144,7 @@ def _votes(runs: Sequence[Logits], columns: list[int]) -> Votes:
 
 
 def _largest(distance: Floats, gap: Floats, num: int) -> NDArray[np.bool_]:
-    """Return the `num` largest of each row, ties by gap and then by order; none that is 0."""
+    """Return the `num` largest of each row, ties by gap, then by order; never a 0."""
     order = np.lexsort((-gap, -distance), axis=-1)[:, :num]
     chosen = np.zeros(distance.shape, bool)
     np.put_along_axis(chosen, order, values=True, axis=-1)

@@ -1,7 +1,7 @@
-"""Who the exemplars are: group values over-represented among them, with intervals.
+"""Over-representation of group values among the exemplars, with intervals.
 
-Shape suffixes: J folds, P group values of all partitions (strata.py), A targets, the last column
-the sum over all of them.
+Shape suffixes: J folds, P group values of all partitions (strata.py), A targets; the last column is
+the sum over all targets.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ def over_representation(
     level: float = 0.95,
     num_folds: int = NUM_FOLDS,
 ) -> Table:
-    """`P(g given exemplar) / P(g) - 1` of every group value, over samples with a known group value.
+    """Return `P(g given exemplar) / P(g) - 1` of every group value, over samples with known value.
 
     Columns: kind (modal, taxicab), attribute (empty: all together), group, contrast (the group
     value), value, low, high, status, reason, share `P(g given exemplar)`, base `P(g)`, n (samples
-    with a known group value), n_exemplars (those among them), n_ties (of majorities, any sample).
-    Intervals from the jackknife over folds on the scale of the logarithm; where fewer than 10
-    exemplars are in the group or outside of it (`low_power`), Wilson's for the share. They take the
-    runs and the choice of exemplars as given. Raises UserError without any group.
+    with a known group value), n_exemplars (those among them), n_ties (tied majorities, over all
+    samples). Intervals come from the jackknife over folds on a log scale. If fewer than 10
+    exemplars are inside or outside the group (`low_power`), they come from Wilson's interval of the
+    share. The runs and the choice of exemplars are taken as given. Raises UserError without any
+    group.
     """
     strata = build_strata(found.logits, groups)
     if len(strata.partitions) == 1:
@@ -72,7 +73,7 @@ def over_representation(
 
 
 def _groups(strata: Strata) -> Iterator[tuple[str, tuple[str, ...], slice]]:
-    """Yield each group with its values and their places among the P values; not everyone."""
+    """Yield each group with its values and their places among the P values, except everyone."""
     start = len(strata.partitions[0].values)
     for partition in strata.partitions[1:]:
         stop = start + len(partition.values)
@@ -81,7 +82,7 @@ def _groups(strata: Strata) -> Iterator[tuple[str, tuple[str, ...], slice]]:
 
 
 def _block(counts: NDArray[np.int64], samples: NDArray[np.int64], level: float) -> _Block:
-    """All columns of one group: [V, 1+A] each, of counts [1+J, V, 1+A] and samples [1+J, V, 1]."""
+    """Return columns [V, 1+A] of a group, from counts [1+J, V, 1+A] and samples [1+J, V, 1]."""
     in_group, all_of = counts[0], counts[0].sum(axis=0, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = counts / counts.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What overriding buys: bias left against the share of predictions that are replaced.
+"""The benefit of overriding: the remaining bias by the share of predictions replaced.
 
 Shape suffixes: N samples, A targets, S strata (strata.py).
 """
@@ -23,17 +23,17 @@ from pbias.auditing.remedies.overriding import Better, Cells, mask_of
 from pbias.files.logits import Logits
 from pbias.files.table import Table
 
-BUDGETS = (*range(5), *range(5, 101, 5))  # percent of all predictions
+BUDGETS = (*range(5), *range(5, 101, 5))  # percentages of all predictions
 NUM_DRAWS = 10
 FLAGS, RANDOM, UNCERTAINTY = "flags", "random", "uncertainty"
 Floats = NDArray[np.float64]
-# Of each metric and group: float64 [budgets, values], NaN where undefined.
+# By metric and group: float64 [budgets, values], NaN if undefined.
 Values = dict[tuple[str, str], Floats]
 
 
 @dataclass(frozen=True)
 class _Line:
-    """The points of one order: how many predictions are overridden, and what is left."""
+    """The points of one order: numbers of overridden predictions, and the metrics after that."""
 
     order: str
     nums: list[int]
@@ -50,17 +50,18 @@ def override_curve(
     num_draws: int = NUM_DRAWS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Table:
-    """Bias left after overriding the first predictions of an order, for budgets of 0 to 100 %.
+    """Compute the bias left after overriding the first predictions of an order, for 0 to 100 %.
 
-    Orders: the flags as far as they reach; `random` (the mean over `num_draws` orders); and
-    `uncertainty`, where the sparse model is nearest to its threshold (of a softmax, to the
-    largest other output).
+    The orders are the flags, as far as they reach; `random` (the mean over `num_draws` orders); and
+    `uncertainty`, which starts where the sparse model is nearest to its threshold (for a softmax,
+    to the largest other output).
+
     Columns: order, budget (share of all predictions), num_overridden, metric, group, value, sd
-    (over the random orders), over (the number of values that a mean runs over: those defined at
-    every point). Metrics: accuracy, tcb and never_predicted (the share of attributes); churn and
-    lost_positives against `reference`; for each group the means of abs(tpr_gap), the difference of
-    TPR between its values, and of abs(bias_amplification), and those of what both changed against
-    `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files joined already.
+    (over the random orders), over (the number of values in a mean: those defined at every point).
+    Metrics: accuracy, tcb and never_predicted (the share of attributes); churn and lost_positives
+    against `reference`. For each group, there are the means of abs(tpr_gap), the difference of TPR
+    between its values, and of abs(bias_amplification), and the means of their changes against
+    `reference`: abs(did_tpr) and abs(change(bias_amplification)). All files must already be joined.
     """
     measure, size = _Measures(sparse, reference, better), sparse.logits.size
     lines: list[_Line] = []
@@ -73,7 +74,7 @@ def override_curve(
 
 
 def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator[tuple[str, Cells]]:
-    """Yield all cells of [N, A] in each order, one at a time; the flags may be fewer."""
+    """Yield all cells of [N, A] in each order, one order at a time; the flags may be fewer."""
     yield FLAGS, flags
     yield UNCERTAINTY, np.argsort(_distance(sparse), axis=None, kind="stable")
     for draw in range(num_draws):
@@ -81,7 +82,7 @@ def _orders(sparse: Logits, flags: Cells, seed: int, num_draws: int) -> Iterator
 
 
 def _distance(sparse: Logits) -> Floats:
-    """Return how far each output is from the other prediction, [N, A]."""
+    """Return the distance of each output from the other prediction, [N, A]."""
     if sparse.activation == "softmax":
         z_an = transposed(sparse.logits)
         return np.abs(z_an - largest_other(z_an)).T
@@ -90,7 +91,7 @@ def _distance(sparse: Logits) -> Floats:
 
 
 def _budgets(length: int, size: int) -> list[int]:
-    """Numbers of predictions, up to what the order holds."""
+    """Return the numbers of predictions to override, up to the length of the order."""
     wanted = [round(size * percent / 100) for percent in BUDGETS]
     return sorted({num for num in wanted if num <= length} | {length})
 
@@ -111,7 +112,7 @@ class _Measures:
         return self._design.strata
 
     def __call__(self, cells: Cells, nums: Sequence[int]) -> Values:
-        """Each metric by its name and group, over targets (and contrasts), for the first cells."""
+        """Compute each metric by name and group after overriding the first `nums` cells."""
         counts = np.stack([self._counts(cells[:num]) for num in nums])
         no_classes = np.zeros((*counts.shape[:3], 2, 2), np.int64)
         joint = JointSums(strata_rows(self._strata), counts, no_classes, (len(counts), 1))
@@ -119,7 +120,7 @@ class _Measures:
         return dict(self._values(joint, after, before))
 
     def _counts(self, cells: Cells) -> NDArray[np.int64]:
-        """Joint counts [1, S, A, 3, 2, 2], as in `JointSums`."""
+        """Return the joint counts [1, S, A, 3, 2, 2], as in `JointSums`."""
         mask = mask_of(cells, self._sparse, self._better)
         s = np.where(mask.T, self._better_s, self._s)
         folds = np.zeros(len(mask), np.intp)
@@ -127,7 +128,7 @@ class _Measures:
         return by_stratum(counts, self._strata)
 
     def _model(self, cells: NDArray[np.int64]) -> Model:
-        """Return a model of counts alone: nothing here is made from probabilities."""
+        """Return a model of counts alone, because no metric here needs probabilities."""
         shape = cells.shape[:4]
         nothing = np.zeros(shape)
         rows = strata_rows(self._strata)
@@ -150,7 +151,7 @@ class _Measures:
     def _of_groups(
         self, metric: Metric, after: Model, before: Model
     ) -> Iterator[tuple[tuple[str, str], Floats]]:
-        """How far from 0 a metric (or its differences) is for each group, and how far it moved."""
+        """Yield each group's absolute values of a metric or its contrasts, and of their changes."""
         own, changed = f"abs({metric.name})", f"abs(change({metric.name}))"
         if metric.curve is Curve.CONTRASTS:
             own, changed = f"abs({metric.name}_gap)", f"abs(did_{metric.name})"
@@ -169,7 +170,7 @@ class _Measures:
 
 
 def _table(lines: list[_Line], size: int) -> Table:
-    """One row a point and metric, over what is defined at every point; random orders averaged."""
+    """Return a row per point and metric, over values defined at all points; average random orders."""
     defined = {
         key: np.all([~np.isnan(line.values[key]).any(axis=0) for line in lines], axis=0)
         for key in lines[0].values

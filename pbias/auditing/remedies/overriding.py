@@ -1,4 +1,4 @@
-"""Predictions of flagged samples replaced by better ones: the dense model's, or a person's.
+"""Override flagged predictions with better ones: the dense model's, or a person's.
 
 Shape suffixes: N samples, A targets, f flagged predictions.
 """
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Better:
-    """What flagged predictions are replaced by: logits [N, A], where they are known, thresholds."""
+    """The replacements of flagged predictions: logits [N, A], which are known, and thresholds."""
 
     logits: NDArray[np.float32]
     known: Mask
@@ -37,15 +37,15 @@ class Better:
     by_labels: bool = False
 
     def decisions(self, sparse: Logits) -> Mask:
-        """Return its predictions, those of `sparse` where it knows none, bool [A, N]."""
+        """Return the better predictions, or those of `sparse` if unknown, bool [A, N]."""
         own = replace(sparse, logits=self.logits, thresholds=self.thresholds, probabilities=None)
         return np.where(self.known.T, predictions(own).s, predictions(sparse).s)
 
 
 def from_model(dense: Logits, sparse: Logits) -> Better:
-    """Return the predictions of another model on the same samples (joined already).
+    """Return the predictions of another model on the same samples (already joined).
 
-    Raises UserError where one file is of a softmax and the other is not.
+    Raises UserError if only one of the files is from a softmax.
     """
     if dense.activation != sparse.activation:
         raise UserError(
@@ -57,10 +57,11 @@ def from_model(dense: Logits, sparse: Logits) -> Better:
 
 
 def from_labels(sparse: Logits) -> Better:
-    """The labels as logits of -20 and 20, for a person looked; those unknown replace nothing.
+    """Return the labels as logits of -20 and 20, as if a person had looked.
 
-    Of a softmax, a sample whose class is not known. Thresholds are those of `sparse`, which lie
-    between the two, or else 0. Raises UserError without any labels.
+    Unknown labels replace nothing; for a softmax, neither does a sample of unknown class.
+    Thresholds are those of `sparse` if they lie between the two logits, otherwise 0. Raises
+    UserError without any labels.
     """
     known = sparse.labels != UNKNOWN
     if not known.any():
@@ -76,10 +77,10 @@ def from_labels(sparse: Logits) -> Better:
 
 
 def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells:
-    """Return where flagged (id, attribute) are in the flattened [N, A], int [f].
+    """Return the positions of flagged (id, attribute) pairs in the flattened [N, A], int [f].
 
-    Samples without ids are named by their row number. Raises UserError, naming the first, for a
-    sample or an attribute that the logits do not have.
+    Samples without ids are named by their row number. Raises UserError with the first sample or
+    attribute that the logits lack.
     """
     ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
     row_of = {name: row for row, name in enumerate(ids.tolist())}
@@ -102,7 +103,7 @@ def locate(pairs: Sequence[tuple[str, str]], logits: Logits, path: str) -> Cells
 
 
 def mask_of(cells: Cells, sparse: Logits, better: Better) -> Mask:
-    """The predictions that are replaced, [N, A]; of a softmax all outputs of a flagged sample."""
+    """Return the predictions to replace, [N, A]; for a softmax, all outputs of a flagged sample."""
     mask = np.zeros(sparse.logits.shape, bool)
     mask.flat[cells] = True
     if sparse.activation == "softmax":
@@ -111,11 +112,12 @@ def mask_of(cells: Cells, sparse: Logits, better: Better) -> Mask:
 
 
 def override(sparse: Logits, better: Better, mask: Mask) -> Logits:
-    """`sparse` with what the mask says replaced, and with what is then no score named in meta.
+    """Return `sparse` with the masked predictions replaced; meta names logits that are not scores.
 
-    Exactly `sparse` where nothing is replaced, and exactly the logits and thresholds of `better`
-    where everything is. An attribute with predictions from both sides, whose thresholds differ, is
-    written relative to them: logits less their threshold, and the threshold 0; no scores either.
+    The result is exactly `sparse` if nothing is replaced, and has exactly the logits and thresholds
+    of `better` if everything is. If an attribute has predictions from both sides and their
+    thresholds differ, it is written relative to them: logits minus their threshold, with the
+    threshold 0. Such logits are not scores.
     """
     if not mask.any():
         return sparse
@@ -143,7 +145,7 @@ def _merged(
     mixed: Mask,
     thresholds: Sequence[NDArray[np.float64]],
 ) -> NDArray[np.float32]:
-    """The logits of both; of the attributes that are `mixed`, those less the own thresholds."""
+    """Return the logits of both sides; for `mixed` attributes, minus their own thresholds."""
     values = np.where(mask, better.logits, sparse.logits)
     if mixed.any():
         log.info("thresholds differ for %d attributes: logits less theirs", int(mixed.sum()))
@@ -160,15 +162,15 @@ def _thresholds(values: NDArray[np.float64] | None, num_targets: int) -> NDArray
 
 
 def _less(logits: NDArray[np.float32], thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Finite, also less infinity."""
+    """Return logits minus thresholds, clipped to finite values."""
     relative = np.clip(logits.astype(np.float64) - thresholds, -LARGEST_LOGIT, LARGEST_LOGIT)
     return np.asarray(relative, np.float32)
 
 
 def _no_scores(sparse: Logits, better: Better, mask: Mask, mixed: Mask) -> dict[str, str]:
-    """Why the logits of an attribute are no scores: mixed, or on either side, where that is used.
+    """Return why logits of attributes are not scores: mixed, or not scores on a used side.
 
-    Less their thresholds, logits are of no probability, and comparable only in sign.
+    Logits minus their thresholds do not represent probabilities; only their signs are comparable.
     """
     found = {sparse.targets[column]: RELATIVE for column in np.flatnonzero(mixed)}
     for side, used in ((no_scores(sparse), ~mask), (better.no_scores, mask)):

@@ -1,6 +1,7 @@
-"""Thresholds on logits, one an attribute, fitted on validation data.
+"""Fit a threshold on logits per attribute, on validation data.
 
-Shape suffixes: A targets, k samples with a known label, c cuts: ways to part them by a threshold.
+Shape suffixes: A targets, k samples with a known label, c cuts (ways to divide them by a
+threshold).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pbias.files.table import Table
 log = logging.getLogger(__name__)
 
 POSITIVE_RATE, F1, BALANCED_ACCURACY = "positive-rate", "f1", "balanced-accuracy"
-DEFAULT = 0.0  # what a logit is compared with unless there is a threshold
+DEFAULT = 0.0  # the threshold that applies if there is none
 TIES = "equal logits: not exactly as many"
 NO_KNOWN = "no known labels: 0 kept"
 NO_POSITIVES = "no positive labels: 0 kept"
@@ -30,14 +31,14 @@ ALWAYS = "always predicted"
 
 
 class Fitted(NamedTuple):
-    """Logit thresholds float64 [A], and what is to be said of each, str [A] ("": nothing)."""
+    """Logit thresholds float64 [A], and a note on each, str [A] ("": none)."""
 
     values: Floats
     notes: list[str]
 
 
 class _Cuts(NamedTuple):
-    """Thresholds ascending from -inf to inf, and the labels 1 and 0 above each, [c]."""
+    """Thresholds in ascending order from -inf to inf, and the labels 1 and 0 above each, [c]."""
 
     values: Floats
     tp: NDArray[np.int64]
@@ -45,7 +46,7 @@ class _Cuts(NamedTuple):
 
 
 def check_split(logits: Logits, *, allow_test: bool) -> None:
-    """Refuse thresholds from the data that they will be judged on; warn of those from training.
+    """Refuse to fit thresholds on the data that they will be judged on; warn about training data.
 
     Raises UserError for a file of the test split, or of all splits, unless it is allowed.
     """
@@ -65,11 +66,12 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
 
 
 def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
-    """Return a threshold for each attribute, with the counts that it gives on this file.
+    """Return a threshold for each attribute, with the resulting counts on this file.
 
-    Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these, as
-    the file stands), n_predicted_positive (with the threshold), note. Raises UserError without any
-    labels, and for a softmax, whose largest output is predicted whatever the threshold.
+    Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these,
+    with the thresholds of the file), n_predicted_positive (with the new threshold), note. Raises
+    UserError without any labels, and for a softmax, which predicts its largest output at any
+    threshold.
     """
     if logits.activation == "softmax":
         raise UserError(
@@ -99,7 +101,7 @@ def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
 
 
 def _say(targets: tuple[str, ...], notes: list[str]) -> None:
-    """Log one line for each kind of note, ties as a note and what fails to fit as a warning."""
+    """Log one line for each kind of note: ties as information, failed fits as warnings."""
     for note in dict.fromkeys(filter(None, notes)):
         names = [name for name, said in zip(targets, notes, strict=True) if said == note]
         say = log.info if note == TIES else log.warning
@@ -111,14 +113,15 @@ def fit_thresholds(
     labels_an: NDArray[np.int8],
     objective: str = POSITIVE_RATE,
 ) -> Fitted:
-    """Thresholds above which predictions serve the objective best, among known labels.
+    """Return the thresholds above which predictions serve the objective best, among known labels.
 
-    `positive-rate`: as many samples above as have a positive label; `f1`, `balanced-accuracy`: the
-    largest. A threshold lies midway between two neighboring float32 logits, which float64 holds
-    exactly (so compare in float64); it is inf where nothing is to be predicted, -inf where
-    everything is. Equal logits stay together, so the nearest count (or the best score) that they
-    allow wins; of equally good thresholds the one that predicts fewer. 0 where there is nothing to
-    fit to: no known label, no positive for f1, one kind of label for balanced accuracy.
+    `positive-rate` predicts as many samples as have a positive label; `f1` and `balanced-accuracy`
+    maximize that score. A threshold lies midway between two neighboring float32 logits, which
+    float64 holds exactly (so compare in float64). It is inf if nothing should be predicted, and
+    -inf if everything should. Equal logits stay together, so the nearest possible count (or the
+    best possible score) wins; among equally good thresholds, the one that predicts fewer. The
+    threshold is 0 if there is nothing to fit: no known label, no positive for f1, only one kind of
+    label for balanced accuracy.
     Source: Iofinova et al., CVPR 2023, section 3, for the positive rate.
     """
     fitted = [
@@ -145,7 +148,7 @@ def _fit(
 
 
 def _unfit(objective: str, num_positive: int, num_negative: int) -> str:
-    """Return why there is nothing to fit to, or ""."""
+    """Return why nothing can be fitted, or ""."""
     if num_positive + num_negative == 0:
         return NO_KNOWN
     if objective != POSITIVE_RATE and num_positive == 0:
@@ -167,7 +170,7 @@ def _cuts(z_k: NDArray[np.float32], positive_k: NDArray[np.bool_]) -> _Cuts:
 
 
 def _score(cuts: _Cuts, objective: str) -> NDArray[Any]:
-    """Higher is better, and equal where it is: whole numbers, or one division of such, [c]."""
+    """Return scores [c] that compare exactly: whole numbers, or one division of whole numbers."""
     num_positive, num_negative = cuts.tp[0], cuts.fp[0]
     if objective == POSITIVE_RATE:
         return np.asarray(-np.abs(cuts.tp + cuts.fp - num_positive))

@@ -1,1 +1,1 @@
-"""What compression puts at risk, said before it, and whether that was right."""
+"""Predictions, made before compression, of what it puts at risk, and their evaluation."""

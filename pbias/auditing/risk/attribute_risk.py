@@ -1,4 +1,4 @@
-"""Which attributes pruning is likely to make more biased, by group: from the dense model alone.
+"""Attributes that pruning is likely to make more biased, by group, from the dense model alone.
 
 Shape suffixes: A targets, n samples, V values of a group.
 """
@@ -24,13 +24,13 @@ from pbias.files.logits import Logits
 from pbias.files.table import Table
 
 RAISED, HIGH = 0.05, 0.15
-# From where a part is named among the reasons.
+# Limits from which a part is named among the reasons.
 RARE, TIED, UNSURE, UNDER_PREDICTED, AMPLIFIED, FOLLOWS = 0.1, 0.1, 0.5, 0.8, 0.02, 0.01
 
 
 @dataclass(frozen=True)
 class GroupRisk:
-    """The risk of every attribute [A] for one group, NaN where `reason` says why."""
+    """The risk of every attribute [A] for one group; NaN with a `reason`."""
 
     group: str
     interdependence: Floats
@@ -39,13 +39,13 @@ class GroupRisk:
 
 
 def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table:
-    """Return a row an attribute and group, the highest risk first, those without one last.
+    """Return a row per attribute and group, the highest risk first, undefined risks last.
 
     Columns: frequency of the attribute in training; phi, its association with the group there
-    (Cramer's V where the group has more values); uncertainty of all predictions and of those of the
-    rarer value; tcb; bias_amplification; interdependence, the R^2 of the predictions on the group;
-    risk, verdict, reasons; n_rare, the number of predictions of the rarer value. Raises UserError
-    without groups.
+    (Cramer's V if the group has more than two values); uncertainty of all predictions and of those
+    of the rarer value; tcb; bias_amplification; interdependence, the R^2 of the predictions on the
+    group; risk, verdict, reasons; n_rare, the number of predictions of the rarer value. Raises
+    UserError without groups.
     """
     (dense,) = join_sides([logits], (), groups, None, 1)
     if len(dense.sample.strata.partitions) == 1:
@@ -70,11 +70,12 @@ def attribute_risk(logits: Logits, groups: Sequence[str] | None = None) -> Table
 
 
 def group_risks(dense: Side, uncertainty_rare: Floats) -> list[GroupRisk]:
-    """attribute_risk `sqrt(R^2) * uncertainty_rare`, for each group of an audit.
+    """Return attribute_risk, `sqrt(R^2) * uncertainty_rare`, for each group of an audit.
 
-    R^2 of the least-squares fit of an attribute's predictions on the values of the group, over the
-    rows where it is known; uncertainty of the predictions of the value rarer in training. Undefined
-    without training counts, and for constant predictions or a group of one value. No label is read.
+    R^2 is that of the least-squares fit of an attribute's predictions on the group's values, over
+    rows with a known value. The uncertainty is that of the predictions of the value that is rarer
+    in training. The risk is undefined without training counts, for constant predictions, and for a
+    group with one value. Labels are not read.
     """
     strata, targets = dense.sample.strata, np.array(dense.runs[0].targets)
     cells = dense.sums.cells[0, 0].sum(-2)
@@ -93,10 +94,10 @@ def group_risks(dense: Side, uncertainty_rare: Floats) -> list[GroupRisk]:
 
 
 def uncertainty_of_rare(logits: Logits, risk: Risk) -> tuple[Floats, NDArray[np.int64]]:
-    """Share of uncertain ones among the predictions of the value rarer in training, and how many.
+    """Return the share of uncertain predictions of the value rarer in training, and their number.
 
-    [A] each; NaN where there are none, or no training counts. Uncertain as the metric has it: by
-    the probability, whatever the threshold.
+    The arrays are [A]; NaN if there are no such predictions or no training counts. Like the metric
+    `uncertainty`, this uses the probability, not the threshold.
     """
     if logits.train_counts is None:
         return np.full(len(risk.s), np.nan), np.zeros(len(risk.s), np.int64)
@@ -107,7 +108,7 @@ def uncertainty_of_rare(logits: Logits, risk: Risk) -> tuple[Floats, NDArray[np.
 
 
 def frequency(logits: Logits) -> Floats:
-    """Share of positive labels in training [A]; NaN without training counts."""
+    """Return the share of positive labels in training [A]; NaN without training counts."""
     if logits.train_counts is None:
         return np.full(len(logits.targets), np.nan)
     everyone = logits.train_counts[:, -1, -1]
@@ -128,7 +129,7 @@ def _of_everyone(logits: Logits, dense: Side, risk: Risk) -> dict[str, NDArray[A
 
 
 def _explained(positive: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
-    """R^2 of 0/1 predictions on group values, by counts [V, A]: variance between over all."""
+    """Return R^2 of 0/1 predictions on group values, from counts [V, A], as a variance ratio."""
     rows, share = total.sum(0), positive.sum(0) / np.maximum(total.sum(0), 1)
     between = (total * (positive / np.maximum(total, 1) - share) ** 2).sum(0)
     defined = (share > 0) & (share < 1) & ((total > 0).sum(0) > 1)
@@ -136,12 +137,12 @@ def _explained(positive: NDArray[np.int64], total: NDArray[np.int64]) -> Floats:
 
 
 def _constant(cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return whether all predictions are the same, by counts [A, 2]."""
+    """Return whether all predictions are equal, from counts [A, 2]."""
     return np.asarray((cells == 0).any(axis=-1))
 
 
 def phi_in_training(logits: Logits, group: str) -> Floats:
-    """Association in training [A]: phi for a group of 0 and 1, else Cramer's V; NaN: not known."""
+    """Return the association in training [A]: phi for a 0/1 group, else Cramer's V, or NaN."""
     nothing = np.full(len(logits.targets), np.nan)
     if logits.train_counts is None or group not in logits.group_names:
         return nothing
@@ -176,7 +177,7 @@ def _record(
 
 
 def _judged(record: dict[str, Any]) -> dict[str, Any]:
-    """With a verdict and its reasons in place of why there is none."""
+    """Return the record with a verdict and reasons, instead of the reason for an undefined risk."""
     risk, why = record["risk"], record.pop("reason")
     verdict = "high" if risk >= HIGH else "raised" if risk >= RAISED else "low"
     reasons = why or "; ".join(_reasons(record))
@@ -190,7 +191,7 @@ def _judged(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reasons(record: dict[str, Any]) -> list[str]:
-    """Return the parts that stand out, the two that make the score first."""
+    """Return the parts that stand out; the two that make up the score come first."""
     rarer = min(record["frequency"], 1 - record["frequency"])
     found = {
         f"follows {record['group']} (R^2 {record['interdependence']:.2f})": (

@@ -1,4 +1,4 @@
-"""How much of the change of bias flagged predictions carry.
+"""The share of the change of bias that flagged predictions carry.
 
 Shape suffixes: J folds, S rows (groups or contrasts), A targets, n samples.
 """
@@ -28,26 +28,26 @@ from pbias.auditing.metrics.rates import TCB, tcb, tpr
 from pbias.auditing.risk.outcomes import Number, Ranking, of_folds, undefined
 
 Record = dict[str, Any]
-# Beyond half, what is left after chance is taken off is too little to divide by.
+# Beyond half, the remainder without chance is too small to divide by.
 MOST_NOISE = 0.5
-WIDEST = 2.0  # an interval of a share that reaches further than all of the change to either side
+WIDEST = 2.0  # an interval of a share that is wider than the whole change in both directions
 WITHIN_CHANCE = "the change is within chance"
 
 
 def bias(sample: Sample, predicted: Predictions) -> dict[str, Measure]:
-    """Return what bias is read from, as `bias_of` the counts."""
+    """Return the metrics of bias, as `bias_of` does for counts."""
     return bias_of(sample, count(sample, predicted))
 
 
 def count(sample: Sample, predicted: Predictions) -> Totals:
-    """Return the predictions on a sample, counted by fold."""
+    """Count the predictions on a sample by fold."""
     return reduce_rows(predicted, sample.labels_an, sample.strata, sample.folds, sample.num_folds)
 
 
 def bias_of(sample: Sample, totals: Totals) -> dict[str, Measure]:
-    """Return what bias is read from: differences of TPR between groups, BA, and tcb of everyone.
+    """Return the metrics of bias: differences of TPR between groups, BA, and tcb for everyone.
 
-    As bias amplification has it, a TPR is of 10 positives or more, else the difference is NaN.
+    As for bias amplification, a TPR needs 10 positives or more; otherwise the difference is NaN.
     """
     model = Model(sample, sum_runs([totals], sample.strata))
     found, ba = tpr(model), bias_amplification(model)
@@ -65,15 +65,15 @@ def carried(
     rankings: Sequence[Ranking],
     level: float,
 ) -> list[Record]:
-    """share_of_change: the part of a change of bias that goes when flagged predictions are dense.
+    """Return share_of_change: the part of a change of bias that dense flagged predictions remove.
 
-    With c the change of an attribute and r what is removed of it, `sum(c r) / sum(c^2)` over the
-    attributes (and contrasts of a group) that are defined either way, with all folds and without
-    each; both sums less what chance adds to them, the (co)variances of c and r. 1: all of it, 0:
-    nothing, below 0: the change grows. For did_tpr, which is linear, shares of a list and of the
-    rest add up to 1, and a random list has its own size as its share. Undefined where nothing
-    changed, or where chance makes up more than half of `sum(c^2)`, or so much that the
-    share may be off by all of the change.
+    With c the change of an attribute and r the part of it that is removed, this is `sum(c r) /
+    sum(c^2)` over the attributes (and contrasts of a group) that are defined in all cases, with all
+    folds and without each. From both sums the contribution of chance is subtracted, the
+    (co)variances of c and r. A share of 1 means all of the change, 0 none; below 0 the change
+    grows. For did_tpr, which is linear, the shares of a list and of the remaining predictions add
+    up to 1, and a random list has its own size as its share. Undefined if nothing changed, if
+    chance makes up more than half of `sum(c^2)`, or if the share may be off by the whole change.
     """
     masks = [np.where(r.flagged, dense.s, pruned.s) for r in rankings]
     mended = [bias(sample, replace(pruned, s=s)) for s in masks]
@@ -93,7 +93,7 @@ def carried(
 
 
 def _names(state: Mapping[str, Measure]) -> list[tuple[str, str]]:
-    """Return each metric and group, once."""
+    """Return each pair of metric and group once."""
     return list(dict.fromkeys((name, row.group) for name, one in state.items() for row in one.rows))
 
 
@@ -105,7 +105,7 @@ def _of(measure: Measure, group: str) -> Floats:
 
 
 def _share(change: Floats, removed: Floats, level: float) -> Number:
-    """Of values [1+J, rows], less what chance adds to both sums: the jackknife's (co)variances."""
+    """Return the share from values [1+J, rows], less the jackknife's (co)variances of both sums."""
     total = (change**2).sum(axis=1)
     if not total[0] > 0:
         return undefined("nothing changed" if change.shape[1] else "undefined for every attribute")
@@ -118,7 +118,7 @@ def _share(change: Floats, removed: Floats, level: float) -> Number:
 
 
 def _covariance(x: Floats, y: Floats) -> float:
-    """Sum over rows of the jackknife covariance of values [1+J, rows]; 0 without folds."""
+    """Return the jackknife covariance of values [1+J, rows], summed over rows; 0 without folds."""
     num = len(x) - 1
     away = [v[1:] - v[1:].mean(axis=0) if num else v[1:] for v in (x, y)]
     return float((away[0] * away[1]).sum() * (num - 1) / max(num, 1))

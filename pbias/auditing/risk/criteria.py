@@ -1,4 +1,4 @@
-"""Ways to rank attributes before pruning: the risk, the paper's criteria, and these together.
+"""Rankings of attributes before pruning: by risk, by the paper's criteria, and by all of these.
 
 Shape suffixes: A targets.
 """
@@ -25,19 +25,19 @@ from pbias.auditing.risk.outcomes import mean_ranks
 from pbias.auditing.risk.prediction_risk import Risk
 
 Scores = Mapping[str, Floats]
-# The paper's criteria, of the dense model and its training data; TOGETHER is their mean rank.
+# The paper's criteria, from the dense model and its training data; TOGETHER is their mean rank.
 CRITERIA = ("uncertainty", "rarity", "tcb", "phi", "bias_amplification", "interdependence")
 RISK, MARGIN, TOGETHER = "risk", "margin", "together"
 
 
 def attribute_rankings(dense: Side, risk: Risk) -> dict[str, Scores]:
-    """Scores [A] of each ranking for each group, the riskiest largest; NaN where risk is undefined.
+    """Return the scores [A] of each ranking for each group, the riskiest largest.
 
-    risk: attribute_risk; margin: the least mean margin first; uncertainty: share of uncertain
+    risk: attribute_risk; margin: the smallest mean margin first; uncertainty: share of uncertain
     predictions; rarity: the rarer value's frequency in training, the rarest first; tcb: the
     smallest first; phi: size of the association with the group in training; bias_amplification;
-    interdependence: R^2 of the predictions on those for all others; together: mean rank in the last
-    six, of those that are defined.
+    interdependence: R^2 of the predictions on the predictions of all other attributes; together:
+    mean rank in the defined ones of the last six. Scores are NaN if the risk is undefined.
     Source: docs/flagging.md; after the paper, section 5 (criteria of the dense model alone).
     """
     logits = dense.runs[0]
@@ -66,13 +66,13 @@ def attribute_rankings(dense: Side, risk: Risk) -> dict[str, Scores]:
 
 
 def highest(rankings: Sequence[Scores]) -> Scores:
-    """Return the largest score of any group, for what is the same for all of them."""
+    """Return the largest score of any group, for outcomes that are the same for all groups."""
     names = rankings[0]
     return {name: np.fmax.reduce([scores[name] for scores in rankings]) for name in names}
 
 
 def _ranked(scores: Scores) -> Scores:
-    """In order, where the risk is defined, with all criteria together."""
+    """Return the scores in order, NaN if the risk is undefined, with all criteria together."""
     known = ~np.isnan(scores[RISK])
     kept = {name: np.where(known, scores[name], np.nan) for name in (RISK, MARGIN, *CRITERIA)}
     ranks = np.array([_share_below(kept[name]) for name in CRITERIA])
@@ -83,7 +83,7 @@ def _ranked(scores: Scores) -> Scores:
 
 
 def _share_below(values: Floats) -> Floats:
-    """Ranks from 0 to 1 of those that are defined."""
+    """Return the ranks of defined values, scaled from 0 to 1."""
     found, known = np.full(len(values), np.nan), ~np.isnan(values)
     if known.any():
         found[known] = (mean_ranks(values[known]) - 0.5) / known.sum()

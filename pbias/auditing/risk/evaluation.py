@@ -1,4 +1,4 @@
-"""Flags made from the dense model alone, held against what pruning then did."""
+"""Evaluate flags, made from the dense model alone, against what pruning then changed."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def evaluate(
     *,
     by_group: bool = False,
 ) -> Table:
-    """What the flags of `flag_samples`, and the risk of attributes, foretold of each pruned model.
+    """Evaluate the flags of `flag_samples` and the risk of attributes on each pruned model.
 
-    `margin`, `budget` and `by_group` are those of the list; other rankings flag as many.
+    `margin`, `budget` and `by_group` define the list; other rankings flag the same number.
 
-    Measures: `score_ranking`, `carried` and `foretold` say what they are; rankings of predictions
-    `prediction_rankings`, and of attributes `attribute_rankings`.
-    Raises UserError where files are not of the same samples.
+    Measures are described in `score_ranking`, `carried` and `foretold`; rankings of predictions in
+    `prediction_rankings`, and of attributes in `attribute_rankings`. Raises UserError if files have
+    different samples.
     """
     (before,) = join_sides([dense], (), None, None, num_folds)
     runs = [align(run, dense) for run in pruned]
@@ -72,6 +72,6 @@ def _evaluated(
 
 
 def _names(paths: Sequence[str]) -> list[str]:
-    """Return what tells runs apart: the file's name, or its whole path where two share it."""
+    """Return names that distinguish runs: the file's name, or its whole path if two share it."""
     stems = [Path(path).stem for path in paths]
     return stems if len(set(stems)) == len(stems) else list(paths)

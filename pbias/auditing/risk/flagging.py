@@ -1,4 +1,4 @@
-"""The predictions that pruning is most likely to overturn, in order: who, what and why.
+"""List the predictions that pruning is most likely to overturn, in order, with reasons.
 
 Shape suffixes as in prediction_risk.py.
 """
@@ -25,7 +25,7 @@ COLUMNS = ("id", "attribute", "prediction", "probability", "margin", "risk", "re
 
 @dataclass(frozen=True)
 class Budget:
-    """How many predictions at most: a number of them, or a percentage of all."""
+    """The maximum number of predictions: a number, or a percentage of all."""
 
     amount: float
     percent: bool = False
@@ -42,11 +42,11 @@ def flag_samples(
     *,
     by_group: bool = False,
 ) -> Table:
-    """List the predictions that `flagged` chooses, the riskiest first, a row each.
+    """List the predictions that `flagged` chooses, the riskiest first, one per row.
 
     Columns: id (the row number without ids), attribute, prediction, probability, margin, then one
-    for each group (empty: unknown), risk, reasons. `by_group`: the risk counts what is usual in the
-    sample's group (see `flag_risk`). Labels are never read.
+    for each group (empty: unknown), risk, reasons. With `by_group`, the risk uses the training
+    counts of the sample's group (see `flag_risk`). Labels are never read.
     """
     if logits.train_counts is None:
         log.warning("%s has no training counts: risk is the model's own doubt alone", logits.path)
@@ -71,11 +71,11 @@ def flag_samples(
 def flagged(
     logits: Logits, risk: Risk, margin: float = UNCERTAIN_MARGIN, budget: Budget | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Targets and rows of the flagged predictions, in order.
+    """Return targets and rows of the flagged predictions, in order.
 
-    Those with a margin below `margin` and those that training speaks more against than the model
-    for; the first of them by risk, as far as the budget goes. Ties: the smaller margin, then the
-    smaller id (row, without ids), then the attribute that stands first.
+    Flagged are predictions with a margin below `margin`, and those for which the training odds
+    against them outweigh the model's odds for them; `budget` keeps the first by risk. Ties go to
+    the smaller margin, then the smaller id (or row, without ids), then the first attribute.
     """
     at = np.nonzero(risk.uncertain(margin) | risk.against)
     order = in_order(logits, at, -risk.log_odds[at], risk.margin[at])
@@ -87,7 +87,7 @@ def flagged(
 def in_order(
     logits: Logits, at: tuple[NDArray[np.intp], ...], *keys: NDArray[Any]
 ) -> NDArray[np.intp]:
-    """The order of the predictions `at` (targets, rows) by ascending keys, then id, then target."""
+    """Sort the predictions `at` (targets, rows) by ascending keys, then id, then target."""
     target, row = at
     place = np.arange(len(logits))
     if logits.ids is not None:
@@ -96,7 +96,7 @@ def in_order(
 
 
 def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
-    """Return how many samples are flagged for each attribute, the most first."""
+    """Return the number of flagged samples for each attribute, the largest first."""
     names, counts = np.unique(table.columns["attribute"], return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])
@@ -109,7 +109,7 @@ def _reasons(
     target: NDArray[np.intp],
     row: NDArray[np.intp],
 ) -> list[str]:
-    """`uncertain`, and how rare the predicted value is in training if it is not the usual one."""
+    """Return `uncertain`, and how rare the predicted value is in training if below one half."""
     group, share = risk.group[target, row], risk.share[target, row]
     who = np.full(len(row), "", object)
     for index, name in enumerate(logits.group_names):

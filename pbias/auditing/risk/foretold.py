@@ -1,4 +1,4 @@
-"""Whether rankings of attributes, made before pruning, foretold where bias changed.
+"""How well rankings of attributes, made before pruning, predict where bias changes.
 
 Shape suffixes: J folds, S rows (groups or contrasts), A targets.
 """
@@ -33,16 +33,17 @@ def foretold(
     rankings: Mapping[str, Scores],
     level: float,
 ) -> list[Record]:
-    """spearman of each ranking of the attributes and what changed, by group.
+    """Return spearman, the rank correlation of each ranking of attributes and the changes.
 
-    For each group the change of bias amplification, the square of that change, and that of did_tpr
-    (summed over contrasts); for everyone the change of tcb, with the largest score of any group: a
-    ranking that tells makes that one negative.
+    For each group, the changes are the change of bias amplification, its square, and the square of
+    did_tpr (summed over contrasts). For everyone, the change is that of tcb, ranked by the largest
+    score of any group; an informative ranking makes that correlation negative.
 
-    Squares are free of noise: a change's own error makes it large where few samples are behind it,
-    and that goes along with every ranking. So the folds are cut in halves at random, and the change
-    in one half is multiplied by that in the other, which is as often below 0 as above where
-    nothing changed, whatever the error. The correlation is the mean over such cuts.
+    Squares are corrected for noise: a change's own error makes its square large if few samples are
+    behind it, and this correlates with every ranking. So the folds are split into halves at random,
+    and the change in one half is multiplied by the change in the other. If nothing changed, this
+    product is as often below 0 as above, whatever the error. The correlation is the mean over such
+    splits.
     """
     before, after = count(sample, dense), count(sample, pruned)
     whole, rows = _changes(sample, before, after)
@@ -79,7 +80,7 @@ def _correlated(
 
 
 def _changes(sample: Sample, before: Totals, after: Totals) -> tuple[Changes, list[str]]:
-    """Return what changed [S, A] by metric, and the group of each row of did_tpr."""
+    """Return the changes [S, A] by metric, and the group of each row of did_tpr."""
     states = [bias_of(sample, totals) for totals in (before, after)]
     found = {name: _value(states[1][name]) - _value(states[0][name]) for name in states[0]}
     return found, [
@@ -92,7 +93,7 @@ def _value(measure: Measure) -> Floats:
 
 
 def _cuts(sample: Sample, before: Totals, after: Totals) -> list[Any]:
-    """Halves of the folds, drawn: each with its sample and both totals."""
+    """Return random splits of the folds in two halves, each with its sample and both totals."""
     if sample.num_folds < 2:
         return []
     rng = np.random.default_rng(SPLIT_SEED)
@@ -114,7 +115,7 @@ def _part(totals: Totals, folds: Any) -> Totals:
 
 
 def _products(halves: Sequence[Any], name: str, rows: Sequence[int]) -> list[Floats]:
-    """Return what changed in one half times what did in the other [A], for each cut."""
+    """Return the change in one half times the change in the other [A], for each split."""
     found = []
     for first, second in halves:
         product = first[name][rows] * second[name][rows]

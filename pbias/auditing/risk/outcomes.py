@@ -1,4 +1,4 @@
-"""How well flags, made before pruning, find the predictions that it overturned, in numbers.
+"""Measure how well flags, made before pruning, find the predictions that it overturned.
 
 Shape suffixes: A targets, n samples, J folds.
 """
@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ranking:
-    """One way to choose: scores [A, n], the riskiest largest, and what it flags, bool [A, n]."""
+    """A way to choose: scores [A, n], the riskiest largest, and the flags, bool [A, n]."""
 
     name: str
     scores: Floats
@@ -39,7 +39,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What may have happened to a prediction, bool [A, n], where it can be told, bool [A, n]."""
+    """An event of predictions, bool [A, n], and where it is known, bool [A, n]."""
 
     name: str
     happened: Mask
@@ -48,20 +48,20 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Folds:
-    """The fold of each sample, int [n], their number, and whether samples come in clusters."""
+    """The fold of each sample, int [n], the number of folds, and whether samples have clusters."""
 
     of: NDArray[np.intp]
     num: int
     clustered: bool
 
     def sums(self, mask_an: Mask) -> NDArray[np.int64]:
-        """Return how many are set: in all, then without each fold, [1+J]."""
+        """Return the number of set values: in all, then without each fold, [1+J]."""
         counts = np.bincount(self.of, mask_an.sum(axis=0), self.num)
         return whole_and_left_out(counts.astype(np.int64))
 
 
 def outcomes(d_an: Mask, s_an: Mask, labels_an: NDArray[np.int8]) -> list[Outcome]:
-    """flips, s != d, over all; lost_positives, y = d = 1 and s = 0, over labeled predictions."""
+    """Return flips, s != d, and lost_positives, y = d = 1 and s = 0 (labeled predictions only)."""
     lost = (labels_an == 1) & d_an & ~s_an
     return [
         Outcome("flips", d_an != s_an, np.ones_like(d_an)),
@@ -72,11 +72,11 @@ def outcomes(d_an: Mask, s_an: Mask, labels_an: NDArray[np.int8]) -> list[Outcom
 def score_ranking(
     ranking: Ranking, outcome: Outcome, folds: Folds, level: float
 ) -> list[dict[str, Any]]:
-    """precision, recall, lift and auc of a ranking for an outcome, a row each.
+    """Return precision, recall, lift and auc of a ranking for an outcome, one per row.
 
-    precision `P(outcome given flagged)`, recall `P(flagged given outcome)`, lift precision over
-    `P(outcome)`, auc that of the scores over all predictions. Undefined where a condition is empty.
-    The list is taken as it is: intervals are about samples that it would meet with.
+    Precision is `P(outcome given flagged)`, recall `P(flagged given outcome)`, lift precision over
+    `P(outcome)`, and auc that of the scores over all predictions. They are undefined if a condition
+    is empty. The list is taken as given: intervals reflect the sampling of other data for it.
     """
     flagged = ranking.flagged & outcome.known
     totals = [
@@ -105,7 +105,7 @@ def score_ranking(
 def _share(
     values: Floats, top: int, bottom: int, why: str, independent: Folds | None, level: float
 ) -> Number:
-    """A share with its interval: Wilson's where there are few on either side, else by folds."""
+    """Return a share with its interval: Wilson's for few counts on either side, else by folds."""
     if not bottom:
         return undefined(why)
     few = min(top, bottom - top) < FEW
@@ -123,7 +123,7 @@ def _lift(values: Floats, hits: int, flagged: int, events: int, name: str, level
 
 
 def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Number:
-    """Pooled over attributes."""
+    """Return the AUC over the predictions of all attributes together."""
     happened = outcome.happened[outcome.known]
     if happened.all() or not happened.any():
         return undefined(
@@ -142,7 +142,7 @@ def _auc(ranking: Ranking, outcome: Outcome, folds: Folds, level: float) -> Numb
 
 
 class Number(NamedTuple):
-    """A value with its interval; NaN where undefined (`reason`), the ends also where not known."""
+    """A value with its interval; NaN if undefined (`reason`), and for unknown ends."""
 
     value: float
     low: float = float("nan")
@@ -152,14 +152,14 @@ class Number(NamedTuple):
 
 
 def undefined(reason: str) -> Number:
-    """No value, because of `reason`."""
+    """Return a number without a value, because of `reason`."""
     return Number(float("nan"), status="undefined", reason=reason)
 
 
 def of_folds(values: Floats, level: float, scale: Scale, few: bool) -> Number:
-    """From values [1+J], on the whole and without each fold, with an interval on this scale.
+    """Return a number from values [1+J], in all and without each fold, with an interval on a scale.
 
-    With few events the errors of a ratio are uneven beyond what a scale mends: low power.
+    With few events, the errors of a ratio are too asymmetric for any scale: low power.
     """
     found = estimate(values[None, :, None])
     low, high = (float(end[0]) for end in scaled_interval(scale, found, level))
@@ -167,11 +167,11 @@ def of_folds(values: Floats, level: float, scale: Scale, few: bool) -> Number:
 
 
 def spearman(x: Floats, ys: Floats, level: float) -> tuple[Number, int]:
-    """Rank correlation of x and y where both are known, and over how many rows.
+    """Return the rank correlation of x and y over rows where both are known, and their number.
 
-    Of several y [K, rows] the mean of the correlations, over the rows that are known in any.
-    Ties have their mean rank. The interval is that of Bonett and Wright (2000), Psychometrika
-    65:23, Fisher's z with variance `(1 + r^2 / 2) / (n - 3)`: it takes the rows as a sample.
+    For several y [K, rows] it is the mean of the correlations, and the number counts rows known in
+    any. Ties have their mean rank. The interval is that of Bonett and Wright (2000), Psychometrika
+    65:23: Fisher's z with variance `(1 + r^2 / 2) / (n - 3)`. It treats the rows as a sample.
     """
     ys = np.atleast_2d(ys)
     known = ~(np.isnan(x) | np.isnan(ys))
@@ -195,6 +195,6 @@ def _rank_correlation(x: Floats, y: Floats) -> float:
 
 
 def mean_ranks(values: Floats) -> Floats:
-    """Ranks from 1; ties have their mean rank."""
+    """Return ranks from 1; ties have their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])

@@ -1,6 +1,6 @@
-"""How likely pruning is to overturn a prediction: from the dense model and the training counts.
+"""The risk that pruning overturns a prediction, from the dense model and the training counts.
 
-No label is read. Shape suffixes: A targets, n samples, V values of a group.
+Labels are not read. Shape suffixes: A targets, n samples, V values of a group.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pbias.auditing.counts.totals import (
 from pbias.files.logits import UNKNOWN, Logits
 
 Floats = NDArray[np.float64]
-NOTHING_KNOWN = -2  # about the group of a sample and about training altogether
+NOTHING_KNOWN = -2  # about the sample's group and about training in general
 EVERYONE = -1
 
 
 @dataclass(frozen=True)
 class Risk:
-    """Every prediction of one model, [A, n] each.
+    """The predictions of one model and their risks, [A, n] each.
 
     s bool: predicted positive; p: probability; margin: `abs(sigmoid(z - threshold) - 0.5)`;
-    log_odds of being overturned; group int: whose training counts were used (the index of a group,
-    EVERYONE or NOTHING_KNOWN); share: how frequent the predicted value is there (NaN: not known).
+    log_odds of being overturned; group int: the group whose training counts were used (its index,
+    EVERYONE or NOTHING_KNOWN); share: the frequency of the predicted value there (NaN: unknown).
     """
 
     s: NDArray[np.bool_]
@@ -51,12 +51,12 @@ class Risk:
 
     @property
     def unsure(self) -> NDArray[np.bool_]:
-        """Whether the probability is near 0.5, as metric `uncertainty` has it: by no threshold."""
+        """Whether the probability is near 0.5, as in the metric `uncertainty`, at any threshold."""
         return np.asarray(np.abs(self.p - 0.5) < UNCERTAIN_MARGIN)
 
     @property
     def against(self) -> NDArray[np.bool_]:
-        """Whether training speaks more against a prediction than the model for it."""
+        """Whether the training odds against a prediction outweigh the model's odds for it."""
         return np.asarray(self.log_odds > 0)
 
 
@@ -64,17 +64,16 @@ def flag_risk(logits: Logits, *, by_group: bool = False) -> Risk:
     """Score how likely pruning is to overturn each prediction.
 
     The score is the odds `P(other value) / P(predicted value)` of the dense model, times the same
-    odds among the training samples: a network in doubt falls back on what is usual. A half is added
-    to each training count. Without training counts the second odds are 1.
+    odds among the training samples, because an uncertain network falls back on the usual value. A
+    half is added to each training count. Without training counts the second odds are 1.
 
-    With `by_group` the second odds are those among the training samples of the sample's group. Of
-    several groups, the one with the largest odds counts. A group that is the target itself is left
-    out, and so are unknown values and values that training lacks; if no group is left, everyone
-    counts.
+    With `by_group` the second odds are those among the training samples of the sample's group. If
+    there are several groups, the largest odds count. A group that is the target itself is left out,
+    and so are unknown values and values that training lacks; if no group is left, everyone counts.
     Source: docs/flagging.md; after the paper, section 5 (samples at risk).
     """
     found = predictions(logits)
-    # Of classes, how far an output is from the largest other one.
+    # For classes, the distance of an output from the largest other one.
     z_an = transposed(logits.logits)
     ahead = z_an - _bar(logits, z_an)
     pull, group, share = _training(logits, found.s, by_group=by_group)
@@ -89,7 +88,7 @@ def flag_risk(logits: Logits, *, by_group: bool = False) -> Risk:
 
 
 def _bar(logits: Logits, z_an: NDArray[np.float32]) -> Floats:
-    """What a logit must exceed: the threshold, or the largest other logit; [A, 1] or [A, n]."""
+    """Return what a logit must exceed: the threshold or largest other logit, [A, 1] or [A, n]."""
     if logits.activation == "softmax":
         return largest_other(z_an)
     if logits.thresholds is None:
@@ -100,7 +99,7 @@ def _bar(logits: Logits, z_an: NDArray[np.float32]) -> Floats:
 def _training(
     logits: Logits, s_an: NDArray[np.bool_], *, by_group: bool
 ) -> tuple[Floats, NDArray[np.int16], Floats]:
-    """Log odds of the other value in training, the group that they come from, share of this one."""
+    """Return training log odds of the other value, their group, and this value's share."""
     pull = np.zeros(s_an.shape)
     group = np.full(s_an.shape, NOTHING_KNOWN, np.int16)
     share = np.full(s_an.shape, np.nan)
@@ -124,7 +123,7 @@ def _training(
 def _of_group(
     counts: NDArray[np.int64], codes: NDArray[np.integer], s: NDArray[np.bool_], known: int = 0
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Log odds against s [n], whether they are known, and the share of s, by counts [V+1, 2]."""
+    """Return log odds against s [n], whether they are known, and the share of s."""
     log_odds = np.log((counts[:, 0] + 0.5) / (counts[:, 1] + 0.5))
     total = counts.sum(axis=1)
     positive = counts[:, 1] / np.maximum(total, 1)

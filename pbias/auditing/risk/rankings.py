@@ -1,4 +1,4 @@
-"""Ways to rank predictions before pruning: the risk, and rules that are simpler.
+"""Rankings of predictions before pruning: by risk, and by simpler rules.
 
 Shape suffixes: A targets, n samples.
 """
@@ -24,13 +24,13 @@ RISK, BY_GROUP = "risk", "risk_by_group"
 def prediction_rankings(
     dense: Logits, margin: float, budget: Budget | None, *, by_group: bool = False
 ) -> tuple[Ranking, ...]:
-    """Rank the predictions by the risk and by simpler rules, each with as many flags as the list.
+    """Rank the predictions by risk and by simpler rules, each with as many flags as the list.
 
-    `risk`: the score of `flag_risk`; `risk_by_group`: the same with the training counts of the
-    sample's group, whose list is meant with `by_group`; `rarer_first`: predictions of the value
-    that is rarer in training, then the others, each the least sure first (without training counts
-    all are alike); `positive_first`: positive predictions, then negative ones, each the least sure
-    first; `margin`: the least sure first; `random`: drawn by chance.
+    `risk` is the score of `flag_risk`. `risk_by_group` uses the training counts of the sample's
+    group; it is the list of `by_group`. `rarer_first` puts predictions of the value that is rarer
+    in training first, each half the least certain first (without training counts all are alike).
+    `positive_first` puts positive predictions first, each half the least certain first. `margin`
+    puts the least certain first; `random` is random.
     """
     risk, of_group = flag_risk(dense), flag_risk(dense, by_group=True)
     target, row = flagged(dense, of_group if by_group else risk, margin, budget)
@@ -52,7 +52,7 @@ def prediction_rankings(
 
 
 def _first(before: NDArray[np.bool_], risk: Risk) -> Floats:
-    """Scores of those `before` the others, each by margin, which is 0.5 at most."""
+    """Return scores that put the predictions `before` first, each half by margin (0.5 at most)."""
     return before - risk.margin
 
 
@@ -63,7 +63,7 @@ def _rarer(dense: Logits, risk: Risk) -> NDArray[np.bool_]:
 
 
 def _by_chance(dense: Logits, risk: Risk) -> Floats:
-    """Return a number for every prediction, the same in whatever order the samples stand."""
+    """Return a random number for every prediction, independent of the order of the samples."""
     drawn = np.random.default_rng(RANDOM_SEED).random(risk.s.shape)
     if dense.ids is None:
         return drawn

@@ -44,7 +44,7 @@ BALD_GOES_WITH = ("Bald", "Gray_Hair", "Receding_Hairline")
 
 
 def possible_beard(has: dict[str, bool]) -> bool:
-    """Return whether No_Beard is unset or leaves no part but a five o'clock shadow."""
+    """Return whether a beard is consistent: No_Beard excludes all but a five o'clock shadow."""
     return not (has["No_Beard"] and any(has[name] for name in BEARD_PARTS))
 
 
