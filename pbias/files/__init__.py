@@ -1,1 +1,1 @@
-"""The files that stages exchange."""
+"""File formats that commands exchange, and safe reading and writing of files."""

@@ -1,6 +1,6 @@
-"""What the text of a cell means, the same for every reader of labels, groups and clusters.
+"""The meaning of a cell's text, for every reader of labels, groups and clusters.
 
-The table of unknowns by file and column stands in docs/files.md.
+The table of unknown values by file and column is in docs/files.md.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import math
 from collections.abc import Collection
 
 UNKNOWN = -1
-# Beside these, NaN in any spelling of its case. "NA" and "None" may be values.
+# Also NaN in any case. "NA" and "None" may be values.
 UNKNOWN_TEXTS = frozenset({"", "-1", "-1.0", "nan"})
-# pandas writes 0.0 and 1.0 in a column of whole numbers as soon as one cell is empty.
+# pandas writes 0.0 and 1.0 in a column of whole numbers if one cell is empty.
 BINARY = {
     "0": 0, "1": 1, "": UNKNOWN, "0.0": 0, "1.0": 1, "-1": UNKNOWN, "-1.0": UNKNOWN,
     "nan": UNKNOWN, "NaN": UNKNOWN, "NAN": UNKNOWN,
@@ -19,7 +19,7 @@ BINARY = {
 
 
 def is_unknown_text(cell: str) -> bool:
-    """Return whether a cell says that its value is unknown.
+    """Return whether a cell stands for an unknown value.
 
     >>> [is_unknown_text(cell) for cell in ("", "-1", "-1.0", "NaN", "NA", "0")]
     [True, True, True, True, False, False]
@@ -28,7 +28,7 @@ def is_unknown_text(cell: str) -> bool:
 
 
 def canonical(cell: str) -> str:
-    """A cell without the `.0` that pandas gives whole numbers beside empty cells; "" if unknown.
+    """Remove the `.0` that pandas adds to whole numbers beside empty cells; "" if unknown.
 
     >>> [canonical(cell) for cell in ("3.0", "0.5", "nan", "-1")]
     ['3', '0.5', '', '']
@@ -42,7 +42,7 @@ def canonical(cell: str) -> str:
 def in_order(values: Collection[str]) -> list[str]:
     """Sort values: by number if all of them are finite numbers, else as text.
 
-    The order depends on nothing else, so that every run of a command gives the same one.
+    The order depends on nothing else, so it is the same in every run of a command.
 
     >>> in_order({"10", "9", "9.0"}), in_order({"10", "9", "inf"})
     (['9', '9.0', '10'], ['10', '9', 'inf'])

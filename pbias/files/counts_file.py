@@ -1,7 +1,8 @@
-"""Counts files (`.npz`): totals of one part of the samples by fold, which add up. No rows, no ids.
+"""Counts files (`.npz`): totals of one part of the samples by fold, without rows and ids.
 
-What the totals are of stands in `pbias_counts`, as JSON. Of each array the file has the cells that
-are not 0: `NAME` holds them in order, `NAME_at` how far each is from the one before.
+The totals of parts can be added. `pbias_counts` describes them as JSON. The file contains the
+non-zero cells of each array: `NAME` holds them in order, `NAME_at` the distance of each from the
+previous one.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from pbias.files.streams import write_bytes
 SCHEMA = 1
 NUM_FOLDS = 200
 SUFFIX = "_at"
-MAX_FACTS = 1 << 24  # characters
+MAX_FACTS = 1 << 24  # in characters
 MAX_ROWS = 1 << 48
-# Of the cells of all arrays together, 0 or not, unless the file itself is large.
+# For the cells of all arrays together, including zeros, unless the file itself is larger.
 MAX_BYTES = 1 << 32
 MAX_UNFOLDING = 64
 _CHUNK = 1 << 20
@@ -35,9 +36,9 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Group:
-    """One group: whether it is a column of the training counts, its values, and which are dropped.
+    """A group: whether it is a column of the training counts, its values, and which are dropped.
 
-    A value that is dropped had fewer rows than `--min-cell`, or hides one that had.
+    A dropped value had fewer rows than `--min-cell`, or hides a value that had.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: the file it was counted from, its thresholds if it has any, how it was trained."""
+    """A run: the file that was counted, its thresholds if it has any, and how it was trained."""
 
     file: str
     thresholds: tuple[float, ...] | None
@@ -57,12 +58,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the totals are of.
+    """The description of the totals.
 
-    `rows` samples whose folds are hashes of their `owners` (clusters, ids or rows); `runs`, of
-    which the first `audited` are those of the audited model and the others of the reference;
-    whether `products` of predictions and the order of logits (`ranked`) were counted; `same`:
-    audited and reference logits are the same.
+    `rows` is the number of samples; their folds are hashes of their `owners` (clusters, ids or
+    rows). The first `audited` of `runs` belong to the audited model, the others to the reference.
+    `products` says whether products of predictions were counted, `ranked` whether the order of
+    logits was, and `same` whether audited and reference logits are equal.
     """
 
     rows: int
@@ -84,7 +85,7 @@ class Facts:
 
 
 class Sparse(NamedTuple):
-    """The cells of an array that are not 0: their places in it, ascending, and their values."""
+    """The non-zero cells of an array: their positions in ascending order, and their values."""
 
     at: NDArray[np.int64]
     values: NDArray[Any]
@@ -95,7 +96,7 @@ class Sparse(NamedTuple):
         array.reshape(-1)[self.at] += self.values
 
     def sums(self, num_axes: int) -> NDArray[np.float64]:
-        """Sums over all but the first `num_axes` axes."""
+        """Sum over all but the first `num_axes` axes."""
         cells = math.prod(self.shape[num_axes:])
         size = math.prod(self.shape[:num_axes])
         found = np.bincount(self.at // max(cells, 1), self.values, size)
@@ -103,7 +104,7 @@ class Sparse(NamedTuple):
 
 
 def holds_counts(path: str) -> bool:
-    """Return whether a file (`-`: standard input, not consumed) is what `pbias count` writes."""
+    """Return whether a file (`-`: standard input, not consumed) was written by `pbias count`."""
     return is_counts(first_bytes(path))
 
 
@@ -124,7 +125,7 @@ def pack_counts(facts: Facts, arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _as_json(facts: Facts) -> dict[str, Any]:
-    """Return the facts as plain data; thresholds as text, for JSON has no word for infinity."""
+    """Return the facts as plain data; thresholds as text, because JSON has no infinity."""
     found = asdict(facts)
     for run in found["runs"]:
         if run["thresholds"] is not None:
@@ -133,9 +134,9 @@ def _as_json(facts: Facts) -> dict[str, Any]:
 
 
 def _sparse(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The cells that are not 0, and how far each is from the one before; whole numbers as small.
+    """Return the non-zero cells and the distance of each from the previous one, in small types.
 
-    By chunks: places in int64 would take more room than the array.
+    This works in chunks, because int64 positions would take more memory than the array.
     """
     flat = array.reshape(-1)
     small = flat.dtype
@@ -157,7 +158,7 @@ class CountsFile:
     """An open counts file: its facts, checked, and its arrays, which are read one by one."""
 
     def __init__(self, path: str, names: Iterable[str]) -> None:
-        """Open it and look at the headers of the arrays `names`; raises UserError for faults."""
+        """Open the file and check the headers of the arrays `names`; UserError for faults."""
         known = {part for name in names for part in (name, name + SUFFIX)}
         self._npz = Npz(path, {COUNTS, *known}, what="counts file", again="count the part again")
         self.path = self._npz.path
@@ -168,7 +169,7 @@ class CountsFile:
             raise
 
     def __enter__(self) -> CountsFile:
-        """Use as a context manager: the file is closed at the end."""
+        """Enter the context that closes the file at its end."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -177,11 +178,11 @@ class CountsFile:
 
     @property
     def checksums(self) -> tuple[tuple[int, int], ...]:
-        """CRC-32 and size of every array, as the archive has them."""
+        """CRC-32 and size of every array, from the archive."""
         return tuple(self._npz.checksum(name) for name in sorted(self._npz.members))
 
     def check_sizes(self, sizes: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> None:
-        """Refuse arrays of these shapes and types that would fill memory."""
+        """Raise UserError for arrays of these shapes and types that would fill memory."""
         total = sum(math.prod(shape) * dtype.itemsize for shape, dtype in sizes.values())
         packed = sum(self._npz.packed_size(name) for name in self._npz.members)
         limit = max(MAX_BYTES, MAX_UNFOLDING * packed)
@@ -193,7 +194,7 @@ class CountsFile:
             )
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Sparse:
-        """Return one array, whose cells are at places within `shape`; counts are not negative."""
+        """Return one array, with positions within `shape`; raises UserError for negative counts."""
         at, values = self._column(name + SUFFIX), self._column(name)
         kinds = "f" if dtype.kind == "f" else "u"
         if values.dtype.kind not in kinds or at.dtype.kind != "u":
@@ -203,7 +204,7 @@ class CountsFile:
         if not len(at):
             return Sparse(np.empty(0, np.int64), np.empty(0, dtype), shape)
         size = math.prod(shape)
-        # Each step is below 2^53 where their sum in floats is, and then the sum in int64 is exact.
+        # If the sum as floats is small, each step is below 2^53, and the sum in int64 is exact.
         if float(at.sum(dtype=np.float64)) >= size or (at[1:] == 0).any():
             raise self.damaged(f"'{name}' has cells outside of {list(shape)}")
         if kinds == "f" and not np.isfinite(values).all():
@@ -214,7 +215,7 @@ class CountsFile:
         return Sparse(np.cumsum(at.astype(np.int64)), values.astype(dtype), shape)
 
     def damaged(self, what: str) -> UserError:
-        """Return what is wrong, in a line."""
+        """Return an error that names the damage."""
         return self._npz.damaged(what)
 
     def _column(self, name: str) -> NDArray[Any]:
@@ -245,7 +246,7 @@ class CountsFile:
 
 
 def _facts(given: Any) -> Facts:
-    """Check what a file says; raises ValueError, TypeError or KeyError with the name of the key."""
+    """Check the content of a file; raises ValueError, TypeError or KeyError with the key's name."""
     take = _Take(given)
     if take("schema", _whole) != SCHEMA or take("folds", _whole) != NUM_FOLDS:
         raise ValueError("schema")
@@ -274,7 +275,7 @@ def _facts(given: Any) -> Facts:
 
 
 class _Take:
-    """Values of a JSON object, each checked."""
+    """A reader of values from a JSON object that checks each of them."""
 
     def __init__(self, given: Any) -> None:
         if not isinstance(given, dict):
@@ -334,7 +335,7 @@ def _flag(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    value.encode()  # half a surrogate pair is no text
+    value.encode()  # half of a surrogate pair cannot be encoded
     return value
 
 
@@ -361,6 +362,6 @@ def _one_of(*words: str) -> Callable[[Any], str]:
 
 
 def run_names(runs: Sequence[Run], parts: int) -> list[str]:
-    """Return what to call runs that were counted in several parts."""
+    """Return the names of runs that were counted in several parts."""
     more = f" and {parts - 1} more" if parts > 1 else ""
     return [f"{run.file}{more}" for run in runs]

@@ -18,9 +18,9 @@ SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 class CsvFile:
     """A CSV file as text: its header, and its rows with the line on which each ends.
 
-    `path` is what messages call it. Lines without any content, also those of commas alone that
-    spreadsheets write below a table, are left out. Rows may have any number of cells
-    until `check_widths` or `columns`.
+    `path` is the name for messages. Lines without any content are left out, including lines of
+    commas alone, which spreadsheets write below a table. Rows may have any number of cells until
+    `check_widths` or `columns` is called.
     """
 
     path: str
@@ -30,7 +30,7 @@ class CsvFile:
     sha256: str
 
     def check_widths(self) -> None:
-        """Raise UserError for a row that has not as many cells as the header."""
+        """Raise UserError for a row whose number of cells differs from the header's."""
         width = len(self.header)
         for line, row in zip(self.lines, self.rows, strict=True):
             if len(row) != width:
@@ -40,9 +40,9 @@ class CsvFile:
                 )
 
     def columns(self) -> list[list[str]]:
-        """The cells of each column, in file order; raises UserError as `check_widths` does."""
+        """Return the cells of each column, in file order; UserError as in `check_widths`."""
         self.check_widths()
-        # Slices of one flat list: zip(*rows) takes four times as long.
+        # Slice one flat list, because zip(*rows) takes four times as long.
         cells = list(chain.from_iterable(self.rows))
         width = len(self.header)
         return [cells[column::width] for column in range(width)]
@@ -57,10 +57,10 @@ def read_csv(path: str) -> CsvFile:
 
 
 def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
-    """Parse the bytes of a CSV file; `path` is what messages call it.
+    """Parse the bytes of a CSV file; `path` is the name for messages.
 
-    Without a `separator`, which is one character, cells stand between commas, and a header with
-    another one is refused. Raises UserError as `read_csv` does.
+    `separator` is one character. Without it, cells are separated by commas, and a header with
+    another separator is refused. Raises UserError as `read_csv` does.
     """
     text = decode(path, data)
     source = io.StringIO(text, newline="")
@@ -79,7 +79,7 @@ def parse_csv(path: str, data: bytes, separator: str | None = None) -> CsvFile:
 
 
 def decode(path: str, data: bytes) -> str:
-    """Decode UTF-8; raises UserError naming the encoding that it seems to be, and the remedy."""
+    """Decode UTF-8; raises UserError with the probable encoding and the remedy."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -103,7 +103,7 @@ def _remedy(error: str) -> str:
 
 
 def _check_header(path: str, header: list[str], *, commas: bool) -> None:
-    """Refuse what spreadsheets write above the header, or instead of `commas`."""
+    """Raise UserError for lines above the header, or separators other than `commas`."""
     if header and header[0].strip().lower().startswith("sep="):
         raise UserError(
             f"{path}, line 1 is 'sep=', which only spreadsheets understand; remove this line"

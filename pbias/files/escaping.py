@@ -1,4 +1,4 @@
-"""Text from files made harmless, in one place: terminals, Markdown, HTML, JSON and spreadsheets.
+"""Escaping of untrusted text for terminals, Markdown, HTML, JSON and spreadsheets.
 
 Names of groups and attributes, ids and paths come from files that somebody else may have written.
 """
@@ -9,19 +9,19 @@ import html
 import re
 import unicodedata
 
-MAX_MESSAGE = 4000  # characters of one message; what is cut out is in the middle
-JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji need them; they move nothing
-# Inline markup of GitHub's Markdown, and the beginnings of links that need no markup.
+MAX_MESSAGE = 4000  # characters of one message; longer ones are cut in the middle
+JOINERS = "\u200c\u200d"  # needed by Persian, Indic scripts and emoji; they move no text
+# Inline markup of GitHub's Markdown, and prefixes that become links without markup.
 MARKUP = re.compile(
     r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\bwww)\.", re.IGNORECASE
 )
-BLOCK = re.compile(r"[#+=:-]|\d+[.)](?!\d)")  # begins a heading, a list or a line
+BLOCK = re.compile(r"[#+=:-]|\d+[.)](?!\d)")  # starts a heading, a list or a rule
 NOT_PRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def printable(text: str) -> str:
-    r"""Write control characters (line ends among them) and reordering marks as escapes.
+    r"""Escape control characters (including line ends) and reordering marks.
 
     >>> printable("a\x1b[31m\nb")
     'a\\x1b[31m\\nb'
@@ -40,7 +40,7 @@ def message(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""Escape whatever Markdown would take for more than text.
+    r"""Escape all Markdown syntax in a text.
 
     >>> markdown("Wearing_Hat [x](http://y) *b*")
     'Wearing_Hat \\[x\\](http\\://y) \\*b\\*'
@@ -49,12 +49,12 @@ def markdown(text: str) -> str:
 
 
 def markdown_line(text: str) -> str:
-    """Return `markdown` for text that stands at the beginning of a line."""
+    """Return `markdown` for text at the beginning of a line."""
     text = markdown(text).lstrip()
     found = BLOCK.match(text)
     if found is None:
         return text
-    end = found.end() - 1  # before the mark itself: a digit cannot be escaped
+    end = found.end() - 1  # stop before the mark itself, because a digit cannot be escaped
     return f"{text[:end]}\\{text[end:]}"
 
 
@@ -64,12 +64,12 @@ def html_text(text: str) -> str:
 
 
 def json_text(text: str) -> str:
-    """Escape the characters of a JSON document that a terminal would obey; its values stay."""
+    """Escape characters of a JSON document that control a terminal; keep its values."""
     return NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def spreadsheet(cell: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would compute.
+    """Put an apostrophe before text that a spreadsheet would evaluate.
 
     >>> spreadsheet("=1+1"), spreadsheet("Male=1")
     ("'=1+1", 'Male=1')
@@ -78,7 +78,7 @@ def spreadsheet(cell: str) -> str:
 
 
 def _harmless(character: str) -> bool:
-    """Spaces of other widths, and joiners; not the separators of lines."""
+    """Return whether a character is a harmless space or joiner, not a line separator."""
     return character in JOINERS or unicodedata.category(character) == "Zs"
 
 

@@ -13,7 +13,7 @@ RISK = "risk"
 
 @dataclass(frozen=True)
 class Flags:
-    """Samples and attributes, most at risk first, each once."""
+    """Samples and attributes, most at risk first, without repetition."""
 
     path: str
     pairs: list[tuple[str, str]]
@@ -27,9 +27,9 @@ class Flags:
 def read_flags(path: str) -> Flags:
     """Read a list of flags; `-` is standard input.
 
-    Ranked by the column `risk`, largest first, where there is one; else, and among equals, in the
-    order of the file. Other columns are ignored. Raises UserError for a missing column, a row with
-    missing or extra cells, a risk that is no number, or a pair that stands there twice.
+    The flags are sorted by the column `risk`, largest first, if it exists; ties, and files without
+    it, keep the order of the file. Other columns are ignored. Raises UserError for a missing
+    column, a row with missing or extra cells, a risk that is not a number, or a repeated pair.
     """
     file = read_csv(path)
     path = file.path

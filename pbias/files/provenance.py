@@ -1,4 +1,4 @@
-"""Where a file comes from: hashes and versions, never a time or a path."""
+"""The provenance of a file: hashes and versions, never a time or a path."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ LIBRARIES = ("numpy", "torch", "torchvision", "pillow")
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 of `data`, in hexadecimal."""
+    """Return the SHA-256 of `data`, in hexadecimal."""
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
 
 
 def environment(device: str) -> dict[str, str]:
-    """Versions of what computed a file, and the device it was computed on."""
+    """Return the versions of the software that computes a file, and the device."""
     import platform
-    from importlib import metadata  # which is slow, and few commands need it
+    from importlib import metadata  # slow to import, and few commands need it
 
     versions = {"pbias": __version__, "python": platform.python_version()}
     for library in LIBRARIES:

@@ -1,4 +1,4 @@
-"""What a file is, from its first bytes."""
+"""Recognize the kind of a file from its first bytes."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from pbias.errors import UserError
 from pbias.files.streams import STDIO, input_name
 
 ZIP = b"PK\x03\x04"
-NAME_AT = 30  # the first file name in a zip archive
+NAME_AT = 30  # position of the first file name in a zip archive
 NUM_BYTES = 256
-WEIGHTS = rb"[^/]*/data\.pkl"  # what torch.save writes first
-# A line of two cells or more, the first of which begins like a name or is empty.
+WEIGHTS = rb"[^/]*/data\.pkl"  # the first entry that torch.save writes
+# A line of two or more cells; the first begins like a name or is empty.
 CSV = rb"(\xef\xbb\xbf)?([\"A-Za-z_][^\x00-\x1f,;|]*)?([,;|\t][^\x00-\x1f,;|]+)+(\r?\n|\Z)"
-# What stands first in archives of exported programs; torch.save writes NAME/data.pkl first.
+# The first entries in archives of exported programs; torch.save writes NAME/data.pkl first.
 PROGRAM = rb"[^/]*/(data/(weights|constants)|models|archive_format)|serialized_exported_program"
 # Fields of a model: ir_version, then any other (docs of ONNX, "onnx.proto").
 ONNX = rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42\x72]"
 PARQUET = b"PAR1"
 ONNX_SUFFIX = ".onnx"
-COUNTS = "pbias_counts"  # the first array in a file of counts
+COUNTS = "pbias_counts"  # the first array in a counts file
 
 
 def holds_arrays(path: str) -> bool:
-    """Whether a file (`-`: standard input, which is not consumed) is an archive of numpy arrays."""
+    """Return whether a file (`-`: standard input, not consumed) is an archive of numpy arrays."""
     first = first_bytes(path)
     return first.startswith(ZIP) and b".npy" in first[NAME_AT:]
 
 
 def is_counts(first: bytes) -> bool:
-    """Return whether these first bytes are those of a counts file."""
+    """Return whether these first bytes belong to a counts file."""
     return first.startswith(ZIP) and first[NAME_AT:].startswith(f"{COUNTS}.npy".encode())
 
 
 def holds_program(path: str) -> bool:
-    """Whether a file (`-`: standard input, not consumed) is what `torch.export.save` writes."""
+    """Return whether a file (`-`: standard input, not consumed) comes from `torch.export.save`."""
     first = first_bytes(path)
     return first.startswith(ZIP) and re.match(PROGRAM, first[NAME_AT:]) is not None
 
 
 def holds_onnx(path: str) -> bool:
-    """Whether a file (`-`: standard input, not consumed) is an ONNX network, or is named as one."""
+    """Return whether a file (`-`: standard input, not consumed) is ONNX by content or name."""
     first = first_bytes(path)
     if re.match(ONNX, first):
         return True
@@ -51,7 +51,7 @@ def holds_onnx(path: str) -> bool:
 
 
 def check_is_logits(first: bytes, path: str) -> None:
-    """Refuse what its first bytes show to be another file of a pipeline, not one of logits."""
+    """Raise UserError if the first bytes show another kind of file than logits."""
     name = first[NAME_AT:] if first.startswith(ZIP) else b""
     if re.match(WEIGHTS, name) or re.match(PROGRAM, name):
         what = "a checkpoint" if re.match(WEIGHTS, name) else "an exported program"
@@ -73,8 +73,8 @@ def check_is_logits(first: bytes, path: str) -> None:
 
 
 def _how_to_import(first: bytes, path: str) -> str:
-    """Return what to do with a CSV file that was named instead of logits."""
-    from pbias.files.import_command import SAMPLE, command_of_bytes  # where an error is near
+    """Return how to import a CSV file that was given instead of logits."""
+    from pbias.files.import_command import SAMPLE, command_of_bytes  # needed only before an error
 
     if len(first) == NUM_BYTES and Path(path).is_file():
         with Path(path).open("rb") as file:
@@ -88,12 +88,12 @@ def _how_to_import(first: bytes, path: str) -> str:
 
 
 def _as_typed(path: str) -> str:
-    """Return an input as it was named on the command line."""
+    """Return an input's name as on the command line."""
     return STDIO if path == input_name(STDIO) else path
 
 
 def check_is_network(first: bytes, path: str) -> None:
-    """Refuse what its first bytes show to be another file of a pipeline, not a network."""
+    """Raise UserError if the first bytes show another kind of file than a network."""
     if first.startswith(ZIP) and b".npy" in first[NAME_AT:NUM_BYTES]:
         raise UserError(
             f"{path} is a logits file, not a network; name a checkpoint or state dict here, and "

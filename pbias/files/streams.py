@@ -1,4 +1,4 @@
-"""Bytes in and out: `-` is a standard stream, and a named output appears whole or not at all."""
+"""Read and write bytes: `-` is a standard stream; a named output is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 STDIO = "-"
-SPOOLED = 1 << 26  # bytes of a pipe that are kept in memory; more go to a temporary file
-_looked_at: set[tuple[Path, str]] = set()  # folders that were searched, and for what
+SPOOLED = 1 << 26  # bytes of a pipe kept in memory; beyond, they go to a temporary file
+_looked_at: set[tuple[Path, str]] = set()  # folders already searched, and for which files
 
 
 def check_encodable(text: str, what: str) -> None:
-    """Refuse text that no path can hold: a NUL, or half a surrogate pair."""
+    """Raise UserError for text that no path can hold: a NUL, or half of a surrogate pair."""
     try:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
@@ -39,7 +39,7 @@ def check_encodable(text: str, what: str) -> None:
 
 
 def read_bytes(path: str) -> bytes:
-    """All bytes of a file, or of standard input for `-`; UserError where nothing can be read."""
+    """Return all bytes of a file, or of standard input for `-`; UserError if it cannot be read."""
     if path == STDIO:
         return _read_stdin()
     check_encodable(path, "input")
@@ -50,7 +50,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def spool(path: str) -> IO[bytes]:
-    """All bytes of a pipe, or of standard input for `-`: in a temporary file where they are many.
+    """Return all bytes of a pipe, or of standard input for `-`, as a file, on disk if large.
 
     Raises UserError as `read_bytes` does.
     """
@@ -74,7 +74,7 @@ def spool(path: str) -> IO[bytes]:
 
 
 def first_of(file: IO[bytes]) -> bytes:
-    """Return the first bytes of an open file, which stays at its beginning."""
+    """Return the first bytes of an open file without moving its position."""
     found = file.read(256)
     file.seek(0)
     return found
@@ -100,7 +100,7 @@ def _check_stdin() -> None:
 
 
 def check_inputs(paths: Sequence[str]) -> None:
-    """Refuse what could not be read, before any long work; at most one input may be `-`."""
+    """Raise UserError for unreadable inputs, before any long work; at most one may be `-`."""
     if list(paths).count(STDIO) > 1:
         raise UserError("'-' is given for several inputs; standard input can be read only once")
     for path in paths:
@@ -114,22 +114,22 @@ def check_inputs(paths: Sequence[str]) -> None:
 
 
 def is_regular(path: str) -> bool:
-    """Return whether a path names a file that can be read from any place, unlike a pipe."""
+    """Return whether a path names a file that can be read at any position, unlike a pipe."""
     return stat.S_ISREG(_mode(Path(path)))
 
 
 def is_replaceable(path: str) -> bool:
-    """Whether an output is a file, or will be one, unlike standard output, pipes and devices."""
+    """Return whether an output is or will be a file, unlike standard output, pipes and devices."""
     return path != STDIO and not _in_place(_mode(Path(path)))
 
 
 def input_name(path: str) -> str:
-    """Return what messages call an input."""
+    """Return the name of an input for messages."""
     return "standard input" if path == STDIO else path
 
 
 def output_name(path: str) -> str:
-    """Return what messages call an output."""
+    """Return the name of an output for messages."""
     return "standard output" if path == STDIO else path
 
 
@@ -140,7 +140,7 @@ def check_output(
     no_clobber: bool = False,
     binary: bool = True,
 ) -> None:
-    """Refuse an output that could not be written or is one of `inputs`, before any long work."""
+    """Raise UserError, before long work, for an unwritable output or one that is an input."""
     if path == STDIO:
         _check_stdout(binary)
         return
@@ -163,7 +163,7 @@ def check_output(
 
 
 def check_no_input(path: str, inputs: Iterable[str | None]) -> None:
-    """Refuse an output that is the same file as an input, whatever either is called."""
+    """Raise UserError for an output that is the same file as an input, under any name."""
     for name in inputs:
         if name is None or STDIO in (path, name) or not (is_regular(path) and is_regular(name)):
             continue
@@ -173,7 +173,7 @@ def check_no_input(path: str, inputs: Iterable[str | None]) -> None:
 
 
 def _check_name(path: str, target: Path) -> None:
-    """Refuse what no file can be called, such as a name that is too long."""
+    """Raise UserError for impossible file names, such as too long ones."""
     try:
         target.lstat()
     except FileNotFoundError:
@@ -192,9 +192,9 @@ def _check_stdout(binary: bool) -> None:
 def write_bytes(path: str, data: bytes) -> None:
     """Write all of `data` or nothing: a temporary file in the same folder, then a rename.
 
-    `-` is standard output; devices and FIFOs are written in place; symlinks are followed and the
-    umask holds. Raises UserError when the disk is full or the folder is gone, OutputClosed when
-    the reader is.
+    `-` is standard output. Devices and FIFOs are written in place. Symlinks are followed, and the
+    umask applies. Raises UserError if the disk is full or the folder is gone, and OutputClosed if
+    the reader is gone.
     """
     if path == STDIO:
         _write_stdout(data)
@@ -215,7 +215,7 @@ def write_bytes(path: str, data: bytes) -> None:
 def write_texts(texts: Sequence[tuple[str, str]]) -> None:
     """Write several texts, `(path, text)`, all of them or none; raises as `write_bytes` does.
 
-    Files are complete on the disk before streams are written, and take their names after that.
+    Files are complete on the disk before streams are written, and get their names after that.
     """
     files = [(path, text) for path, text in texts if is_replaceable(path)]
     with ExitStack() as stack:
@@ -234,7 +234,7 @@ def write_texts(texts: Sequence[tuple[str, str]]) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """`write_bytes` for text in UTF-8, line ends as they are; what is no Unicode is escaped."""
+    """Write text as UTF-8 with `write_bytes`, keeping line ends; escape non-Unicode text."""
     write_bytes(path, _encoded(text))
 
 
@@ -247,7 +247,7 @@ def _unwritten(path: str, error: OSError) -> UserError:
 
 
 def reason(error: OSError) -> str:
-    """Return what the system says, without its number and path."""
+    """Return the system's message, without its number and path."""
     return (error.strerror or str(error)).lower()
 
 
@@ -256,11 +256,12 @@ def _write_stdout(data: bytes) -> None:
     try:
         sys.stdout.flush()
         left = memoryview(data)
-        while left:  # with PYTHONUNBUFFERED, one write may take a part only
+        while left:  # with PYTHONUNBUFFERED, one write may take only a part
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
-        # Python flushes standard output once more at exit, and would report the closed pipe again.
+        # Python flushes standard output again at exit, and would report the closed pipe a second
+        # time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputClosed from error
     except OSError as error:
@@ -271,7 +272,7 @@ def _write_stdout(data: bytes) -> None:
 
 
 def _mode(path: Path) -> int:
-    """Kind and permissions; 0 where there is nothing, or nothing that a path can name."""
+    """Return kind and permissions; 0 if there is nothing, or for an impossible path."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):
@@ -279,12 +280,12 @@ def _mode(path: Path) -> int:
 
 
 def _in_place(mode: int) -> bool:
-    """Devices, FIFOs and sockets cannot be replaced by a rename."""
+    """Return whether this is a device, FIFO or socket, which a rename cannot replace."""
     return bool(mode) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _resolve(target: Path) -> Path:
-    """Return where a symlink leads: that file is replaced, not the link."""
+    """Return the target of a symlink, because that file is replaced, not the link."""
     return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 
@@ -295,8 +296,8 @@ def _replace(target: Path, data: bytes) -> None:
 
 @contextmanager
 def _prepared(target: Path, data: bytes) -> Iterator[Path]:
-    """A file beside the target with these bytes on the disk; gone at the end if it is left."""
-    # Not named after the target, whose name may be as long as names can be.
+    """Provide a file beside the target with these bytes on disk; remove it if it is left over."""
+    # Not named after the target, whose name may already have the maximum length.
     own = f".pbias-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:10]}-"
     _remove_abandoned(target.parent, own)
     handle, name = tempfile.mkstemp(prefix=own, dir=target.parent)
@@ -314,7 +315,7 @@ def _prepared(target: Path, data: bytes) -> Iterator[Path]:
 
 
 def _lock(file: int) -> bool:
-    """Lock a file until it is closed, or its process killed; False where another one holds it."""
+    """Lock a file until it is closed or the process dies; False if another process holds it."""
     if fcntl is None:
         return False
     try:
@@ -325,7 +326,7 @@ def _lock(file: int) -> bool:
 
 
 def _remove_abandoned(folder: Path, own: str) -> None:
-    """Remove what a killed process left when it wrote the same target: nobody locks it."""
+    """Remove unlocked files that a killed process left when it wrote the same target."""
     if (folder, own) in _looked_at:
         return
     _looked_at.add((folder, own))

@@ -1,4 +1,4 @@
-"""The table of measurements: tidy, one row per number; its columns are a stable interface."""
+"""The table of measurements: tidy, one number per row; its columns are a stable interface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXT = frozenset({
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, by name; an absent number is NaN or None, an absent text is ""."""
+    """Columns of equal length, by name; a missing number is NaN or None, a missing text ""."""
 
     columns: Mapping[str, Sequence[Any]]
 
@@ -52,9 +52,9 @@ class Table:
 
 
 def to_csv(table: Table, *, safe: bool = False) -> str:
-    """RFC 4180, UTF-8, `\\n`, full precision; an undefined number is an empty cell.
+    """Return RFC 4180 CSV in UTF-8 with `\\n` and full precision; undefined numbers are empty.
 
-    Texts stay as they are; with `safe`, those that a spreadsheet would compute get an apostrophe.
+    Texts are unchanged; with `safe`, those that a spreadsheet would evaluate get an apostrophe.
     """
     if safe:
         table = Table({spreadsheet(k): _uncomputed(v) for k, v in table.columns.items()})
@@ -68,7 +68,7 @@ def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> str:
-    """Lines of cells that are quoted already; an empty line would be no row at all."""
+    """Join quoted cells to lines; a row that would be an empty line is quoted."""
     return "".join((",".join(row) or '""') + "\n" for row in rows)
 
 
@@ -89,9 +89,9 @@ def _uncomputed(column: Sequence[Any]) -> list[Any]:
 
 
 def _cells(column: Sequence[Any]) -> list[str]:
-    """Return a column as text, quoted where it must be."""
+    """Return a column as text, quoted where necessary."""
     if not any(issubclass(kind, str) for kind in set(map(type, column))):
-        # As `_number` does, without a call for each of some hundred thousand cells.
+        # The same as `_number`, without a call for each of several hundred thousand cells.
         return ["" if value is None or value != value else repr(value) for value in column]
     quoted = {value: _quoted(value) for value in set(column) if isinstance(value, str)}
     return [quoted[v] if isinstance(v, str) else _number(v) for v in column]
@@ -102,7 +102,7 @@ def _number(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null, and the words inf and -inf."""
+    """Convert values that JSON lacks: NaN to null, infinities to inf and -inf."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if value != value else str(value)
     return value

@@ -1,4 +1,4 @@
-"""The table of an audit read back, from the JSON or CSV that `pbias metrics` writes."""
+"""Read the table of an audit from the JSON or CSV that `pbias metrics` writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REMEDY = "give one that `pbias metrics -o table.json` wrote"
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table and what its file says beside the rows; a CSV file says nothing."""
+    """A table and the other content of its file, which only JSON has."""
 
     path: str
     table: Table
@@ -29,8 +29,8 @@ class StoredTable:
 def read_table(path: str) -> StoredTable:
     """Read a table of an audit.
 
-    Raises UserError for a file that is not JSON or CSV, without the columns of an audit, without
-    rows, or with cells that are of another kind.
+    Raises UserError for a file that is not JSON or CSV, that lacks the columns of an audit or has
+    no rows, and for cells of the wrong type.
     """
     name = input_name(path)
     if Path(path).suffix.lower() == ".csv":
@@ -73,7 +73,7 @@ def _cell(name: str, row: Any, key: str) -> Any:
 
 
 def _typed(name: str, columns: Mapping[str, Sequence[Any]]) -> Table:
-    """Columns of text and of numbers, in which NaN is what was undefined."""
+    """Return columns of text and of numbers, with NaN for undefined numbers."""
     if not columns["metric"]:
         raise UserError(f"{name} has no rows; {REMEDY}")
     typed: dict[str, list[Any]] = {}
@@ -90,7 +90,7 @@ def _text(name: str, key: str, cell: Any) -> str:
 
 
 def _number(name: str, key: str, cell: Any) -> float | int:
-    """A number; counts stay whole. JSON has null for what is undefined, CSV an empty cell."""
+    """Return a number; counts stay whole. Undefined is null in JSON, an empty cell in CSV."""
     if cell is None or cell == "":
         return math.nan
     try:

@@ -16,14 +16,14 @@ COLUMNS = ["attribute", "threshold"]
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Logit thresholds by attribute; inf: never predicted, -inf: always."""
+    """Logit thresholds by attribute; inf means never predicted, -inf always."""
 
     path: str
     values: Mapping[str, float]
     sha256: str = ""
 
     def of(self, targets: Sequence[str]) -> NDArray[np.float64]:
-        """The threshold of each target, float64 [A]; raises UserError where one is missing."""
+        """Return the threshold of each target, float64 [A]; raises UserError if one is missing."""
         missing = [name for name in targets if name not in self.values]
         if missing:
             raise UserError(
@@ -37,7 +37,7 @@ def read_thresholds(path: str) -> Thresholds:
     """Read a threshold file; `-` is standard input.
 
     Raises UserError for a missing column, a row with missing or extra cells, a threshold that is
-    not a number, or an attribute twice.
+    not a number, or a repeated attribute.
     """
     file = read_csv(path)
     path = file.path

@@ -1,1 +1,1 @@
-"""Tables for people."""
+"""Reports of audits: sections, tables, charts, pages and evidence."""

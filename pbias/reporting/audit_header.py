@@ -1,4 +1,4 @@
-"""What a report is about, and what gates said: its first lines."""
+"""The header of a report: what was audited, and the verdicts of gates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNTS = ("inside", "outside", "undecided", "not_assessable")
 
 @dataclass(frozen=True)
 class File:
-    """A file of an audit and the share of zeros that it says its network has."""
+    """A file of an audit, and the sparsity that it states for its network."""
 
     path: str
     sparsity: float | None
@@ -24,10 +24,10 @@ class File:
 
 @dataclass(frozen=True)
 class Header:
-    """What was audited: files, samples and how many there are of each group value.
+    """The subject of an audit: files, samples, and the number of samples by group value.
 
-    `num_clusters` None: not known; `effective_clusters` None: many; `level` None: no intervals.
-    Samples whose group is unknown are in none of its values.
+    `num_clusters` None: unknown; `effective_clusters` None: many; `level` None: no intervals.
+    Samples of an unknown group are in none of its values.
     """
 
     audited: Sequence[File]
@@ -41,7 +41,7 @@ class Header:
 
 
 def header_from(told: Any) -> Header | None:
-    """The header that a JSON table tells, as `dataclasses.asdict` wrote it; None for what is none.
+    """Return the header in a JSON table, written by `dataclasses.asdict`; None if it is not one.
 
     >>> header_from({"num_samples": 3}) is None
     True
@@ -85,7 +85,7 @@ def _is(value: Any, *kinds: type) -> Any:
 
 
 def header_section(header: Header) -> Section:
-    """Return one line each for the audited files, the reference, the samples and the intervals."""
+    """Return a line each for the audited files, the reference, the samples and the intervals."""
     lines = [f"Audited: {_files(header.audited)}"]
     if header.references:
         lines.append(f"Reference: {_files(header.references)}")
@@ -129,9 +129,9 @@ def _intervals(header: Header) -> str:
 
 
 def gate_sections(records: Sequence[Mapping[str, Any]], together: str = "") -> list[Section]:
-    """Return each gate's verdict, what it covers, counts of rows and those that decide; or nothing.
+    """Return the gates' verdicts, coverage, counts of rows and deciding rows; empty without gates.
 
-    `together`: the verdict of several gates, and how often they err.
+    `together` is the verdict on several gates, and how often it errs.
     """
     if not records:
         return []

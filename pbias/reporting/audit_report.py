@@ -1,7 +1,7 @@
-"""The audit for people: headline first, then who it moved for, then what is undefined and why.
+"""The report of an audit: headline, then changes by group, then undefined values with reasons.
 
-Which metrics are headlines, have a section of their own or are watched for what could have been
-missed stands in their entries.
+The entries of metrics say which are headlines, which have their own section, and which are watched
+for changes that could have been missed.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pbias.reporting.class_tables import are_classes, class_sections
 from pbias.reporting.group_tables import group_sections
 from pbias.reporting.sections import Record, Section, number, numbers
 
-SMALL = 0.05  # a change that people who ship a model would want to know of
+SMALL = 0.05  # a change that people who ship a model would want to know about
 
 
 def audit_sections(
     table: Table, asked: list[str] | None = None, widened: Widened | None = None
 ) -> list[Section]:
-    """The sections of `pbias metrics`, from its table; `asked`: the metrics that were chosen.
+    """Return the sections of `pbias metrics`, from its table; `asked` lists the chosen metrics.
 
-    `widened` gives lists of the largest changes intervals that allow for having been selected.
+    `widened` provides intervals that allow for selection, for lists of the largest changes.
     """
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     groups = list(dict.fromkeys(r["group"] for r in records if r["group"]))
-    compared = any(":" in record["runs"] for record in records)  # of audited and reference runs
+    compared = any(":" in record["runs"] for record in records)  # audited and reference runs
     headline, ranking = _headline(records, groups, paired, asked or []), Ranking(widened)
     sections = [headline] if headline.rows else []
     for group in groups:
@@ -50,7 +50,7 @@ def audit_sections(
 
 
 def value_sections(table: Table, widened: Widened | None = None) -> list[Section]:
-    """Return the numbers of each class, where the targets are classes, and of each group value."""
+    """Return the numbers of each class, if targets are classes, and of each group value."""
     records = table.records()
     paired = any(record["change"] == record["change"] for record in records)
     sections = group_sections(records, paired=paired, of_classes=are_classes(records))
@@ -60,7 +60,7 @@ def value_sections(table: Table, widened: Widened | None = None) -> list[Section
 
 
 def with_scope(section: Section, records: list[Record]) -> Section:
-    """The section, saying below its intervals whether they are of these weights or the method."""
+    """Add a note that says whether the intervals are about these weights or the method."""
     if not any(" [" in cell for row in section.rows for cell in row):
         return section
     said = f"Intervals are about {_scope([int(num) for num in records[0]['runs'].split(':')])}."
@@ -68,7 +68,7 @@ def with_scope(section: Section, records: list[Record]) -> Section:
 
 
 def _scope(runs: list[int]) -> str:
-    """Return what several runs a side, or one, allow to be said; `runs` of one side or both."""
+    """Say what one or several runs allow to conclude; `runs` are those of one or both sides."""
     sides = " a side" if len(runs) > 1 else ""
     if max(runs) == 1:
         return f"these weights, not about the method: one run{sides}"
@@ -79,7 +79,7 @@ def _scope(runs: list[int]) -> str:
 
 
 def _spotlights(asked: list[str] | None) -> list[Metric]:
-    """Return the metrics with a section of their own, if asked for."""
+    """Return the metrics that have their own section, if they were requested."""
     wanted = METRICS if asked is None else asked
     return [m for m in METRICS.values() if m.spotlight and m.name in wanted]
 
@@ -87,7 +87,7 @@ def _spotlights(asked: list[str] | None) -> list[Metric]:
 def _headline(records: list[Record], groups: list[str], paired: bool, asked: list[str]) -> Section:
     classes = are_classes(records)
     chosen = [m for m in METRICS.values() if m.headline and not (classes and m.binary_only)]
-    if classes:  # the recall of each class leads, after the accuracy over all of them
+    if classes:  # the recall by class follows the accuracy over all classes
         first = [m for m in METRICS.values() if m.by_value and not m.binary_only]
         chosen = [*first, *(m for m in chosen if m not in first)]
     by_group = [metric.name for metric in chosen if metric.of_groups]
@@ -110,7 +110,7 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
 
 
 def _facts(metric: Metric, records: list[Record], paired: bool) -> list[str]:
-    """The attributes of which a fact holds, first those of which it does not in the reference."""
+    """List the attributes for which a fact holds, first those for which it is new."""
     mine = [r for r in records if r["metric"] == metric.name and not r["group"]]
     holds = [r for r in mine if r["attribute"] and r["value"] == 1]
     both = [r["attribute"] for r in holds if r["reference"] == 1]
@@ -136,7 +136,7 @@ def _over(record: Record) -> str:
 
 
 def undefined_section(records: Iterable[Record]) -> Section:
-    """What has no value, by reason: contrasts repeat what their two sides say and are left out."""
+    """Return undefined values by reason, without contrasts, which repeat their two sides."""
     metrics: dict[str, dict[str, None]] = defaultdict(dict)
     places: dict[str, dict[str, None]] = defaultdict(dict)
     for r in records:
@@ -155,7 +155,7 @@ def undefined_section(records: Iterable[Record]) -> Section:
 
 
 def missed_section(records: list[Record], asked: list[str] | None) -> list[Section]:
-    """How large a difference would have been found four times in five, by metric and group."""
+    """Report the size of difference found four times out of five, by metric and group."""
     skipped = are_classes(records)
     watched = asked or [
         m.name for m in METRICS.values() if m.watched and not (skipped and m.binary_only)
@@ -179,7 +179,7 @@ def missed_section(records: list[Record], asked: list[str] | None) -> list[Secti
 
 
 def _missed(sizes: list[float]) -> tuple[str, str]:
-    """Return the median of those that are known, and how many of them are more than small."""
+    """Return the median of the known sizes, and how many of them exceed `SMALL`."""
     known = [size for size in sizes if size == size]
     if not known:
         return "-", ""

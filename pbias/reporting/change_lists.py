@@ -28,17 +28,17 @@ from pbias.reporting.sections import (
     signed,
 )
 
-STILL = 1e-12  # a difference of rates that is rounding
+STILL = 1e-12  # a difference of rates due to rounding
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Takes the first of many rows; `widened` None: intervals stay as they are."""
+    """Chooses the first of many rows; with `widened` None, intervals are not adjusted."""
 
     widened: Widened | None = None
 
     def first(self, records: Sequence[Record], top: int = TOP) -> list[Record]:
-        """Return the first rows of those with a number, their intervals adjusted for the choice."""
+        """Return the first defined rows, with intervals adjusted for the choice."""
         known = [r for r in records if r[told_columns(r)[0]] == r[told_columns(r)[0]]]
         rows = [(record, self._ends(record, top, len(known))) for record in known]
         ranked = most_first(rows, lambda record: record[told_columns(record)[0]])[:top]
@@ -48,7 +48,7 @@ class Ranking:
         ]
 
     def note(self, records: Sequence[Record], shown: Sequence[Record]) -> list[str]:
-        """Return how the rows were chosen, where some were left out."""
+        """Say how the rows were chosen, if some were left out."""
         num = sum(r[told_columns(r)[0]] == r[told_columns(r)[0]] for r in records)
         has_ends = any(r[told_columns(r)[1]] == r[told_columns(r)[1]] for r in shown)
         if num <= len(shown) or not has_ends:
@@ -67,7 +67,7 @@ class Ranking:
 def strongest(
     metric: Metric, group: str, records: Sequence[Record], ranking: Ranking, *, paired: bool
 ) -> Section:
-    """Return the attributes of which a metric changed most, or (alone) is largest."""
+    """Return the attributes for which a metric changed most, or (without reference) is largest."""
     mine = [r for r in records if r["metric"] == metric.name]
     first = ranking.first(mine)
     columns = ["reference", "audited", "change"] if paired else ["value"]
@@ -80,7 +80,7 @@ def strongest(
 def moved_apart(
     metric: Metric, part: Metric, group: str, records: Sequence[Record], ranking: Ranking
 ) -> Section:
-    """The attributes whose rates moved apart (or together) most between the values of a group."""
+    """Return the attributes whose rates diverged (or converged) most between a group's values."""
     values = group_values(records).get(group, ())
     sides = {r["contrast"]: other_side(r["contrast"], values) for r in records}
     known = [r for r in records if r["metric"] == metric.name and r["value"] == r["value"]]
@@ -115,7 +115,7 @@ def _move(record: Record | None) -> str:
 def chosen_lists(
     records: Sequence[Record], asked: Sequence[str], ranking: Ranking
 ) -> list[Section]:
-    """Return one section a metric and group: the attributes with the largest changes, or values."""
+    """Return a section per metric and group: attributes with the largest changes or values."""
     groups = dict.fromkeys(r["group"] for r in records)
     pairs = [(metric, group) for metric in asked for group in groups]
     found = [
@@ -144,7 +144,7 @@ def _largest(records: Sequence[Record], ranking: Ranking) -> Section:
 
 
 def _is_mirrored(record: Record, values: Sequence[str]) -> bool:
-    """Return whether the row is the second of two contrasts that say the same."""
+    """Return whether the row is the second of two contrasts that mirror each other."""
     label = record["contrast"]
     is_contrast = label.endswith("-rest") and label not in values
     return len(values) == 2 and is_contrast and other_side(label, values) is None

@@ -1,4 +1,4 @@
-"""Each class of a softmax: how many of its samples are found, and how often it is said in vain."""
+"""The table of a softmax's classes: the number of samples and the recall of each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pbias.reporting.change_lists import Ranking
 from pbias.reporting.sections import Record, Section, mark, numbers
 
 MAX_CLASSES = 12
-LEADING = "tpr"  # of one class its recall
+LEADING = "tpr"  # for a class, its recall
 
 
 def are_classes(records: Sequence[Record]) -> bool:
-    """Whether the targets of a table are classes: it has numbers over all of them together."""
+    """Return whether the targets of a table are classes, which have numbers over all classes."""
     return any(METRICS[r["metric"]].pooled for r in records)
 
 
 def class_sections(records: Sequence[Record], ranking: Ranking, *, paired: bool) -> list[Section]:
-    """The recall of every class; of many classes those of which it changed (or is) the most."""
+    """Report the recall of every class; of many classes, those with the largest change or value."""
     mine = [r for r in records if r["metric"] == LEADING and not r["group"] and r["attribute"]]
     if not mine:
         return []

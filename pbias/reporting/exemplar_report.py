@@ -1,4 +1,4 @@
-"""Exemplars for people: the first of the list, and who they are."""
+"""The report of exemplars: the first in the list, and over-represented groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOP = 10
 
 
 def exemplar_sections(table: Table) -> list[Section]:
-    """Return the samples that the two sides see most differently."""
+    """Return the samples that the two sides predict most differently."""
     shown = [name for name in table.columns if name not in LEFT_OUT]
     rows = [[_cell(record[name]) for name in shown] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
@@ -24,7 +24,7 @@ def exemplar_sections(table: Table) -> list[Section]:
 
 
 def over_representation_sections(table: Table) -> list[Section]:
-    """For each kind all attributes together, then the single ones that stand out most."""
+    """Report, for each kind, all attributes together, then the most conspicuous single ones."""
     records, sections = table.records(), []
     for kind in dict.fromkeys(record["kind"] for record in records):
         mine = [record for record in records if record["kind"] == kind]

@@ -1,4 +1,4 @@
-"""What a file holds, for people."""
+"""The report of a file's content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_LISTED = 40
 
 
 def info_sections(table: Table, facts: Mapping[str, Any]) -> list[Section]:
-    """Return the facts of a file, then its table: a row a layer, or a row a target."""
+    """Return the facts of a file, then its table: one row per layer or per target."""
     rows = [[name.replace("_", " "), _fact(name, value)] for name, value in facts.items()]
     records = table.records()
     header = [name.replace("_", " ") for name in table.columns]

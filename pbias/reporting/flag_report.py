@@ -1,4 +1,4 @@
-"""Flags for people: what is at risk, which attributes, and what came of it."""
+"""The report of flags: predictions and attributes at risk, and the evaluation of the flags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 
 def flag_sections(table: Table) -> list[Section]:
-    """Return the riskiest predictions; the whole list is in the other formats."""
+    """Return the riskiest predictions; other formats contain the whole list."""
     rows = [[_cell(value) for value in record.values()] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
     notes = [f"and {rest} more: -o flags.csv writes all"] if rest else []
@@ -29,7 +29,7 @@ def flag_sections(table: Table) -> list[Section]:
 
 
 def summary_sections(table: Table) -> list[Section]:
-    """Attributes and groups by risk, how many there are of each verdict, and which have none."""
+    """Report attributes and groups by risk, the counts of verdicts, and undefined risks."""
     records = table.records()
     known = [r for r in records if r["verdict"] != "undefined"]
     header = ["attribute", "group", "risk", "verdict", "in training", "TCB", "BA", "reasons"]
@@ -57,7 +57,7 @@ def summary_sections(table: Table) -> list[Section]:
 
 
 def _without_risk(records: list[Record]) -> list[str]:
-    """Return each reason why a risk is undefined, with the attributes and groups."""
+    """Return each reason for undefined risks, with the attributes and groups."""
     places: dict[str, list[str]] = {}
     for r in records:
         if r["verdict"] == "undefined":
@@ -66,7 +66,7 @@ def _without_risk(records: list[Record]) -> list[str]:
 
 
 def evaluation_sections(table: Table) -> list[Section]:
-    """For each run: what the flagged predictions found, what they carry, what risk foretold."""
+    """Report what the flags found, what they carry, and what risk predicted, for each run."""
     records = table.records()
     runs = dict.fromkeys(r["run"] for r in records)
     return [one for run in runs for one in _of_run(run, [r for r in records if r["run"] == run])]
@@ -76,7 +76,7 @@ def found_in_words(table: Table, share: str) -> str:
     """Say how many predictions with each outcome the flags found, compared with random flags.
 
     `share` is the share of flags in words. Only the first run counts. Outcomes that never happened
-    are left out, and so are intervals that are undefined.
+    and undefined intervals are left out.
     """
     records = [r for r in table.records() if r["measure"] == "recall"]
     cells = {(r["outcome"], r["ranking"]): r for r in reversed(records)}
@@ -120,7 +120,7 @@ def _outcome(record: Record) -> str:
 
 
 def _ranked(title: str, records: list[Record], column: Callable[[Record], str]) -> Section:
-    """Return a row a ranking, a column a number."""
+    """Return a table with a row per ranking and a column per number."""
     columns = list(dict.fromkeys(map(column, records)))
     cells = {(r["ranking"], column(r)): r for r in records}
     rankings = list(dict.fromkeys(r["ranking"] for r in records))
@@ -135,7 +135,7 @@ def _ranked(title: str, records: list[Record], column: Callable[[Record], str]) 
 
 
 def _without_value(records: list[Record], column: Callable[[Record], str]) -> list[str]:
-    """Each reason with what it leaves undefined; a ranking is named where another has a value."""
+    """List each reason with what it leaves undefined; rankings are named if others have a value."""
     known = {column(r) for r in records if not r["reason"]}
     found: dict[str, dict[str, None]] = {}
     for r in records:

@@ -1,4 +1,4 @@
-"""Each group value: its size, shares and error rates, before and after, with intervals."""
+"""Tables of group values: size, shares and error rates, before and after, with intervals."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pbias.reporting.sections import Record, Section, interval, mark, number, si
 
 MAX_VALUES = 12
 FEW = "few"
-WIDE = 13  # characters of a value beside which a column of metrics has no room in 80
+WIDE = 13  # characters of a value beyond which a column of metrics does not fit in 80
 
 
 def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool) -> list[Section]:
-    """Return one table a group, or one a metric where the names of its values are long.
+    """Return one table per group, or one per metric if the names of its values are long.
 
-    Of several attributes these are the means; of one, its own numbers.
+    With several attributes, the numbers are means; with one, its own numbers.
     """
     attributes = list(dict.fromkeys(r["attribute"] for r in records if r["attribute"]))
     metrics = [m for m in METRICS.values() if m.by_value and not (of_classes and m.binary_only)]
@@ -36,12 +36,12 @@ def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool)
 
 
 class _Rows:
-    """The rows of one metric: value, n, numbers, mark; and what a mean leaves out."""
+    """The rows of a metric: value, n, numbers, mark; and the attributes that means leave out."""
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.rows: list[list[str]] = []
-        self.over: dict[str, list[str]] = {}  # attributes that a mean is over, and of which values
+        self.over: dict[str, list[str]] = {}  # attributes in a mean, and for which values
 
     @classmethod
     def of(
@@ -70,7 +70,7 @@ class _Rows:
         return found
 
     def without(self) -> list[str]:
-        """Return which means leave attributes out; without naming the values where all do."""
+        """Say which means leave attributes out, without naming the values if all of them do."""
         num = len(self.rows)
         return [
             f"{self.metric.label} over {over}" + (f" ({', '.join(of)})" if len(of) < num else "")
@@ -100,7 +100,7 @@ def _tables(
     if without:
         notes.append(f"Means over some attributes alone: {', '.join(without)}.")
     if max(map(len, values[:MAX_VALUES])) > WIDE:
-        header = ["n", group, *columns, ""]  # long names may be broken, but in the first column
+        header = ["n", group, *columns, ""]  # long names may break, but only in the first column
         parts = [
             Section(
                 f"{group}: {rows.metric.label}, {what}",

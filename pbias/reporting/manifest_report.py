@@ -1,4 +1,4 @@
-"""What a manifest holds, for people."""
+"""The report of a manifest's content."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Records = Sequence[dict[str, Any]]
 
 
 def manifest_sections(table: Table, *, decoded: bool = True) -> list[Section]:
-    """Images and groups by split, what was found, and the attributes; empty tables are left out.
+    """Return images and groups by split, findings and attributes; empty tables are left out.
 
-    Images that were not `decoded` may be broken or not.
+    If images were not `decoded`, it is unknown whether they are broken.
     """
     by_check: dict[str, list[dict[str, Any]]] = {}
     for record in table.records():
@@ -56,7 +56,7 @@ def _bad(records: Records) -> Section:
 
 
 def _attributes(records: Records, splits: Sequence[str]) -> Section:
-    """Known labels and the share of positive ones; what is constant is said below."""
+    """Report known labels and the share of positive ones; a note lists constant attributes."""
     found = {(r["attribute"], r["split"]): r for r in records}
     names = list(dict.fromkeys(r["attribute"] for r in records))
     rows = [[name, *(_share(found[name, split]) for split in splits)] for name in names]
@@ -83,7 +83,7 @@ def _groups(records: Records, splits: Sequence[str]) -> Section:
 
 
 def _undefined(records: Records) -> Section:
-    """Groups with the attributes of each reason, as lists of 40 attributes repeat themselves."""
+    """Report groups with the attributes of each reason, because lists of 40 attributes repeat."""
     rows: dict[tuple[str, str], list[str]] = {}
     for r in records:
         if r["status"] == "undefined":

@@ -1,4 +1,4 @@
-"""What a report says, before it is known where: titled tables of text, with notes below."""
+"""Sections of a report for any medium: titled tables of text, with notes below."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Section:
-    """One table of a report; columns of numbers are aligned right."""
+    """A table of a report; columns of numbers are right-aligned."""
 
     title: str
     header: list[str]
@@ -19,13 +19,13 @@ class Section:
     notes: list[str] = field(default_factory=list)
 
     def numeric(self, column: int) -> bool:
-        """Return whether the cells of a column are numbers (or nothing)."""
+        """Return whether the cells of a column are numbers or empty."""
         cells = [row[column] for row in self.rows if row[column]]
         return bool(cells) and all(cell[0] in "+-0123456789" for cell in cells)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for eyes: three decimals, and a dash where it is undefined.
+    """Format a number for people: three decimals, and a dash if it is undefined.
 
     >>> number(0.12345), number(float("nan"))
     ('0.123', '-')
@@ -36,7 +36,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """Return a change for eyes: always with a sign.
+    """Format a change for people: always with a sign.
 
     >>> signed(0.0123), signed(-0.5)
     ('+0.012', '-0.500')
@@ -47,7 +47,7 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return an interval for eyes, or nothing.
+    """Format an interval for people; "" if it is undefined.
 
     >>> interval(-0.01, 0.02)
     ' [-0.010, +0.020]'
@@ -58,7 +58,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def numbers(record: Record, changed: bool) -> list[str]:
-    """Reference, audited, and change with its interval; or the value with its own."""
+    """Return reference, audited, and change with its interval; or the value with its interval."""
     value = number(record["value"])
     if not changed:
         return [value + interval(record["low"], record["high"])]
@@ -67,6 +67,6 @@ def numbers(record: Record, changed: bool) -> list[str]:
 
 
 def mark(record: Record) -> str:
-    """Return a word beside numbers that few samples carry."""
+    """Return a word that marks numbers with few samples."""
     low = "low_power" in (record["status"], record["change_status"])
     return "few samples" if low else ""

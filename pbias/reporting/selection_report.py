@@ -1,4 +1,4 @@
-"""Candidates side by side with their verdicts, and the gates of each, for people."""
+"""The report of a selection: candidates with their verdicts, and the gates of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pbias.reporting.sections import Section
 
 
 def selection_sections(selection: Selection, level: float, judged_at: float) -> list[Section]:
-    """Return what is selected and by which rule, then the gates of every candidate.
+    """Report which candidate is selected and by which rule, then the gates of every candidate.
 
     `level` holds for the whole selection, `judged_at` for each candidate.
     """
@@ -23,7 +23,7 @@ def selection_sections(selection: Selection, level: float, judged_at: float) -> 
 
 
 def selected_line(selection: Selection) -> str:
-    """Return the result on one line."""
+    """State the result in one line."""
     num = sum(candidate.verdict is Verdict.PASS for candidate in selection.candidates)
     total = len(selection.candidates)
     if selection.selected is None:
@@ -32,13 +32,13 @@ def selected_line(selection: Selection) -> str:
     chosen = selection.candidates[selection.selected]
     beyond = sum(
         c.verdict is Verdict.PASS for c in selection.candidates[selection.selected + 1 :]
-    )  # behind one that does not pass
+    )  # the candidates after one that does not pass
     skipped = f"; {beyond} more beyond the first that does not" if beyond else ""
     return f"selected: {chosen.name}{_described(chosen)} ({num} of {total} pass{skipped})"
 
 
 def rule(selection: Selection, level: float, judged_at: float) -> str:
-    """Return how candidates were tested, and how often the selection errs."""
+    """Say how candidates were tested, and how often the selection errs."""
     wrongly = (
         f"A network that breaks a gate is selected in at most {_percent(1 - level)} of samples."
     )

@@ -1,4 +1,4 @@
-"""Runs side by side, fitted thresholds, and what overriding buys: reports of one table each."""
+"""Reports of one table each: runs side by side, fitted thresholds, the benefit of overriding."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pbias.auditing.run_comparison import FACTS
 from pbias.files.table import Table
 from pbias.reporting.sections import Section, number, signed
 
-SHOWN = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # budgets, as far as an order reaches
+SHOWN = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # budgets to show, as far as an order reaches
 
 
 def compare_sections(table: Table) -> list[Section]:
-    """One row a run; notes say what all networks share, and where a mean leaves attributes out."""
+    """Return a row per run; notes list facts that all networks share, and what means leave out."""
     alike = _alike(table)
     shown = [name for name in table.columns if name not in alike and not name.endswith("_over")]
     rows = [[_cell(name, record[name]) for name in shown] for record in table.records()]
@@ -30,7 +30,7 @@ def compare_sections(table: Table) -> list[Section]:
 
 
 def _alike(table: Table) -> dict[str, str]:
-    """The facts of a network that are the same for every run, which need no column; texts."""
+    """Return the text facts of a network that are the same for every run and need no column."""
     found = {name: [_cell(name, value) for value in table.columns[name]] for name in FACTS[1:]}
     return {
         name: cells[0]
@@ -40,7 +40,7 @@ def _alike(table: Table) -> dict[str, str]:
 
 
 def _title(name: str) -> str:
-    """Return the short name of a metric, with the group that a column is of."""
+    """Return the short name of a metric, with the group of the column."""
     for metric in METRICS.values():
         of_group = metric.of_groups and name.startswith(f"{metric.name}_")
         if of_group or name == metric.name:
@@ -57,7 +57,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def threshold_sections(table: Table) -> list[Section]:
-    """One row an attribute: its threshold, and what it changes in the number of positives."""
+    """Return a row per attribute: its threshold, and the number of positives before and after."""
     header = ["attribute", "threshold", "positive", "predicted before", "after", "note"]
     rows = [
         [
@@ -74,14 +74,14 @@ def threshold_sections(table: Table) -> list[Section]:
 
 
 def curve_sections(table: Table) -> list[Section]:
-    """Return one section a metric and group: a row for each budget, a column for each order."""
+    """Return a section per metric and group: a row per budget, a column per order."""
     records = table.records()
     orders = list(dict.fromkeys(record["order"] for record in records))
     sections = []
     for metric, group in dict.fromkeys((r["metric"], r["group"]) for r in records):
         mine = [r for r in records if (r["metric"], r["group"]) == (metric, group)]
         points: dict[tuple[str, int], float] = {}
-        for r in mine:  # the first of each percent: the last of the flags may come just after it
+        for r in mine:  # keep the first of each percentage; the flags may end just after it
             points.setdefault((r["order"], round(100 * r["budget"])), r["value"])
         rows = [
             [f"{share:.0%}", *(number(points.get((order, round(100 * share)))) for order in orders)]

@@ -170,7 +170,7 @@ class _Measures:
 
 
 def _table(lines: list[_Line], size: int) -> Table:
-    """Return a row per point and metric, over values defined at all points; average random orders."""
+    """Return a row per point and metric, over values defined at all points."""
     defined = {
         key: np.all([~np.isnan(line.values[key]).any(axis=0) for line in lines], axis=0)
         for key in lines[0].values

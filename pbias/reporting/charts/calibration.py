@@ -1,4 +1,4 @@
-"""Calibration curves: how often a prediction of some confidence is right, by group value."""
+"""Calibration curves: how often predictions of a given confidence are right, by group value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pbias.files.escaping import printable
 from pbias.reporting.charts.figure import QUIET, Figure, Spec, series, whole
 from pbias.reporting.sections import Section, number
 
-LEAST = 10  # labels in a bin: fewer say nothing of a share
+LEAST = 10  # labels in a bin; with fewer, a share says nothing
 Z = 1.96
 MAX_VALUES = 7
 
@@ -18,10 +18,10 @@ MAX_VALUES = 7
 def calibration(
     bins: Mapping[str, ScoreBins], group: str, attribute: str, key: str = "calibration"
 ) -> Figure | None:
-    """Draw the share of positive labels by predicted probability, a panel a model.
+    """Draw the share of positive labels by predicted probability, one panel per model.
 
-    `bins` are by the name of the model; `attribute` says what was predicted. None where no bin
-    holds 10 known labels.
+    `bins` are by model name; `attribute` names what was predicted. Returns None if no bin has 10
+    known labels.
     """
     values = [v for model, found in bins.items() for v in _points(model, found)]
     if not values:

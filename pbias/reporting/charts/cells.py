@@ -1,4 +1,4 @@
-"""Numbers of one metric by attribute and group value: what heat maps and forest plots show."""
+"""The numbers of one metric by attribute and group value, for heat maps and forest plots."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SPREADS = ("max-min", "max", "min")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of an attribute and a place (`GROUP=VALUE`, or a contrast of two values).
+    """The number of an attribute and a place (`GROUP=VALUE`, or a contrast of two values).
 
-    `number` is the change where there is a reference, else the value; NaN: undefined. `holds`: it
-    differs from 0 after correction for all that was looked at.
+    `number` is the change if there is a reference, otherwise the value; NaN if undefined. `holds`
+    means that it differs from 0 after correction for everything that was examined.
     """
 
     attribute: str
@@ -37,12 +37,12 @@ class Cell:
 
     @property
     def defined(self) -> bool:
-        """Whether there is a number."""
+        """Whether the number is defined."""
         return self.number == self.number
 
     @property
     def marks(self) -> list[str]:
-        """What a chart says of the number beside its size: whether it is one, few samples, sure."""
+        """The marks of a number in a chart: undefined, beyond chance, few samples."""
         if not self.defined:
             return ["undefined"]
         way = "rose" if self.number > 0 else "fell"
@@ -51,11 +51,11 @@ class Cell:
 
     @property
     def note(self) -> str:
-        """The marks in words."""
+        """The marks as text."""
         return "; ".join(self.marks)
 
     def text(self, label: str) -> str:
-        """Return everything in words, as a tooltip shows it."""
+        """Return the full description, for a tooltip."""
         where = f"{label} of {self.attribute}, {self.place}"
         if not self.defined:
             return f"{where}: undefined, {self.reason}"
@@ -68,7 +68,7 @@ class Cell:
         return f"{where}: {told}; n = {self.n:g}{mark}"
 
     def row(self) -> list[str]:
-        """Return the cells of its data table, as `HEADER`."""
+        """Return the cells of the data table, in the order of `HEADER`."""
         return [
             self.attribute, self.place, number(self.before), number(self.after),
             signed(self.number), interval(self.low, self.high).strip() or "-",
@@ -80,7 +80,7 @@ HEADER = ["attribute", "group", "reference", "audited", "change", "interval", "n
 
 
 def is_change(records: Iterable[Record], metric: str) -> bool:
-    """Whether the numbers of a metric are changes: by definition, or for there is a reference."""
+    """Return whether a metric's numbers are changes, by definition or due to a reference."""
     mine = (r for r in records if r["metric"] == metric)
     return METRICS[metric].is_change or any(r["change"] == r["change"] for r in mine)
 
@@ -95,7 +95,7 @@ def every_cell(records: Iterable[Record], metric: str) -> list[Cell]:
 
 
 def cells(records: Iterable[Record], metric: str) -> list[Cell]:
-    """Return the cells of a metric: its group values, or where there are none its contrasts."""
+    """Return the cells of a metric for its group values, or if there are none for its contrasts."""
     mine = [r for r in records if r["metric"] == metric and r["attribute"] and r["group"]]
     known = group_values(mine)
     values = [r for r in mine if r["contrast"] in known.get(r["group"], ())]

@@ -1,4 +1,4 @@
-"""Headline numbers of many runs against sparsity: one line a network, bands over its seeds."""
+"""Headline numbers of many runs against sparsity: a line per network, a band over its seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pbias.reporting.charts.figure import Figure, Spec, scale_of, series, whole
 from pbias.reporting.sections import Record, Section, number
 
 COLUMNS = 3
-LONGEST = 30  # title of an axis
-MAX_STEPS = 6  # between ticks of whole numbers
-# The title of a panel's numbers stands over them: beside them, it runs into what they are.
+LONGEST = 30  # characters in the title of an axis
+MAX_STEPS = 6  # steps of an axis with whole numbers
+# A panel's axis title stands above its numbers; beside them, it would overlap them.
 ABOVE = {
     "titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": -36, "titleY": -10,
 }  # fmt: skip
@@ -22,7 +22,7 @@ ABOVE = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run stands: on the line `series`, at `at`, in order of `rank`."""
+    """The position of a run: on the line `series`, at `at`, ordered by `rank`."""
 
     series: str
     at: str
@@ -32,12 +32,12 @@ class Place:
 def curves(
     records: Sequence[Record], places: Sequence[Sequence[Place]], metrics: Sequence[str], axis: str
 ) -> Figure | None:
-    """Draw each metric of the runs of `pbias compare` against where they stand.
+    """Draw each metric of the runs of `pbias compare` against the position of the runs.
 
-    `records` are its rows and `places` where each run stands, on one or more lines; `metrics` its
-    columns;
-    `axis` names the horizontal axis. Runs of one line and place are seeds: the line is their mean,
-    the band reaches from the lowest to the highest. None where no metric is defined.
+    `records` are the rows of the table, `places` the positions of each run, on one or more lines,
+    `metrics` the columns to draw, and `axis` the title of the horizontal axis. Runs at the same
+    place of a line are seeds: the line is their mean, the band reaches from the lowest to the
+    highest. Returns None if no metric is defined.
     """
     values = [v for name in metrics for v in _points(name, records, places)]
     if not values:
@@ -57,7 +57,7 @@ def curves(
 
 
 def column_title(column: str) -> str:
-    """Return what a column of `pbias compare` shows, with its group."""
+    """Return the title of a column of `pbias compare`, with its group."""
     for metric in METRICS.values():
         if column == metric.name:
             if metric.fact:
@@ -128,6 +128,6 @@ def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) ->
 
 
 def _whole_numbers(values: list[Spec]) -> list[int]:
-    """Ticks of an axis that shows counts."""
+    """Return the ticks of an axis that shows counts."""
     low, high = (int(end(v[key] for v in values)) for end, key in ((min, "low"), (max, "high")))
     return list(range(low, high + 1, max(1, -(-(high - low) // MAX_STEPS))))

@@ -1,4 +1,4 @@
-"""A forest plot: what moved most, each with its interval."""
+"""A forest plot: the largest changes, with their intervals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KINDS = ("beyond chance", "may be chance", "few samples")
 
 
 def forest(records: Sequence[Record], metric: str = "tpr", top: int = TOP) -> Figure | None:
-    """Draw the `top` numbers of a metric that are furthest from 0, with intervals; None: no row.
+    """Draw the `top` numbers of a metric furthest from 0, with intervals; None without rows.
 
-    Those beyond chance come first, those that few samples carry last. Of the values of one group
-    each attribute shows the one furthest out.
+    Numbers beyond chance come first, those with few samples last. Each attribute shows only the
+    furthest of the values of one group.
     """
     known = [cell for cell in cells(records, metric) if cell.defined]
     if not known:

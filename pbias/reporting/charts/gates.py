@@ -1,4 +1,4 @@
-"""Gates: the bound of each, drawn on the interval of the row that decides."""
+"""A chart of gates: the bound of each, drawn on the interval of the deciding row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPTION = (
     "where whole intervals are allowed, and fails where no part of one is."
 )
 HEADER = ["gate", "verdict", "row", "value", "low", "high", "bound"]
-# Words, shapes and colors say the same.
+# Words, shapes and colors carry the same information.
 LOOKS = {
     Verdict.PASS: (COLORS[2], "circle"),
     Verdict.INCONCLUSIVE: (QUIET, "diamond"),
@@ -25,7 +25,7 @@ LOOKS = {
 
 
 def gates(outcomes: Sequence[Outcome]) -> Figure | None:
-    """Draw gates in the order given, one a line; None where no row of any has an interval."""
+    """Draw gates in the given order, one per line; None if no gate has a row with an interval."""
     values, rows = [], []
     for outcome in outcomes:
         deciding = outcome.at("outside") or outcome.at("undecided") or outcome.at("inside")

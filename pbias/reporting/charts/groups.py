@@ -1,4 +1,4 @@
-"""Group values side by side: each rate before and after, a line between them for the change."""
+"""Group values side by side: rates before and after compression, joined by a line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SURE, CHANCE = "the interval of the change excludes 0", "the change may be chanc
 def groups(records: Sequence[Record]) -> Figure | None:
     """Draw the means over attributes of four rates by group value; None without groups.
 
-    With a reference a filled dot is it, an open one the audited model.
+    With a reference, a filled dot shows the reference and an open one the audited model.
     """
     known = group_values(records)
     places = [(g, v) for g, values in known.items() for v in values[:MAX_VALUES]]

@@ -1,4 +1,4 @@
-"""A heat map: attributes by group values, colored by what changed."""
+"""A heat map: attributes by group values, colored by change."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pbias.reporting.charts.figure import INK, ON_COLOR, PADDING, Figure, Spec, 
 from pbias.reporting.sections import Record, Section
 
 STEP = 18
-GAP = 0.06  # between cells, of a step
-SMALLEST = 0.05  # of the scale of colors: noise alone is pale
-# The title of the rows stands over them: beside them, long names run into it.
+GAP = 0.06  # between cells, as a share of a step
+SMALLEST = 0.05  # smallest range of the color scale, so that noise alone is pale
+# The title of the rows stands above them; beside them, it would overlap long names.
 ABOVE = {
     "titleAngle": 0, "titleAlign": "right", "titleBaseline": "bottom", "titleX": -8, "titleY": -6,
 }  # fmt: skip
@@ -27,10 +27,10 @@ SIGN_SIZE = 45
 
 
 def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
-    """Draw a metric by attribute and group value; None where no row has one.
+    """Draw a metric by attribute and group value; None if no row has one.
 
-    With a reference, its change: attributes with the largest first. Marks say what is beyond
-    chance, carried by few samples, or undefined.
+    With a reference, draw its change, the attributes with the largest changes first. Marks show
+    numbers that are beyond chance, have few samples, or are undefined.
     """
     found = cells(records, metric)
     if not any(cell.defined for cell in found):
@@ -55,7 +55,7 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
 
 
 def _missing_width(found: Sequence[Cell], title: str) -> int:
-    """How much wider than the map, its names and its legend the title is, in pixels, about."""
+    """Estimate by how many pixels the title is wider than the map with its names and legend."""
     names = max(len(cell.attribute) for cell in found)
     places = len({cell.place for cell in found})
     return max(0, 9 * len(title) - 5 * names - (STEP + 4) * places - 100)
@@ -102,7 +102,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
     }  # fmt: skip
     signs = [
         {"attribute": cell.attribute, "place": cell.place, "mark": mark}
-        for mark in reversed(MARKS)  # triangles lie upon hatching
+        for mark in reversed(MARKS)  # triangles are drawn over hatching
         for cell in found
         if mark in cell.marks
     ]
@@ -112,7 +112,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
         "field": "mark", "type": "nominal", "legend": legend,
         "scale": {"domain": known, "range": [MARKS[name] for name in known]},
     }  # fmt: skip
-    # Without its type, the scale of sizes would space them evenly, and a single one at 0.
+    # Without a type, the size scale would space values evenly, and a single one at 0.
     size_of = {
         "field": "mark", "type": "nominal", "legend": legend,
         "scale": {"type": "ordinal", "domain": known,
@@ -138,7 +138,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
 
 
 def _filled(name: str, signs: list[Spec], where: Spec) -> Spec:
-    """Return a mark filled with color, to be seen on hatching; the legend has its outline."""
+    """Return a mark filled with color, visible on hatching; the legend shows its outline."""
     mark = {
         "type": "point", "shape": MARKS[name], "size": SIGN_SIZE, "color": ON_COLOR,
         "filled": True, "opacity": 1, "aria": False,

@@ -1,4 +1,4 @@
-"""Charts drawn: SVG, PNG and PDF by vl-convert, which needs no browser and no network."""
+"""Render charts as SVG, PNG and PDF with vl-convert, which needs no browser and no network."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ try:
 except ImportError:  # on Windows
     resource = None  # type: ignore[assignment]
 
-ADDRESS_SPACE = 96 << 30  # with less, the JavaScript engine of vl-convert aborts the process
-VERSION = "5.20"  # of Vega-Lite, so that a newer vl-convert draws the same
-SCALE = 2.0  # pixels a unit, for screens of high resolution
+ADDRESS_SPACE = 96 << 30  # with less, vl-convert's JavaScript engine aborts the process
+VERSION = "5.20"  # of Vega-Lite, fixed so that a newer vl-convert draws the same
+SCALE = 2.0  # pixels per unit, for high-resolution screens
 _OPENING = re.compile(r"<svg [^>]*?(viewBox=\"[\d. ]+\")[^>]*>")
 _ID = re.compile(r'(\bid="|url\(#|href="#)([\w-]+)')
 _ROLE = re.compile(r' aria-roledescription="(?:(?:rect|point|symbol|path|line|rule) mark|point)"')
@@ -31,7 +31,7 @@ _WHITE = re.compile(r'<rect width="[\d.]+" height="[\d.]+" fill="white"\s*/>')
 
 
 def converter() -> Any:
-    """Return the module `vl_convert`; raises UserError where it is not installed, or cannot run."""
+    """Return the module `vl_convert`; UserError if it is not installed or cannot run."""
     found = load_extra("vl_convert", "report", "drawing charts")
     limit = _address_space()
     if limit is not None and limit < ADDRESS_SPACE:
@@ -43,7 +43,7 @@ def converter() -> Any:
 
 
 def _address_space() -> int | None:
-    """Return the limit of the addresses that this process may reserve; None without one."""
+    """Return the limit of this process's address space; None if there is none."""
     if resource is None:
         return None
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -54,7 +54,7 @@ def _converted(form: str, figure: Figure, **options: Any) -> Any:
     convert = getattr(converter(), f"vegalite_to_{form}")
     try:
         return convert(figure.spec, vl_version=VERSION, **options)
-    except ValueError as error:  # its JavaScript engine gives up on tens of thousands of marks
+    except ValueError as error:  # its JavaScript engine fails with tens of thousands of marks
         reason = str(error).strip().splitlines()
         raise UserError(
             f"vl-convert cannot draw the chart '{figure.key}' ({' '.join(reason[:2])}); choose "
@@ -63,7 +63,7 @@ def _converted(form: str, figure: Figure, **options: Any) -> Any:
 
 
 def svg(figure: Figure) -> str:
-    """The chart as a file of its own; equal charts give equal bytes, whatever was drawn before."""
+    """Render the chart as a standalone SVG; equal charts give equal bytes in any order."""
     text = str(_converted("svg", figure))
     numbers: dict[str, int] = {}
 
@@ -74,23 +74,23 @@ def svg(figure: Figure) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """Return the chart as pixels, two a unit."""
+    """Render the chart as pixels, two per unit."""
     return bytes(_converted("png", figure, scale=SCALE))
 
 
 def pdf(figure: Figure) -> bytes:
-    """Return the chart as one page of its own size."""
+    """Render the chart as one PDF page of its own size."""
     return bytes(_converted("pdf", figure))
 
 
 def vega_lite(figure: Figure) -> str:
-    """Return the specification with its data, which Altair and the Vega editor read."""
+    """Return the specification with its data, for Altair and the Vega editor."""
     text = json.dumps(figure.spec, indent=1, ensure_ascii=False, allow_nan=False)
     return json_text(text) + "\n"
 
 
 def inline_svg(figure: Figure) -> str:
-    """The chart for an HTML page: named, as wide as its frame, its ids unlike those of others.
+    """Render the chart for an HTML page: titled, as wide as its frame, with unique ids.
 
     The background is that of the page, whose style sheet replaces the colors of text and lines.
     """
@@ -111,5 +111,5 @@ def inline_svg(figure: Figure) -> str:
 
 
 def _tenths(decimals: re.Match[str]) -> str:
-    """Return the first of the decimals, which is as much as can be seen; nothing for 0."""
+    """Return the first decimal, the last visible one; nothing for 0."""
     return f".{decimals[1]}" if decimals[1] else ""

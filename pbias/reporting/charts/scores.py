@@ -16,10 +16,10 @@ LABELS = {1: "label 1", 0: "label 0"}
 def scores(
     bins: Mapping[str, ScoreBins], group: str, attribute: str, key: str = "scores"
 ) -> Figure | None:
-    """Draw the share of samples by predicted probability, a column a model, a row a label.
+    """Draw the share of samples by predicted probability, one column per model, one row per label.
 
-    `bins` are by the name of the model; `attribute` says what was predicted. None where no label
-    is known.
+    `bins` are by model name; `attribute` names what was predicted. Returns None if no label is
+    known.
     """
     values = [v for model, found in bins.items() for v in _shares(model, found)]
     if not values:

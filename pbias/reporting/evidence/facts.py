@@ -1,4 +1,4 @@
-"""Facts about a system that no logits file holds: read from TOML, completed by hand."""
+"""Facts about a system that no logits file contains: read from TOML, completed by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pbias.files.toml_reader import read_toml
 from pbias.reporting.sections import Section
 
 MISSING = "to be completed"
-# The keys of a file of facts, with the words that a reader sees.
+# The keys of a facts file, with the titles that readers see.
 TITLES = {
     "system": "System",
     "version": "Version",
@@ -40,7 +40,7 @@ def read_facts(path: str) -> dict[str, str]:
 
 
 def facts_section(facts: dict[str, str]) -> Section:
-    """Return all facts with their titles; those that are not given are to be completed."""
+    """Return all facts with their titles; missing ones are left to be completed."""
     rows = [[title, facts.get(key, MISSING)] for key, title in TITLES.items()]
     return Section("System", ["fact", "stated by the user"], rows)
 

@@ -1,4 +1,4 @@
-"""Verdicts of gates as a JUnit report, which systems for continuous integration display."""
+"""Verdicts of gates as a JUnit report, which continuous integration systems display."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SUITE = "pbias gates"
 def render_junit(records: Sequence[Mapping[str, Any]]) -> str:
     """Write one test case for each gate.
 
-    `records` are the verdicts of an audit as plain data. A failed gate is a failure, an
-    inconclusive one an error: the test ran, and could not tell.
+    `records` are the verdicts of an audit as plain data. A failed gate is a failure. An
+    inconclusive gate is an error, because the test ran without a result.
     """
     verdicts = [str(record["verdict"]) for record in records]
     counts = {

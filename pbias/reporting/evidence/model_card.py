@@ -1,4 +1,4 @@
-"""A model card as the Hugging Face Hub reads it: metadata for its index, then tables."""
+"""A model card for the Hugging Face Hub: metadata for its index, then tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbias.reporting.evidence.rates_by_group import group_tables
 from pbias.reporting.renderers.markdown import render_markdown
 from pbias.reporting.sections import Section
 
-# Metrics of the index, with the names that the Hub knows.
+# Metrics in the index, with the Hub's names.
 INDEXED = {"accuracy": "accuracy", "auc": "roc_auc", "f1": "f1"}
 
 
@@ -28,7 +28,7 @@ def render_card(evidence: Evidence) -> str:
 
 
 def _index(evidence: Evidence) -> dict[str, Any]:
-    """Return the metadata, as the Hub's specification of model cards names it."""
+    """Return the metadata, with the names of the Hub's specification of model cards."""
     name = evidence.facts.get("system", "") or _network(evidence)
     means = {r["metric"]: r for r in evidence.records if not r["attribute"] and not r["group"]}
     values = {metric: means[metric]["value"] for metric in INDEXED if metric in means}
@@ -57,5 +57,5 @@ def _network(evidence: Evidence) -> str:
 
 
 def _yaml(table: dict[str, Any]) -> str:
-    """Return one line for each key; JSON is a subset of YAML and needs no package to be safe."""
+    """Return one line for each key; JSON is a subset of YAML, so no YAML package is needed."""
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in table.items())

@@ -1,4 +1,4 @@
-"""The evidence pack: the sections on an audit that go into a technical file."""
+"""The evidence pack: the sections on an audit for a technical file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class InputFile:
 class Evidence:
     """Everything that an evidence pack states.
 
-    `models`: what the logits files say of their networks, by role. `gates`: verdicts as plain
-    data. `sizes`: samples of each group value, labeled or not. `facts`: what the user states.
+    `models`: the metadata of the logits files about their networks, by role. `gates`: verdicts as
+    plain data. `sizes`: number of samples by group value, labeled or not. `facts`: the user's
+    statements.
     """
 
     date: str
@@ -88,7 +89,7 @@ def _files(evidence: Evidence) -> Section:
 
 
 def _model(role: str, meta: Mapping[str, Any]) -> Section:
-    """Return how a network was made, from the metadata of its logits file."""
+    """Return a section on how a network was made, from the metadata of its logits file."""
     title = f"How the {role} network was made"
     facts = {key: value for key, value in meta.items() if key not in ("schema", "environment")}
     rows = [[name, _shown(value)] for name, value in _flat(facts)]
@@ -97,7 +98,7 @@ def _model(role: str, meta: Mapping[str, Any]) -> Section:
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested entries as `part.name`; empty ones are left out."""
+    """Return nested entries as `part.name`, without empty ones."""
     found: list[tuple[str, Any]] = []
     for name, inner in sorted(value.items()):
         if isinstance(inner, Mapping):

@@ -1,4 +1,4 @@
-"""Selection rates, impact ratios and error rates of every group value, one table an attribute."""
+"""Selection rates, impact ratios and error rates by group value, one table per attribute."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pbias.reporting.sections import Record, Section, number, signed
 
-# What a table shows, by metric; those that compression can change come with the change.
+# The columns of a table, by metric; metrics that compression can change also show the change.
 RATES = {
     "predicted_positive_rate": "selection rate",
     "impact_ratio": "impact ratio",
@@ -27,7 +27,7 @@ Place = tuple[str, str, str, str]  # metric, attribute, group and value
 
 
 def group_tables(records: Iterable[Record], sizes: Sizes, *, paired: bool) -> list[Section]:
-    """Make one table for each attribute, with a row for each value of each group.
+    """Make one table per attribute, with a row for each value of each group.
 
     `sizes` are all samples of a value, labeled or not; a `:` joins groups and values of an
     intersection. With `paired`, columns for the changes against the reference are added.
@@ -50,7 +50,7 @@ def _table(attribute: str, cells: Mapping[Place, Record], sizes: Sizes, *, paire
         total = sum(values.values())
         for value, size in values.items():
             found = {m: cells.get((m, attribute, group, value)) for m in RATES}
-            if found["predicted_positive_rate"] is None:  # a target is no group of its own
+            if found["predicted_positive_rate"] is None:  # a target is not its own group
                 continue
             labeled, positive = _labeled(found["accuracy"])
             mark = SMALL_MARK if size < SMALL_SHARE * total else ""
@@ -61,7 +61,7 @@ def _table(attribute: str, cells: Mapping[Place, Record], sizes: Sizes, *, paire
 
 
 def _labeled(record: Record | None) -> tuple[int, int]:
-    """Return how many samples have a label, and how many a positive one."""
+    """Return the number of samples with a label, and with a positive label."""
     if record is None or record["n"] != record["n"]:
         return 0, 0
     return int(record["n"]), int(record["n_positive"])

@@ -1,1 +1,1 @@
-"""HTML pages in one file each: what they hold, and their template, style and script."""
+"""HTML pages, each in a single file: content, template, style and script."""

@@ -1,4 +1,4 @@
-"""A contact sheet: labeled thumbnails of samples in one picture."""
+"""A contact sheet: labeled thumbnails of samples in one image."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from PIL import Image, ImageDraw, ImageFont
 from pbias.files.escaping import printable
 
 COLUMNS = 6
-SIDE = 144  # of a thumbnail, pixels
+SIDE = 144  # pixels of a thumbnail's side
 GAP = 16
-SIZE = 12  # of the font, pixels
+SIZE = 12  # pixels of the font
 LINE = 16
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A thumbnail, uint8 [H, W, 3], and the lines under it."""
+    """A thumbnail, uint8 [H, W, 3], and the lines of text below it."""
 
     pixels: NDArray[np.uint8]
     lines: Sequence[str]
 
 
 def contact_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
-    """Draw at least one tile, six in a row, under a title; lines too long are cut at the left.
+    """Draw one or more tiles, six per row, below a title; long lines are cut at the left.
 
     The end of a path says more than its beginning.
     """
@@ -49,7 +49,7 @@ def contact_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Return what of a text is that wide, with dots for what is cut."""
+    """Return the end of a text that fits this width, with dots for the cut part."""
     text = shown = printable(text)
     while len(shown) > 1 and font.getlength(shown) > width:
         text = text[1:]

@@ -1,4 +1,4 @@
-"""What a page holds, before it is HTML."""
+"""The content of a page, before it becomes HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NARROW, ALWAYS = "narrow", "always"
 
 @dataclass(frozen=True)
 class Term:
-    """A word that the page explains: `key` names its entry, `words` are what tables call it."""
+    """A word that the page explains: `key` names its entry, `words` are its names in tables."""
 
     key: str
     title: str
@@ -24,7 +24,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate with its verdict and what decided it."""
+    """A gate with its verdict and the number that decided it."""
 
     text: str
     verdict: str
@@ -33,12 +33,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a page: figures, then tables; `key` is its anchor, `intro` says how to read it.
+    """A part of a page: figures, then tables; `key` is its anchor, `intro` says how to read it.
 
-    Figures that are alternatives of each other stand under `choice`, the name of what is chosen.
-    Their numbers are in the table of the part `shared`, if not in one of their own; `numbers` is
-    such a table, which can be long. Sections that fold are closed at first, on NARROW
-    screens or ALWAYS.
+    Alternative figures stand under `choice`, the name of the choice between them. Their numbers are
+    in the table of the part `shared`, if not in one of their own; `numbers` is such a table, which
+    can be long. Folding sections start closed, on NARROW screens or ALWAYS.
     """
 
     key: str
@@ -55,9 +54,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole page: what it is about, the verdict in words, gates, parts, and terms explained.
+    """A whole page: its subject, the verdict as text, gates, parts, and explained terms.
 
-    `notes` say what its intervals are.
+    `notes` describe its intervals.
     """
 
     title: str
@@ -70,10 +69,10 @@ class Page:
 
     @property
     def known(self) -> dict[str, str]:
-        """The keys of terms by the words for them."""
+        """The keys of terms, by their words."""
         return {word: term.key for term in self.terms for word in term.words}
 
     @property
     def num_pictures(self) -> int:
-        """Pictures that the page embeds."""
+        """Number of embedded images."""
         return sum(len(part.gallery.pictures) for part in self.parts if part.gallery)

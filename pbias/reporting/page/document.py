@@ -1,7 +1,7 @@
-"""Pages as HTML in one file: Jinja2 escapes whatever comes from names and numbers.
+"""Pages as HTML in a single file; Jinja2 escapes all names and numbers.
 
-A page makes no request, as its content security policy says, too; the one script that it allows is
-its own, by its digest. Without scripts everything can be read.
+A page makes no request, and its content security policy forbids requests. The only script that the
+policy allows is the page's own, by its digest. Without scripts everything can be read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INTERVAL = re.compile(r"(?<=\[)([+−]?\d[\d.]*,) (?=[+−]?\d[\d.]*\])")
 
 
 def render_page(page: Page) -> str:
-    """Return the whole page; raises UserError where Jinja2 or vl-convert are not installed."""
+    """Return the whole page; UserError if Jinja2 or vl-convert are not installed."""
     return _render("audit.html.jinja", page=page, known=page.known)
 
 
@@ -36,7 +36,7 @@ def figure_page(figure: Figure) -> str:
 
 
 def minus(text: str) -> str:
-    """Numbers with the sign that is as wide as a plus, instead of a hyphen.
+    """Replace hyphens before numbers by the minus sign, which is as wide as a plus.
 
     >>> minus("-0.070 [-0.1, +0.2], 20-30")
     '−0.070 [−0.1, +0.2], 20-30'
@@ -45,7 +45,7 @@ def minus(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Return the text with intervals that no line breaks.
+    """Make intervals in a text unbreakable.
 
     >>> unbroken("fell by 0.1 [0.0, 0.2], or 1")
     'fell by 0.1 [0.0,\\xa00.2], or 1'
@@ -88,16 +88,14 @@ def _render(name: str, **values: Any) -> str:
 
 
 def _numeric(section: Section) -> str:
-    """The classes of a table: each column of numbers, which are aligned right, and whether cells
-    are left empty to be filled in by hand.
-    """
+    """Return the CSS classes of a table: right-aligned columns, cells to fill in by hand."""
     by_hand = bool(section.rows) and not any(cell for row in section.rows for cell in row[1:])
     numeric = [f"n{i + 1}" for i in range(len(section.header)) if section.numeric(i)]
     return " ".join([*numeric, "form"] if by_hand else numeric)
 
 
 def _used(section: Section) -> Section:
-    """Return the section without a column that has neither a name nor a cell."""
+    """Return the section without columns that have neither a name nor a cell."""
     keep = [
         i for i, name in enumerate(section.header) if name or any(row[i] for row in section.rows)
     ]

@@ -1,4 +1,4 @@
-"""The numbers of an audit as one table, which a page lets be filtered and sorted."""
+"""The numbers of an audit in one table, which a page can filter and sort."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MAX_ROWS = 2400  # about 0.3 MB
 
 
 def number_table(records: Sequence[Record], max_rows: int = MAX_ROWS) -> Section:
-    """Each metric of each attribute, for everyone and each group value; the surest come first.
+    """Return each metric of each attribute, for everyone and by group value, the surest first.
 
-    The metrics that verdicts speak of precede the others. Contrasts are left out, and what is
-    beyond `max_rows`, which a note says.
+    The metrics of verdicts precede the others. Contrasts are left out, and so are rows beyond
+    `max_rows`, which a note mentions.
     """
     first = spoken_metrics(records)
     names = dict.fromkeys([*first, *(record["metric"] for record in records)])
@@ -33,7 +33,7 @@ def number_table(records: Sequence[Record], max_rows: int = MAX_ROWS) -> Section
 
 
 def _rank(cell: Cell) -> tuple[bool, bool, float]:
-    """What is beyond chance first, what is undefined last, the largest at least before others."""
+    """Rank numbers beyond chance first, undefined ones last, and large ones before small ones."""
     nearer = max(cell.low, -cell.high) if cell.low == cell.low else 0.0
     return not cell.holds, not cell.defined, -nearer if nearer == nearer else 0.0
 

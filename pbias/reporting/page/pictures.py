@@ -1,4 +1,4 @@
-"""Examples as thumbnails: what a page shows of single samples."""
+"""Thumbnails of example images for a page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Picture:
-    """One sample and attribute: a JPEG, what it is an example of, and what the models say of it.
+    """An example: a JPEG of one sample, the kind of example, and the models' predictions.
 
-    `kinds` are names of bins such as "false negative, sure", first that of the audited model.
+    `kinds` are names of bins such as "false negative, sure"; the audited model's comes first.
     """
 
     jpeg: bytes
@@ -23,18 +23,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures with the values that they can be filtered by; `missing` could not be read."""
+    """Images with the values that they can be filtered by; `missing` could not be read."""
 
     pictures: Sequence[Picture]
     missing: int = 0
 
     def values(self, name: str) -> list[str]:
-        """Return the attributes, kinds or groups of all pictures, each once."""
+        """Return the attributes, kinds or groups of all images, each once."""
         if name == "attribute":
             return list(dict.fromkeys(p.attribute for p in self.pictures))
         return list(dict.fromkeys(v for p in self.pictures for v in getattr(p, name)))
 
     @property
     def kilobytes(self) -> int:
-        """The size of all JPEG files."""
+        """Total size of the JPEG files."""
         return sum(len(picture.jpeg) for picture in self.pictures) // 1000

@@ -1,1 +1,1 @@
-"""Sections as text for one medium each: terminal, Markdown, HTML for notebooks."""
+"""Renderers of sections as text: for terminals, as Markdown, as HTML for notebooks."""

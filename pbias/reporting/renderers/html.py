@@ -1,4 +1,4 @@
-"""Reports as plain HTML, for notebooks."""
+"""Render reports as plain HTML, for notebooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports as Markdown, for pull requests and READMEs."""
+"""Render reports as Markdown, for pull requests and READMEs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports for a terminal."""
+"""Render reports for a terminal."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pbias.reporting.sections import Section
 MIN_WIDTH = 60
 GAP = 2
 TEXT_WIDTH = 20
-COLORS = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}  # of verdicts
+COLORS = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}  # by verdict
 
 
 def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
     """Return all sections as text, as wide as the terminal (or COLUMNS), with or without color.
 
-    A table that is too wide continues below, with the columns again that tell its rows apart.
+    A table that is too wide continues below, repeating the columns that distinguish its rows.
     """
     width = max(Console().width, MIN_WIDTH)
     console = Console(
@@ -45,7 +45,7 @@ def render_terminal(sections: Sequence[Section], *, color: bool) -> str:
 
 
 def _printable(section: Section) -> Section:
-    """Return the section without anything that the terminal would obey."""
+    """Return the section without characters that control the terminal."""
     return Section(
         printable(section.title),
         [printable(name) for name in section.header],
@@ -68,7 +68,7 @@ def _table(section: Section, widths: Sequence[int]) -> Table:
 
 
 def _parts(section: Section, room: int) -> list[Section]:
-    """Return the table in parts that fit, each with the columns that tell its rows apart."""
+    """Return the table in parts that fit, each with the columns that distinguish its rows."""
     least = _least(section)
     key = _key(section)
     parts: list[list[int]] = [[*key]]
@@ -87,7 +87,7 @@ def _parts(section: Section, room: int) -> list[Section]:
 
 
 def _key(section: Section) -> list[int]:
-    """Return the fewest first columns in which no two rows are alike, at most three."""
+    """Return the shortest list of leading columns, at most three, that distinguishes all rows."""
     for num in (1, 2):
         if len({tuple(row[:num]) for row in section.rows}) == len(section.rows):
             return list(range(num))
@@ -95,9 +95,9 @@ def _key(section: Section) -> list[int]:
 
 
 def _widths(section: Section, room: int) -> list[int]:
-    """Column widths: numbers and words of titles are never broken, texts are where room is short.
+    """Return column widths: numbers and words of titles never break, texts do if space is short.
 
-    A terminal that is too narrow even then breaks the lines; rich would leave columns out.
+    A terminal that is still too narrow breaks the lines; rich would leave columns out.
     """
     least = _least(section)
     natural = [
@@ -111,7 +111,7 @@ def _widths(section: Section, room: int) -> list[int]:
 
 
 def _least(section: Section) -> list[int]:
-    """Return the least width of each column."""
+    """Return the minimum width of each column."""
     widths = []
     for index, name in enumerate(section.header):
         longest = max(len(row[index]) for row in section.rows)
