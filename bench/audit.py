@@ -1,17 +1,22 @@
-"""Speed and memory of `pbias metrics`, each measured as a process of its own.
+"""Measure speed and memory of `pbias metrics`, each in its own process.
 
     python bench/audit.py                              # 19,962 x 40, then ten million rows x 40
     python bench/audit.py --num-rows 2000 --num-large 200000 --runs 1
 
-Drawn logits with four groups, ids and training counts; large files have no ids. Beside it: a
-process that imports numpy and reads the same files; where the time goes, by stages; an analysis in
-the style of the paper's code (predictions as text, pandas and scikit-learn, a loop over attributes
-and groups, a regression and a ranking for each attribute); Fairlearn's MetricFrame with 100
-bootstrap replicates, for one attribute x group (left out where Fairlearn is not installed:
-`pip install '.[bench]'`).
+The input is drawn logits with four groups, ids and training counts; large files have no ids. The
+audit is compared with:
 
-Aims are of CPU seconds (user + system, one thread), which a busy machine disturbs least, the best
-of some runs by turns; on an idle one wall time is the same. Memory is the highest resident set.
+- a process that imports numpy and reads the same files;
+- an analysis in the style of the paper's code (predictions as text, pandas and scikit-learn, a loop
+  over attributes and groups, a regression and a ranking for each attribute);
+- Fairlearn's MetricFrame with 100 bootstrap replicates, for one attribute x group (skipped if
+  Fairlearn is not installed: `pip install '.[bench]'`).
+
+It also prints the time of each stage.
+
+Aims are in CPU seconds (user + system, one thread), which other programs disturb least: the best of
+several runs that take turns. On an idle machine, wall time is the same. Memory is the highest
+resident set.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ from typing import Any, NamedTuple
 
 from parts.rows import leave_row
 
-# This process stays small (no numpy): Linux counts its peak as one of those that it starts.
+# This process stays small (no numpy), because Linux counts its peak as that of its children.
 CHILD = Path(__file__).parent / "peers" / "audit.py"
 STAGES = Path(__file__).parent / "parts" / "stages.py"
 NUM_TARGETS, NUM_GROUPS = 40, 4
@@ -49,7 +54,7 @@ PBIAS = [sys.executable, "-m", "pbias", "metrics", "-qq", "-o"]
 
 
 class Cost(NamedTuple):
-    """What a process took."""
+    """The cost of a process."""
 
     cpu_s: float
     wall_s: float
@@ -57,7 +62,7 @@ class Cost(NamedTuple):
 
 
 def main() -> None:
-    """Measure, print a table, and exit with 1 where an aim is missed."""
+    """Measure, print a table, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num-rows", type=int, default=19_962)
     parser.add_argument("--num-large", type=int, default=10_000_000, help="0: leave it out")
@@ -77,7 +82,7 @@ def main() -> None:
 
 
 def _plain(folder: Path, num_rows: int, runs: int) -> bool:
-    """Values alone, beside reading the file and beside the paper's way."""
+    """Measure an audit without reference, beside reading the file and the paper's way."""
     dense = folder / "dense.npz"
     _run(_child("draw", num_rows, folder))
     commands = {
@@ -100,7 +105,7 @@ def _plain(folder: Path, num_rows: int, runs: int) -> bool:
 
 
 def _paired(folder: Path, runs: int, *, fairlearn: bool) -> bool:
-    """All intervals and changes, and how long that is for one attribute x group."""
+    """Measure an audit with all intervals and changes, and one attribute x group."""
     audited, dense = folder / "s95.npz", folder / "dense.npz"
     commands = {
         "pbias metrics --ref": [*PBIAS, os.devnull, audited, "--ref", dense],
@@ -131,7 +136,7 @@ def _paired(folder: Path, runs: int, *, fairlearn: bool) -> bool:
 
 
 def _print_stages(folder: Path, runs: int) -> None:
-    """Where the CPU seconds go, of values alone and of the paired audit; the least of the runs."""
+    """Print CPU seconds by stage, without and with a reference; the minimum of the runs."""
     files = folder / "s95.npz", folder / "dense.npz"
     tables = []
     for given in (files[:1], files):
@@ -192,7 +197,7 @@ def _show(costs: dict[str, Cost]) -> None:
 
 
 def _best(commands: dict[str, Sequence[Any]], runs: int) -> dict[str, Cost]:
-    """The least of every cost, by turns so that all commands meet the same noise."""
+    """Return the minimum of every cost; the commands take turns, so all meet the same noise."""
     turns = [[_run(command) for command in commands.values()] for _ in range(runs)]
     costs = [Cost(*map(min, zip(*found, strict=True))) for found in zip(*turns, strict=True)]
     return dict(zip(commands, costs, strict=True))
@@ -203,7 +208,7 @@ def _child(name: str, *arguments: object) -> list[str]:
 
 
 def _run(command: Sequence[Any]) -> Cost:
-    """Run to the end, with one thread; what the process itself used."""
+    """Run a command to its end with one thread, and return the cost of that process."""
     start = time.perf_counter()
     process = subprocess.Popen(list(map(str, command)), env=_environment())
     _, status, used = os.wait4(process.pid, 0)
@@ -222,7 +227,7 @@ def _output(command: Sequence[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """One thread; modules compiled once, as where pbias is installed."""
+    """Return variables for one thread, and for modules compiled once, as in an installation."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return kept | dict.fromkeys(threads, "1")

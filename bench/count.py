@@ -1,4 +1,4 @@
-"""What `pbias count` costs: CPU time for each row, memory, and the size of the counts file.
+"""Measure the cost of `pbias count`: CPU time per row, memory, and the size of the counts file.
 
 python bench/count.py [--rows 1000000] [--targets 40]
 """
@@ -18,7 +18,7 @@ COUNT = [sys.executable, "-m", "pbias", "count", "s95.npz", "--ref", "dense.npz"
 
 
 def draw(folder: Path, rows: int, targets: int) -> None:
-    """Two logits files with ids, labels and two groups."""
+    """Draw two logits files with ids, labels and two groups."""
     rng = np.random.default_rng(0)
     labels = (rng.random((rows, targets), np.float32) < 0.4).astype(np.int8)
     logits = rng.standard_normal((rows, targets), np.float32) * 2 + 3 * labels - np.float32(2)

@@ -1,12 +1,12 @@
-"""How often 95 % intervals hold the truth, p-values reject it, and gates fail at their bound.
+"""Measure how often intervals contain the truth, p-values reject it, and gates fail at the bound.
 
     python bench/coverage.py                                   # all tables of docs/inference.md
-    python bench/coverage.py rates means --draws 500 --seed 7  # some of them, sooner
+    python bench/coverage.py rates means --draws 500 --seed 7  # some of them, faster
     python bench/coverage.py rates --rows did_tpr excess_ba    # some rows
     python bench/coverage.py gates --rows did_tpr --sizes 2x10 --draws 10000  # runs by rows
 
-Prints Markdown; beside each share its Monte Carlo standard error. How samples are drawn:
-bench/simulation.py.
+Prints Markdown with the Monte Carlo standard error of each share. bench/simulation.py describes how
+samples are drawn.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ RUNS = {
         ("which differ much", 0.3, (0.0, 0.3)),
     )
 }
-# Where folds show hardly any error: few people, few flips, few errors, few positives.
+# Cases in which folds show almost no error: few people, flips, errors or positives.
 RARE = {
     "N = 300; group of 5 %": World(num=300, shares=(0.95, 0.05), prevalence=(0.3, 0.3)),
     "N = 3,000; hardly a flip": World(num=3000, noise=0.0015, loss=(0.0, 0.0)),
@@ -110,7 +110,7 @@ CROSSED = {
         (3, 5, "5 runs"),
     )
 }
-# Nearly all is right, and the few errors lie where the classes part.
+# Almost everything is right, and the few errors lie where the classes meet.
 BINS = {
     f"N = {num:,}; {share} % positive, {where}": World(
         num=num, prevalence=(share / 100,) * 2, separation=3.1, noise=0.1, loss=(0.0, 0.0)
@@ -118,7 +118,7 @@ BINS = {
     for share, where in ((25, "within a bin"), (20, "at an edge between bins"))
     for num in (2_000, 10_000, 20_000)
 }
-# The last attributes are hardly ever predicted by the pruned model, as at high sparsity.
+# The pruned model almost never predicts the last attributes, as at high sparsity.
 MEANS = {
     "N = 2,000, 60 % of samples in common": World(attributes=10, shared=0.6),
     "N = 1,000, all in common, ever rarer predicted": World(
@@ -131,7 +131,7 @@ MEANS = {
         num=5000, cluster=20, attributes=10, shared=0.6, fade=3.5
     ),
 }
-# Both sides err alike and independently, so that nothing differs and nothing changed.
+# Both sides err equally and independently, so nothing differs and nothing changed.
 NULL = {"noise": 0.0, "loss": (0.0, 0.0), "run_noise": 0.5}
 NULLS = {
     "N = 2,000; group of 30 %; 20 % positive": World(**NULL),
@@ -160,7 +160,7 @@ GATES = [
 
 
 class Asked(NamedTuple):
-    """How many draws, from which seed, of which metrics and sizes of gates (none named: all)."""
+    """The number of draws, their seed, and the metrics and gate sizes to measure (empty: all)."""
 
     draws: int = 2000
     seed: int = 0
@@ -168,12 +168,12 @@ class Asked(NamedTuple):
     sizes: Sequence[str] = ()
 
     def of(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows that are wanted."""
+        """Return the requested rows."""
         return [row for row in rows if not self.metrics or row.metric in self.metrics]
 
 
 def coverage(worlds: dict[str, World], rows: Sequence[Row], asked: Asked) -> Iterator[str]:
-    """A column for each world, a row for each number; marked where power is mostly low."""
+    """Yield a column per world and a row per number; mark numbers that mostly have low power."""
     yield from (f"{place}. {name}" for place, name in enumerate(worlds, 1))
     rows, found = asked.of(rows), []
     for name, world in worlds.items() if rows else ():
@@ -212,18 +212,18 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def rates(asked: Asked) -> Iterator[str]:
-    """Everything of two groups."""
+    """All metrics of two groups."""
     yield from coverage(WORLDS, ROWS, asked)
 
 
 def groups(asked: Asked) -> Iterator[str]:
-    """Largest gaps, where there is none and where there is one."""
+    """Largest gaps, without and with a true gap."""
     spread = [Row(name, "max-min") for name in ("tpr", "fpr", "ppv", "accuracy", "eod")]
     yield from coverage(GROUPS, spread, asked)
 
 
 def runs(asked: Asked) -> Iterator[str]:
-    """Several runs a side."""
+    """Several runs per side."""
     rows = [Row(f"did_{rate}", "1-0") for rate in ("tpr", "fpr", "accuracy")]
     rows += [Row("excess_ba"), *(Row(name, "1") for name in ("tpr", "accuracy", "auc"))]
     rows += [Row(name, "1", change=True) for name in ("tpr", "accuracy", "auc", "brier")]
@@ -236,7 +236,7 @@ def rare(asked: Asked) -> Iterator[str]:
 
 
 def clusters(asked: Asked) -> Iterator[str]:
-    """Clusters whose sizes fall as in Zipf's law: the largest over the rank."""
+    """Clusters with sizes by Zipf's law: the largest divided by the rank."""
     rows = [Row(name, value) for name in ("accuracy", "tpr", "auc", "brier") for value in ("", "1")]
     rows += [Row(name, "1-0") for name in ("accuracy", "tpr", "did_accuracy", "did_fpr")]
     rows += [Row("accuracy", value, change=True) for value in ("", "1")]
@@ -244,14 +244,14 @@ def clusters(asked: Asked) -> Iterator[str]:
 
 
 def crossed(asked: Asked) -> Iterator[str]:
-    """Flips of all pairs of runs which differ, and changes, with unequal numbers a side."""
+    """Flips of all pairs of different runs, and changes, with unequal numbers per side."""
     names = ("churn", "nfr", "lost_positives")
     rows = [*(Row(name, "1") for name in names), Row("accuracy", "1", change=True)]
     yield from coverage(CROSSED, [*rows, Row("churn", "1-0"), Row("accuracy", "1")], asked)
 
 
 def bins(asked: Asked) -> Iterator[str]:
-    """Calibration in equal-mass bins where 99.9 % are right."""
+    """Calibration in equal-mass bins if 99.9 % are right."""
     rows = [Row("calibration_error_debiased", "", change) for change in (False, True)]
     yield from coverage(BINS, [*rows, Row("brier")], asked)
 
@@ -264,7 +264,7 @@ def means(asked: Asked) -> Iterator[str]:
 
 
 def p_values(asked: Asked) -> Iterator[str]:
-    """Share of p-values at or below 5 and 1 %, where nothing differs and nothing changed."""
+    """Shares of p-values at or below 5 and 1 % if nothing differs and nothing changed."""
     paired = [Row("did_tpr", "1-0"), Row("did_accuracy", "1-0"), Row("excess_ba")]
     changes = ("tpr", "accuracy", "auc", "brier")
     paired = asked.of([*paired, *(Row(name, "1", change=True) for name in changes)])
@@ -297,7 +297,7 @@ def _rejected(p: np.ndarray) -> str:
 
 
 def gates(asked: Asked) -> Iterator[str]:
-    """Verdicts of gates over rows that all lie at the bound, inside and beyond it, in percent."""
+    """Verdicts of gates over rows that all lie at, inside or beyond the bound, in percent."""
     places = {1.0: "at the bound", 2.0: "half of it", 0.5: "twice"}
     yield from _table(["gate", "runs", "rows", "truth", "gates", "fails", "inconclusive", "passes"])
     for metric in ("did_tpr", "lost_positives"):
@@ -331,7 +331,7 @@ SECTIONS = {
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all by default")
     parser.add_argument("--draws", type=int, default=Asked().draws, help="samples for each number")

@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=1 python bench/flags.py
     python bench/flags.py --out flags --seeds 0 1 2 --sets faces clothing isic2017
 
-For each data set and seed a small network is trained, pruned to 90, 95 and 99 %, and quantized to
-int8 (which needs the extra `onnx`). `pbias flag --evaluate` then says what each ranking found on
-the test split. Photographs are read from $PBIAS_TEST_DATA/data; without it only faces are drawn.
-What is there already is kept. Printed are means over seeds, a row a ranking and a column a
-compression; "best in" counts seeds and sparsities, ties for each.
+For each data set and seed, a small network is trained, pruned to 90, 95 and 99 %, and quantized to
+int8 (which needs the extra `onnx`). `pbias flag --evaluate` then measures each ranking on the test
+split. Photographs are read from $PBIAS_TEST_DATA/data; without it, only faces are drawn. Existing
+results are kept. The tables show means over seeds, with a row per ranking and a column per
+compression; "best in" counts seeds and sparsities, and ties count for each.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NUMBERS = (
     ("spearman", "change(tcb)"),
 )
 HAPPENED = "happened"
-Cells = dict[tuple[str, str, str], dict[tuple[str, int], float]]  # by number, ranking; by run
+Cells = dict[tuple[str, str, str], dict[tuple[str, int], float]]  # by number and ranking; by run
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _data(name: str, given: argparse.Namespace) -> tuple[Path, list[str], str]:
-    """The manifest, options of `train` for it, and the group that tables are about."""
+    """Return the manifest, its options for `train`, and the group for the tables."""
     if name == "faces":
         folder = given.out / "faces"
         if not folder.exists():
@@ -74,7 +74,7 @@ def _data(name: str, given: argparse.Namespace) -> tuple[Path, list[str], str]:
 def _evaluated(
     name: str, labels: Path, how: list[str], seed: int, given: argparse.Namespace
 ) -> Path:
-    """Train, prune, quantize, predict and evaluate one seed, as far as it is not done."""
+    """Train, prune, quantize, predict and evaluate one seed, unless already done."""
     at = given.out / f"{name}-{seed}"
     at.mkdir(exist_ok=True)
     dense, int8, table = at / "dense.pt", at / "int8.onnx", at / "flags.csv"
@@ -103,7 +103,7 @@ def _pbias(*arguments: object) -> None:
 
 
 def _print(name: str, group: str, tables: list[Path]) -> None:
-    """Print a table a number: of the rankings, and of how often the outcome happened."""
+    """Print a table per number: for the rankings, and how often the outcome happened."""
     cells: Cells = defaultdict(dict)
     for seed, path in enumerate(tables):
         with path.open(encoding="utf-8", newline="") as file:
@@ -126,7 +126,7 @@ def _print(name: str, group: str, tables: list[Path]) -> None:
 def _print_rankings(
     mine: dict[str, dict[tuple[str, int], float]], seeds: int, *, falling: bool
 ) -> None:
-    """One row a ranking; a change of tcb is foretold by a correlation below 0."""
+    """Print a row per ranking; a change of tcb is predicted by a correlation below 0."""
     sign = -1 if falling else 1
     runs = sorted({key for values in mine.values() for key in values if key[0] != "int8"})
     best = {
@@ -140,7 +140,7 @@ def _print_rankings(
 
 
 def _columns(values: dict[tuple[str, int], float], seeds: int, digits: int = 3) -> str:
-    """The mean of each run over the seeds; how many it is of where it is not all of them."""
+    """Return the mean of each run over seeds, and the number of seeds if it is not all of them."""
     shown = []
     for run in RUNS:
         found = [value for (name, _), value in values.items() if name == run]

@@ -1,6 +1,8 @@
-"""How large the page of an audit is, and how long it takes beyond the audit.
+"""Measure the size of an audit's page, and the time that it takes beyond the audit.
 
-python bench/page.py: 40 attributes, 4 groups (14 values), 3 runs a side, 4,000 samples.
+    python bench/page.py
+
+The audit has 40 attributes, 4 groups (14 values), 3 runs per side, and 4,000 samples.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ VALUES = {"sex": 2, "age": 4, "skin": 6, "glasses": 2}
 
 
 def main() -> None:
-    """Audit drawn logits and print what the page costs."""
+    """Audit drawn logits and print the cost of the page."""
     logging.disable(logging.CRITICAL)
     rng = np.random.default_rng(0)
     labels = (rng.random((NUM, ATTRIBUTES)) < rng.uniform(0.05, 0.6, ATTRIBUTES)).astype(int)

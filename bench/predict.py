@@ -1,15 +1,15 @@
-"""Predicting: `pbias` beside the loop that people write, and ONNX Runtime given ready tensors.
+"""Compare prediction with `pbias`, with a plain loop, and with ONNX Runtime on ready tensors.
 
     python bench/predict.py                    # 400 photographs, both networks, three turns
     python bench/predict.py --num 100 --turns 1
 
-Photographs of clothing, enlarged to JPEG files of 1,024 x 768 as cameras give, at 224 px; random
-weights; fp32. The plain loop is a Dataset that opens each JPEG with Pillow, torchvision's
-transforms and a DataLoader with two workers, in batches of 64. ONNX Runtime gets tensors that are
-in memory already, so that it shows the network alone, also with 95 % of the weights of each
-convolution zero. Every run is a process of its own, whose
-imports are not timed, all by turns; wall and CPU seconds are the least of the turns. Logits of the
-plain loop and of pbias are compared, and so are those of `--fast-decode`.
+The input is photographs of clothing, enlarged to JPEG files of 1,024 x 768 like those of cameras,
+at 224 px; the weights are random, in fp32. The plain loop is a Dataset that opens each JPEG with
+Pillow, torchvision's transforms, and a DataLoader with two workers, in batches of 64. ONNX Runtime
+gets tensors that are already in memory, so it shows the network alone; it also runs with 95 % of
+the weights of each convolution at zero. Every run is its own process, whose imports are not timed;
+the runs take turns. Wall and CPU seconds are the minimum over the turns. The logits of the plain
+loop and of `--fast-decode` are compared with those of pbias.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DATA = Path(os.environ.get("PBIAS_TEST_DATA", "../shared")) / "data" / "clothing" / "labels.csv"
-AIMS = {"resnet18": 1.3, "mobilenet_v3_small": 2.0}  # times the plain loop
+AIMS = {"resnet18": 1.3, "mobilenet_v3_small": 2.0}  # as a multiple of the plain loop's speed
 SIZE, RESIZE, BATCH = 224, 256, 64
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WIDTH, HEIGHT = 1024, 768
 MAX_GAP = 1e-4
-ZEROS = 0.95  # of the weights of each convolution, in the way of that name
+ZEROS = 0.95  # share of zeros in each convolution, in the variant with that name
 WAYS = ("plain", "onnxruntime", "onnxruntime, zeros", "pbias", "pbias --fast-decode")
 OUTPUTS = 5
 
 
 def main() -> None:
-    """Compare, print a table, and exit with 1 where an aim is missed."""
+    """Compare, print a table, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num", type=int, default=400, help="photographs")
     parser.add_argument("--turns", type=int, default=3)
@@ -117,7 +117,7 @@ def _compare(arch: str, folder: Path, num: int, turns: int) -> bool:
 
 
 def _differences(first: list[list[float]], second: list[list[float]]) -> tuple[float, float]:
-    """The largest difference of two logits, and the share of them whose signs differ."""
+    """Return the largest difference of two logits, and the share whose signs differ."""
     pairs = [
         (a, b)
         for left, right in zip(first, second, strict=False)
@@ -136,12 +136,12 @@ def _run(way: str, arch: str, folder: Path) -> dict[str, Any]:
 
 
 def _measure(way: str, arch: str, folder: Path) -> dict[str, Any]:
-    """Predict in this process; seconds without imports, and the logits."""
+    """Predict in this process; return seconds without imports, and the logits."""
     from pbias.cores import wait_shortly
 
     warnings.simplefilter("ignore")
     if way.startswith("pbias"):
-        wait_shortly()  # as the command does
+        wait_shortly()  # as in the command
     import torch
 
     from pbias.models import build
@@ -161,18 +161,18 @@ def _measure(way: str, arch: str, folder: Path) -> dict[str, Any]:
     start, before = time.perf_counter(), os.times()
     logits = next(steps)
     wall_s, after = time.perf_counter() - start, os.times()
-    steps.close()  # workers have ended, and their time counts
+    steps.close()  # the workers end, so their time counts
     return {"wall_s": wall_s, "cpu_s": sum(after[:4]) - sum(before[:4]), "logits": logits}
 
 
 def _lively(model: nn.Module, folder: Path) -> dict[str, Any]:
-    """Weights whose batch norms know the photographs, so that logits are about 1 in size."""
+    """Return weights with batch norms fitted to the photographs, so that logits are about 1."""
     import torch
 
     model.train()
     for part in model.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = None  # statistics of all that is seen
+            part.momentum = None  # statistics of all images seen
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
     with torch.no_grad():
@@ -188,7 +188,7 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def photograph(path: Path) -> Tensor:
-    """Open and prepare a photograph as people do it."""
+    """Open and prepare a photograph in the usual way."""
     from PIL import Image
 
     with Image.open(path) as image:
@@ -250,7 +250,7 @@ def _ready(model: nn.Module, arch: str, folder: Path) -> Iterator[Any]:
 
 
 def _zeros(model: nn.Module, arch: str, folder: Path) -> Iterator[Any]:
-    """Whether a network of zeros takes less time."""
+    """Measure whether a network of zeros takes less time."""
     import torch
 
     with torch.no_grad():

@@ -1,12 +1,12 @@
-"""Selection to 95 %: pbias beside torch.nn.utils.prune, each in a fresh process.
+"""Compare selection to 95 % by pbias and by torch.nn.utils.prune, each in a fresh process.
 
     python bench/prune.py                             # ResNet50, and the whole command
     python bench/prune.py --models resnet50,vit_l_16  # 304 million weights: torch takes 16 GiB more
 
-Every method runs alone in a process of its own, one after the other; on a busy machine the ratio
-means nothing. Time is of the selection and zeroing alone, the best of some runs (of one, where
-torch takes minutes); memory is the highest resident set during it above the one before. Both must
-choose the same weights, ties at the threshold aside.
+Every method runs alone in its own process, one after the other; on a busy machine the ratio means
+nothing. The time covers only selection and zeroing, and is the best of several runs (one run if
+torch takes minutes). Memory is the highest resident set during that time, minus the resident set
+before. Both must choose the same weights, except ties at the threshold.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SPARSITY = 0.95
 NUM_OUTPUTS = 40
 MIB = 2**20
-# At least so many times faster, and at most so much extra memory in MiB.
+# Minimum speedup, and maximum extra memory in MiB.
 AIMS = {"resnet50": (30, 32), "vit_l_16": (40, 40)}
 WHOLE_AIM = 1.5
 
@@ -41,7 +41,7 @@ LOAD_AND_SAVE = (
 
 
 def main() -> None:
-    """Compare, print a table, and exit with 1 where an aim is missed."""
+    """Compare, print a table, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=_models, default=["resnet50"], help=", ".join(AIMS))
     parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
@@ -96,7 +96,7 @@ def _compare_selection(model: str, runs: int, timeout_s: float, folder: Path) ->
 def _measure(
     method: str, model: str, folder: Path, timeout_s: float, which: str
 ) -> dict[str, float]:
-    """Run one method in a process of its own; leave with a word if it does not get to its end."""
+    """Run one method in its own process; exit with a message if it does not finish."""
     print(f"{model}: {method}, run {which} ...", file=sys.stderr, end=" ", flush=True)
     command = [sys.executable, __file__, "--child", method, model, str(folder)]
     try:
@@ -111,14 +111,14 @@ def _measure(
 
 
 def _num_different(folder: Path) -> int:
-    """Weights that one method pruned and the other did not, but for ties at the threshold."""
+    """Return the number of weights that only one method pruned, except ties at the threshold."""
     ours, theirs = (np.load(folder / f"{method}.npy") for method in METHODS)
     ties = np.load(folder / "ties.npy")
     return int(np.unpackbits((ours ^ theirs) & ~ties).sum())
 
 
 def _child(method: str, name: str, folder: Path) -> None:
-    """Measure one method in this process; times and memory go to standard output."""
+    """Measure one method in this process; print times and memory."""
     weights = _weights(name)
     num_weights = sum(weight.numel() for _, weight in weights)
     before = _reset_peak()
@@ -134,12 +134,12 @@ def _child(method: str, name: str, folder: Path) -> None:
         np.save(folder / "ties.npy", _pack(ties))
 
 
-Place = tuple["nn.Module", str]  # where a weight is: its module and its name there
+Place = tuple["nn.Module", str]  # the module of a weight, and its name there
 Weights = list[tuple[Place, "nn.Parameter"]]
 
 
 def _weights(name: str) -> Weights:
-    """The prunable weights of a freshly initialized network, always the same."""
+    """Return the prunable weights of a freshly initialized network, always the same."""
     import torch
 
     from pbias.models import build
@@ -182,7 +182,7 @@ def _pack(masks: Iterable[Tensor]) -> NDArray[np.uint8]:
 
 
 def _reset_peak() -> int:
-    """Forget the highest resident set so far (Linux); the bytes resident now."""
+    """Reset the highest resident set (Linux); return the current resident bytes."""
     Path("/proc/self/clear_refs").write_text("5")
     return _resident("VmRSS")
 
@@ -193,7 +193,7 @@ def _resident(field: str) -> int:
 
 
 def _compare_commands(name: str, runs: int, folder: Path) -> bool:
-    """The whole `pbias prune --one-shot` process, and one that imports torch, loads and saves."""
+    """Compare the whole `pbias prune --one-shot` with importing torch, loading and saving."""
     dense, pruned = str(folder / "dense.pt"), str(folder / "pruned.pt")
     save = "import sys, torch; from pbias.models import build; torch.manual_seed(0);"
     save += "torch.save(build(sys.argv[1], 40).state_dict(), sys.argv[2])"
@@ -202,7 +202,7 @@ def _compare_commands(name: str, runs: int, folder: Path) -> bool:
     bare, dense = dense, str(folder / "checkpoint.pt")
     subprocess.run([*adopt, "0", "--arch", name, bare, "-o", dense], check=True)
     ours, plain = [], []
-    for _ in range(runs):  # by turns, so that both meet the same noise
+    for _ in range(runs):  # taking turns, so that both meet the same noise
         ours.append(_wall([*adopt, str(SPARSITY), dense, "-o", pruned]))
         plain.append(_wall([sys.executable, "-c", LOAD_AND_SAVE, dense, pruned]))
     ratio = min(ours) / min(plain)

@@ -1,11 +1,11 @@
-"""Samples from populations whose truth is known, and what audits say of them.
+"""Samples from populations with known truth, and the numbers of their audits.
 
-Every draw goes through the audit as files do: labels, groups, clusters and the logits of a dense
-and a pruned model. The attributes of a file are draws of their own, so that a few files make
-hundreds. The truth is what the audit says of the whole population. Draws of clusters are of whole
-clusters; runs add noise of their own to every logit, and shift groups as wholes.
+Every draw goes through the audit like files: labels, groups, clusters and the logits of a dense and
+a pruned model. The attributes of a file are independent draws, so that a few files make hundreds.
+The truth is the audit's number for the whole population. Whole clusters are drawn; runs add their
+own noise to every logit, and shift whole groups.
 
-Shapes: N rows of a file, A attributes (draws), C clusters (rows, where there are none).
+Shapes: N rows of a file, A attributes (draws), C clusters (rows, if there are none).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from pbias.files.logits import Logits
 
 Array = NDArray[Any]
 Files = tuple[list[Logits], list[Logits]]
-SCALE = 2.0  # a logit for each standard deviation
+SCALE = 2.0  # logits per standard deviation
 PARTS = 20  # shares of groups are multiples of 1 / PARTS
-WITHIN = 0.6  # of the variance, between clusters
+WITHIN = 0.6  # share of the variance between clusters
 RUNS_OF_TRUTH = 200  # stratified, which leaves a thousandth of their spread
-LARGE = 400_000  # rows that stand for the population, where no row of it can be taken twice
-TOGETHER = frozenset({"interdependence"})  # of all attributes at once
-# What moves between the bins of a population of so few people hides how little noise changes: of
-# the order of its square, which is nothing beside the error of a sample.
+LARGE = 400_000  # rows that stand for the population if its rows can only be drawn once
+TOGETHER = frozenset({"interdependence"})  # metrics over all attributes at once
+# In so small a population, rows that move between bins hide the effect of little noise. That effect
+# is of the order of the noise squared, which is negligible beside a sample's error.
 BINNED, NO_NOISE = frozenset({"calibration_error_debiased"}), 0.01
 
 
 class Row(NamedTuple):
-    """One number of an audit: of any attribute, or the mean over all; `change`: against dense."""
+    """A number of an audit: of any attribute, or the mean over all; `change`: against dense."""
 
     metric: str
     contrast: str = ""
@@ -47,16 +47,16 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """A population: its groups, how often and how well it is predicted, and what pruning does.
+    """A population: its groups, how often and how well it is predicted, and the effect of pruning.
 
-    By group: `shares` of the samples, `prevalence`, and the `loss` that pruning takes off logits
-    (in standard deviations); `noise` is what it adds to them, and `fade` what it takes off the last
-    attribute, off those before in proportion. Clusters have `cluster` rows, or with `zipf` as many
-    over their rank, so that a few hold most rows (`num` counts full ones). `runs` of each side
-    (`reference_runs` of the reference, unless 0) differ by `run_noise` on every
-    logit and by `run_shift` on all of a group; a reference that is `given` is the dense model as it
-    is, which does not vary. A file has so many `attributes`, which have `shared` of the samples in
-    common.
+    By group: `shares` of the samples, `prevalence`, and the `loss` that pruning subtracts from
+    logits (in standard deviations). `noise` is what pruning adds to logits, and `fade` what it
+    subtracts from the last attribute, and proportionally less from earlier ones. Clusters have
+    `cluster` rows, or with `zipf` that number divided by their rank, so that a few hold most rows
+    (`num` counts full ones). The `runs` of each side (`reference_runs` for the reference, unless 0)
+    differ by `run_noise` on every logit and by `run_shift` on all of a group. A `given` reference
+    is the dense model itself, which does not vary. A file has `attributes` attributes, which share
+    `shared` of the samples.
     """
 
     num: int = 2000
@@ -78,14 +78,14 @@ class World:
 
     @property
     def differs(self) -> bool:
-        """Whether runs do."""
+        """Whether runs differ."""
         return self.run_noise > 0 or self.run_shift > 0
 
     @cached_property
     def population(self) -> Population:
-        """All there is, [C, cluster]: the same people in every group, but for what it does to them.
+        """The whole population, [C, cluster]: the same people in every group, before its effects.
 
-        So that groups that are treated alike do not differ at all.
+        Thus groups that are treated alike do not differ at all.
         """
         rng = np.random.default_rng(1)
         num_people = (2_000 if self.differs else 20_000) // self.cluster
@@ -101,7 +101,7 @@ class World:
 
 
 def _noise(rng: np.random.Generator, num: int, cluster: int) -> Array:
-    """Standard normal [num, cluster], correlated within clusters."""
+    """Return standard normal noise [num, cluster], correlated within clusters."""
     alone = rng.standard_normal((num, cluster))
     if cluster == 1:
         return alone
@@ -110,7 +110,7 @@ def _noise(rng: np.random.Generator, num: int, cluster: int) -> Array:
 
 @dataclass(frozen=True)
 class Population:
-    """Group [C]; labels and logits of the dense and the pruned model, [C, cluster]."""
+    """Groups [C]; labels and logits of the dense and the pruned model, [C, cluster]."""
 
     world: World
     group: Array
@@ -119,9 +119,9 @@ class Population:
     pruned: Array
 
     def files(self, rng: np.random.Generator) -> Files:
-        """Runs of the pruned and of the dense model, [N, A], on samples drawn for each attribute.
+        """Return runs of the pruned and dense model, [N, A], on samples drawn for each attribute.
 
-        The `shared` part of these is the same for all.
+        The `shared` part of the samples is the same for all attributes.
         """
         w = self.world
         group = rng.choice(len(w.shares), w.num // w.cluster, p=w.shares)
@@ -133,20 +133,20 @@ class Population:
         return self._files(rng, group, chosen, rng.standard_normal)
 
     def truth(self, rows: Sequence[Row]) -> dict[Row, Array]:
-        """What the audit says of everyone, [A]; a mean over many runs, where these differ."""
+        """Return the audit's numbers on everyone, [A]; if runs differ, the mean over many runs."""
         alone = [row for row in rows if row.metric not in TOGETHER]
         found = _truth(self._everyone(), alone) if alone else {}
         if together := [row for row in rows if row.metric in TOGETHER]:
             large = replace(self.world, num=LARGE).population
             found |= _truth([large.files(np.random.default_rng(2))], together)
-        # Empty: there is no such row in this world.
+        # Empty means that this world has no such row.
         truths = {row: found[row] if found[row].size else np.nan for row in rows}
         if self.world.noise < NO_NOISE and not any(self.world.loss):
             truths |= {row: 0.0 for row in rows if row.change and row.metric in BINNED}
         return {row: np.broadcast_to(truths[row], self.world.attributes) for row in rows}
 
     def _everyone(self) -> Iterator[Files]:
-        """All attributes, if these differ, else one; or many runs, an attribute each."""
+        """Yield all attributes if they differ, otherwise one; or many runs, one per attribute."""
         once = replace(self, world=replace(self.world, runs=1, reference_runs=1))
         rng, at_once = np.random.default_rng(2), 20 if self.world.differs else 1
         columns = self.world.attributes if self.world.fade else at_once
@@ -170,7 +170,7 @@ class Population:
         kept = np.ones((len(group), w.cluster), bool)
         if w.zipf and len(group) < len(self.group):
             kept = np.arange(w.cluster) < w.cluster / np.arange(1, len(group) + 1)[:, None]
-            kept = rng.permuted(kept, axis=1)  # any of its rows, as the truth is of all
+            kept = rng.permuted(kept, axis=1)  # any of its rows, because the truth is about all
         sizes = kept.sum(axis=1)
         codes = np.repeat(group, sizes)
 
@@ -205,7 +205,7 @@ class Population:
         return [run(faded) for _ in range(w.runs)], references
 
     def _train_counts(self) -> Array:
-        """Rates of training that rise from group value to group value, all below a half."""
+        """Return training rates that rise from group value to group value, all below one half."""
         positive = 100 * (1 + np.arange(len(self.world.shares)))
         counts = np.zeros((2, len(positive) + 1, 2), np.int64)
         counts[0, :-1] = np.stack([1200 - positive, positive], axis=1)
@@ -214,7 +214,7 @@ class Population:
 
 
 def _truth(files: Iterator[Files] | list[Files], rows: Sequence[Row]) -> dict[Row, Array]:
-    """What audits say of each attribute, [A]; of runs, which are all alike, their mean."""
+    """Return the audits' numbers for each attribute, [A]; for runs, which are alike, their mean."""
     found = defaultdict(list)
     for sides in files:
         table = audit(*sides, Options(num_folds=1, metrics=_metrics(rows)))
@@ -224,7 +224,7 @@ def _truth(files: Iterator[Files] | list[Files], rows: Sequence[Row]) -> dict[Ro
 
 
 class Found(NamedTuple):
-    """Of every draw [draws]: truth, value, ends of its interval, p, and whether power is low."""
+    """By draw, [draws]: truth, value, ends of its interval, p, and whether power is low."""
 
     truth: Array
     value: Array
@@ -235,18 +235,18 @@ class Found(NamedTuple):
 
     @property
     def num(self) -> int:
-        """Draws with a value."""
+        """The number of draws with a value."""
         return int(np.isfinite(self.value).sum())
 
     @property
     def coverage(self) -> float:
-        """Share of intervals that hold the truth; a value without one does not."""
+        """The share of intervals that contain the truth; a value without an interval does not."""
         holds = (self.low <= self.truth + 1e-12) & (self.truth - 1e-12 <= self.high)
         return float(holds.sum() / self.num) if self.num else np.nan
 
     @property
     def error(self) -> float:
-        """Standard error that so few draws leave in a coverage of 95 %."""
+        """The standard error of a coverage of 95 % with this number of draws."""
         return float(np.sqrt(0.05 * 0.95 / self.num)) if self.num else np.nan
 
 
@@ -259,9 +259,9 @@ def audits(
     paired: bool = True,
     null: bool = False,
 ) -> dict[Row, Found]:
-    """What audits of so many draws say of each row; a mean is a draw a file.
+    """Audit many draws and return the numbers of each row; a mean counts as one draw per file.
 
-    Without `paired` there is no reference; `null`: the truth is known to be 0.
+    Without `paired` there is no reference. `null` means that the truth is known to be 0.
     """
     rng, parts = np.random.default_rng(seed), defaultdict(list)
     truth = dict.fromkeys(rows, np.zeros(world.attributes))
@@ -286,7 +286,7 @@ def _metrics(rows: Sequence[Row]) -> list[str]:
 
 
 def _numbers(columns: Any, row: Row) -> Array:
-    """Value, low, high, p and whether power is low, [A, 5], or [1, 5] of the mean."""
+    """Return value, low, high, p and whether power is low, [A, 5], or [1, 5] for the mean."""
     keys = zip(columns["metric"], columns["contrast"], columns["attribute"], strict=True)
     wanted = (row.metric, row.contrast, row.mean)
     rows = [i for i, (m, contrast, of) in enumerate(keys) if (m, contrast, of == "") == wanted]

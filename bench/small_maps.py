@@ -1,10 +1,10 @@
-"""Convolutions to small maps: oneDNN's kernels beside matrix products, forward and backward.
+"""Compare oneDNN's convolutions to small maps with matrix products, forward and backward.
 
     python bench/small_maps.py                # 3 x 3 kernels, batches of 64
     python bench/small_maps.py --batch-size 256
 
-`pbias.training.small_maps` takes the products up to a number of pixels that grows with the
-channels; `*` marks where it does. Milliseconds are medians over steps that take turns.
+`pbias.training.small_maps` uses products up to a number of pixels that grows with the channels; `*`
+marks these cases. Milliseconds are medians over steps that take turns.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 CHANNELS = (64, 128, 256, 512)
 SIDES = (1, 2, 3, 4, 6, 8)
 NUM_STEPS = 15
-SLOWER = 1.25  # where products are taken, they take at most so many times as long
+SLOWER = 1.25  # the maximum slowdown in cases that use products
 
 
 def main() -> None:
-    """Print a table, and exit with 1 where products are taken that are clearly slower."""
+    """Print a table; exit with 1 if products are used where they are clearly slower."""
     import torch
 
     from pbias.training import small_maps
@@ -38,7 +38,7 @@ def main() -> None:
     num = parser.parse_args().batch_size
     dtypes = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if fast_bf16() else {})}
     pays, slower = small_maps.pays, 0
-    small_maps.pays = lambda num_pixels, num_channels: True  # both ways are measured everywhere
+    small_maps.pays = lambda num_pixels, num_channels: True  # measure both ways everywhere
     print(f"channels  map   plain / products [ms], batches of {num}")
     for channels, side in itertools.product(CHANNELS, SIDES):
         taken = pays(side * side, channels)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _compare(shape: tuple[int, int, int, int], dtype: torch.dtype) -> tuple[float, float]:
-    """Milliseconds of a step on maps of this shape by oneDNN's kernel, and as products."""
+    """Return milliseconds per step on maps of this shape, by oneDNN's kernel and by products."""
     import torch
     from torch import nn
 

@@ -1,9 +1,10 @@
-"""How fast the surface answers: help beside importing typer, completions beside an empty shell.
+"""Measure startup: help beside importing typer, completions beside an empty shell.
 
     python bench/startup.py
 
-CPU time (user and system) of whole processes, the best of some runs taken in turns; the
-completion is bash's, for the last word of `pbias metrics --gate-`, above what bash itself takes.
+The figures are CPU time (user and system) of whole processes, the best of several runs that take
+turns. The completion is bash's, for the last word of `pbias metrics --gate-`, minus the time of
+bash itself.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ for _ in {{1..100}}; do _pbias; done
 
 
 def main() -> None:
-    """Measure, print, and exit with 1 where an aim is missed."""
+    """Measure, print, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=20, help="runs of which the best counts")
     runs = parser.parse_args().runs
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def cpu_ms(command: list[str]) -> float:
-    """CPU time of a process and its children."""
+    """Return the CPU time of a process and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=REPO)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,18 +1,18 @@
-"""Several trainings on the same cores: does each take its share, and is nothing lost alone?
+"""Measure several trainings on the same cores: does each get its share, and is one alone as fast?
 
     python bench/threads.py                    # ten tries, about 20 minutes on two cores
     python bench/threads.py --tries 1 --epochs 3
 
-Trains resnet_small on drawn faces at 64 px, on as many cores as there are, each run in a process of
-its own that has imported everything before its time begins. A try is a turn of all of these:
+Trains resnet_small on drawn faces at 64 px, on all cores. Each run is its own process, which has
+imported everything before its time begins. A try runs all of these:
 
     alone, threads chosen by speed             alone, a thread for each core
     alone, one thread                          one beside a busy process
     two at once                                two, the second started in the middle of the first
 
-Aims: two take at most 2.4 times one alone in each try; one beside a busy process takes at most 1.3
-times what one thread takes alone; alone at most 3 % is lost (medians). Other programs on the
-machine disturb this: the load before each try is printed.
+Aims: two take at most 2.4 times as long as one alone in each try; one beside a busy process takes
+at most 1.3 times as long as one thread alone; one alone loses at most 3 % (medians). Other programs
+on the machine disturb this, so the load before each try is printed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ print(time.perf_counter() - start, flush=True)
 
 
 class Training:
-    """A training in a process of its own, ready to start."""
+    """A training run in its own process, ready to start."""
 
     def __init__(self, folder: Path, epochs: int, threads: int = 0) -> None:
         """Import everything; `threads` 0: chosen by speed."""
@@ -65,13 +65,13 @@ class Training:
         self._line()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the training."""
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
     def seconds(self) -> float:
-        """Wait for its end; how long it took."""
+        """Wait for its end and return its duration."""
         seconds = float(self._line())
         self.process.wait()
         return seconds
@@ -85,7 +85,7 @@ class Training:
 
 
 def main() -> None:
-    """Measure, print a table, and exit with 1 where an aim is missed."""
+    """Measure, print a table, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=8)
@@ -130,7 +130,7 @@ def _alone(folder: Path, epochs: int, threads: int) -> float:
 
 
 def _two(folder: Path, epochs: int, apart_s: float) -> float:
-    """How long the slower of two takes."""
+    """Return the duration of the slower of two runs."""
     first, second = Training(folder, epochs), Training(folder, epochs)
     first.start()
     time.sleep(apart_s)
@@ -140,7 +140,7 @@ def _two(folder: Path, epochs: int, apart_s: float) -> float:
 
 @contextlib.contextmanager
 def busy() -> Iterator[None]:
-    """Another program that computes all the time."""
+    """Run another program that computes all the time."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield

@@ -1,18 +1,18 @@
-"""Training: `pbias` beside the loop that people write, each run in a fresh process.
+"""Compare training with `pbias` and with a plain loop, each run in a fresh process.
 
     python bench/train.py                                # resnet_small, one seed
     python bench/train.py --arch resnet18 --precision bf16
     python bench/train.py --seeds 5                      # is the accuracy as good?
     python bench/train.py --device cuda                  # does the GPU wait for images?
 
-The plain loop is a Dataset that opens each JPEG with Pillow, torchvision's transforms and a
-DataLoader with two workers, in fp32. Network, recipe, batch size, epochs and images (clothing,
-64 px) are the same. pbias runs in fp32, and in bf16 where the CPU is faster in it; runs take turns,
-seed by seed. Images per second are over the whole run: reading, decoding, training and validating,
-but not the imports. Accuracy is of the best validation epoch.
+The plain loop is a Dataset that opens each JPEG with Pillow, torchvision's transforms, and a
+DataLoader with two workers, in fp32. Network, recipe, batch size, epochs and images (clothing, 64
+px) are the same. pbias runs in fp32, and in bf16 if the CPU is faster in it. Runs take turns, seed
+by seed. Images per second cover the whole run (reading, decoding, training and validating), except
+the imports. Accuracy is that of the best validation epoch.
 
-On a GPU: resnet18 at 128 and 224 px, fed by pbias from pictures in memory (cropped, flipped,
-copied, normalized), beside the same steps on one batch of random numbers that lies on the GPU.
+On a GPU, it compares resnet18 at 128 and 224 px, fed by pbias from images in memory (cropped,
+flipped, copied, normalized), with the same steps on one batch of random numbers on the GPU.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DATA = Path(os.environ.get("PBIAS_TEST_DATA", "../shared")) / "data" / "clothing" / "labels.csv"
 SIZE = 64
-AIMS = {  # at least so many times faster
+AIMS = {  # minimum speedup
     ("resnet_small", "fp32"): 2.5,
     ("resnet_small", "bf16"): 2.5,
     ("resnet18", "fp32"): 1.5,
@@ -47,11 +47,11 @@ AIMS = {  # at least so many times faster
 }
 ARCHS = sorted({arch for arch, _ in AIMS})
 
-Runs = list[dict[str, float]]  # a run for each seed: images_per_s, accuracy
+Runs = list[dict[str, float]]  # one per seed: images_per_s, accuracy
 
 
 def main() -> None:
-    """Compare, print a table, and exit with 1 where an aim is missed."""
+    """Compare, print a table, and exit with 1 if an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", choices=ARCHS, default="resnet_small")
     parser.add_argument("--epochs", type=int, default=10, help="as in the recipe 'small'")
@@ -104,7 +104,7 @@ def _line(name: str, runs: Runs) -> str:
 
 
 def _met(arch: str, precision: str, runs: Runs, plain: Runs) -> bool:
-    """Whether this is fast enough at the median, and no worse beyond its standard error."""
+    """Return whether the median is fast enough, and no worse beyond its standard error."""
     aim = AIMS[arch, precision]
     times = statistics.median(
         mine["images_per_s"] / theirs["images_per_s"]
@@ -132,7 +132,7 @@ def _met(arch: str, precision: str, runs: Runs, plain: Runs) -> bool:
 
 
 def _measure(name: str, given: argparse.Namespace) -> dict[str, float]:
-    """Train in this process; the accuracy of the best epoch and images per second of the run."""
+    """Train in this process; return the best epoch's accuracy and images per second."""
     import torch
 
     from pbias.data.training_images import load_training_pictures  # noqa: F401 (imports are not timed)
@@ -212,7 +212,7 @@ def _loader(
 
 
 class Photographs:
-    """A map-style dataset: one picture opened, transformed and returned at a time."""
+    """A map-style dataset that opens, transforms and returns one image at a time."""
 
     def __init__(self, paths: list[Path], labels: Int8, augment: bool) -> None:
         from pbias.models.torchvision_import import load_torchvision

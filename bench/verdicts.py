@@ -22,7 +22,7 @@ def verdicts(
     num_gates: int,
     seed: int = 0,
 ) -> dict[float, Counter[str]]:
-    """Verdicts on `abs(metric) <= factor * truth`, by factor, over so many rows a gate."""
+    """Count verdicts on `abs(metric) <= factor * truth` by factor; a gate has `num_rows` rows."""
     row = Row(metric, "1-0" if metric.startswith("did_") else "1")
     population, rng = world.population, np.random.default_rng(seed)
     truth = abs(float(population.truth([row])[row][0]))

@@ -1,12 +1,12 @@
-"""Tables of `pbias metrics` (CSV), one a sparsity, side by side as Markdown: what pruning changed.
+"""Put tables of `pbias metrics` (CSV), one per sparsity, side by side as Markdown.
 
     python3 claims.py s0.9.csv s0.95.csv s0.99.csv
     python3 claims.py --common faces/labels.csv
 
-The dense column is what the reference gives in the first file; the others are changes from it, with
-their intervals, as means over the attributes defined on both sides (their number in brackets where
-it is not all of them). With --common: the attributes that at least a fifth of the training faces
-have and a fifth have not, by commas; groups are left out.
+The dense column is the reference in the first file. The other columns are changes from it with
+their intervals, as means over the attributes defined on both sides (with their number in brackets
+if it is not all of them). `--common` prints the attributes that at least a fifth of the training
+faces have and a fifth lack, separated by commas; groups are left out.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ GROUPS = ("Male", "Young", "Chubby", "Pale_Skin")
 
 
 def read(path: str) -> list[Row]:
-    """The rows of a table."""
+    """Return the rows of a table."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def mean_row(table: list[Row], metric: str, group: str) -> Row:
-    """The mean over attributes of a metric, of a group where one is named."""
+    """Return the mean of a metric over attributes, for a group if one is named."""
     return next(
         row
         for row in table
@@ -41,12 +41,12 @@ def mean_row(table: list[Row], metric: str, group: str) -> Row:
 
 
 def signed(text: str) -> str:
-    """A change with its sign; empty where there is none."""
+    """Return a change with its sign; empty if there is none."""
     return f"{float(text):+.3f}" if text else ""
 
 
 def change(row: Row) -> str:
-    """A change with its interval, and over how many attributes it is where not over all."""
+    """Return a change with its interval, and the number of attributes if it is not all of them."""
     if not row["change"]:
         return "undefined"
     low, high = signed(row["change_low"]), signed(row["change_high"])
@@ -56,7 +56,7 @@ def change(row: Row) -> str:
 
 
 def counts(table: list[Row], metric: str, group: str) -> str:
-    """In how many of the tested attributes a metric rose and fell, by its adjusted p-value."""
+    """Count the tested attributes in which a metric rose and fell, by its adjusted p-value."""
     rows = [
         row
         for row in table
@@ -69,7 +69,7 @@ def counts(table: list[Row], metric: str, group: str) -> str:
 
 
 def lines(tables: dict[str, list[Row]]) -> list[list[str]]:
-    """The cells of the Markdown table."""
+    """Return the cells of the Markdown table."""
     first = next(iter(tables.values()))
     groups = sorted({row["group"] for row in first if row["metric"] == BY_GROUP and row["group"]})
     whats = [(name, "") for name in MEANS] + [(BY_GROUP, group) for group in groups]
@@ -86,7 +86,7 @@ def lines(tables: dict[str, list[Row]]) -> list[list[str]]:
 
 
 def common(path: str) -> list[str]:
-    """The attributes of a manifest whose rarer value at least a fifth of the training rows have."""
+    """Return the attributes whose rarer value occurs in at least a fifth of the training rows."""
     rows = [row for row in read(path) if row["split"] == "train"]
     rates = {
         name: sum(row[name] == "1" for row in rows) / len(rows)

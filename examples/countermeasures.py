@@ -1,10 +1,10 @@
-"""Curves of `pbias override` or evaluations of `pbias flag` (CSV), one a seed, as a Markdown table.
+"""Convert CSVs of `pbias override` or `pbias flag`, one per seed, to a Markdown table.
 
     python3 countermeasures.py --group Male curve-0.csv curve-1.csv
     python3 countermeasures.py --group Male --run s0.95 evaluation-0.csv evaluation-1.csv
 
-Of curves the mean over seeds, with the smallest and the largest; of evaluations each seed with its
-interval. Shown are numbers of everyone and of one group.
+Curves are shown as the mean over seeds with the smallest and largest value, evaluations as each
+seed with its interval. The tables contain the numbers for everyone and for one group.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ORDERS = ("flags", "uncertainty", "random")
 
 
 def read(path: str) -> list[Row]:
-    """The rows of a table."""
+    """Return the rows of a table."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def at_budgets(table: list[Row], order: str, metric: str, group: str) -> dict[int, float]:
-    """Values at the budgets that are shown, the first row of each percent."""
+    """Return the values at the budgets to show, from the first row of each percentage."""
     found: dict[int, float] = {}
     for row in table:
         if (row["order"], row["metric"], row["group"]) == (order, metric, group) and row["value"]:
@@ -37,7 +37,7 @@ def at_budgets(table: list[Row], order: str, metric: str, group: str) -> dict[in
 
 
 def curve_lines(tables: Sequence[list[Row]], wanted: str) -> list[list[str]]:
-    """One line a metric and order; one column a budget."""
+    """Return one line per metric and order, with one column per budget."""
     cells = [["metric", "chosen by", *(f"{b} %" for b in BUDGETS)], ["---"] * (len(BUDGETS) + 2)]
     metrics = dict.fromkeys((row["metric"], row["group"]) for row in tables[0])
     for metric, group in ((metric, group) for metric, group in metrics if group in ("", wanted)):
@@ -55,7 +55,7 @@ def _with_range(values: list[float]) -> str:
 
 
 def evaluation_lines(named: dict[str, list[Row]], run: str, wanted: str) -> list[list[str]]:
-    """One line a measure, outcome and ranking; one column a seed."""
+    """Return one line per measure, outcome and ranking, with one column per seed."""
     keys = ("measure", "outcome", "group", "ranking")
     found = [
         {tuple(row[key] for key in keys): row for row in table if row["run"].startswith(f"{run}-")}

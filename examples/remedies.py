@@ -1,9 +1,9 @@
-"""What each remedy gives beside plain pruning, as Markdown: audits of `examples/remedies.sh`.
+"""Compare remedies with plain pruning, as Markdown, from the audits of `examples/remedies.sh`.
 
     python3 remedies.py --group Male --set faces-0.95 --dense faces-dense plain distill balance
 
-The first table is against the dense networks, the second against plain pruning, with the intervals
-of `pbias metrics`, which hold samples and seeds.
+The first table compares with the dense networks, the second with plain pruning. Intervals are those
+of `pbias metrics`, which cover the variation of samples and seeds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pbias
 
 Row = dict[str, str]
-MIN_POSITIVES = 2  # of an attribute in each group value: one has no variance
+MIN_POSITIVES = 2  # per attribute and group value, because one has no variance
 
 
 def read(path: str) -> list[Row]:
@@ -31,7 +31,7 @@ def read(path: str) -> list[Row]:
 
 
 def pick(table: Sequence[Row], metric: str, group: str = "", contrast: str = "") -> Row:
-    """Return the mean over attributes of a metric, of a value of a group where one is named."""
+    """Return the mean of a metric over attributes, for a group value if one is named."""
     wanted = (metric, group, contrast, "")
     names = ("metric", "group", "contrast", "attribute")
     return next(row for row in table if tuple(row[name] for name in names) == wanted)
@@ -45,9 +45,9 @@ def squared_did(
 ) -> float:
     """Return the mean over attributes of DiD² - se² of the true-positive rate.
 
-    Predictions and labels [N, A], groups [N] of 0 and 1 (-1: unknown). DiD is by how much more the
-    rate of group 1 fell from dense to sparse than that of group 0. Its square is too large by the
-    variance of DiD, which is taken off, so that noise alone gives 0 on average.
+    Predictions and labels are [N, A], groups [N] of 0 and 1 (-1: unknown). DiD is the amount by
+    which the rate fell more in group 1 than in group 0, from dense to sparse. Its square is too
+    large by the variance of DiD, which is subtracted, so that noise alone gives 0 on average.
     """
     found = []
     for a in range(labels.shape[1]):
@@ -62,7 +62,7 @@ def squared_did(
 
 
 def of_seeds(dense: str, sparse: str, group: str) -> list[float]:
-    """Return `squared_did` of each seed."""
+    """Return `squared_did` for each seed."""
     found = []
     for path in sorted(Path().glob(f"{sparse}-[0-9]*.npz")):
         seed = path.stem.rpartition("-")[2]
@@ -73,7 +73,7 @@ def of_seeds(dense: str, sparse: str, group: str) -> list[float]:
 
 
 def speed(name: str) -> float:
-    """Return the median of the images a second that the logs of all seeds say."""
+    """Return the median of the images per second in the logs of all seeds."""
     said = (path.read_text(encoding="utf-8") for path in Path().glob(f"{name}-[0-9]*.pt.log"))
     rates = [float(rate.replace(",", "")) for text in said for rate in RATE.findall(text)]
     return statistics.median(rates) if rates else float("nan")
@@ -128,7 +128,7 @@ def _change(row: Row) -> str:
 def print_table(
     head: Sequence[str], names: Sequence[str], cells: Callable[[str], list[str]]
 ) -> None:
-    """Print a Markdown table with a row a remedy."""
+    """Print a Markdown table with one row per remedy."""
     for row in (head, ["---"] * len(head), *([name, *cells(name)] for name in names)):
         print(f"| {' | '.join(row)} |")
 

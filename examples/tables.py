@@ -1,8 +1,9 @@
-"""Draw two tables of predictions, v1.csv and v2.csv: the second model misses the smiles of women.
+"""Draw two tables of predictions, v1.csv and v2.csv; the second model misses the smiles of women.
 
     python examples/tables.py [FOLDER]
 
-4,000 people; columns id, smiling (the label), p (the probability) and sex. Needs no package.
+The tables have 4,000 people and the columns id, smiling (the label), p (the probability) and sex.
+This script needs no package.
 """
 
 import csv

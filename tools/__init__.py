@@ -1,1 +1,1 @@
-"""The generator of pages, man pages and completions, which needs the repository around it."""
+"""Tools for development: generated files (pages, man pages, completions) and release checks."""

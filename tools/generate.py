@@ -1,4 +1,4 @@
-"""Write all that is made from the program: pages, man pages, completions, list of errors."""
+"""Write all files that are generated from the program: pages, man pages, completions, errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def generated() -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is stale; with --check, only name it (status 1 if there is any)."""
+    """Write stale files; with --check, only name them (status 1 if there are any)."""
     files = generated()
     stale = [name for name, text in files.items() if _read(ROOT / name) != text]
     if "--check" in arguments:

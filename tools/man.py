@@ -1,4 +1,4 @@
-"""Manual pages, in the macros of man(7)."""
+"""Generate manual pages, in the macros of man(7)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pbias.cli.command_tree import Command, Parameter
 
 
 def man_pages(commands: Sequence[Command]) -> dict[str, str]:
-    """Return the page of `pbias` and one a command, by file name."""
+    """Return the page of `pbias` and one per command, by file name."""
     pages = {"pbias.1": _top(commands)}
     return pages | {f"{_page_name(c)}.1": _page(c) for c in commands}
 
@@ -64,7 +64,7 @@ def _page(command: Command) -> str:
 
 
 def _options(options: Sequence[Parameter]) -> list[str]:
-    """Options below the headings that help shows them under."""
+    """Return options below the headings of their help text."""
     lines: list[str] = []
     for section, listed in itertools.groupby(options, key=lambda option: option.section):
         lines += [*([f".SS {section}"] if section else []), *_parameters(list(listed))]
@@ -93,7 +93,7 @@ def _title(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text as it is: hyphens are minus signs, and a line never begins with a macro."""
+    """Escape text: hyphens become minus signs, and no line begins with a macro."""
     escaped = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 

@@ -38,14 +38,14 @@ def _called(call: ast.Call) -> str:
 
 
 def _returned(function: ast.FunctionDef) -> Iterator[str]:
-    """Yield the texts that a function returns, of messages made in a place of their own."""
+    """Yield the texts that a function returns, for functions that make messages."""
     for node in ast.walk(function):
         if isinstance(node, ast.Return) and node.value is not None:
             yield _text(node.value)
 
 
 def _text(node: ast.expr) -> str:
-    """Return the text of an expression: literals as they are, anything else as code in braces."""
+    """Return the text of an expression: literals unchanged, other code in braces."""
     if isinstance(node, ast.Constant):
         return str(node.value).replace("\n", "\\n")
     if isinstance(node, ast.FormattedValue):

@@ -1,4 +1,4 @@
-"""Markdown pages made from the program: metrics and commands."""
+"""Generate Markdown pages from the program: metrics and commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pbias.cli.command_tree import Command, Parameter
 
 
 def metrics_page() -> str:
-    """Return every metric, score and column, as `pbias explain` tells it."""
+    """Return every metric, score and column, with the text of `pbias explain`."""
     parts = ["# Metrics\n\nAs `pbias explain METRIC` tells them; made by `make docs`.\n"]
     symbols = "\n".join(f"* `{name}`: {meaning}" for name, meaning in LEGEND.items())
     parts.append(f"## Symbols\n\n{symbols}\n")

@@ -2,7 +2,8 @@
 
     python tools/release_check.py
 
-Torch is taken from the index that pip is set to; nothing of the working tree is on the path.
+Torch comes from the index that pip is configured to use; the path contains nothing from the working
+tree.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def first_example() -> list[str]:
-    """Return the commands of the README's first block, each a line of shell."""
+    """Return the commands of the README's first block, one line of shell each."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks: list[str] = re.findall(r"^```\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     return next(block for block in blocks if "pbias " in block).splitlines()
@@ -31,7 +32,7 @@ def run(folder: Path, *command: str | Path, allowed: tuple[int, ...] = (0,)) -> 
 
 
 def check(archive: Path, folder: Path) -> None:
-    """Install one archive in an environment of its own and run the example there."""
+    """Install one archive in its own environment and run the example there."""
     folder.mkdir()
     python = folder / "venv" / "bin" / "python"
     run(folder, sys.executable, "-m", "venv", "venv")
@@ -39,7 +40,7 @@ def check(archive: Path, folder: Path) -> None:
     run(folder, python, "-m", "pip", "install", "--quiet", "--constraint", constraints, archive)
     run(folder, python, ROOT / "examples" / "tables.py")
     for line in first_example():
-        allowed = (1,) if "--gate" in line else (0,)  # the gate of the example fails
+        allowed = (1,) if "--gate" in line else (0,)  # the example's gate fails
         run(folder, "bash", "-c", f"PATH={python.parent}:$PATH {line}", allowed=allowed)
     print(f"{archive.name}: installed, the first example runs")
 

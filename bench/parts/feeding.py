@@ -1,4 +1,4 @@
-"""Does the GPU wait for images? Steps on pictures beside steps on random numbers that lie there."""
+"""Measure whether the GPU waits for images, compared with random numbers on the GPU."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pbias.training.setup import choose_device, describe, make_optimizer
 
 SIZES = (128, 224)  # pixels
 AIM = 0.85  # of the speed without images
-NUM_STEPS = 50  # an epoch
+NUM_STEPS = 50  # per epoch
 NUM_TARGETS = 40
 
 
 def compare(device_name: str, precision: str, epochs: int, batch_size: int) -> int:
-    """Print both speeds at each size; 1 where the aim is missed."""
+    """Print both speeds at each size; return 1 if the aim is missed."""
     device, missed = choose_device(device_name), 0
     model = build("resnet18", NUM_TARGETS)
     precision = choose_precision(precision, device, model)
@@ -41,7 +41,7 @@ def compare(device_name: str, precision: str, epochs: int, batch_size: int) -> i
 
 
 def _rate_fed(size: int, recipe: Recipe, device: torch.device) -> float:
-    """Images per second of the fastest epoch of `fit` on pictures in memory."""
+    """Return images per second in the fastest epoch of `fit` on images in memory."""
     rng = np.random.default_rng(0)
     num, preprocess = NUM_STEPS * recipe.batch_size, Preprocess.for_crop(size)
     pixels = rng.integers(0, 256, (num, preprocess.size, preprocess.size, 3), dtype=np.uint8)
@@ -52,7 +52,7 @@ def _rate_fed(size: int, recipe: Recipe, device: torch.device) -> float:
 
 
 def _rate_alone(size: int, recipe: Recipe, device: torch.device) -> float:
-    """Images per second of the same steps on one batch of random numbers."""
+    """Return images per second for the same steps on one batch of random numbers."""
     model: nn.Module = build("resnet18", NUM_TARGETS)
     model.to(device, memory_format=torch.channels_last).train()
     optimizer = make_optimizer(recipe, model)

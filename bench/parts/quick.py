@@ -1,8 +1,8 @@
-"""All measurements that fit in five minutes, as one table: `make bench-quick`.
+"""Run all measurements that fit in five minutes, and print one table: `make bench-quick`.
 
-Each bench runs at a small size, in a process of its own; what it prints goes to standard error. The
-sizes are too small for the figures of docs/measurements.md, and other programs on the machine
-disturb them: the load is printed.
+Each bench runs at a small size in its own process; its output goes to standard error. The sizes are
+too small for the figures of docs/measurements.md, and other programs on the machine disturb them,
+so the load is printed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COLUMNS = ("work", "ours", "peer", "ratio", "aim", "met")
 
 
 def main() -> None:
-    """Run all, print the table, and exit with 1 where an aim is missed."""
+    """Run all, print the table, and exit with 1 if an aim is missed."""
     start, load = time.perf_counter(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"

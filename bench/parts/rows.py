@@ -1,4 +1,4 @@
-"""Rows of the table of `make bench-quick`: each measurement leaves one where it is asked to."""
+"""Rows of the table of `make bench-quick`: each measurement adds one on request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import os
 from pathlib import Path
 
-ROWS = "BENCH_ROWS"  # names the file, if rows are wanted
+ROWS = "BENCH_ROWS"  # the variable that names the file for rows
 
 
 def leave_row(work: str, ours: str, peer: str, ratio: float, aim: str, *, met: bool) -> None:
-    """Append what was measured to the file that the environment names."""
+    """Append a measurement to the file that the environment names."""
     path = os.environ.get(ROWS)
     if path is None:
         return

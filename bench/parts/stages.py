@@ -1,4 +1,4 @@
-"""Where the time of an audit goes, in CPU seconds; started by bench/audit.py in a fresh process.
+"""Measure the CPU seconds of each stage of an audit; bench/audit.py starts this in a new process.
 
 python bench/parts/stages.py AUDITED [REFERENCE]       # prints JSON: seconds by stage
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Do what `pbias metrics` does, stage by stage."""
+    """Do the work of `pbias metrics`, stage by stage."""
     paired = len(sys.argv) > 2
     found = {"Python starts": time.process_time()}
 

@@ -1,4 +1,4 @@
-"""What bench/audit.py starts in processes of their own: files to audit, and other ways to do it.
+"""Programs that bench/audit.py starts: they draw files to audit, or audit them in other ways.
 
 python bench/peers/audit.py draw NUM_ROWS FOLDER       # dense.npz, s95.npz, the first as text
 python bench/peers/audit.py draw_large NUM_ROWS FILE [NOISE]   # without ids
@@ -27,7 +27,7 @@ BLOCK_ROWS = 100_000
 
 
 def draw(num_rows: str, folder: str) -> None:
-    """Logits of a dense and a noisier model: files of pbias, and the first as text too."""
+    """Write the logits of a dense and a noisier model as files; the first also as text."""
     (labels, groups, dense), *_ = _blocks(int(num_rows), int(num_rows))
     ids = np.array([f"{row:06d}.jpg" for row in range(len(labels))])
     noise = np.random.default_rng(1).normal(size=dense.shape)
@@ -42,9 +42,9 @@ def draw(num_rows: str, folder: str) -> None:
 
 
 def draw_large(num_rows: str, path: str, noise: str = "0") -> None:
-    """A file of any size, in little memory: three passes over the same draws.
+    """Write a file of any size in little memory, in three passes over the same draws.
 
-    `noise`: the standard deviation of what is added to the logits.
+    `noise` is the standard deviation of the noise that is added to the logits.
     """
     num, rng = int(num_rows), np.random.default_rng(1)
     wide = {"logits": (2, "<f4", NUM_TARGETS), "labels": (0, "|i1", NUM_TARGETS)}
@@ -68,7 +68,7 @@ Block = tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.float32]]
 
 
 def _blocks(num_rows: int, block_rows: int) -> Iterator[Block]:
-    """Labels, groups and logits that go with them, always the same."""
+    """Yield labels, groups and logits that correlate with them, always the same."""
     rng = np.random.default_rng(0)
     base = rng.normal(-1.0, 1.2, NUM_TARGETS).astype(np.float32)
     effect = rng.normal(0.0, 0.5, (len(GROUPS), NUM_TARGETS)).astype(np.float32)
@@ -92,7 +92,7 @@ def _metadata() -> dict[str, NDArray[Any]]:
 
 
 def paper(folder: str) -> None:
-    """The paper's metrics in the style of its code: text, pandas, scikit-learn, loops."""
+    """Compute the paper's metrics in the style of its code: text, pandas, scikit-learn, loops."""
     import pandas as pd
     from sklearn.linear_model import LinearRegression
     from sklearn.metrics import roc_auc_score
@@ -135,7 +135,7 @@ def _ece(p: NDArray[np.float64], y: NDArray[np.int8]) -> float:
 
 
 def fairlearn(folder: str) -> None:
-    """Four rates of one attribute by one group, with bootstrap intervals; imports are not timed."""
+    """Compute four rates of one attribute by one group with bootstrap intervals."""
     from fairlearn.metrics import (
         MetricFrame,
         false_positive_rate,

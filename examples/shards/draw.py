@@ -1,4 +1,4 @@
-"""Draw the logits of one shard: a dense network's, and a pruned one's that errs more for women.
+"""Draw the logits of one shard, for a dense network and a pruned one that errs more for women.
 
 python draw.py SHARD ROWS DENSE.npz S95.npz
 """
@@ -21,5 +21,5 @@ for logits, path in ((dense, sys.argv[3]), (pruned, sys.argv[4])):
         smiling,
         targets=["smiling"],
         groups={"female": female},
-        ids=[f"{shard}/{row}" for row in range(rows)],  # an id must be in one shard alone
+        ids=[f"{shard}/{row}" for row in range(rows)],  # an id must occur in only one shard
     ).save(path)
