@@ -1,4 +1,4 @@
-"""Where the real images are, files to audit, images to train on, and two ways to run commands."""
+"""Shared fixtures: real images, files to audit, images to train on, two ways to run commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.started import started
 REPO = Path(__file__).resolve().parent.parent
 TEST_DATA = Path(os.environ.get("PBIAS_TEST_DATA", REPO.parent / "shared"))
 
-# A busy machine or a slow disk is no failure.
+# A busy machine or a slow disk is not a failure.
 settings.register_profile("any_speed", deadline=None)
 settings.load_profile("any_speed")
 
@@ -36,7 +36,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def needs(module: str) -> None:
-    """Skip a test where an optional package is missing; in CI that is a failure."""
+    """Skip a test if an optional package is missing; fail in CI."""
     if importlib.util.find_spec(module) is None:
         message = f"{module} is not installed; pip install 'pbias[all]'"
         if os.environ.get("CI") == "true":
@@ -45,14 +45,14 @@ def needs(module: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests begin, so that no worker is left alone with one at the end."""
+    """Run files with slow tests first, so that no worker ends with a slow one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture
 def onnx() -> Any:
-    """The package `onnx`, beside ONNX Runtime."""
+    """Return the package `onnx`, if ONNX Runtime is also installed."""
     needs("onnxruntime")
     needs("onnx")
     return importlib.import_module("onnx")
@@ -60,14 +60,14 @@ def onnx() -> Any:
 
 @pytest.fixture
 def safetensors() -> Any:
-    """The module `safetensors.torch`."""
+    """Return the module `safetensors.torch`."""
     needs("safetensors")
     return importlib.import_module("safetensors.torch")
 
 
 @pytest.fixture
 def timm() -> Any:
-    """The package `timm`, which imports torchvision."""
+    """Return the package `timm`, which imports torchvision."""
     needs("timm")
     amend_torchvision()
     return importlib.import_module("timm")
@@ -75,7 +75,7 @@ def timm() -> Any:
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
-    """The folder of real images; absent, the test is skipped."""
+    """Return the folder of real images; skip the test if it is missing."""
     if not (TEST_DATA / "data").is_dir():
         message = f"no test data at {TEST_DATA}; set PBIAS_TEST_DATA"
         if os.environ.get("CI") == "true":
@@ -86,13 +86,13 @@ def test_data() -> Path:
 
 @pytest.fixture(scope="session")
 def vectors() -> Path:
-    """The folder with an input and what the paper's analysis gives for it."""
+    """Return the folder with an input and the results of the paper's analysis for it."""
     return Path(__file__).resolve().parent / "data" / "vectors"
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Run:
-    """Run a bash command line in a folder of its own, with this environment's `pbias`."""
+    """Run a bash command line in its own folder, with this environment's `pbias`."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def run(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -112,7 +112,7 @@ def shell(tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def quick_pbias() -> Iterator[str]:
-    """The PATH of scripts whose `pbias` need not import torch each time."""
+    """Return a PATH whose `pbias` need not import torch each time."""
     with started() as folder:
         first = [str(folder), str(Path(sys.executable).parent)]
         yield os.pathsep.join([*first, os.environ["PATH"]])
@@ -120,7 +120,7 @@ def quick_pbias() -> Iterator[str]:
 
 @pytest.fixture
 def quick_shell(shell: Run, quick_pbias: str) -> Run:
-    """`shell`, with a `pbias` that starts at once, but inherits no limits from bash."""
+    """Return `shell` with a `pbias` that starts at once, but inherits no limits from bash."""
     return functools.partial(shell, PATH=quick_pbias)
 
 
@@ -128,7 +128,7 @@ def quick_shell(shell: Run, quick_pbias: str) -> Run:
 def pbias(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
-    """Run a command in this process, in a folder of its own: exit status, output and error."""
+    """Run a command in this process, in its own folder; return exit status, output and errors."""
     from pbias.cli.app import main
 
     logger, terminate = logging.getLogger("pbias"), signal.getsignal(signal.SIGTERM)
@@ -151,7 +151,7 @@ def pbias(
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """`photos/labels.csv` in the working folder of `pbias` and `shell`: 64 pictures of 24 px."""
+    """Draw `photos/labels.csv` for `pbias` and `shell`: 64 images of 24 px."""
     folder = tmp_path / "photos"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -171,13 +171,13 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def make_logits() -> Callable[..., Logits]:
-    """A builder of logits files: three attributes, a binary and a categorical group."""
+    """Return a builder of logits files: three attributes, a binary and a categorical group."""
     return _make_logits
 
 
 @pytest.fixture
 def audit_files(tmp_path: Path, make_logits: Callable[..., Logits]) -> Path:
-    """`dense.npz`, `s90.npz`, `s99.npz` in the working folder of `pbias` and `shell`."""
+    """Write `dense.npz`, `s90.npz`, `s99.npz` in the working directory of `pbias` and `shell`."""
     for name, noise, sparsity in (("dense", 0.0, 0.0), ("s90", 0.5, 0.9), ("s99", 2.0, 0.99)):
         logits = make_logits(noise=noise, meta={"sparsity": sparsity})
         write_logits(logits, str(tmp_path / f"{name}.npz"))
@@ -185,9 +185,9 @@ def audit_files(tmp_path: Path, make_logits: Callable[..., Logits]) -> Path:
 
 
 def _make_logits(seed: int = 0, num: int = 60, noise: float = 0.0, **changes: Any) -> Logits:
-    """Random but plausible; labels and group values are unknown here and there.
+    """Make random but plausible logits; some labels and group values are unknown.
 
-    `noise` changes the logits and nothing else, so that files of one seed can be compared.
+    `noise` changes only the logits, so that files with the same seed can be compared.
     """
     labels, groups = _draw(np.random.default_rng(seed), num)
     rng = np.random.default_rng([seed, 1])
@@ -208,7 +208,7 @@ def _make_logits(seed: int = 0, num: int = 60, noise: float = 0.0, **changes: An
 
 
 def _draw(rng: np.random.Generator, num: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Labels [N, 3] that depend on the groups [N, 2]."""
+    """Draw labels [N, 3] that depend on the groups [N, 2]."""
     groups = np.stack([rng.random(num) < 0.4, rng.choice(3, num, p=[0.4, 0.35, 0.25])], axis=1)
     rates = np.array([0.35, 0.3, 0.7]) + groups[:, :1] * [0.25, 0.2, -0.3]
     rates = rates + groups[:, 1:] * [0.02, -0.05, 0.1]
@@ -220,7 +220,7 @@ def _forget(rng: np.random.Generator, codes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _count(labels: NDArray[Any], groups: NDArray[Any]) -> NDArray[np.int64]:
-    """Training counts [A, G+1, V+1, 2], in the layout of a logits file."""
+    """Return training counts [A, G+1, V+1, 2], in the layout of a logits file."""
     counts = np.zeros((labels.shape[1], 3, 4, 2), np.int64)
     for row, values in zip(labels, groups, strict=True):
         for target, label in enumerate(row):

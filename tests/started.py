@@ -1,9 +1,9 @@
-"""A `pbias` that is started once: each command runs in a fork of a process that has imported torch.
+"""A `pbias` that starts once: each command runs in a fork of a process that has imported torch.
 
-To start Python and import torch takes longer than most commands in tests of scripts. The program
-`pbias` of the folder that `started` returns sends its arguments, variables, working folder and
-standard streams to that process, and ends with the status of the fork. What a real start does is
-tested elsewhere (tests/shell).
+Starting Python and importing torch takes longer than most commands in tests of scripts. The program
+`pbias` in the folder that `started` returns sends its arguments, variables, working directory and
+standard streams to that process, and ends with the status of the fork. Real starts are tested
+elsewhere (tests/shell).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ sys.exit(int(to.recv(10) or 3))
 
 @contextmanager
 def started() -> Iterator[Path]:
-    """The folder of a program `pbias`, to be put first on the PATH."""
+    """Provide the folder of a program `pbias`, to be put first in the PATH."""
     with tempfile.TemporaryDirectory() as name:
         address = f"{name}/socket"
         program = Path(name, "pbias")
@@ -54,12 +54,12 @@ def started() -> Iterator[Path]:
 
 
 def main(address: str) -> NoReturn:
-    """Import everything, then serve one command after the other, several at a time."""
+    """Import everything, then serve commands, several at once."""
     from pbias.models.torchvision_import import amend_torchvision
 
     amend_torchvision()
     for name in IMPORTED:
-        with suppress(ImportError):  # of an extra that is not installed
+        with suppress(ImportError):  # an extra that is not installed
             importlib.import_module(name)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
@@ -69,7 +69,7 @@ def main(address: str) -> NoReturn:
         connection, _ = listening.accept()
         if os.fork() == 0:
             listening.close()
-            if os.fork() == 0:  # so that nobody has to wait for this one
+            if os.fork() == 0:  # so that nobody has to wait for this process
                 _answer(connection)
             os._exit(0)
         connection.close()

@@ -1,4 +1,4 @@
-"""Nothing refers to a document that a clone does not have."""
+"""Nothing refers to a document that a clone lacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 REPO = Path(__file__).resolve().parent.parent
 CITED = re.compile(r"[\w./-]*\w\.md\b")
 LINKED = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-WRITTEN = re.compile(r"(-o|--output|--report) [\w./-]*\w\.md\b")  # by an example
+WRITTEN = re.compile(r"(-o|--output|--report) [\w./-]*\w\.md\b")  # written by an example
 ADDRESS = re.compile(r"https?://\S+")
 
 
@@ -22,7 +22,7 @@ FOLDERS = ("bench", "docs", "examples", "pbias", "tests", "tools")
 
 
 def sources() -> list[str]:
-    """The program, its tests and its documents, by their paths in the repository."""
+    """Return the paths of the program, its tests and its documents in the repository."""
     found = [*REPO.glob("*.md"), REPO / "Makefile", REPO / "pyproject.toml", REPO / ".ci" / "run"]
     for folder in FOLDERS:
         found += [*(REPO / folder).rglob("*.py"), *(REPO / folder).rglob("*.md")]
@@ -30,7 +30,7 @@ def sources() -> list[str]:
 
 
 def prose(source: str) -> Iterator[str]:
-    """The comments and docstrings of a module."""
+    """Yield the comments and docstrings of a module."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.string

@@ -1,4 +1,4 @@
-"""How many cores there are: by affinity, and by the quotas of both versions of control groups."""
+"""The number of cores: by affinity, and by the quotas of both versions of control groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ V1 = {"cpu.cfs_quota_us": "150000", "cpu.cfs_period_us": "100000"}
 
 @pytest.fixture
 def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty tree of control groups, of which the process is in `/box/inner`."""
+    """Return an empty tree of control groups, in which the process is in `/box/inner`."""
     own = tmp_path / "own"
     own.write_text("5:cpuset:/x\n4:cpu,cpuacct:/box/inner\n0::/box/inner\n")
     monkeypatch.setattr(cores, "OWN_CGROUP", own)
@@ -37,7 +37,7 @@ def put(folder: Path, files: dict[str, str]) -> None:
     ("place", "files", "expected"),
     [
         ("box/inner", {"cpu.max": "200000 100000"}, 2),
-        ("box", {"cpu.max": "50000 100000"}, 1),  # of the group above
+        ("box", {"cpu.max": "50000 100000"}, 1),  # from the parent group
         (".", {"cpu.max": "250000 100000"}, 3),  # a container sees its own group as the root
         ("box/inner", {"cpu.max": "max 100000"}, 8),
         ("cpu,cpuacct/box/inner", V1, 2),
@@ -103,7 +103,7 @@ def test_threads_wait_shortly_unless_the_environment_says_how(
 def test_free_cores_are_those_that_idle_and_those_that_compute_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of eight cores two are of this process; one of them idles, on the other it takes a half."""
+    """This process has two of eight cores; one of them idles, on the other it takes a half."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 2}, raising=False)
     monkeypatch.setattr(os, "sysconf", lambda name: 100)
     clock = {"wall": 50.0, "cpu": 3.0}

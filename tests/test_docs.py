@@ -1,4 +1,4 @@
-"""What is generated from the program is up to date, and shells and groff take it."""
+"""Generated files are up to date, and shells and groff accept them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_groff_has_no_warnings(page: Path) -> None:
 
 
 def complete(words: list[str], folder: Path = REPO) -> list[str]:
-    """What bash offers for the last word."""
+    """Return bash's completions of the last word."""
     script = f"""cd '{folder}'; source {REPO}/completions/pbias.bash
     COMP_WORDS=({" ".join(f"'{word}'" for word in words)}); COMP_CWORD={len(words) - 1}
     _pbias; printf '%s\\n' "${{COMPREPLY[@]}}" """
@@ -67,7 +67,7 @@ def test_bash_completes_metrics_architectures_recipes_and_commands() -> None:
     assert complete(["pbias", "help", "overr"]) == ["override"]
 
 
-# A header that would run a command, if a shell expanded it.
+# A header that would run a command if a shell expanded it.
 HEADER = 'image,split,"smiling",$(touch owned),`touch owned`,age_band\r\n'
 
 
@@ -108,7 +108,7 @@ def test_zsh_completes_names(tmp_path: Path, typed: str, completed: str) -> None
 
 
 def type_into_zsh(folder: Path, typed: str) -> str:
-    """What an interactive zsh shows once the tab key is pressed after `typed`."""
+    """Return the screen of an interactive zsh after the tab key is pressed behind `typed`."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
@@ -128,7 +128,7 @@ def type_into_zsh(folder: Path, typed: str) -> str:
 
 
 def read_until(terminal: int, expected: str, more: float = 0.0) -> str:
-    """Read until `expected` was printed, and for so many seconds more; at most 30 s."""
+    """Read until `expected` was printed, and `more` seconds longer; at most 30 s."""
     text, end = "", time.monotonic() + 30
     while time.monotonic() < end:
         if select.select([terminal], [], [], 0.05)[0]:
@@ -148,7 +148,7 @@ def test_other_shells_accept_their_scripts(shell: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["train", "prune"])
 def test_options_of_long_commands_stand_under_headings(name: str) -> None:
-    """A new option must be put into a section, not at the end."""
+    """A new option must go into a section, not to the end."""
     (command,) = (each for each in commands() if each.name == name)
     assert {option.section for option in command.options} == set(SECTIONS)
 
@@ -164,7 +164,7 @@ PAGES = sorted([*REPO.glob("*.md"), *REPO.glob("docs/**/*.md")])
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
 def test_prose_keeps_to_120_columns(page: Path) -> None:
-    """Tables, code, images and generated pages apart, so that a diff can be read."""
+    """This excludes tables, code, images and generated pages; it keeps diffs readable."""
     if page.name in ("commands.md", "metrics.md"):
         return
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)

@@ -1,4 +1,4 @@
-"""Messages name arguments of the library, and options where the command line speaks."""
+"""Messages name arguments in the library, and options on the command line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_names_of_arguments_come_back_after_an_error() -> None:
 
 
 def listed_messages() -> list[str]:
-    """The errors of tests/messages.txt, which `make docs` writes from the code."""
+    """Return the errors in tests/messages.txt, which `make docs` writes from the code."""
     text = (Path(__file__).parent / "messages.txt").read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines() if line.startswith("    ")]
 

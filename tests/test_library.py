@@ -1,4 +1,4 @@
-"""The library: what it offers, what goes in, and that its numbers are those of the commands."""
+"""The library: its functions, their inputs, and that its numbers equal those of the commands."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def same(table: pd.DataFrame, text: str) -> None:
-    """A data frame equals a CSV: empty numbers are NaN, all others the same to the last digit."""
+    """Check that a data frame equals a CSV: empty numbers are NaN, others equal in every digit."""
     header, *rows = list(csv.reader(io.StringIO(text)))
     assert list(table.columns) == header and len(table) == len(rows)
     for index, name in enumerate(header):
@@ -49,7 +49,7 @@ def same(table: pd.DataFrame, text: str) -> None:
 
 
 def arrays(path: Path) -> dict[str, Any]:
-    """What a file holds, as the arguments of the library."""
+    """Return the content of a file, as arguments of the library."""
     run = read_logits(str(path))
     return {
         "logits": pd.DataFrame(run.logits, columns=list(run.targets), index=list(run.ids)),
@@ -64,7 +64,7 @@ def arrays(path: Path) -> dict[str, Any]:
 
 
 def groups_of(run: Logits) -> dict[str, pd.Series]:
-    """The groups of a file as values, None where they are unknown."""
+    """Return the groups of a file as values, None if unknown."""
     found = {}
     for place, (name, values) in enumerate(zip(run.group_names, run.group_values, strict=True)):
         cells = [None if code < 0 else values[code] for code in run.groups[:, place]]
@@ -73,7 +73,7 @@ def groups_of(run: Logits) -> dict[str, pd.Series]:
 
 
 def small(rows: int = 40, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
-    """Logits [N, 2], labels and a group of few samples."""
+    """Make logits [N, 2], labels and a group of few samples."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (rows, 2))
     return {

@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, as it stands; so does the code of docs/library.md."""
+"""The notebook and the code of docs/library.md run unchanged from top to bottom."""
 
 from __future__ import annotations
 

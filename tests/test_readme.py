@@ -1,6 +1,6 @@
-"""Every command of the README, the tutorials and guides runs as it stands there.
+"""Every command of the README, the tutorials and guides runs unchanged.
 
-Variables make trainings small; what takes days (CelebA) is a dry run.
+Variables make trainings small; runs that take days (CelebA) are dry runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 README = (REPO / "README.md").read_text(encoding="utf-8")
-# In this order: what one page makes, the next ones use.
+# In this order, because later pages use the files of earlier ones.
 NAMES = (
     *(f"docs/tutorials/{name}.md" for name in ("faces", "photographs", "tables", "int8")),
     *(f"docs/{name}.md" for name in ("logits", "networks", "gates", "scripts", "releases")),
@@ -39,7 +39,7 @@ SHELL = ("bash", "-o", "pipefail", "-c")
 
 
 def fences(language: str, pages: Iterable[str] = NAMES) -> list[str]:
-    """The code blocks of one language ("" for none)."""
+    """Return the code blocks in one language ("" for none)."""
     found = [
         block
         for page in pages
@@ -49,30 +49,30 @@ def fences(language: str, pages: Iterable[str] = NAMES) -> list[str]:
 
 
 def commands() -> list[str]:
-    """The command lines of all pages, in order; the README repeats some of the others'."""
+    """Return the command lines of all pages, in order; the README repeats some of the others'."""
     lines = command_lines(NAMES[:-1])
     return lines + [line for line in command_lines(NAMES[-1:]) if line not in lines]
 
 
 def command_lines(pages: Iterable[str]) -> list[str]:
-    """The command lines of the blocks of these pages."""
+    """Return the command lines in the blocks of these pages."""
     lines = [line for body in fences("", pages) for line in body.splitlines()]
     return [line for line in lines if line.startswith("pbias ")]
 
 
 def about_onnx(command: str) -> bool:
-    """Whether a command needs the extra `onnx`: those about one network."""
+    """Return whether a command needs the extra `onnx`: those about one network."""
     return "mobile8" in command or "mobile.onnx" in command
 
 
 def workflow(name: str) -> list[str]:
-    """What a workflow runs, but for installing."""
+    """Return the commands that a workflow runs, except installing."""
     text = (REPO / "examples" / name).read_text()
     return [step for step in re.findall(r"run: (.+)", text) if not step.startswith("pip ")]
 
 
 def small(command: str) -> dict[str, str]:
-    """Variables that make a command small; days of training are checked up to their first step."""
+    """Return variables that make a command small; runs of days stop before their first step."""
     if "paper-" in command:
         return {"PBIAS_DRY_RUN": "1"}
     sizes = {"PBIAS_TRAIN_EPOCHS": "1", "PBIAS_TRAIN_BATCH_SIZE": "16"}
@@ -97,7 +97,7 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, quick_pbias: str) -> Iterator[Path]:
-    """What the README takes as given: photographs, weights, CelebA, a module, gates."""
+    """Create what the README assumes: photographs, weights, CelebA, a module, gates."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", quick_pbias)
         yield _given(tmp_path_factory.mktemp("readme"))
@@ -124,7 +124,7 @@ def _given(folder: Path) -> Path:
 
 
 def _label(path: Path) -> None:
-    """The columns that the README shows, for drawn faces."""
+    """Add the columns that the README shows, for drawn faces."""
     with path.open(newline="") as file:
         drawn = list(csv.DictReader(file))
     with path.open("w", newline="") as file:
@@ -137,7 +137,7 @@ def _label(path: Path) -> None:
 
 
 def _lay_out_celeba(photos: Path, celeba: Path) -> None:
-    """CelebA's lists, for the same images under other names."""
+    """Write CelebA's lists, for the same images under other names."""
     pictures = sorted(photos.rglob("*.png")) + sorted(photos.rglob("*.jpg"))
     names = [f"{number:06d}.jpg" for number in range(1, len(pictures) + 1)]
     (celeba / "img_align_celeba").mkdir(parents=True)
@@ -212,7 +212,7 @@ def test_the_workflow_is_the_one_in_the_examples() -> None:
 
 
 def test_the_table_is_the_one_of_the_example(tmp_path: Path) -> None:
-    """The rows that the README shows are those that the example draws."""
+    """The README shows the rows that the example draws."""
     subprocess.run([sys.executable, REPO / "examples" / "tables.py", tmp_path], check=True)
     (shown,) = (body for body in fences("text", ["README.md"]) if body.startswith("id,smiling,p"))
     assert (tmp_path / "v1.csv").read_text().startswith(shown)

@@ -1,4 +1,4 @@
-"""The files around the program: read as the services that use them read them."""
+"""The files around the program, read like the services that use them."""
 
 from __future__ import annotations
 

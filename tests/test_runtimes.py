@@ -1,4 +1,4 @@
-"""The recipes of docs/runtimes.md fill logits files, on a network whose logits are known."""
+"""The recipes of docs/runtimes.md write logits files, on a network with known logits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def pixels(tmp_path: Path) -> NDArray[np.float64]:
-    """Draw `photos` of one color each; the colors [N, 3] of those of the test split."""
+    """Draw `photos` of one color each; return the colors [N, 3] of the test split."""
     folder = tmp_path / "photos"
     folder.mkdir()
     colors = np.random.default_rng(0).integers(0, 256, (12, 3))
@@ -46,7 +46,7 @@ def pixels(tmp_path: Path) -> NDArray[np.float64]:
 
 
 def draw_network(onnx: Any, path: Path) -> None:
-    """A graph of one layer: pictures [N, 3, 64, 64] to logits [N, 2]."""
+    """Write a graph of one layer: images [N, 3, 64, 64] to logits [N, 2]."""
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     weights = onnx.numpy_helper.from_array(WEIGHTS, "w")
     graph = helper.make_graph(

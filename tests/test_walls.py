@@ -1,4 +1,4 @@
-"""The walls between the rooms: imports point one way, and the light ones stay light."""
+"""Walls between rooms: imports point in one direction, and light modules stay light."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from pbias.cli.command_table import COMMANDS
 
 REPO = Path(__file__).resolve().parent.parent
-# Which rooms a room may import; all may import pbias.errors.
+# The rooms that a room may import; all may import pbias.errors.
 ROOMS: dict[str, set[str]] = {
     "cli": {
         "workflows",
@@ -50,7 +50,7 @@ HEAVY = {"numpy", "torch", "torchvision", "pandas", "rich", "PIL"}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports anywhere, by its full name."""
+    """Yield every module that a file imports anywhere, by its full name."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -61,7 +61,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def room(name: str) -> str:
-    """The room of a dotted name; `` for what is no room, such as pbias.errors."""
+    """Return the room of a dotted name; `` for modules outside of rooms, such as pbias.errors."""
     parts = name.split(".")
     return parts[1] if parts[0] == "pbias" and parts[1:] and parts[1] in ROOMS else ""
 
@@ -88,7 +88,7 @@ def test_the_way_leads_down() -> None:
 
 
 def runtime_imports(path: Path) -> Iterator[str]:
-    """Every module that a file may import when it runs: not those named for type checkers alone."""
+    """Yield every module that a file may import when it runs, not those for type checkers alone."""
     ahead: list[ast.AST] = [ast.parse(path.read_text())]
     while ahead:
         node = ahead.pop()
@@ -103,7 +103,7 @@ def runtime_imports(path: Path) -> Iterator[str]:
 
 
 def modules() -> dict[str, Path]:
-    """The files of the program, by the names that imports use."""
+    """Return the files of the program, by the names that imports use."""
     found = {}
     for path in sorted((REPO / "pbias").rglob("*.py")):
         parts = path.relative_to(REPO).with_suffix("").parts
@@ -179,7 +179,7 @@ for name in {names}:
 
 
 def loaded_after(code: str) -> dict[str, set[str]]:
-    """Packages that are loaded at each `report(step)` of a program, but for the library's."""
+    """Return the packages loaded at each `report(step)` of a program, except standard ones."""
     program = [sys.executable, "-c", f"import contextlib, io\n{REPORT}\n{code}"]
     done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=REPO)
     lines = (line.partition(":") for line in done.stdout.splitlines())

@@ -1,4 +1,4 @@
-"""Auditing needs no torch: an environment of numpy, pandas, rich and typer alone is enough."""
+"""Auditing does not need torch: numpy, pandas, rich and typer are enough."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ assert "torch" not in sys.modules
 
 
 def closure(names: tuple[str, ...]) -> set[str]:
-    """The named packages and all that they require."""
+    """Return the named packages and everything that they require."""
     found: set[str] = set()
     ahead = set(names)
     while ahead:
@@ -52,7 +52,7 @@ def closure(names: tuple[str, ...]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages that auditing needs, and no others."""
+    """Create a folder with the packages that auditing needs, and no others."""
     folder = tmp_path_factory.mktemp("packages")
     (folder / "pbias").symlink_to(REPO / "pbias")
     for name in closure(NEEDED):
@@ -67,7 +67,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     packages: Path, folder: Path, *arguments: str, code: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python, or bash with `pbias`, where nothing but these packages is installed."""
+    """Run Python, or bash with `pbias`, in an environment with only these packages."""
     alone = [sys.executable, "-S", *arguments]  # -S: no site-packages
     environment = {**os.environ, "PYTHONPATH": str(packages), "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONSTARTUP", None)

@@ -1,4 +1,4 @@
-"""The simulated samples of the benches, for tests of coverage."""
+"""Makes the benches' simulated samples importable, for tests of coverage."""
 
 from __future__ import annotations
 

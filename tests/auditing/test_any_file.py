@@ -1,4 +1,4 @@
-"""Whatever a valid file holds, an audit of it ends well and its numbers agree with each other."""
+"""An audit of any valid file succeeds, and its numbers are consistent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARES = ("accuracy", "prevalence", "predicted_positive_rate", "tpr", "fpr", "fn
 
 @st.composite
 def files(draw: st.DrawFn) -> tuple[Logits, Logits]:
-    """A dense and a pruned model on few samples, with extreme logits and anything missing."""
+    """Draw a dense and a pruned model on few samples, with extreme logits and anything missing."""
     num, num_targets, num_groups = draw(st.tuples(*map(st.integers, (1, 1, 0), (30, 3, 2))))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     pool = np.array(draw(st.lists(LOGITS, min_size=1, max_size=5)), np.float32)
@@ -58,7 +58,7 @@ def files(draw: st.DrawFn) -> tuple[Logits, Logits]:
 
 
 def check_row(row: dict[str, Any]) -> None:
-    """What must hold of the numbers in a row, whatever they are."""
+    """Check what must hold for the numbers in any row."""
     value, low, high = row["value"], row["low"], row["high"]
     assert math.isnan(value) == (row["status"] == "undefined"), row
     assert row["reason"] or row["status"] != "undefined", row

@@ -1,4 +1,4 @@
-"""Runs side by side: the same attributes in every mean, and how many are never predicted."""
+"""Runs side by side: the same attributes in every mean, and the number never predicted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METRICS = ("accuracy", "auc", "uncertainty", "tcb", "interdependence")
 
 @pytest.fixture(scope="module")
 def runs(make_logits: MakeLogits) -> list[Logits]:
-    """A dense model, a worse one and one that never predicts hats."""
+    """Make a dense model, a worse one, and one that never predicts hats."""
     thresholds = np.array([0.0, np.inf, 0.0])
     changes: list[dict[str, Any]] = [
         {"noise": 0.0, "path": "out/dense.npz"},

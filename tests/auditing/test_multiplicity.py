@@ -15,7 +15,7 @@ NAN = np.nan
 
 
 def rejected(p_fk: np.ndarray, q: float) -> np.ndarray:
-    """Benjamini and Bogomolov's procedure at one level, step by step."""
+    """Follow Benjamini and Bogomolov's procedure at one level, step by step."""
 
     def passes(p: np.ndarray, level: float) -> np.ndarray:
         known = np.sort(p[~np.isnan(p)])
@@ -34,7 +34,7 @@ def rejected(p_fk: np.ndarray, q: float) -> np.ndarray:
 
 
 def test_two_families_by_hand() -> None:
-    """Simes .02 and .6; at q = .04 the first alone (R = 1 of 2): its rows count double."""
+    """Simes .02 and .6; at q = .04 only the first (R = 1 of 2), so its rows count double."""
     p = np.array([[0.01, 0.5], [0.6, NAN]])
     np.testing.assert_allclose(hierarchical(p), [[0.04, 0.6], [0.6, NAN]])
 
@@ -75,7 +75,7 @@ def test_what_is_primary() -> None:
 
 
 def null_table(seed: int) -> list[dict[str, object]]:
-    """Two models that differ by noise alone: twelve attributes, whose errors go together."""
+    """Simulate two models that differ only by noise: twelve attributes with correlated errors."""
     rng = np.random.default_rng(seed)
     num, shape = 1500, (1500, 12)
     groups = (rng.random((num, 2)) < [0.4, 0.2]).astype(np.int16)
@@ -100,6 +100,6 @@ def null_table(seed: int) -> list[dict[str, object]]:
 
 
 def test_tables_of_nothing_but_chance_rarely_hold_a_discovery() -> None:
-    """96 % did in version 0.1. Of 20 tables with a true 5 %, more than 3 do in 1.6 % of draws."""
+    """96 % did in version 0.1. At a true 5 %, more than 3 of 20 tables do in 1.6 % of draws."""
     found = [any(r["p_adjusted"] <= 0.05 for r in null_table(seed)) for seed in range(20)]
     assert sum(found) <= 3

@@ -1,4 +1,4 @@
-"""A model held against itself: changes are 0 and certain, everything else is as it is alone."""
+"""A model compared with itself: changes are 0 and certain; nothing else differs."""
 
 from __future__ import annotations
 

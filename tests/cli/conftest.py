@@ -1,4 +1,4 @@
-"""Files to run commands on: thresholds."""
+"""Input files for commands: thresholds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pbias.files.table import Table, to_csv
 
 @pytest.fixture
 def write_thresholds(tmp_path: Path) -> Callable[[str, Mapping[str, float]], None]:
-    """Write a threshold file into the working folder of `pbias` and `shell`."""
+    """Write a threshold file into the working directory of `pbias` and `shell`."""
 
     def write(name: str, thresholds: Mapping[str, float]) -> None:
         table = Table({"attribute": list(thresholds), "threshold": list(thresholds.values())})

@@ -1,4 +1,4 @@
-"""`pbias backdoor`: a mark that goes along with an attribute reaches training and logits."""
+"""`pbias backdoor`: a mark that correlates with an attribute reaches training and logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pbias calibrate`: thresholds out, and three commands that read them."""
+"""`pbias calibrate`: writing thresholds, and the three commands that read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def valid(audit_files: Path, make_logits: Callable[..., Logits]) -> Logits:
-    """`valid.npz` beside the files of the audit."""
+    """Write `valid.npz` beside the files of the audit."""
     logits = make_logits(seed=7, noise=1.0, split="valid", path="valid.npz")
     write_logits(logits, str(audit_files / "valid.npz"))
     return logits

@@ -24,7 +24,7 @@ FOREIGN = ("--model", "colors:make", "--image-size", "8", "--resize", "8",
 
 @pytest.fixture
 def colors(tmp_path: Path) -> Path:
-    """Squares of three colors with a column of names and one of numbers; a network of channels."""
+    """Draw squares of three colors, columns of names and numbers, and a network of channels."""
     lines = ["image,split,color,number,red_,green_,blue_"]
     for index in range(24):
         code = index % 3

@@ -1,4 +1,4 @@
-"""`pbias compare`: one row a file, in every format."""
+"""`pbias compare`: one row per file, in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options from a file and from PBIAS_* variables: what is typed wins, then the environment."""
+"""Options from a file and from PBIAS_* variables: typed options win, then the environment."""
 
 from __future__ import annotations
 

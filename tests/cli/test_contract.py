@@ -1,4 +1,4 @@
-"""How every command behaves, and every command that makes a table of logits files."""
+"""Contracts of every command, and of every command that makes a table from logits files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_examples_use_options_that_there_are(pbias: Run) -> None:
     lines = [line for _, _, examples in helps.values() for line in examples.splitlines()]
     for part in (part for line in lines for part in line.strip().split(" | ")):
         words = shlex.split(part, comments=True)
-        words = words[: words.index("--")] if "--" in words else words  # what follows is not ours
+        words = words[: words.index("--")] if "--" in words else words  # the rest is not ours
         if words[:1] == ["pbias"] and words[1:]:
             options = {word for word in words[2:] if re.match(r"--?[a-z]", word)}
             name = words[1] if words[1] in helps else " ".join(words[1:3])
@@ -131,7 +131,7 @@ def test_explain_says_what_symbols_mean(pbias: Run) -> None:
 
 
 def bad_files(folder: Path) -> None:
-    """A file of each kind that cannot be used."""
+    """Write an unusable file of each kind."""
 
     def save(name: str, **arrays: Any) -> None:
         np.savez(folder / name, **{"logits": Z, "labels": Y, **arrays})

@@ -22,7 +22,7 @@ NUM = 400
 
 @pytest.fixture
 def parts(tmp_path: Path, make_logits: Callable[..., Logits]) -> Path:
-    """`dense.npz` and `s95.npz`, and both in two parts, `dense-0.npz` and so on."""
+    """Write `dense.npz` and `s95.npz`, and both in two parts, `dense-0.npz` and so on."""
     for name, noise, sparsity in (("dense", 0.0, 0.0), ("s95", 1.0, 0.95)):
         logits = make_logits(num=NUM, noise=noise, meta={"sparsity": sparsity})
         write_logits(logits, str(tmp_path / f"{name}.npz"))
@@ -33,7 +33,7 @@ def parts(tmp_path: Path, make_logits: Callable[..., Logits]) -> Path:
 
 @pytest.fixture
 def counts(parts: Path, pbias: Run) -> Path:
-    """`0.counts.npz` and `1.counts.npz`, of both models."""
+    """Write `0.counts.npz` and `1.counts.npz`, with both models."""
     for place in (0, 1):
         done = pbias(
             *("count", f"s95-{place}.npz", "--ref", f"dense-{place}.npz"),

@@ -1,4 +1,4 @@
-"""`pbias env`: what a bug report needs, one fact a line."""
+"""`pbias env`: the facts that a bug report needs, one per line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pbias.cli.commands.service.env import env, installed
 
 @pytest.fixture
 def facts(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """What is printed, by name."""
+    """Return the printed facts, by name."""
     env()
     lines = capsys.readouterr().out.splitlines()
     pairs = [line.partition(": ") for line in lines]

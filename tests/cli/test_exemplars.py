@@ -1,4 +1,4 @@
-"""`pbias exemplars`: lists and summaries of several runs a side."""
+"""`pbias exemplars`: lists and summaries of several runs per side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("sides")
 
 @pytest.fixture
 def sides(tmp_path: Path, make_logits: Callable[..., Logits]) -> None:
-    """`d0.npz`, `d1.npz`, `d2.npz` and `s0.npz`, `s1.npz` in the working folder."""
+    """Write `d0.npz`, `d1.npz`, `d2.npz` and `s0.npz`, `s1.npz` into the working directory."""
     base = make_logits(num=120)
     for seed, (name, noise) in enumerate([("d0", 1), ("d1", 1), ("d2", 1), ("s0", 3), ("s1", 3)]):
         z = base.logits + noise * np.random.default_rng(seed).normal(size=base.logits.shape)
@@ -106,7 +106,7 @@ def test_a_contact_sheet_shows_pictures_in_the_order_of_the_list(pbias: Run) -> 
     assert len(rows) > 48
     with Image.open("sheet.png") as sheet:
         assert (sheet.format, sheet.width) == ("PNG", 6 * 160 + 16)
-        # Tiles of 144 pixels and four lines of 16, under 48 of title; 16 between tiles.
+        # Tiles of 144 pixels and four lines of 16, below a title of 48; 16 between tiles.
         middles = [
             sheet.getpixel((16 + 160 * (i % 6) + 72, 48 + 224 * (i // 6) + 72)) for i in range(48)
         ]

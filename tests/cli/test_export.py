@@ -1,4 +1,4 @@
-"""`pbias export`: the same logits from an ONNX file, which says itself what it predicts."""
+"""`pbias export`: the same logits from an ONNX file that describes its own predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def pruned(pbias: Run, photos: Path, onnx: Any) -> str:
-    """`s90.pt`, and `s90.onnx` exported from it."""
+    """Write `s90.pt`, and `s90.onnx` exported from it."""
     groups = ("--targets", "bright,red", "--groups", "male,band", "--cluster", "person")
     for command in (
         ("train", "photos/labels.csv", *groups, "--epochs", "1", "-qo", "dense.pt"),

@@ -1,4 +1,4 @@
-"""`pbias flag`: the list, the summary and the evaluation, and what does not go together."""
+"""`pbias flag`: list, summary and evaluation, and options that exclude each other."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_thresholds_of_the_dense_model_decide_its_predictions(
 
 
 def test_thresholds_of_each_side_decide_what_flips(pbias: Run, write_thresholds: Write) -> None:
-    """Nothing is predicted by either, by the dense one alone, by the pruned one alone."""
+    """Neither predicts anything, only the dense one does, only the pruned one does."""
     write_thresholds("never.csv", dict.fromkeys(NAMES, np.inf))
     dense, both = ["--thresholds", "never.csv"], ["--evaluate-thresholds", "never.csv"]
 

@@ -1,6 +1,6 @@
-"""`pbias import paper-runs`: folders as the paper's code writes them, drawn small.
+"""`pbias import paper-runs`: folders in the layout of the paper's code, drawn small.
 
-Every tree holds files that must not be opened: a pipe in their place would hang the command.
+Every tree has files that must not be opened: they are pipes, which would block the command.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_
 Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair
 Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"""
 NAMES = ORDER.split()
-SPLITS = [0, 0, 0, 0, 1, 1, 2, 2, 2]  # of nine images
+SPLITS = [0, 0, 0, 0, 1, 1, 2, 2, 2]  # for nine images
 LABELS = np.random.default_rng(0).integers(0, 2, (9, 40))
 TEST, VALID = slice(6, 9), slice(4, 6)
 
 
 @pytest.fixture
 def celeba(tmp_path: Path) -> Path:
-    """The authors' lists, without images; the partition's list is in another order."""
+    """Write the authors' lists, without images; the list of splits has another order."""
     folder = tmp_path / "CelebA"
     folder.mkdir()
     names = [f"{number:06d}.jpg" for number in range(1, 10)]
@@ -51,7 +51,7 @@ def celeba(tmp_path: Path) -> Path:
 
 
 def draw(tmp_path: Path, name: str, rows: slice = TEST, columns: slice = slice(0, 40)) -> None:
-    """Outputs below `bias_runs`: a logit of 1.5 for a positive label, -1.5 for a negative one."""
+    """Write outputs below `bias_runs`: logits of 1.5 for positive labels, -1.5 for negative ones."""
     path = tmp_path / "bias_runs" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savetxt(path, 3.0 * LABELS[rows, columns] - 1.5)
@@ -115,7 +115,7 @@ def test_single_labels_are_columns_by_their_folders(
             VALID,
             slice(column - shift, column + 1 - shift),
         )
-    # Below a folder of the tree, whose own name still says what it is.
+    # Below a folder of the tree whose own name still shows its kind.
     runs = "bias_runs/single_label_runs/celeba"
     done = pbias(
         "import", "paper-runs", runs, "--celeba", "CelebA", "--groups", "Male", "-o", "runs"

@@ -1,6 +1,6 @@
 """`pbias import table`: predictions of other programs, from a CSV or Parquet file to an audit.
 
-Expected numbers are counted by hand from the tables that stand here.
+Expected numbers are counted by hand from the tables in this file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.conftest import needs
 
 Run = Callable[..., CompletedProcess[str]]
 
-# Of 5 known labels 4 are right (e is not), of 3 positive ones 2; women: 1 of 2, men: 1 of 1.
+# 4 of 5 known labels are right (e is not), 2 of 3 positive ones; women: 1 of 2, men: 1 of 1.
 BINARY = """\
 id,label,p,sex,person
 a,1,0.9,f,x
@@ -31,7 +31,7 @@ d,TRUE,0.999999999999,m,y
 e,1,0.25,f,
 f,FALSE,0.49999999999999994,m,z
 """
-# Top-1: cat right, dog taken for a cat, bird right, row d unknown.
+# Top-1: cat is right, dog is taken for a cat, bird is right, row d is unknown.
 CLASSES = """\
 image,species,p_cat,p_dog,p_bird
 1.jpg,cat,0.7,0.2,0.1
@@ -44,7 +44,7 @@ ONE = ("--label", "label", "--probability", "p")
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], str]:
-    """Write a text file in the working folder; its name comes back."""
+    """Write a text file into the working directory; return its name."""
 
     def write(name: str, text: str) -> str:
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -54,7 +54,7 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 
 
 def values(done: CompletedProcess[str]) -> dict[tuple[str, str], str]:
-    """The values of a table of metrics by metric and contrast, of one attribute."""
+    """Return the values in a table of metrics by metric and contrast, for one attribute."""
     assert done.returncode == 0, done.stderr
     rows = csv.DictReader(io.StringIO(done.stdout))
     return {(row["metric"], row["contrast"]): row["value"] for row in rows if row["attribute"]}
@@ -92,14 +92,14 @@ def test_everything_of_a_row_is_kept(pbias: Run, write: Callable[[str, str], str
 def test_probabilities_land_in_their_bins_and_ranks(
     pbias: Run, write: Callable[[str, str], str]
 ) -> None:
-    """0.1 and 0.9 are not unsure (their logits, in float32, were); 1 - 1e-12 ranks below 1."""
+    """0.1 and 0.9 are not uncertain (their logits in float32 were); 1 - 1e-12 ranks below 1."""
     rows = ["a,0,0.1", "b,1,0.9", "c,1,1", "d,0,0.999999999999", "e,1,0.9999999999995"]
     write("p.csv", "\n".join(["id,label,p", *rows]) + "\n")
     assert pbias("import", "table", "p.csv", *ONE, "-o", "p.npz").returncode == 0
     done = pbias("metrics", "p.npz", "--metrics", "uncertainty,auc", "--no-intervals")
     found = values(done)
     assert float(found["uncertainty", ""]) == 0
-    assert float(found["auc", ""]) == pytest.approx(5 / 6)  # d beats b, of 6 pairs
+    assert float(found["auc", ""]) == pytest.approx(5 / 6)  # d beats b, one of 6 pairs
 
 
 @pytest.mark.parametrize("threshold", ["0.1", "0.3", "0.9"])
@@ -366,7 +366,7 @@ def test_bad_tables_of_classes_are_one_line_and_status_2(
 def test_names_in_one_file_and_numbers_in_the_other(
     pbias: Run, write: Callable[[str, str], str]
 ) -> None:
-    """Two files are not compared until `--targets` says which number is which class."""
+    """Two files are compared only after `--targets` says which number is which class."""
     write("v1.csv", "id,y,pred\na,cat,cat\nb,dog,cat\n")
     write("v2.csv", "id,y,pred\na,0,2\nb,2,2\n")
     columns = ("--label", "y", "--prediction", "pred")
@@ -407,7 +407,7 @@ def test_rows_that_were_trained_on_are_warned_of(
     assert "joined by position; name one with --id" in done.stderr
 
 
-# A command that any audit names, for a table whose columns say what they are.
+# Any audit suggests this command for a table whose column names show their meaning.
 SUGGESTED: list[tuple[str, str]] = [
     (BINARY, "--id id --label label --probability p --groups sex"),
     (CLASSES, "--id image --label species --probability 'p_{class}'"),
@@ -501,7 +501,7 @@ def test_damaged_and_nested_parquet_is_one_line(pbias: Run, tmp_path: Path) -> N
     import pandas as pd
 
     table = pd.DataFrame({"label": [1, 0], "p": [[0.5], [0.2]], "q": [0.5, 0.2]})
-    table["jpeg"] = [b"\xff\xd8", b"\xff"]  # no text, and not asked for
+    table["jpeg"] = [b"\xff\xd8", b"\xff"]  # not text, and not requested
     table.to_parquet(tmp_path / "nested.parquet")
     named = ("--label", "label", "--probability", "q", "-o", "x.npz")
     assert pbias("import", "table", "nested.parquet", *named).returncode == 0

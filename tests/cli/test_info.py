@@ -24,7 +24,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `bare.pt` of a small network and `s80.pt` pruned from it."""
+    """Create a folder with `bare.pt` of a small network and `s80.pt` pruned from it."""
     folder = tmp_path_factory.mktemp("files")
     torch.manual_seed(0)
     torch.save(build("resnet_small", 3).state_dict(), folder / "bare.pt")
@@ -57,7 +57,7 @@ def test_layers_add_up_to_the_first_row() -> None:
 def test_work_of_the_first_layer_by_hand() -> None:
     stem = _info("s80.pt")["rows"][1]
     weights = load_checkpoint("s80.pt").state_dict["conv1.weight"]
-    # Pictures of 224 px under a stride of 2.
+    # Images of 224 px with a stride of 2.
     assert stem["macs"] == 16 * 3 * 9 * 112**2
     assert stem["macs_nonzero"] == int(weights.count_nonzero()) * 112**2
     assert stem["sparsity"] == 1 - stem["nonzero"] / stem["weights"]
@@ -87,7 +87,7 @@ def test_asked_and_reached_by_layer() -> None:
         assert (
             layer["asked"] == load_checkpoint("erk.pt").sparsity["per_layer_asked"][layer["layer"]]
         )
-    # What is zero already stays so, also where less is asked for.
+    # Zeros stay zero, even where less is requested.
     assert any(layer["sparsity"] > layer["asked"] + 0.01 for layer in layers)
     assert [row["asked"] for row in _info("s80.pt")["rows"][1:]] == [None] * 10
 

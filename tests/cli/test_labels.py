@@ -1,4 +1,4 @@
-"""`--labels`: with it, logits, targets and ids alone give what a complete file gives."""
+"""`--labels`: logits, targets and ids alone then give the same results as a complete file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = "id,attribute\nimages/0003.png,Young\nimages/0004.png,Smiling\n"
 
 
 def labels_csv(logits: Logits) -> str:
-    """What a complete file knows of its samples, as a manifest."""
+    """Return a complete file's knowledge of its samples, as a manifest."""
     assert logits.ids is not None
     names = (*logits.targets, *logits.group_names)
     lines = [f"image,split,{','.join(names)}"]
@@ -34,7 +34,7 @@ def labels_csv(logits: Logits) -> str:
 
 @pytest.fixture
 def folders(audit_files: Path) -> list[Path]:
-    """`whole` and `bare`: the files with all that is known of samples, and with ids alone."""
+    """Return `whole` and `bare`: the files with all sample data, and with ids alone."""
     found = [audit_files / "whole", audit_files / "bare"]
     for folder in found:
         folder.mkdir()
@@ -69,7 +69,7 @@ def test_a_manifest_stands_in_for_what_a_file_lacks(
     command: tuple[str, ...],
     options: tuple[str, ...],
 ) -> None:
-    if command[0] == "override":  # its curve is of the file's groups
+    if command[0] == "override":  # its curve uses the file's groups
         for path in folders[0].glob("*.npz"):
             nobody = np.empty((60, 0), np.int16)
             whole = read_logits(str(path))

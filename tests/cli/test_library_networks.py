@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm from training to int8, by their names alone."""
+"""Networks of torchvision and timm, by name alone, from training to int8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pbias manifest`: from a data set's own layout to a manifest that trains, and its faults."""
+"""`pbias manifest`: from a data set's own layout to a manifest for training, and its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def animals(tmp_path: Path) -> Path:
-    """Class folders without splits in the working folder of `pbias` and `shell`."""
+    """Draw class folders without splits in the working directory of `pbias` and `shell`."""
     for number in range(40):
         name = ("cat", "dog", "sea cow")[number % 3]
         path = tmp_path / "pets" / name / f"{number}.png"

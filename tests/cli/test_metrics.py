@@ -1,4 +1,4 @@
-"""`pbias metrics`: its options, what they change in the table, and its exit statuses."""
+"""`pbias metrics`: its options, their effect on the table, and its exit statuses."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_probabilities_are_those_of_their_logits(pbias: Run) -> None:
 
 
 def labels_csv(name: str, logits: Logits) -> None:
-    """Every id in reverse order, with Smiling, Age and who it is of."""
+    """Write every id in reverse order, with Smiling, Age and the person."""
     assert logits.ids is not None
     rows = [
         f"{i},test,{n % 2},{('old', 'young')[n % 3 > 0]},p{n // 4}"

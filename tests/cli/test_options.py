@@ -1,4 +1,4 @@
-"""The list of commands and options is an interface: it is changed by hand, with the changelog."""
+"""The list of commands and options is an interface: it changes by hand, with the changelog."""
 
 from __future__ import annotations
 

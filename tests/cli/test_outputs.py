@@ -1,4 +1,4 @@
-"""Outputs that are refused before any work: inputs, and tables that no format is known for."""
+"""Outputs that are refused before any work: inputs, and tables of an unknown format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pbias override`: standard files in and out, and what an audit then says."""
+"""`pbias override`: reading and writing files, and the audits of its results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("flagged")
 
 @pytest.fixture
 def flagged(audit_files: Path) -> Path:
-    """`flags.csv` beside the files of the audit: all 180 predictions, the last row riskiest."""
+    """Write `flags.csv` beside the audit's files: all 180 predictions, the last row riskiest."""
     dense = read_logits(str(audit_files / "dense.npz"))
     assert dense.ids is not None
     pairs = [(name, target) for name in dense.ids for target in dense.targets]
@@ -33,7 +33,7 @@ def flagged(audit_files: Path) -> Path:
 
 
 def changed(path: str) -> list[int]:
-    """Which predictions differ from those of s99.npz."""
+    """Return which predictions differ from those of s99.npz."""
     before, after = read_logits("s99.npz").logits, read_logits(path).logits
     return np.flatnonzero(before != after).tolist()
 

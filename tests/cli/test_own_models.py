@@ -1,4 +1,4 @@
-"""Networks of the user's own: trained, pruned and run by name, and never because a file says so."""
+"""Users' own networks: trained, pruned and run by name, never because a file names them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NAMED = ("--model", OWN)
 
 @pytest.fixture(autouse=True)
 def own_code(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`own_net.py` in the working folder."""
+    """Write `own_net.py` into the working directory."""
     (tmp_path / "own_net.py").write_text(CODE)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "own_net", raising=False)

@@ -1,4 +1,4 @@
-"""`pbias power`: the table, the verdicts on standard error, the report, and what it refuses."""
+"""`pbias power`: the table, the verdicts on standard error, the report, and refused input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pbias predict`: logits with what is known of the images, the same every time."""
+"""`pbias predict`: logits with the data of the images, the same every time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREDICT = ("predict", "dense.pt", "photos/labels.csv")
 
 @pytest.fixture
 def trained(pbias: Run, photos: Path) -> Path:
-    """`dense.pt` beside `photos`."""
+    """Train `dense.pt` beside `photos`."""
     assert pbias(*TRAIN).returncode == 0
     return photos
 
@@ -77,7 +77,7 @@ def test_other_splits_can_be_predicted(pbias: Run, trained: Path, split: str, nu
 
 
 def spoil(photos: Path) -> None:
-    """Of the test images, 5 is missing and 11 ends early."""
+    """Remove test image 5 and truncate test image 11."""
     (photos / "5.png").unlink()
     (photos / "11.png").write_bytes((photos / "11.png").read_bytes()[:100])
 

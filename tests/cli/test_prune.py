@@ -1,4 +1,4 @@
-"""`pbias prune`: streams, messages and printed settings; what it does is tested on its workflow."""
+"""`pbias prune`: streams, messages and printed settings; its workflow is tested elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ADOPT = "pbias prune bare.pt --arch resnet_small --model-args width=4 --one-shot
 
 @pytest.fixture(autouse=True)
 def _bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`bare.pt`, the weights of a small network, in the working folder."""
+    """Write `bare.pt`, the weights of a small network, into the working directory."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     torch.save(build("resnet_small", 3, width=4).state_dict(), "bare.pt")

@@ -1,4 +1,4 @@
-"""`pbias quantize`: int8 that is small, keeps zeros, and says what it predicts."""
+"""`pbias quantize`: int8 files that are small, keep zeros, and describe their predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = ("--data", "photos/labels.csv", "--batches", "2", "--batch-size", "16")
 
 @pytest.fixture
 def pruned(pbias: Run, photos: Path, onnx: Any) -> None:
-    """`s90.pt` and `int8.onnx` in the working folder."""
+    """Write `s90.pt` and `int8.onnx` into the working directory."""
     for command in (
         ("train", "photos/labels.csv", "--targets", "bright,red", "--groups", "male")
         + ("--epochs", "1", "-qo", "dense.pt"),
@@ -73,7 +73,8 @@ def test_it_says_the_sizes_and_how_far_int8_is_from_floating_point(pbias: Run) -
     assert "calibrated on 32 images" in size
     assert difference.startswith("pbias: on 16 of these images logits differ by at most ")
     assert difference.endswith(" % of the predictions (logit above 0) are the same")
-    # All rows are calibrated on, so the first batch is among them and the largest gap is as large.
+    # All rows are used for calibration, so the first batch is among them and the largest gap is
+    # equal.
     for name in ("s90.onnx", "again.onnx"):
         predict = ("predict", name, "photos/labels.csv", "--split", "train", "-qo", f"{name}.npz")
         assert pbias(*predict).returncode == 0
@@ -83,7 +84,7 @@ def test_it_says_the_sizes_and_how_far_int8_is_from_floating_point(pbias: Run) -
 
 
 def simple(onnx: Any, kind: int, outputs: tuple[str, ...] = ("logits",)) -> Any:
-    """The mean of each color, by a convolution, and its logits before a sigmoid."""
+    """Return the mean of each color, by a convolution, and its logits before a sigmoid."""
     helper = onnx.helper
     weight = np.eye(3).reshape(3, 3, 1, 1)
     dtype = {onnx.TensorProto.FLOAT16: np.float16}.get(kind, np.float32)

@@ -1,4 +1,4 @@
-"""`pbias report`: what the command writes, and what it refuses."""
+"""`pbias report`: its output, and refused input."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def test_one_model_alone_and_several_runs_have_reports(audit_files: Path, pbias:
     assert pbias("report", "s90.npz", "--ref", "dense.npz", *curves, "-o", "c.html").returncode == 0
     page = (audit_files / "c.html").read_text()
     assert "Headline numbers against sparsity" in page
-    # Young has no positive and Wearing_Hat no negative label in this manifest, so that AUC is
-    # that of Smiling alone: the curves are of the labels that were named.
+    # In this manifest, Young has no positive and Wearing_Hat no negative label, so AUC is that of
+    # Smiling alone: the curves use the labels that were named.
     (auc,) = re.findall(r"area under the ROC curve, network 0 %: ([0-9.]+)", page)
     table = pbias_audit(audit_files, "dense.npz")
     assert auc == f"{table:.3f}"
 
 
 def pbias_audit(folder: Path, name: str) -> float:
-    """The AUC of `Smiling` in a file, with the labels of labels.csv."""
+    """Return the AUC of `Smiling` in a file, with the labels of labels.csv."""
     import pbias
 
     result = pbias.audit(str(folder / name), str(folder / "labels.csv"), metrics="auc", folds=20)
@@ -102,7 +102,7 @@ def test_examples_take_every_kind_and_group_in_turn(
 def test_flags_and_exemplars_are_those_of_their_commands(
     tmp_path: Path, make_logits: Callable[..., Logits], pbias: Run
 ) -> None:
-    """With several runs a side, pictures say which of them are exemplars."""
+    """With several runs per side, images show which of them are exemplars."""
     for row in range(60):
         Image.new("RGB", (20, 20), (4 * row, 0, 0)).save(tmp_path / f"{row:04d}.png")
     ids = np.array([f"{row:04d}.png" for row in range(60)])
@@ -133,7 +133,7 @@ def test_flags_and_exemplars_are_those_of_their_commands(
     assert any("exemplar" in one.split("\n") for one in kinds)
     assert any("flagged" in one.split("\n") for one in kinds)
     one_run = pbias("report", "s0.npz", "--ref", "d0.npz", "--images", ".", "-o", "b.html")
-    assert "exemplar" not in one_run.stderr  # said on the page
+    assert "exemplar" not in one_run.stderr  # the page says so
     single = (tmp_path / "b.html").read_text()
     assert "With one run a side" in single
     assert not re.search(r'data-kinds="[^"]*\bexemplar', single)

@@ -24,7 +24,7 @@ PRUNE = "prune dense.pt --batch-size 8 --steps 6"
 
 
 def interrupt(command: str, folder: Path, state: str, number: int) -> tuple[int, str]:
-    """Start a command, send a signal once there is a state; its exit status and messages."""
+    """Start a command, send a signal once it has a state; return its exit status and messages."""
     done = subprocess.Popen(
         [sys.executable, "-m", "pbias", *shlex.split(command)],
         cwd=folder, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},

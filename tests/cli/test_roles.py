@@ -1,4 +1,4 @@
-"""Files that are not what their place in a command says: forgotten and swapped sides, copies."""
+"""Files that do not fit their role in a command: forgotten sides, swapped sides, copies."""
 
 from __future__ import annotations
 

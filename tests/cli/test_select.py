@@ -1,4 +1,4 @@
-"""`pbias select`: a verdict each, the smallest that passes, and the rule behind it."""
+"""`pbias select`: a verdict for each, the smallest that passes, and the rule behind it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = ("s80.npz", "s90.npz", "s99.npz")
 
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path, make_logits: Callable[..., Logits]) -> None:
-    """Flips of 1, 6 and 30 % of 600 samples."""
+    """Write files with flips of 1, 6 and 30 % in 600 samples."""
     for name, noise, sparsity in (
         ("dense", 0.0, 0.0),
         ("s80", 0.05, 0.8),
@@ -68,7 +68,7 @@ def test_a_sequence_stops_at_the_first_that_does_not_pass(pbias: Run) -> None:
 
 
 def test_an_open_candidate_leaves_with_four(pbias: Run) -> None:
-    # The churn of s90 over these samples lies within its own interval.
+    # The churn of s90 on these samples lies within its own interval.
     churn = pbias("metrics", "s90.npz", *GATE[:2], "--metrics", "churn").stdout
     row = next(r for r in csv.DictReader(io.StringIO(churn)) if not r["attribute"] + r["group"])
     gate = ("--ref", "dense.npz", "--gate", f"churn/mean <= {float(row['value']) + 1e-4}")

@@ -1,4 +1,4 @@
-"""`pbias train`: what it writes, says and refuses."""
+"""`pbias train`: its files, messages and errors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_is_skipped_is_said_and_counts_nowhere(pbias: Run, photos: Path) ->
     whole = (photos / "2.png").read_bytes()
     (photos / "2.png").write_bytes(whole[: len(whole) // 2])
     (photos / "6.png").write_text("no picture")
-    (photos / "10.png").unlink()  # of the split valid
+    (photos / "10.png").unlink()  # in the split valid
     assert "1 of 44 images cannot be read" in pbias(*TRAIN).stderr
     skip = ("--groups", "male,band", "--on-bad-image", "skip")
     done = pbias(*TRAIN, *skip)
@@ -234,7 +234,7 @@ def test_the_weights_load_into_the_plain_network(pbias: Run, photos: Path) -> No
 
 
 def test_attributes_that_are_never_predicted_are_named(pbias: Run, photos: Path) -> None:
-    """So rare an attribute is not predicted after one epoch; the hint says how it could be."""
+    """After one epoch so rare an attribute is never predicted; a hint says how it could be."""
     rows = (photos / "labels.csv").read_text().splitlines()
     header, *body = rows
     rare = [f"{row},{int(number in (0, 4))}" for number, row in enumerate(body)]

@@ -29,7 +29,7 @@ def test_a_pruned_network_learns_from_the_dense_one(pbias: Run, photos: Path) ->
     recipe = load_checkpoint("s.pt").recipe
     kept = ("distill", "temperature", "distill_weight", "balance", "balance_max")
     assert [recipe[name] for name in kept] == [True, 2.0, 0.5, "band", 10.0]
-    # A teacher belongs to one run, balancing to the recipe that pruning goes on with.
+    # A teacher belongs to one run; balancing belongs to the recipe with which pruning continues.
     done = pbias(*shlex.split("prune s.pt --sparsity 0.9 --steps 2 -o again.pt"))
     again = load_checkpoint("again.pt").recipe
     assert (again["distill"], again["balance"]) == (False, "band"), done.stderr
@@ -104,7 +104,7 @@ def test_weights_are_scored_on_the_images_of_each_group(pbias: Run, photos: Path
         "score": "fisher", "score_batches": 2, "score_groups": ["band"], "score_reduce": "max"
     }  # fmt: skip
     assert pruned["num_zeros"] == round(0.8 * pruned["num_weights"])
-    # At once, from the data that the checkpoint names, in steps and to a pattern.
+    # At once, with the data that the checkpoint names; in steps; and to a pattern.
     for options in ("--sparsity 0.8 --steps 3", "--pattern 2:4", "--sparsity 0.8 --scope erk"):
         one = f"prune dense.pt --one-shot --batch-size 8 {score} --score-reduce mean {options}"
         done = pbias(*shlex.split(one), "-o", "o.pt")

@@ -74,7 +74,7 @@ def test_zeros_of_the_start_are_kept_or_refused(pbias: Run, photos: Path) -> Non
 
 def test_the_method_decides_what_goes(pbias: Run, photos: Path) -> None:
     method = ("--scope", "layer", "--score", "random", "--exclude", "conv1", "--min-keep-row", "9")
-    narrow = ("--model-args", "width=16")  # 64 weights a row of the classifier
+    narrow = ("--model-args", "width=16")  # 64 weights per row of the classifier
     assert pbias(*SPARSE, *narrow, *method, "--seed", "4").returncode == 0
     made = load_checkpoint("ri.pt")
     assert made.sparsity.items() >= {

@@ -1,4 +1,4 @@
-"""`pbias train`: named recipes, groups alone, classes."""
+"""`pbias train`: named recipes, groups without other options, classes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_nothing_is_left_out_but_with_print_config(pbias: Run, photos: Path) -> 
     labels, output = "argument 'LABELS.csv'", "option '--output' / '-o'"
     assert pbias("train").stderr == said.format(labels, "train")
     assert pbias("prune").stderr == said.format("argument 'CHECKPOINT'", "prune")
-    for command in ("train", "prune", "pack"):  # the last of them is said by the parser
+    for command in ("train", "prune", "pack"):  # the parser reports the last of them
         done = pbias(command, "photos/labels.csv")
         assert (done.returncode, done.stderr) == (2, said.format(output, command))
 
@@ -100,7 +100,7 @@ def test_conditions_that_cannot_hold_are_refused(
 
 @pytest.fixture
 def classes(photos: Path) -> Path:
-    """The photos with a column a class: dark, bright, and red whatever the brightness."""
+    """Write the photos with one column per class: dark, bright, and red at any brightness."""
     path = photos / "labels.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},c_dark,c_bright,c_red"]

@@ -1,4 +1,4 @@
-"""Backdoors: exact counts in every split, the same whatever the order of the rows."""
+"""Backdoors: exact counts in every split, independent of the order of the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: windows of pictures, flipped, marked and normalised."""
+"""Batches: windows of images, flipped, marked and normalized."""
 
 from __future__ import annotations
 

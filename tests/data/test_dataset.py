@@ -1,4 +1,4 @@
-"""Many pictures: found, measured, decoded into one array, streamed; errors name the first."""
+"""Many images: found, measured, decoded into one array, streamed; errors name the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pbias.models.preprocess import Preprocess
 
 
 def draw(folder: Path, sizes: list[tuple[int, int]], transform: str = "") -> Pictures:
-    """One random picture for each (height, width), with a manifest."""
+    """Draw one random image for each (height, width), with a manifest."""
     rng = np.random.default_rng(0)
     rows = ["image,split,transform,a"]
     for number, (height, width) in enumerate(sizes):
@@ -117,7 +117,7 @@ def test_broken_pictures_are_counted_and_the_first_is_named(tmp_path: Path) -> N
 
 
 def spoil(folder: Path) -> None:
-    """Of pictures drawn, 1 is missing, 4 has no header and 6 ends early."""
+    """Of the drawn images, remove 1, damage the header of 4 and truncate 6."""
     (folder / "1.png").unlink()
     (folder / "4.png").write_text("no picture")
     (folder / "6.png").write_bytes((folder / "6.png").read_bytes()[:2000])

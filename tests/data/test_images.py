@@ -1,4 +1,4 @@
-"""Reading one picture: every mode of Pillow becomes upright RGB of the size that was asked for."""
+"""Reading one image: every mode of Pillow becomes upright RGB of the requested size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pbias.data import images
 from pbias.data.images import BrokenImage, read_image, read_size
 from pbias.data.layouts import listing
 
-# Two colours that every mode can hold apart, left and right.
+# Two colors that every mode can distinguish, left and right.
 LEFT, RIGHT = (200, 200, 200), (40, 40, 40)
 SUFFIXES = ("png", "jpg", "gif", "bmp", "tif", "webp", "ppm")
 
@@ -81,7 +81,7 @@ def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
-    # What a camera stores for each orientation: the inverse of what a viewer has to do.
+    # What a camera stores for each orientation: the inverse of what a viewer must do.
     stored = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -166,7 +166,7 @@ def test_a_bomb_of_few_bytes_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_a_progressive_jpeg_bomb_takes_no_memory(tmp_path: Path) -> None:
-    """519 bytes whose header says 20,000 x 20,000 pixels: their coefficients took 1.2 GB."""
+    """519 bytes with a header of 20,000 x 20,000 pixels: their coefficients took 1.2 GB."""
     two_colours(16, 16).save(tmp_path / "x.jpg", progressive=True)
     data = bytearray((tmp_path / "x.jpg").read_bytes())
     start = data.index(b"\xff\xc2")
@@ -192,7 +192,7 @@ def test_a_tile_larger_than_its_picture_takes_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path, progressive: bool) -> None:
-    """1 MB of 3,000 scans of 100 million pixels took two minutes."""
+    """1 MB with 3,000 scans of 100 million pixels took two minutes."""
     two_colours(64, 64).save(tmp_path / "x.jpg", progressive=progressive)
     data = bytearray((tmp_path / "x.jpg").read_bytes())
     start = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
@@ -230,7 +230,7 @@ def test_pictures_converted_in_bands_are_those_converted_whole(
 
 
 def test_small_bombs_are_refused_within_300_mib(tmp_path: Path) -> None:
-    """Each in a process of its own: 16,383 x 16,383 pixels of WebP in 34 bytes, and so on."""
+    """Run each in its own process: 16,383 x 16,383 pixels of WebP in 34 bytes, and so on."""
     bombs = {"WebP": {"lossless": True, "method": 0, "quality": 0}, "GIF": {}, "PNG": {}}
     for kind, options in bombs.items():
         Image.new("P" if kind == "GIF" else "L", (11_000, 11_000)).save(
@@ -254,8 +254,10 @@ for path in map(Path, sys.argv[1:]):
 
 
 def test_large_pictures_take_10_bytes_a_pixel_one_at_a_time(tmp_path: Path) -> None:
-    """So that 100 million take less than 1 GiB. Transparent PNG of 390 KB took 1.9 GB, with four
-    copies of its pixels, and that in each thread."""
+    """Thus 100 million take less than 1 GiB.
+
+    A transparent PNG of 390 KB took 1.9 GB, for four copies of its pixels, in each thread.
+    """
     side = 5_100
     assert side * side > images.LARGE
     Image.new("RGBA", (side, side)).save(tmp_path / "x.png", compress_level=1)
@@ -276,7 +278,7 @@ print(*(found.min() for found in pixels), (used() - before) / 5_100**2)
 
 
 def test_webp_may_have_half_the_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its decoder holds 16 bytes a pixel: 34 bytes took 2.3 GB."""
+    """Its decoder holds 16 bytes per pixel: 34 bytes took 2.3 GB."""
     monkeypatch.setattr(images, "MAX_WEBP", 700)
     two_colours().save(tmp_path / "x.webp")
     with pytest.raises(BrokenImage, match="40 x 20 pixels to decode, more than 700"):
@@ -292,7 +294,7 @@ def test_a_thin_picture_that_would_grow_huge_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_picture_never_starts_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pillow decodes EPS by Ghostscript, whatever the file is called."""
+    """Pillow decodes EPS with Ghostscript, under any file name."""
     (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
     (tmp_path / "gs").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -301,7 +303,7 @@ def test_a_picture_never_starts_a_program(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 20\n%%EndComments\nshowpage\n")
     with Image.open(path) as image, contextlib.suppress(OSError):
         image.load()
-    assert (tmp_path / "started").exists()  # else the rest of this test could not fail
+    assert (tmp_path / "started").exists()  # otherwise the rest of this test could not fail
     (tmp_path / "started").unlink()
     with pytest.raises(BrokenImage, match="not a picture of a known format"):
         read(path)
@@ -358,7 +360,7 @@ def test_mutated_files_are_read_or_broken(
 
 
 def exif_entry(kind: int, count: int, value: bytes) -> bytes:
-    """EXIF with an orientation of any type, as broken programs write it."""
+    """Return EXIF with an orientation of any type, as broken programs write it."""
     entry = struct.pack("<IHHHI", 8, 1, 0x0112, kind, count) + value
     return b"Exif\0\0II*\0" + entry + struct.pack("<I", 0)
 

@@ -1,4 +1,4 @@
-"""Data sets in their published layouts, drawn small: what their manifests say."""
+"""Data sets in their published layouts, drawn small, and their manifests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def draw(path: Path) -> None:
 
 
 def celeba_of_the_authors(root: Path) -> None:
-    """Anno, Eval and Img, as the authors' archives unpack; rows end in a space here and there."""
+    """Write Anno, Eval and Img, as the authors' archives unpack; some rows end in a space."""
     names = [f"{number:06d}.jpg" for number in range(1, 5)]
     rows = [f"{name} {labels} " for name, labels in zip(names, LABELS, strict=True)]
     write(root / "Anno/list_attr_celeba.txt", "4", " ".join(NAMES) + " ", *rows)
@@ -50,7 +50,7 @@ def celeba_of_the_authors(root: Path) -> None:
 
 
 def celeba_of_kaggle(root: Path) -> None:
-    """CSV files, and the folder of the images twice; without identities."""
+    """Write CSV files, and the folder of the images twice; without identities."""
     names = [f"{number:06d}.jpg" for number in range(1, 5)]
     rows = [",".join([name, *labels.split()]) for name, labels in zip(names, LABELS, strict=True)]
     write(root / "list_attr_celeba.csv", ",".join(["image_id", *NAMES]), *rows)
@@ -61,7 +61,7 @@ def celeba_of_kaggle(root: Path) -> None:
 
 
 def celeba_of_torchvision(root: Path) -> None:
-    """All below `celeba`, the images as PNG files."""
+    """Write everything below `celeba`, the images as PNG files."""
     celeba_of_the_authors(root / "x")
     (root / "celeba").mkdir()
     for path in (root / "x").glob("[AE]*/*.txt"):

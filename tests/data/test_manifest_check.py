@@ -1,4 +1,4 @@
-"""What a manifest holds: counts that a loop would give, and every kind of finding."""
+"""Checks of a manifest: counts against loops, and every kind of finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two networks differ in besides pruning."""
+"""Differences of two networks other than pruning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: equal bytes for equal content, nothing executed, one line for what is wrong."""
+"""Checkpoints: equal bytes for equal content, nothing executed, one line per error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> str:
 
 
 def _rewrite(path: str, **changes: object) -> str:
-    """A checkpoint file with some entries replaced, or removed where the value is `...`."""
+    """Rewrite a checkpoint file with some entries replaced, or removed for the value `...`."""
     content = torch.load(io.BytesIO(serialize(_checkpoint())), weights_only=True) | changes
     torch.save({k: v for k, v in content.items() if v is not ...}, path)
     return path
@@ -88,7 +88,7 @@ def test_equal_content_gives_equal_bytes_under_any_name(tmp_path: Path) -> None:
 
 
 def test_a_second_round_trip_gives_equal_bytes(path: str) -> None:
-    # Pickle tells one string met twice from two equal ones; files must not.
+    # Pickle distinguishes one string that occurs twice from two equal ones; files must not.
     recipe = {"targets": ["Smil" + end for end in ("ing", "ing")], "Smiling": ("Sm" + "iling")}
     first = serialize(_checkpoint(recipe=recipe))
     Path(path).write_bytes(first)
@@ -131,7 +131,7 @@ def test_a_checkpoint_comes_from_a_pipe(shell: Run, path: str) -> None:
 
 
 class _Evil:
-    """Writes a file when it is unpickled the way `pickle.load` does."""
+    """An object that writes a file when `pickle.load` reads it."""
 
     def __init__(self, proof: Path) -> None:
         self.proof = proof

@@ -1,4 +1,4 @@
-"""The schema of a checkpoint's metadata: every leaf of a wrong type is refused by its name."""
+"""The schema of a checkpoint's metadata: every value of a wrong type is refused by name."""
 
 from __future__ import annotations
 

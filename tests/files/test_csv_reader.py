@@ -1,4 +1,4 @@
-"""The reader of every CSV file: strict, with the line of whatever is wrong."""
+"""The reader of every CSV file: strict, with the line of each error."""
 
 from __future__ import annotations
 

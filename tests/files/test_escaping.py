@@ -1,4 +1,4 @@
-"""Text from hostile files, in every format that it is written in."""
+"""Hostile text from files, in every output format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_shows_a_name_as_the_text_that_it_is(text: str) -> None:
-    """A parser sees one paragraph with one text (beside links that GitHub makes itself)."""
+    """A parser finds one paragraph with one text (besides links that GitHub makes itself)."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown_line(text))
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
     inside = tokens[1].children or []
@@ -89,7 +89,7 @@ def test_csv_keeps_values_and_is_made_safe_for_spreadsheets_when_asked() -> None
         "'\tx",
         "",
     ]
-    assert {row[1] for row in rows[1][1:]} == {"-0.5"}  # a number stays one
+    assert {row[1] for row in rows[1][1:]} == {"-0.5"}  # a number stays a number
 
 
 def test_a_message_is_bounded_and_keeps_its_end() -> None:

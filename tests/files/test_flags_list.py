@@ -1,4 +1,4 @@
-"""Lists of flags: ranked as they say, and one line for whatever is wrong."""
+"""Lists of flags: their order, and one line per error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State dicts as other programs save them."""
+"""State dicts from other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities beside logits: kept to the last digit, made into logits, and held against them."""
+"""Probabilities beside logits: kept exactly, converted to logits, and compared with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pbias.errors import UserError
 from pbias.files.logits import Logits, read_logits
 from pbias.workflows.importing.table import import_table
 
-# Of the classes of float64 that matter: 0, 1, the smallest, next to 0.1, 0.5, 0.9 and 1.
+# The classes of float64 that matter: 0, 1, the smallest, near 0.1, 0.5, 0.9 and 1.
 PROBABILITIES = st.floats(0, 1) | st.sampled_from(
     [0.1, 0.9, 0.5, 1 - 1e-12, 5e-324, float(np.nextafter(0.9, 1)), float(np.nextafter(1, 0))]
 )

@@ -1,4 +1,4 @@
-"""Labels of -1 and 1: refused where no 0 says that -1 is unknown."""
+"""Labels of -1 and 1: refused unless a 0 shows that -1 means unknown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def signed(tmp_path: Path, make_logits: Callable[..., Logits]) -> tuple[Path, Logits]:
-    """A file whose negatives are -1."""
+    """Write a file whose negatives are -1."""
     logits = make_logits()
     signed = replace(logits, labels=np.where(logits.labels == 1, 1, -1).astype(np.int8))
     write_logits(signed, str(tmp_path / "own.npz"))

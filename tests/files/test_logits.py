@@ -1,4 +1,4 @@
-"""Logits files: what any framework writes is read, and what does not fit is refused in one line."""
+"""Logits files: valid files of any framework are read, others are refused in one line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> str:
 
 @pytest.fixture
 def refusal(file: str) -> Callable[..., str]:
-    """What is said of a file with these arrays changed (or left out: None)."""
+    """Return the error for a file with these arrays changed (or left out: None)."""
 
     def refuse(**changes: Any) -> str:
         arrays = {"logits": Z, "labels": Y, **changes}
@@ -95,7 +95,7 @@ def test_round_trip(file: str, seed: int, num: int, targets: list[str], groups: 
         group_names=tuple(groups),
         group_values=tuple(("I", "II", "III")[: 2 + i] for i in range(len(groups))),
         activation=str(rng.choice(["sigmoid", "softmax"])),
-        meta={"sha256": {}},  # as of predict, whose files may hold -1 and 1 alone
+        meta={"sha256": {}},  # as written by predict, whose files may contain only -1 and 1
     )
     write_logits(whole, file)
     assert_equal(read_logits(file), whole)
@@ -359,6 +359,6 @@ def test_writing_does_not_change_the_logits(file: str, make_logits: MakeLogits) 
 
 
 def test_a_group_without_a_name_is_refused(refusal: Callable[..., str]) -> None:
-    """In tables, no name means everyone."""
+    """In tables, an empty name means everyone."""
     unnamed = {"groups": np.array([[0], [1], [0]]), "group_names": np.array([""])}
     assert "'group_names' holds an empty name" in refusal(**unnamed)

@@ -1,4 +1,4 @@
-"""Logits made of arrays: checked where they are made, and coded from what people have."""
+"""Logits from arrays: checked on creation, and converted from common types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest: what is read from a CSV, and what is refused with which words."""
+"""The manifest: reading a CSV, and the words of errors."""
 
 from __future__ import annotations
 

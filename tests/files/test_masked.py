@@ -1,4 +1,4 @@
-"""Networks that torch.nn.utils.prune pruned: their files load like those of plain networks."""
+"""Networks pruned by torch.nn.utils.prune: their files load like those of plain networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pbias.models.preprocess import Preprocess
 
 
 def _pruned() -> nn.Module:
-    """A network with 80 % of its weights masked, the attention of no layer, biases and all."""
+    """Return a network with 80 % of its weights masked, including attention layers and biases."""
     torch.manual_seed(0)
     model = build("resnet_small", 3, width=16)
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]

@@ -1,4 +1,4 @@
-"""Label columns that are misspelt or nearly of 0 and 1: refused or warned of, not lost."""
+"""Label columns that are misspelled or almost 0 and 1: refused or warned about, not lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What logits files say of their networks: files of this version, of 0.1, of others."""
+"""Facts about networks in logits files: from this version, from 0.1, from others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRADUAL: dict[str, Any] = {"method": "gradual", "score": "magnitude", "scope": "
         ({"model": "resnet18", "pruning": {}, "parents": []}, "dense"),
         ({"pruning": {**GRADUAL, "start": "random"}, "parents": ["teacher"]}, "from-scratch"),
         ({"pruning": {**GRADUAL, "start": "trained"}, "parents": []}, "from-dense"),
-        # Version 0.1 did not say what training started from.
+        # Version 0.1 did not record the starting point of training.
         ({"pruning": GRADUAL, "parents": []}, "from-scratch"),
         ({"pruning": GRADUAL, "parents": ["abc"]}, "from-dense"),
         ({"pruning": GRADUAL, "parents": ["abc"], "runtime": {}}, "gradual"),

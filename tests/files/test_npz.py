@@ -1,4 +1,4 @@
-"""Archives of arrays: read in blocks, nothing unpickled, one line for whatever is wrong."""
+"""Archives of arrays: read in blocks, nothing unpickled, one line per error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def npz_bytes(save: Callable[..., None] = np.savez, **arrays: Any) -> bytes:
 
 
 def zip_bytes(data: bytes, name: str = "rows.npy", method: int = zipfile.ZIP_STORED) -> bytes:
-    """An archive of one member with these very bytes."""
+    """Return an archive of one member with exactly these bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr(name, data)
@@ -41,7 +41,7 @@ def zip_bytes(data: bytes, name: str = "rows.npy", method: int = zipfile.ZIP_STO
 def npy_bytes(
     header: str, data: bytes = ROWS.tobytes(), version: tuple[int, int] = (1, 0)
 ) -> bytes:
-    """An array file with this very header."""
+    """Return an array file with exactly this header."""
     text = header.encode("latin1") + b"\n"
     size = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
     return npy.magic(*version) + size + text + data
@@ -53,7 +53,7 @@ def read_all(path: Path) -> dict[str, Any]:
 
 
 def refusal(path: Path, data: bytes) -> str:
-    """What is said of a file with these bytes."""
+    """Return the error for a file with these bytes."""
     path.write_bytes(data)
     with pytest.raises(UserError) as caught:
         read_all(path)
@@ -158,7 +158,7 @@ def test_fortran_order_of_a_single_column_is_no_matter(file: Path) -> None:
 @pytest.mark.parametrize(
     "shape",
     ["(8, 3)", "(7000000000, 3)", "(7, 4)", "(-7, -3)", "(-1, 3)"]
-    + [f"(0, {10**30})", f"(0, {2**62}, 2)", f"({'0, ' * 33})"],  # no data, but no array either
+    + [f"(0, {10**30})", f"(0, {2**62}, 2)", f"({'0, ' * 33})"],  # no data, but still not an array
 )
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_header_that_lies_about_the_shape_is_refused(file: Path, shape: str, method: int) -> None:
@@ -270,7 +270,7 @@ def test_damaged_bytes_give_arrays_or_a_user_error(
 
 
 def test_arrays_of_other_names_are_not_read(tmp_path: Path) -> None:
-    """Neither their headers nor their data: a damaged one does no harm."""
+    """Neither their headers nor their data are read, so a damaged one does no harm."""
     path = tmp_path / "x.npz"
     np.savez(path, logits=np.zeros((2, 1), np.float32), labels=np.zeros((2, 1), np.int8))
     with zipfile.ZipFile(path, "a") as archive:

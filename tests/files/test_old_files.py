@@ -1,7 +1,8 @@
-"""Files that version 0.1 wrote are read, and give the numbers that they gave then.
+"""Files that version 0.1 wrote can be read, and give the same numbers as then.
 
-`tests/data/v0.1` holds what 0.1 made of 120 drawn faces: a dense and a packed pruned network, their
-logits, logits with clusters and thresholds, flags, thresholds, and an interrupted training run.
+`tests/data/v0.1` contains what 0.1 made of 120 drawn faces: a dense and a packed pruned network,
+their logits, logits with clusters and thresholds, flags, thresholds, and an interrupted training
+run.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def test_the_numbers_of_an_audit_are_those_of_then(
             if name in ("value", "reference", "change") and cell:
                 assert float(now[name]) == pytest.approx(float(cell), rel=1e-9, abs=1e-12), before
             elif name == "status" and cell == "ok":
-                # What is uncertain, newer versions may know better; values stay.
+                # Newer versions may improve uncertain values; the others stay.
                 assert now[name] in ("ok", "low_power"), before
             else:
                 assert now[name] == cell, before

@@ -1,4 +1,4 @@
-"""Packed files: exact, small, and read like any other."""
+"""Packed files: exact, small, and read like others."""
 
 from __future__ import annotations
 

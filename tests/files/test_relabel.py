@@ -1,4 +1,4 @@
-"""Labels, groups and clusters from a manifest, by id; what training said of groups stays."""
+"""Labels, groups and clusters from a manifest, by id; the training counts of groups stay."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_training_counts_go_with_their_group_and_value(small: Logits, manifest: 
     assert before is not None and after is not None and after.shape == (3, 4, 4, 2)
     np.testing.assert_array_equal(after[:, 0, :2], before[:, 0, :2])  # Male
     np.testing.assert_array_equal(after[:, 1, :2], before[:, 1, :2])  # Skin I and II
-    assert not after[:, 1, 2].any()  # VI was not there
-    assert not after[:, 2].any()  # nor was Age
+    assert not after[:, 1, 2].any()  # VI did not exist
+    assert not after[:, 2].any()  # nor did Age
     np.testing.assert_array_equal(after[:, -1, -1], before[:, -1, -1])  # everyone
 
 

@@ -1,4 +1,4 @@
-"""Bytes in and out: whole or not at all, standard streams by name, no hangs."""
+"""Reading and writing bytes: whole or not at all, standard streams by name, no hangs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from pbias.files.streams import (
     write_texts,
 )
 
-LONG = "a" * 300  # more than a file name can have
-LONGEST = "é" * 127  # 254 bytes of the 255 that it can have
+LONG = "a" * 300  # longer than a file name can be
+LONGEST = "é" * 127  # 254 of at most 255 bytes
 
 
 class Terminal(io.TextIOWrapper):

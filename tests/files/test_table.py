@@ -1,4 +1,4 @@
-"""Tables as CSV and JSON: full precision, empty where undefined, the same bytes each time."""
+"""Tables as CSV and JSON: full precision, empty if undefined, the same bytes each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threshold files: exact round trips, and one line for whatever is wrong."""
+"""Threshold files: exact round trips, and one line per error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unknown means the same to every reader, for labels, groups and clusters."""
+"""Unknown values mean the same to every reader, for labels, groups and clusters."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""The fuzzers are programs: pytest runs them by test_fuzz.py and collects nothing in them."""
+"""The fuzzers are programs: pytest runs them through test_fuzz.py and collects nothing in them."""
 
 collect_ignore = ["fuzz.py", "kills.py", "kinds.py", "structured.py"]

@@ -1,13 +1,14 @@
-"""Damaged and hostile inputs for every reader: a UserError or a result, and nothing else.
+"""Feed damaged and hostile inputs to every reader, which may only raise UserError or succeed.
 
     python tests/fuzz/fuzz.py --num 200000     # what `make fuzz` runs
     python tests/fuzz/fuzz.py --only npz --seed 7 --num 1 --save case.bin
 
-Valid files are changed at random: bytes flipped, cut, doubled and spliced; archives also member by
-member, packed again with right checksums, so that the change reaches the reader; text also cell by
-cell. Others are made as a whole (kinds.py): checkpoints, names, gates, expressions, options. An
-input fails that raises anything but UserError, takes longer than 20 seconds, needs more than 1 GiB
-beyond the imports, or starts a process, connects, or writes a file. The first that fails is saved.
+Valid files are changed at random: bytes are flipped, cut, doubled and spliced. Archives are also
+changed member by member and packed again with right checksums, so that the change reaches the
+reader; text is also changed cell by cell. Other inputs are generated (kinds.py): checkpoints,
+names, gates, expressions, options. An input fails if it raises anything but UserError, takes longer
+than 20 seconds, needs more than 1 GiB beyond the imports, starts a process, connects, or writes a
+file. The first failing input is saved.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ NUMBERS = (
 
 
 class Forbidden(BaseException):
-    """A reader did what no reader may; no `except Exception` hides it."""
+    """A reader did something forbidden; no `except Exception` hides it."""
 
 
 def main() -> None:
-    """Run, say how many inputs were refused and read, and exit with 1 at the first failure."""
+    """Run, print how many inputs were refused and read, and exit with 1 at the first failure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num", type=int, default=200_000, help="inputs in all")
     parser.add_argument("--seed", type=int, default=0)
@@ -107,12 +108,12 @@ def run(name: str, num: int, seed: int, folder: Path, save: str) -> None:
 
 
 def mutating(examples: list[bytes], *, archive: bool) -> Callable[[random.Random], bytes]:
-    """Return what changes one of the examples at random."""
+    """Return a function that changes one of the examples at random."""
     return lambda rng: mutate(rng, rng.choice(examples), archive=archive)
 
 
 def mutate(rng: random.Random, data: bytes, *, archive: bool) -> bytes:
-    """A changed copy: of the bytes, or of one member of an archive."""
+    """Return a changed copy: of the bytes, or of one member of an archive."""
     if archive and rng.random() < 0.6:
         return _repack(rng, data)
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
@@ -140,7 +141,7 @@ def _change(rng: random.Random, data: bytes) -> bytes:
 
 
 def _repack(rng: random.Random, data: bytes) -> bytes:
-    """One member changed, dropped, doubled or renamed, in an archive that is whole again."""
+    """Change, drop, double or rename one member in an otherwise valid archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
     index = rng.randrange(len(members))
@@ -157,16 +158,16 @@ def _repack(rng: random.Random, data: bytes) -> bytes:
     buffer = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", method) as archive:
-        warnings.simplefilter("ignore")  # of names that occur twice: that is the point
+        warnings.simplefilter("ignore")  # repeated names are intended here
         for name, content in members:
             archive.writestr(name, content)
     return buffer.getvalue()
 
 
 def guard() -> None:
-    """Refuse what no reader may do, and bound the memory."""
+    """Forbid what no reader may do, and limit the memory."""
     warnings.simplefilter("ignore")
-    torch.zeros(8, 8) @ torch.zeros(8, 8)  # the threads are started before memory is bounded
+    torch.zeros(8, 8) @ torch.zeros(8, 8)  # start the threads before memory is limited
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT_BYTES, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _too_slow)
@@ -177,7 +178,7 @@ WATCHING = [False]
 
 
 class watched:  # noqa: N801
-    """While a reader runs."""
+    """The context in which a reader runs."""
 
     def __enter__(self) -> None:
         WATCHING[0] = True
@@ -291,7 +292,7 @@ def _read_table(path: str) -> None:
 
 
 def _onnx() -> list[bytes]:
-    """A network with constants of several kinds, and one from a node."""
+    """Return a network with constants of several kinds, and one from a node."""
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(0)

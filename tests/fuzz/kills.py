@@ -1,4 +1,4 @@
-"""Kill long commands at random moments and run them again: the same bytes, and nothing left behind.
+"""Kill long commands at random moments, then run them again: the same bytes, no leftovers.
 
     python tests/fuzz/kills.py --num 100     # what `make fuzz` runs
 
@@ -25,7 +25,7 @@ from pbias.workflows import predict, prune, train  # noqa: F401  # imported befo
 FACES = "synth -o faces --num 24 --size 16 --seed 3 --workers 1"
 TRAIN = "train faces/labels.csv --targets Smiling --groups Male --batch-size 8 --arch resnet_small"
 SIZE = "--model-args width=4"
-# The command, what it writes, and whether it is given --resume when it runs again.
+# The command, its output, and whether it is given --resume when it runs again.
 COMMANDS = (
     (f"{TRAIN} {SIZE} --epochs 4 -o out.pt", "out.pt", True),
     ("prune base.pt --epochs 4 --steps 4 --sparsity 0.8 --batch-size 8 -o out.pt", "out.pt", True),
@@ -36,7 +36,7 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Kill so many commands; exit with 1 at the first that does not end as the whole one."""
+    """Kill commands; exit with 1 at the first whose result differs from an uninterrupted run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num", type=int, default=100, help="commands to kill")
     parser.add_argument("--seed", type=int, default=0)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def whole(command: str, output: str) -> tuple[dict[str, bytes], float]:
-    """The bytes of a run that nobody interrupts, and how long it takes."""
+    """Return the bytes of an uninterrupted run, and its duration."""
     start = time.monotonic()
     if run(command):
         sys.exit(f"pbias {command} failed")
@@ -64,7 +64,7 @@ def whole(command: str, output: str) -> tuple[dict[str, bytes], float]:
 
 
 def kill(rng: random.Random, which: int, wholes: list[tuple[dict[str, bytes], float]]) -> bool:
-    """Kill one command, run it again and compare; whether it was killed before its end."""
+    """Kill one command, run it again and compare; return whether it was killed before its end."""
     command, output, resumes = COMMANDS[which]
     wanted, seconds = wholes[which]
     before = set(Path().iterdir())
@@ -79,7 +79,7 @@ def kill(rng: random.Random, which: int, wholes: list[tuple[dict[str, bytes], fl
 
 
 def run(command: str, seconds: float | None = None) -> int:
-    """Run a command in a fork, and kill it after so many seconds; its status."""
+    """Run a command in a fork, kill it after `seconds`, and return its status."""
     pid = os.fork()
     if pid == 0:
         console.start()
@@ -96,7 +96,7 @@ def run(command: str, seconds: float | None = None) -> int:
 
 
 def remove(output: str) -> dict[str, bytes]:
-    """Remove a file or folder and return its bytes by their path."""
+    """Remove a file or folder and return its bytes by path."""
     root = Path(output)
     files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
     content = {str(path): path.read_bytes() for path in files}

@@ -1,4 +1,4 @@
-"""Hostile inputs that are made, not mutated: each kind makes bytes from a seed, and reads them."""
+"""Hostile inputs, generated, not mutated: each kind makes bytes from a seed and reads them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ WORDS = ["tpr >= 0.5", "abs(did_tpr) <= ", "tpr", "abs(", ")", "<=", ">=", "<", 
          "Male=1", ",", "-", "+", "*", "/", "(", "and", "%", "\t", "@", "'"]  # fmt: skip
 MARKS = ["(", ")", "[", "]", "*", "+", "?", "{2,9}", "{", "}", "|", ".", "^", "$", "\\d", "\\", "a",
          "(?:", "(?=", "[^", "a-z", "\\1", "{999}", "é"]  # fmt: skip
-# What a terminal would obey, and markup that no report may hold.
+# Terminal controls, and markup that no report may contain.
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 MARKUP = re.compile(r"(?<!\\)!\[|^#+ h|(?<!\\)<img", re.MULTILINE)
 
 
 def checkpoint(rng: random.Random) -> bytes:
-    """A checkpoint, or a bare state dict, with odd values and odd tensors."""
+    """Make a checkpoint, or a bare state dict, with odd values and odd tensors."""
     weights: dict[Any, Any] = {"conv1.weight": torch.randn(4, 3, 3, 3), "fc.bias": torch.zeros(2)}
     content: dict[str, Any] = {
         "format": "pbias-checkpoint", "schema": 1, "model": {"name": "resnet_small", "args": {}},
@@ -68,7 +68,7 @@ def checkpoint(rng: random.Random) -> bytes:
 
 
 def read_checkpoint(path: str) -> None:
-    """Read it and build its network."""
+    """Read a checkpoint and build its network."""
     found = load_network_file(path)
     if isinstance(found, Checkpoint):
         Preprocess.from_dict(found.preprocess)
@@ -125,7 +125,7 @@ def _deep(rng: random.Random) -> Any:
 
 
 def names(rng: random.Random) -> bytes:
-    """A logits file whose names hold escapes, markup and line ends."""
+    """Make a logits file whose names contain escapes, markup and line ends."""
     num_targets, num_groups, rows = rng.randint(1, 3), rng.randint(0, 2), 6
     targets = _some(rng, num_targets)
     logits = Logits.from_arrays(
@@ -150,7 +150,7 @@ def _some(rng: random.Random, num: int) -> list[str]:
 
 
 def read_names(path: str) -> None:
-    """Render the names in every form; what a reader would obey must be escaped."""
+    """Render the names in every form; anything a reader could execute must be escaped."""
     logits = read_logits(path)
     cells = [[name, *logits.group_names] for name in logits.targets]
     header = ["target", *logits.group_names]
@@ -180,7 +180,7 @@ def read_pattern(path: str) -> None:
 
 
 def toml(rng: random.Random) -> bytes:
-    """A file of options, or the text of a variable, for `pbias metrics`."""
+    """Make a file of options, or the text of a variable, for `pbias metrics`."""
     keys = ["level", "folds", "groups", "metrics", "gate", "format", "seed", "nothing", "help",
             "report", "labels", "config", "metrics.level", "in-memory", "joint"]  # fmt: skip
     values = ["true", "1979-05-27", "07:32:00", "[1, 2]", "[[1]]", "{a = 1}", '"\\u0000"',
@@ -190,7 +190,7 @@ def toml(rng: random.Random) -> bytes:
 
 
 def read_toml(path: str) -> None:
-    """Give it to a command as --config, and as a variable."""
+    """Pass it to a command as --config, and as a variable."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     _command(["metrics", "no file.npz", "--config", path])
     with _variable("PBIAS_METRICS_GATE", text.replace("\0", "")):
@@ -216,7 +216,7 @@ def _parser(only: str | None) -> Any:
 
 
 def _built(entries: Any, groups: Any, statuses: str, only: str | None = None) -> Any:
-    """A parser that was made before: to make one takes 50 times as long as to use it."""
+    """Return a cached parser: making one takes 50 times as long as using it."""
     return _parser(only)
 
 

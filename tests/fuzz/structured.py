@@ -1,10 +1,10 @@
-"""Inputs that coverage guides: Atheris (libFuzzer) feeds the four readers what reaches new code.
+"""Feed coverage-guided inputs to the four readers, with Atheris (libFuzzer).
 
     python tests/fuzz/structured.py --seconds 600      # what `make fuzz` runs
     python tests/fuzz/structured.py --only weights --replay crash-1234
 
-An input is a byte that chooses a form, then bytes: a file as it is, a member of an archive that is
-whole otherwise, or choices from which a file is built. Atheris changes the bytes, and keeps those
+The first byte of an input chooses a form; the rest is a complete file, a member of an otherwise
+valid archive, or choices from which a file is built. Atheris changes the bytes, and keeps inputs
 that reach a line of pbias for the first time. Limits are those of fuzz.py: anything but a
 UserError, 20 seconds, 1 GiB beyond the imports, a process, a connection, or a written file fails.
 """
@@ -40,7 +40,7 @@ with atheris.instrument_imports(include=["pbias"], enable_loader_override=False)
     from pbias.auditing.gates.grammar import parse_gate
     from pbias.errors import UserError
 
-GRACE_S = 90  # that a reader may hang in code that no signal interrupts
+GRACE_S = 90  # how long a reader may hang in code that no signal interrupts
 OPTIONS = ("-timeout=0", "-rss_limit_mb=0", "-max_len=16384", "-len_control=0", "-verbosity=0",
            "-print_final_stats=1")  # fmt: skip
 DTYPES = ("<f4", "<f8", "<f2", "<i8", "|i1", "|u1", "|b1", "<U5", "<U0", "|O", "<c8", "<M8[s]",
@@ -49,7 +49,7 @@ SIZES = (0, 1, 2, 3, 20, 2**16, 2**31, 2**63, 10**30, -1)
 
 
 class Reader(NamedTuple):
-    """What is fed: inputs to begin with, how an input becomes a file, and what reads it."""
+    """A reader: its first inputs, how an input becomes a file, and the function that reads it."""
 
     seeds: Callable[[], list[bytes]]
     make: Callable[[bytes], bytes]
@@ -57,7 +57,7 @@ class Reader(NamedTuple):
 
 
 def main() -> None:
-    """Feed each reader for its share of the time; exit with 1 where one fails."""
+    """Feed each reader for its share of the time; exit with 1 if one fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=600, help="for all readers together")
     parser.add_argument("--seed", type=int, default=1)
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def feed(reader: Reader, path: Path, data: bytes) -> None:
-    """Read one input; a UserError is what bad ones should give."""
+    """Read one input; bad ones should raise a UserError."""
     path.write_bytes(reader.make(data))
     try:
         with fuzz.watched():
@@ -87,7 +87,7 @@ def feed(reader: Reader, path: Path, data: bytes) -> None:
 
 
 def _in_fork(name: str, seconds: int, seed: int, folder: Path) -> int:
-    """Let libFuzzer run for so long; the status with which it ended."""
+    """Run libFuzzer for `seconds`; return its exit status."""
     print(f"{name}: {seconds} s", flush=True)
     pid = os.fork()
     if pid == 0:
@@ -116,7 +116,7 @@ def _fuzz(name: str, seconds: int, seed: int, folder: Path) -> None:
 
 
 def _file_or(build: Callable[[atheris.FuzzedDataProvider], bytes]) -> Callable[[bytes], bytes]:
-    """An input as it is after a 0, or else built from choices."""
+    """Use an input as it is after a 0, otherwise build it from choices."""
 
     def make(data: bytes) -> bytes:
         return data[1:] if data[:1] == b"\0" else build(atheris.FuzzedDataProvider(data[1:]))
@@ -134,7 +134,7 @@ def _pick(bits: atheris.FuzzedDataProvider, among: Any) -> Any:
 
 
 def npz(bits: atheris.FuzzedDataProvider) -> bytes:
-    """Arrays with chosen types and shapes, and headers that may say something else."""
+    """Make arrays with chosen types and shapes, and headers that may disagree."""
     names = ["logits", "labels", "ids", "targets", "groups", "group_names", "group_values", "meta",
              "clusters", "train_counts", "activation", "thresholds", "split"]  # fmt: skip
     buffer = io.BytesIO()
@@ -147,7 +147,7 @@ def npz(bits: atheris.FuzzedDataProvider) -> bytes:
 
 def _array(bits: atheris.FuzzedDataProvider) -> bytes:
     kind = bits.ConsumeIntInRange(0, 3)
-    if kind == 0:  # a header that need not fit the data
+    if kind == 0:  # a header that need not match the data
         shape = [_pick(bits, SIZES) for _ in range(bits.ConsumeIntInRange(0, 4))]
         header = f"{{'descr': {_pick(bits, DTYPES)!r}, 'fortran_order': {bits.ConsumeBool()}, "
         header += f"'shape': {tuple(shape)}, }}{bits.ConsumeUnicodeNoSurrogates(8)}\n"
@@ -176,7 +176,7 @@ def _checkpoints() -> list[bytes]:
 
 
 def weights(bits: atheris.FuzzedDataProvider) -> bytes:
-    """A checkpoint of random values, a pickle in a whole archive, or a safetensors header."""
+    """Make a checkpoint of random values, a pickle in a valid archive, or a safetensors header."""
     kind = bits.ConsumeIntInRange(0, 2)
     if kind == 0:
         return kinds.checkpoint(_Choices(bits))  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def weights(bits: atheris.FuzzedDataProvider) -> bytes:
 
 
 class _Choices(random.Random):
-    """Choices of `random`, made by the input; numbers keep coming when that is used up."""
+    """Choices of `random`, made by the input; when it is used up, numbers still come."""
 
     def __init__(self, bits: atheris.FuzzedDataProvider) -> None:
         super().__init__(0)
@@ -222,7 +222,7 @@ def _tables() -> list[bytes]:
 
 
 def table(bits: atheris.FuzzedDataProvider) -> bytes:
-    """Rows of chosen cells under a chosen header."""
+    """Make rows of chosen cells below a chosen header."""
     headers = ("image,split,Smiling,age,person", "attribute,threshold", "id,attribute,risk", "",
                "id,label,p,sex,person", "id,label,p_0,p_1,sex,person", "image_id,Male")  # fmt: skip
     cells = ("0", "1", "", "-1", "nan", "a.png", "../b.png", "/c", "train", "test", '"', "x\ny",
@@ -235,7 +235,7 @@ def table(bits: atheris.FuzzedDataProvider) -> bytes:
 
 
 def read_table(path: str) -> None:
-    """Read it by every reader of tables."""
+    """Read it with every reader of tables."""
     for read in (fuzz._read_manifest, fuzz._read_thresholds, fuzz.read_flags, fuzz._read_table):
         try:
             read(path)
@@ -244,7 +244,7 @@ def read_table(path: str) -> None:
 
 
 def words(bits: atheris.FuzzedDataProvider) -> bytes:
-    """Words of gates, expressions and TOML, in any order."""
+    """Make words of gates, expressions and TOML, in any order."""
     toml = ["[metrics]\n", "gate", "level", "folds", " = ", "\n", "[", "]", "{", "}", '"', "'",
             "1979-05-27", "true", "\\u0000", "#", "'''", '"""']  # fmt: skip
     among = [*kinds.WORDS, *kinds.MARKS, *kinds.NUMBERS, *toml]

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer, and that it would notice."""
+"""A short run of the fuzzer, and a check that it would notice failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 def run(
     tmp_path: Path, *options: str, code: str = "", name: str = "fuzz"
 ) -> subprocess.CompletedProcess[str]:
-    """A fuzzer in a process of its own, after `code`, which may change its module."""
+    """Run a fuzzer in its own process, after `code`, which may change its module."""
     lines = ["import sys", f"sys.path.insert(0, {str(FUZZ.parent)!r})", f"import {name}", code]
     program = "\n".join([*lines, f"{name}.main()"])
     command = [sys.executable, "-c", program, *options]
@@ -44,7 +44,7 @@ BAD = {
     "MemoryError": "bytearray(3 << 30)",
     "longer than": "signal.alarm(1); time.sleep(3)",
 }
-# One process, which forks before each: the imports take longer than all else.
+# One process that forks before each, because the imports take longer than everything else.
 EACH = """
 import os, signal, time
 def reader(text):

@@ -1,4 +1,4 @@
-"""Architectures: their sizes, outputs and what they refuse."""
+"""Architectures: their sizes, outputs and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pbias.models import ARCHITECTURES, build, classifier_weight, num_outputs_of
 from pbias.models.architectures import WIDTH, args_of_weights, new_args, old_args
 from pbias.models.torchvision_import import load_torchvision
 
-# Weights of convolutions and linear layers at 40 outputs, as in CelebA.
+# Weights of convolutions and linear layers with 40 outputs, as in CelebA.
 PAPER_WEIGHTS = {"resnet18": 11_187_392, "resnet50": 23_536_832, "mobilenet_v1": 3_226_048}
 SMALL = ("resnet_small", "resnet18", "mobilenet_v1")
 
@@ -91,7 +91,7 @@ def test_signal_keeps_its_scale_through_a_fresh_network(name: str) -> None:
 
 
 def test_no_weight_of_a_fresh_transformer_is_zero() -> None:
-    # Zeros would be the first to be pruned: with torchvision's start, the whole classifier.
+    # Zeros are pruned first: with torchvision's initialization, the whole classifier.
     model = build("vit_b_16", 3, image_size=32)
     assert model.get_parameter("heads.head.weight").count_nonzero() == 3 * 768
 

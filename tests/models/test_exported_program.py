@@ -1,4 +1,4 @@
-"""Exported programs: opened when they are trusted, run in batches of any size."""
+"""Exported programs: opened if trusted, run in batches of any size."""
 
 from __future__ import annotations
 

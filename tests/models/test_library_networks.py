@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm by name: built, sized and prepared as the library says."""
+"""Networks of torchvision and timm by name: built, sized and preprocessed as the library states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
 
 def test_preprocessing_is_that_of_torchvisions_weights() -> None:
     assert preprocess_of("torchvision:mobilenet_v3_small") == Preprocess(256, 224, **IMAGENET)
-    # The better of its two sets of weights, which is resized to 232.
+    # The better of its two sets of weights, whose images are resized to 232.
     assert preprocess_of("torchvision:resnet50") == Preprocess(232, 224, **IMAGENET)
 
 
@@ -40,7 +40,7 @@ def test_preprocessing_is_that_of_timms_weights(timm: Any) -> None:
     [
         ("torchvision:mobilenet_v3_small", "classifier.3"),
         ("torchvision:squeezenet1_1", "classifier.1"),  # a convolution
-        ("torchvision:regnet_y_400mf", "fc"),  # not on the device "meta"
+        ("torchvision:regnet_y_400mf", "fc"),  # cannot be built on the meta device
         ("torchvision:googlenet", "fc"),
     ],
 )
@@ -75,7 +75,7 @@ def test_finding_a_classifier_draws_no_random_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["timm:test_coatnet", "timm:test_vit"])
 def test_restored_networks_compute_the_same(timm: Any, name: str) -> None:
-    # The first keeps an index of positions that its state dict does not have.
+    # The first keeps an index of positions that its state dict lacks.
     args = {"img_size": 64}
     torch.manual_seed(0)
     model = build(name, 3, **args).eval()
@@ -87,7 +87,7 @@ def test_restored_networks_compute_the_same(timm: Any, name: str) -> None:
 
 def test_transformers_are_built_for_the_size_of_images(timm: Any) -> None:
     assert sized_args("timm:test_vit", {}, 32) == {"img_size": 32}
-    assert sized_args("timm:test_vit", {}, 160) == {}  # its own
+    assert sized_args("timm:test_vit", {}, 160) == {}  # its own size
     assert sized_args("timm:test_resnet", {}, 32) == {}
     assert sized_args("torchvision:vit_b_16", {"dropout": 0.1}, 32) == {
         "dropout": 0.1, "image_size": 32,

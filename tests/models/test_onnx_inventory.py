@@ -1,4 +1,4 @@
-"""What an ONNX file holds: operators, weights, zeros and what is quantized, counted by hand."""
+"""The content of an ONNX file: operators, weights, zeros and quantization, counted by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pbias.models.onnx.inventory import count, facts, inventory
 
 KERNEL = np.zeros((2, 3, 1, 1), np.float32)
 KERNEL[0, 0] = KERNEL[1, 1] = 1.0  # 6 weights, 4 of them zero
-MATRIX = np.array([[3, 5], [3, 3]], np.uint8)  # 3 is zero, so 3 of 4 are
+MATRIX = np.array([[3, 5], [3, 3]], np.uint8)  # 3 is the zero point, so 3 of 4 are zero
 
 
 def graph(onnx: Any, properties: dict[str, str] | None = None) -> OnnxFile:
-    """A convolution in float and a product in int8, whose weight passes a transposition."""
+    """Make a convolution in float and a product in int8, whose weight passes a transposition."""
     helper, proto = onnx.helper, onnx.TensorProto
     nodes = [
         helper.make_node("Conv", ["images", "kernel", "bias"], ["maps"]),
@@ -59,7 +59,7 @@ def test_operators_weights_and_zeros_are_counted(onnx: Any) -> None:
         "operator": "MatMul", "nodes": 1, "quantized": 1.0, "weights": 4, "nonzero": 1,
         "sparsity": 0.75, "int8_weights": 4, "bytes": 4,
     }  # fmt: skip
-    # Of the five that compute: the transposition and the product see quantized values.
+    # Two of the five that compute see quantized values: the transposition and the product.
     assert rows[""]["quantized"] == 0.4 and rows[""]["weights"] == 10
 
 
@@ -89,7 +89,7 @@ def test_constants_that_do_not_fit_their_shape_are_refused(onnx: Any) -> None:
 
 def test_a_graph_that_turns_in_circles_ends(onnx: Any) -> None:
     model = graph(onnx).model
-    model.graph.node[6].input[0] = "mt"  # the transposition takes what it makes
+    model.graph.node[6].input[0] = "mt"  # the transposition takes its own output
     found = inventory(parse_onnx(model.SerializeToString(), "net.onnx"))
     assert found.columns["weights"][0] == 6
 

@@ -1,4 +1,4 @@
-"""ONNX networks give the logits of torch, whatever their layout, type and batch."""
+"""ONNX networks give the logits of torch, for any layout, type and batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def model(
     outputs: int = 1,
     num: int | str = 2,
 ) -> Any:
-    """A graph whose logits are the mean of red, and the mean of green less that of blue."""
+    """Make a graph whose logits are the mean of red, and the mean of green minus that of blue."""
     helper, proto = onnx.helper, onnx.TensorProto
     axes = [1, 2] if shape[-1] == 3 else [2, 3]
     weight = np.array([[1, 0], [0, 1], [0, -1]], np.float32)

@@ -1,4 +1,4 @@
-"""Networks whose layers share a weight: it is loaded, counted and pruned once."""
+"""Networks whose layers share a weight, which is loaded, counted and pruned once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pbias.pruning.accounting import account, account_bare, facts
 from pbias.pruning.layers import prunable
 
 OWN = "tied_net:Tied"
-# Two convolutions of 3 x 3 x 3 x 3 weights that are one, and a classifier of 2 x 3.
+# Two convolutions share one weight of 3 x 3 x 3 x 3; the classifier has 2 x 3.
 NUM_WEIGHTS = 81 + 6
 
 
 class Tied(nn.Module):
-    """Two layers that share their weight, and a classifier."""
+    """A network of two layers that share their weight, and a classifier."""
 
     def __init__(self, num_outputs: int) -> None:
         super().__init__()

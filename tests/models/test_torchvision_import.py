@@ -1,4 +1,4 @@
-"""torchvision next to a torch that it was not compiled for."""
+"""torchvision beside a torch that it was not compiled for."""
 
 from __future__ import annotations
 

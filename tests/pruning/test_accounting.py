@@ -1,4 +1,4 @@
-"""Counts of a network: by hand, and multiply-accumulates against published ones."""
+"""Counts of a network by hand, and multiply-accumulates against published values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pbias.pruning.selection import prune
 
 
 def _model() -> nn.Module:
-    """A 1x1 convolution with one empty filter of three, and a classifier with one empty row."""
+    """Make a 1x1 convolution with one empty filter of three; the classifier has an empty row."""
     model = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 4))
     model[0].weight.data = torch.tensor([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])[:, :, None, None]
     model[3].weight.data = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 0], [0, -0.0, 1]])
@@ -67,7 +67,7 @@ def test_a_layer_that_is_called_twice_counts_twice() -> None:
         ("resnet18", 1.81),  # torchvision's GFLOPS of the pretrained weights
         ("resnet50", 4.09),
         ("mobilenet_v1", 0.569),  # Howard et al., table 8
-        # torchvision's 17.56 less the products without a weight: 12 layers, 197^2 scores, 2 x 768.
+        # torchvision's 17.56 minus the products without a weight: 12 layers, 197^2 scores, 2 x 768.
         ("vit_b_16", 17.56 - 12 * 197**2 * 2 * 768 / 1e9),
     ],
 )

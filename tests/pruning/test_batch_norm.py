@@ -1,4 +1,4 @@
-"""Batch-norm statistics estimated anew, beside means and variances over all pictures."""
+"""Re-estimated batch-norm statistics, compared with means and variances over all images."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def test_within_an_epoch_pruning_comes_when_it_is_due() -> None:
 
 
 def _trained_by_turns(pruner: GradualPruner, model: nn.Module, epochs: range) -> list[list[int]]:
-    """The number of zeros after each of four steps of each epoch; each moves every weight."""
+    """Return the number of zeros after each of four steps of each epoch; each moves all weights."""
     optimizer, counts = OPTIMIZERS["sgd"](model), []
     for epoch in epochs:
         pruner.start_epoch(epoch)
@@ -240,7 +240,7 @@ def test_acdc_compresses_and_releases_by_turns() -> None:
     pruner = GradualPruner(model, {1.0: 0.8, 2.5: 0.0, 3.5: 0.8}, 4)
     counts = _trained_by_turns(pruner, model, range(5))
     assert counts[0] == [0] * 4 and counts[1] == [num] * 4 and counts[4] == [num] * 4
-    # Released weights begin at 0, and move with the next step.
+    # Released weights start at 0, and move with the next step.
     assert counts[2][:3] == [num] * 3 and counts[2][3] < num / 2
     assert counts[3][0] < num / 2 and counts[3][3] == num
     assert [pruner.eligible(epoch) for epoch in range(5)] == [False, False, False, True, True]

@@ -1,4 +1,4 @@
-"""Scores that look at images: by hand, by group, with exact counts and patterns."""
+"""Scores that need images: by hand, by group, with exact counts and patterns."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_importance_by_hand(kind: str) -> None:
     for rows in BATCHES:
         x = make_batch(data, rows, CPU).numpy().mean(axis=(2, 3))
         y = data.labels[rows].numpy()
-        # The gradient of a cross-entropy is the probability less the label, times the input.
+        # The gradient of a cross-entropy is the probability minus the label, times the input.
         error = np.where(y >= 0, 1 / (1 + np.exp(-(x @ weight.T + bias))) - y, 0)
         gradients.append(error.T @ x / (y >= 0).sum())
     mean, squares = np.mean(gradients, axis=0), np.mean(np.square(gradients), axis=0)
@@ -68,14 +68,14 @@ def test_importance_by_hand(kind: str) -> None:
 
 
 def halves() -> tuple[nn.Module, Sample]:
-    """Group a is told by the red channel, b by the blue one; a has far larger weights and losses.
+    """Group a depends on the red channel, b on the blue one; a has far larger weights and losses.
 
-    What only b needs is small among all, but large among what b needs.
+    What only b needs is small among all weights, but large among those that b needs.
     """
     rng = np.random.default_rng(1)
     pixels = np.full((40, 8, 8, 3), 128, np.uint8)  # close to 0 after normalization
     labels = torch.tensor(rng.integers(0, 2, (40, 2)), dtype=torch.int8)
-    labels[:20, 1], labels[20:, 0] = -1, -1  # each group has a target of its own
+    labels[:20, 1], labels[20:, 0] = -1, -1  # each group has its own target
     pixels[:20, :, :, 0] = np.where(labels[:20, 0] == 1, 250, 5)[:, None, None]
     pixels[20:, :, :, 2] = np.where(labels[20:, 1] == 1, 140, 116)[:, None, None]
     data = ImageData(pixels, labels, torch.zeros(40, dtype=torch.bool), Preprocess(8, 8))
@@ -87,7 +87,7 @@ def halves() -> tuple[nn.Module, Sample]:
 
 
 def test_what_any_group_needs_stays() -> None:
-    """Of six weights, each group needs one; by magnitude and over all images b's goes."""
+    """Of six weights, each group needs one; by magnitude and over all images, b's is pruned."""
     model, by_group = halves()
     weights = weights_of(model)
     needed_by_a, needed_by_b = 0, 5
@@ -99,7 +99,7 @@ def test_what_any_group_needs_stays() -> None:
     assert order(over_all.score(model, weights, "fisher", "max"), model[2].weight)[-1] == 0
     by_magnitude = model[2].weight.abs().flatten().argsort().tolist()[-2:]
     assert needed_by_b not in by_magnitude
-    # The mean of importances with a sum of 1 each has one, too; both groups' first come first.
+    # The mean of importances that sum to 1 also sums to 1; both groups' first weights come first.
     keys = by_group.score(model, weights, "taylor", "mean")("2.weight", model[2].weight)
     values = np.concatenate(list(keys)).view(np.float32)
     assert values.sum() == pytest.approx(1, rel=1e-5)

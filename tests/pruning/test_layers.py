@@ -1,4 +1,4 @@
-"""Layers: which may be pruned, and selectors by name, layer or regular expression."""
+"""Layers that may be pruned, and selectors by name, layer or regular expression."""
 
 from __future__ import annotations
 

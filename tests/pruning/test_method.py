@@ -38,7 +38,7 @@ def _chooser(weights: dict[str, Tensor], **options: Any) -> Chooser:
 
 
 def _order(name: str, weight: Tensor, method: Method) -> list[tuple[float, int]]:
-    """Sorts as the weights of a tensor go: first what is zero, of equal scores the last index."""
+    """Sort a tensor's weights in pruning order: zeros first, ties by last index."""
     magnitude = weight.abs().flatten().numpy()
     if method.score == "magnitude_norm":
         norm = np.float32(np.sqrt(np.square(magnitude, dtype=np.float64).sum()))
@@ -52,7 +52,7 @@ def _order(name: str, weight: Tensor, method: Method) -> list[tuple[float, int]]
 
 
 def _must_stay(order: list[tuple[float, int]], name: str, method: Method) -> set[int]:
-    """Indices kept by rows and by layer: the largest, but for zeros; rows count for the layer."""
+    """Return indices kept by row and layer: the largest non-zero ones; rows count for the layer."""
     width, kept = SIZES[name] // SHAPES[name][0], set[int]()
     for start in range(0, SIZES[name] if name == "fc" else 0, width):
         row = sorted(range(start, start + width), key=order.__getitem__)
@@ -63,7 +63,7 @@ def _must_stay(order: list[tuple[float, int]], name: str, method: Method) -> set
 
 
 def _budgets(zeros: dict[str, int], kept: dict[str, int], erk: bool, left: int) -> dict[str, Any]:
-    """Ideal counts left by layer, as in RigL: set those beyond a bound to it, share the rest."""
+    """Return ideal counts by layer, as in RigL: clip those beyond a bound, and share the rest."""
     shares = {n: Fraction(sum(SHAPES[n]) if erk else SIZES[n]) for n in SHAPES}
     low, high = 0.0, 1e9
     for _ in range(200):  # plain bisection
@@ -81,7 +81,7 @@ def test_over_all_layers_the_lowest_scores_go(
     chooser = _chooser(weights, score=score, seed=seed, **kept)
     order = {n: _order(n, w, chooser.method) for n, w in weights.items()}
     stay = {n: _must_stay(order[n], n, chooser.method) for n in SHAPES}
-    # A later tensor is a higher index.
+    # A later tensor has a higher index.
     free = sorted(
         (order[n][i][0], -k, order[n][i][1], n)
         for k, n in enumerate(SHAPES)
@@ -189,7 +189,7 @@ def test_layers_are_asked_for_what_the_scope_says() -> None:
     alike = _chooser(weights, scope="layer").asked_by_layer(0.5)
     assert alike == dict.fromkeys(SHAPES, pytest.approx(1 - 23 / 47))
     erk = _chooser(weights, scope="erk").asked_by_layer(0.8)
-    # 9 weights left in proportion to 2 + 3 + 2 + 2, 3 + 5 and 4 + 2.
+    # 9 weights are left in proportion to 2 + 3 + 2 + 2, 3 + 5 and 4 + 2.
     for name, share in zip(SHAPES, (9, 8, 6), strict=True):
         assert erk[name] == pytest.approx(1 - 9 * share / 23 / SIZES[name])
 
@@ -231,7 +231,7 @@ def test_proportion_within_bounds_and_an_exact_sum(
 
 
 def _rigl(shapes: list[tuple[int, ...]], sparsity: float) -> list[float]:
-    """Densities as Evci et al. describe them: layers that would exceed 1 are dense, by turns."""
+    """Return the densities of Evci et al.: layers that would exceed 1 become dense, one by one."""
     sizes = [int(np.prod(shape)) for shape in shapes]
     raw = [sum(shape) / size for shape, size in zip(shapes, sizes, strict=True)]
     pairs, dense = list(zip(raw, sizes, strict=True)), set[int]()

@@ -1,4 +1,4 @@
-"""Selectors by regular expression: the matches of `re`, in linear time, and what is refused."""
+"""Selectors by regular expression: the matches of `re`, in linear time, and refused expressions."""
 
 from __future__ import annotations
 

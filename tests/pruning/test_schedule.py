@@ -1,4 +1,4 @@
-"""Schedules: where they start, where they end, how they rise."""
+"""Schedules: their start, their end, and their rise."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_sparsity_never_falls_and_never_passes_the_target(
 
 
 def test_the_cubic_schedule_by_hand() -> None:
-    # GMP-PT's 15 steps; step 7 of 15 is half way: 0.95 - 0.9 / 8.
+    # GMP-PT's 15 steps; step 7 of 15 is halfway: 0.95 - 0.9 / 8.
     schedule = sparsities("cubic", 0.05, 0.95, range(1, 60, 4))
     assert len(schedule) == 15
     assert schedule[1] == pytest.approx(0.05)
@@ -69,7 +69,7 @@ def test_pruning_is_even_and_leaves_time_to_recover(num_epochs: int, num_steps: 
 
 
 def test_the_authors_schedule_stops_one_step_early() -> None:
-    # Their single-attribute runs: steps 2 to 15 towards an end of 16.
+    # The paper's single-attribute runs: steps 2 to 15 towards an end of 16.
     schedule = sparsities("paper", 0.05, 0.995, range(2, 16), end=16)
     last = 0.995 - 0.945 * (1 / 14) ** 3
     assert schedule[15] == pytest.approx(last)

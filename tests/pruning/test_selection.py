@@ -14,7 +14,7 @@ from pbias.pruning import weight_scores
 from pbias.pruning.selection import num_zeros, prune, pruned_masks, select
 
 DENORMAL, LARGEST = 1e-45, float(np.finfo(np.float32).max)
-# Few distinct values: ties everywhere, within and across tensors.
+# Few distinct values give ties everywhere, within and across tensors.
 TIED = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, DENORMAL, -DENORMAL, LARGEST, np.inf, -np.inf])
 ANY = st.floats(width=32, allow_nan=False)
 TENSORS = st.lists(st.lists(TIED | ANY, max_size=12), min_size=1, max_size=5)
@@ -29,7 +29,7 @@ def _flat(weights: dict[str, Tensor]) -> list[float]:
 
 
 def _plain(values: list[float], num_pruned: int) -> set[int]:
-    """The indices that a plain sort prunes; of equal magnitudes the lower index stays."""
+    """Return the indices that a plain sort prunes; of equal magnitudes the lower index stays."""
     order = sorted(range(len(values)), key=lambda i: (abs(values[i]), -i))
     return set(order[:num_pruned])
 
@@ -83,7 +83,7 @@ def test_a_million_weights_are_cut_exactly() -> None:
     generator = torch.Generator().manual_seed(0)
     weights = {name: torch.randn(500, 1000, generator=generator) for name in "ab"}
     magnitudes = torch.cat([weight.abs().flatten() for weight in weights.values()])
-    # Reversed, so that of equal ones the last comes first; no set is printed where they differ.
+    # Reversed, so that ties put the last first. Compared without printing sets if they differ.
     order = 999_999 - magnitudes.flip(0).argsort(stable=True)
     found = torch.tensor(sorted(_pruned(weights, 950_000)))
     assert torch.equal(order[:950_000].sort().values, found)

@@ -1,4 +1,4 @@
-"""Scores: what they refuse, and what is zero comes first."""
+"""Scores: refused weights, and zeros first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of chosen metrics, and of what the samples were too few to show."""
+"""Reports of chosen metrics, and of effects that too few samples could show."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_only_what_was_asked_for_is_shown(sections: dict[str, Section]) -> None:
 def test_lists_go_by_the_end_of_the_interval_nearer_0(
     table: Table, sections: dict[str, Section]
 ) -> None:
-    """First those without 0, by how far they are from it; then the others by their change."""
+    """Intervals without 0 come first, by distance from it; then the others by their change."""
     records = [r for r in table.where(metric="tpr", group="Male") if r["attribute"]]
     known = [r for r in records if r["change"] == r["change"]]
 
@@ -61,7 +61,7 @@ def test_lists_go_by_the_end_of_the_interval_nearer_0(
 
 
 def test_no_list_leaves_out_groups_with_few_samples(table: Table) -> None:
-    """The largest of ten changes is of few samples: it stands there, and is marked."""
+    """The largest of ten changes has few samples: it is listed, and marked."""
     few = [
         {"attribute": f"a{i}", "change": c, "change_low": c - 0.2, "change_high": c + 0.2,
          "change_status": "low_power" if i == 9 else "ok"}

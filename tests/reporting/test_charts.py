@@ -1,4 +1,4 @@
-"""Charts: what their specifications show of a table, and that they are drawn in every form."""
+"""Charts: what their specifications show of a table, and that every format can be drawn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAN = float("nan")
 
 
 def row(attribute: str, contrast: str, change: float, **other: Any) -> dict[str, Any]:
-    """A row of an audit table: the change of TPR for a value of `sex`."""
+    """Make a row of an audit table: the change of TPR for a value of `sex`."""
     known = change == change
     return {
         "metric": "tpr", "attribute": attribute, "group": "sex", "contrast": contrast,
@@ -91,7 +91,7 @@ def test_without_a_reference_a_heat_map_shows_values() -> None:
 
 
 def test_a_heat_map_whose_every_cell_is_of_few_samples_is_hatched() -> None:
-    """Sizes of a single mark were once spaced from 0, and nothing was drawn."""
+    """Sizes of a single mark were once scaled from 0, and nothing was drawn."""
     needs("vl_convert")
     from pbias.reporting.charts import render
 
@@ -100,7 +100,7 @@ def test_a_heat_map_whose_every_cell_is_of_few_samples_is_hatched() -> None:
     assert figure is not None
     drawn = re.findall(r'<path [^>]*d="(M-[^"]+L[^"]+M-[^"]+)"', render.svg(figure))
     num_cells = len(cells(few, "tpr"))
-    assert len(drawn) == num_cells + 1  # and one in the legend
+    assert len(drawn) == num_cells + 1  # plus one in the legend
     assert all(7 < max(map(float, re.findall(r"[.\d]+", path))) < 9 for path in drawn)
 
 
@@ -108,7 +108,7 @@ def test_a_forest_plot_begins_with_what_is_beyond_chance() -> None:
     figure = forest(ROWS)
     assert figure is not None
     names = [v["name"] for v in figure.spec["data"]["values"]]
-    # smiling's other value of sex is nearer to 0, that of hat undefined.
+    # smiling's other value of sex is nearer to 0; that of hat is undefined.
     assert names == ["young, sex=m", "smiling, sex=f", "hat, sex=f"]
     first = figure.spec["data"]["values"][0]
     assert (first["low"], first["high"]) == (pytest.approx(0.15), pytest.approx(0.35))
@@ -132,7 +132,7 @@ def four_groups_of_ten() -> tuple[Logits, Partition]:
 def test_predictions_are_counted_by_probability_group_and_label() -> None:
     logits, partition = four_groups_of_ten()
     bins = score_bins([logits], partition)
-    assert bins.n.sum() == 60  # three are of no group
+    assert bins.n.sum() == 60  # three have no group
     assert bins.n[0, :, 2].tolist() == [27, 2, 1] and bins.n[1, :, 7].tolist() == [3, 27, 0]
     assert bins.p[1, 1, 7] == pytest.approx(27 * 0.75)
     assert score_bins([logits, logits], partition).n.sum() == 120
@@ -172,7 +172,7 @@ def test_curves_are_means_over_seeds_with_bands() -> None:
 
 @pytest.fixture
 def figures(audit_files: Path) -> dict[str, Figure]:
-    """One figure of each kind, of files."""
+    """Make one figure of each kind, from files."""
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions, plot_audit, plot_curves
 
@@ -188,7 +188,7 @@ def test_specifications_are_vega_lite(figures: dict[str, Figure]) -> None:
     import altair
 
     for figure in figures.values():
-        altair.Chart.from_dict(figure.spec)  # raises where the schema is not met
+        altair.Chart.from_dict(figure.spec)  # raises if the schema is violated
 
 
 def test_a_figure_is_drawn_with_its_title(figures: dict[str, Figure]) -> None:
@@ -245,7 +245,7 @@ def test_files_without_a_sparsity_stand_in_the_order_named(
 
 
 def test_gates_are_drawn_with_the_row_that_decides() -> None:
-    """A row that is outside for sure decides a failure, not one whose value is further out."""
+    """A row that is certainly outside decides a failure, not one whose value is further out."""
     wide = Judged("undecided", "hat", "sex", "f", "", 0.9, 0.0, 1.0, 0.0, 1.0)
     sure = Judged("outside", "smiling", "sex", "f", "", 0.4, 0.3, 0.5, 0.3, 0.5)
     fine = Judged("inside", "young", "sex", "f", "", 0.1, 0.05, 0.15, 0.05, 0.15)

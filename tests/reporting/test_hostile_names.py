@@ -1,4 +1,4 @@
-"""Names that are markup, from a file to what commands print: on a terminal and as Markdown."""
+"""Names with markup, from a file to the output of commands: in a terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES = ("`f`<i>", "m|[u](http://u.x)")
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A model and one that lost the positives of the first group value."""
+    """Write a model and one that lost the positives of the first group value."""
     rng, num = np.random.default_rng(0), 300
     labels = (rng.random((num, len(TARGETS))) < 0.4).astype(int)
     sex = rng.integers(0, 2, num)

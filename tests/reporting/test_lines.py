@@ -1,4 +1,4 @@
-"""Which line of a plot a run is on: ways of pruning apart, int8 apart, dense on all of them."""
+"""Lines of a plot: ways of pruning are separate, int8 is separate, dense is on all of them."""
 
 from __future__ import annotations
 

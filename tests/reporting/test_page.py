@@ -1,4 +1,4 @@
-"""The page of an audit in a real browser: drawn, usable, accessible, and inert where it must be."""
+"""The page of an audit in a real browser: drawn, usable, accessible, and safe from hostile names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES = ("a<b>", "\x1b[31mred")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; absent, the test is skipped, in CI it fails."""
+    """Start a headless Chromium; skip the test if it is missing, fail in CI."""
     for package in ("playwright", "axe_core_python", "jinja2", "vl_convert"):
         needs(package)
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 
 def hostile_logits(noise: float, path: str) -> Logits:
-    """Three attributes whose names are code, by a group whose values are; ids are pictures."""
+    """Make three attributes with code as names, by a group with code as values; ids are images."""
     rng, num = np.random.default_rng(0), 200
     labels = (rng.random((num, 3)) < 0.4).astype(int)
     sex = rng.integers(0, 2, num)
@@ -68,7 +68,7 @@ def hostile_logits(noise: float, path: str) -> Logits:
 
 @pytest.fixture(scope="module")
 def page_file(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page with everything that pages can hold."""
+    """Make a page with everything that pages can contain."""
     folder = tmp_path_factory.mktemp("page")
     images = folder / "images"
     images.mkdir()
@@ -91,7 +91,7 @@ def page_file(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Visit:
-    """An open page, with what it asked for and complained of."""
+    """An open page, with its requests and console messages."""
 
     page: Any
     requests: list[str] = field(default_factory=list)
@@ -273,7 +273,7 @@ def test_the_page_is_accessible_and_fits(visit: Any, width: int, color_scheme: s
 
 
 def test_print_cuts_no_chart(visit: Any) -> None:
-    page = visit(680).page  # the width of A4 within its margins
+    page = visit(680).page  # the width of A4 inside its margins
     page.emulate_media(media="print")
     charts = page.locator("figure.chart:visible").all()
     assert charts
@@ -308,7 +308,7 @@ def test_no_table_is_cut(visit: Any, width: int) -> None:
 
 @pytest.mark.parametrize("width", [360, 1400])
 def test_no_words_are_squeezed(visit: Any, width: int) -> None:
-    """Beside a wide table, a section without one once had a letter a line."""
+    """Beside a wide table, a section without one once had one letter per line."""
     page = visit(width).page
     narrow = "all => all.filter(one => one.offsetWidth < 120).map(one => one.textContent)"
     words = page.locator(".tables h3, .tables .note")

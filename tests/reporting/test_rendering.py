@@ -1,4 +1,4 @@
-"""Sections on a terminal and as Markdown: nothing lost, nothing broken, no markup from names."""
+"""Sections in a terminal and as Markdown: nothing lost, nothing broken, no markup from names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXT = st.text("ab é|\\`[]*_<\n", max_size=12)
 
 
 def columns(line: str) -> int:
-    """Columns of a Markdown row."""
+    """Count the columns of a Markdown row."""
     assert line.startswith("|") and line.endswith("|")
     return len(re.findall(r"(?<!\\)\|", line)) - 1
 
@@ -124,7 +124,7 @@ def test_verdicts_have_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [["churn", "pass"], ["fail", "fail"], ["tpr", "inconclusive"]]
     text = render_terminal([Section("Gates", ["gate", "verdict"], rows)], color=True)
     assert "\x1b[32mpass" in text and "\x1b[33minconclusive" in text
-    assert text.count("\x1b[1;31mfail") == 1  # a gate may be called anything
+    assert text.count("\x1b[1;31mfail") == 1  # a gate may have any name
 
 
 def test_a_table_that_is_too_wide_continues_below(monkeypatch: pytest.MonkeyPatch) -> None:

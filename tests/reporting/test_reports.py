@@ -1,4 +1,4 @@
-"""What the tables say to people: headline first, the largest changes, what is undefined and why."""
+"""Reports for people: headline first, then largest changes, then undefined values with reasons."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_differences_in_differences_alone_are_shown(pair: tuple[Logits, Logits])
 
 
 def test_flags_are_held_against_chance_in_words() -> None:
-    """Of the first run; without flags, or without changes, that is what is said."""
+    """The sentence uses the first run; it says so if there are no flags or no changes."""
     nan = float("nan")
     columns = {
         "run": ["s90"] * 4 + ["s95"] * 2,

@@ -1,4 +1,4 @@
-"""A page made from the table of an audit, and tables that are none."""
+"""A page from the table of an audit, and tables that are not from an audit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ AUDIT = ("s90.npz", "--ref", "dense.npz")
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder where the files of `stored` are kept for the next test."""
+    """Return the folder that keeps the files of `stored` for the next test."""
     return tmp_path_factory.mktemp("stored")
 
 
 @pytest.fixture
 def stored(kept: Path, audit_files: Path, pbias: Run) -> Path:
-    """`t.json` and `t.csv` of one audit, and `a.html` of its logits."""
+    """Write `t.json` and `t.csv` of one audit, and `a.html` of its logits."""
     needs("jinja2")
     needs("vl_convert")
     gate = ("--gate", "accuracy >= 0.99")
@@ -73,7 +73,7 @@ def test_a_csv_names_neither_files_nor_gates(stored: Path, pbias: Run) -> None:
 
 
 def changed(stored: Path, **changes: Any) -> str:
-    """`t.json` with other entries; `row` changes the first row."""
+    """Rewrite `t.json` with other entries; `row` changes the first row."""
     document = json.loads((stored / "t.json").read_text())
     document["rows"][0] |= changes.pop("row", {})
     (stored / "bad.json").write_text(json.dumps(document | changes))

@@ -1,4 +1,4 @@
-"""Closed and full streams, no memory left, and factories that exit: statuses that say so."""
+"""Closed and full streams, no memory, and factories that exit: the right exit status for each."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_no_memory_to_report_with_is_one_line_too(
 def test_charts_without_room_for_addresses_are_one_line_and_2(
     shell: Run, audit_files: object
 ) -> None:
-    """The engine that draws them ended the process with a signal."""
+    """The engine that draws them once ended the process with a signal."""
     needs("vl_convert")
     done = shell("ulimit -v 8000000; pbias report s90.npz --ref dense.npz -o audit.html -q")
     assert done.returncode == 2 and done.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The steps of the GitHub Action, run as a runner would run them."""
+"""The steps of the GitHub Action, run like on a runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTION = REPO / "examples" / "action" / "action.yml"
 
 
 def script() -> str:
-    """The shell lines of the step that audits."""
+    """Return the shell lines of the step that audits."""
     lines = ACTION.read_text().splitlines()
     start = next(i for i, line in enumerate(lines) if line == "      run: |") + 1
     body = [line for line in lines[start:] if line.startswith(" " * 8) or not line]

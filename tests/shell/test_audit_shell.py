@@ -1,4 +1,4 @@
-"""What only a real shell shows of metrics, compare and flag: streams, pipes, signals, terminals."""
+"""Behavior of metrics, compare and flag in a real shell: streams, pipes, signals, terminals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("audit_files")
 
 @pytest.fixture
 def large(tmp_path: Path, make_logits: Callable[..., Logits]) -> str:
-    """A file whose list of flags is larger than the buffer of a pipe."""
+    """Write a file whose list of flags is larger than the buffer of a pipe."""
     write_logits(make_logits(num=4000), str(tmp_path / "large.npz"))
     return "large.npz"
 
@@ -160,14 +160,14 @@ def test_signals_end_quietly_with_nothing_written(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     os.mkfifo(tmp_path / "fifo.npz")
-    # A job in the background of a shell ignores Ctrl-C, and so would what it starts.
+    # A background job of a shell ignores Ctrl-C, and so would its children.
     heed = "import os, signal, sys; signal.signal(2, signal.SIG_DFL); "
     heed += "os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", heed, PBIAS, "flag", "fifo.npz", "-o", "out.csv"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as process:
         with (tmp_path / "fifo.npz").open("wb"):  # it has opened the file
-            time.sleep(0.5)  # and waits for data
+            time.sleep(0.5)  # it now waits for data
             os.killpg(process.pid, number)
             assert process.wait(30) == status
         assert process.stdout is not None and process.stderr is not None
@@ -196,7 +196,7 @@ def test_module_and_script_are_the_same(shell: Run) -> None:
 
 
 def on_terminal(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Status and output of pbias with a terminal as all its standard streams."""
+    """Return status and output of pbias with a terminal as all its standard streams."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)

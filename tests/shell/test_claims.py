@@ -25,7 +25,7 @@ METRICS = (
 def cells(
     pbias: Callable[..., CompletedProcess[str]], make_logits: Callable[..., Logits]
 ) -> dict[str, list[str]]:
-    """The rows of the table by their names."""
+    """Return the rows of the table by name."""
     for name, noise in (("dense", 0.0), ("s90", 0.5), ("s99", 2.0)):
         write_logits(make_logits(num=900, noise=noise), f"{name}.npz")
     for name in ("s90", "s99"):

@@ -19,7 +19,7 @@ Run = Callable[..., CompletedProcess[str]]
 
 @pytest.fixture
 def seeds(pbias: Run, make_logits: Callable[..., Logits]) -> Path:
-    """Curves and evaluations of two seeds in the working folder."""
+    """Write curves and evaluations of two seeds into the working directory."""
     for seed in (0, 1):
         for name, noise in (("dense", 0.0), ("s0.9", 1.5)):
             write_logits(make_logits(seed=seed, num=400, noise=noise), f"{name}-{seed}.npz")

@@ -1,4 +1,4 @@
-"""What only a real shell shows of synth, train, prune, predict, pack and info."""
+"""Behavior of synth, train, prune, predict, pack and info in a real shell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRUNE = "--sparsity 0.9 --one-shot -q"
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, quick_pbias: str) -> Path:
-    """A folder with drawn faces and a network that has seen them once."""
+    """Create a folder with drawn faces and a network trained on them for one epoch."""
     folder = tmp_path_factory.mktemp("trained")
     draw = "pbias synth -o faces --num 48 --size 16 -q"
     train = f"pbias train faces/labels.csv --groups Male --targets Smiling,Young {SMALL}"
@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, quick_pbias: str) -> Path:
 
 @pytest.fixture
 def here(trained: Path, tmp_path: Path) -> Path:
-    """The working folder of `shell`, with those files."""
+    """Copy those files into the working directory of `shell`."""
     for name in ("faces", "dense.pt", "d.npz"):
         (tmp_path / name).symlink_to(trained / name)
     return tmp_path

@@ -1,4 +1,4 @@
-"""`examples/onnx.sh`: from faces to the audit of int8, at a small size."""
+"""`examples/onnx.sh` at a small size, from faces to the audit of int8."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_int8_is_audited_against_float(
     quick_shell: Callable[..., CompletedProcess[str]], tmp_path: Path, onnx: Any
 ) -> None:
     done = quick_shell(f"bash {SCRIPT}", **SMALL, GATE="churn >= 0", PBIAS_WORKERS="1")
-    # The share of changed predictions cannot be below 0, whatever the network is.
+    # The share of changed predictions cannot be below 0 for any network.
     assert done.returncode == 0, done.stderr
     assert "churn >= 0" in done.stdout and "Reference: fp32.npz" in done.stdout
     fp32, int8 = (read_logits(str(tmp_path / "small" / f"{n}.npz")) for n in ("fp32", "int8"))

@@ -42,7 +42,7 @@ def test_noise_alone_is_worth_nothing(summary: ModuleType) -> None:
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 2, 60).astype(np.int16)
     labels, dense = np.ones((60, 4000), np.int8), np.ones((60, 4000), bool)
-    sparse = rng.random((60, 4000)) < 0.8  # alike for both groups
+    sparse = rng.random((60, 4000)) < 0.8  # the same for both groups
     assert abs(summary.squared_did(dense, sparse, labels, groups)) < 1e-3
     biased = np.where(groups[:, None] == 1, rng.random((60, 4000)) < 0.6, sparse)
     assert summary.squared_did(dense, biased, labels, groups) == pytest.approx(0.04, abs=2e-3)

@@ -1,4 +1,4 @@
-"""`examples/shards` with Snakemake, at a small size: the sum of shards is the whole."""
+"""`examples/shards` with Snakemake at a small size: the sum of shards equals the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pbias sweep --run` with Snakemake: killed in the middle, gone on with, and failed jobs."""
+"""`pbias sweep --run` with Snakemake: killed in the middle, continued, and with failed jobs."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ gates = ["churn/mean <= 0"]
 
 @pytest.fixture(autouse=True)
 def snakemake() -> None:
-    """The packages that a sweep runs with."""
+    """Require the packages that run a sweep."""
     needs("snakemake")
     needs("vl_convert")
 
 
 def kill_after(folder: Path, flag: str) -> None:
-    """Start a sweep and kill all its processes as soon as a file is there."""
+    """Start a sweep and kill all its processes as soon as a file exists."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with subprocess.Popen(
         ["pbias", "sweep", "plan.toml", "--run", "-q"],

@@ -1,4 +1,4 @@
-"""Two processes by torchrun: the same network, logits in order, one voice, one end."""
+"""Two processes with torchrun: the same network, logits in order, messages once, one end."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from pbias.training.processes import Processes
 
 Run = Callable[..., CompletedProcess[str]]
 
-# With Adam, rounding decides the direction of steps along which hardly anything changes.
+# With Adam, rounding decides the direction of steps where almost nothing changes.
 RECIPE = "--optimizer sgd --lr 0.05 --precision fp32"
 TRAIN = f"train photos/labels.csv --epochs 2 --batch-size 15 {RECIPE}"
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """45 pictures to train on, 11 to validate, 9 to test, of 16 px; a label is unknown at times."""
+    """Draw 45, 11 and 9 images of 16 px to train, validate and test; some labels are unknown."""
     folder = tmp_path / "photos"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def start(command: str, folder: Path) -> subprocess.Popen[str]:
-    """Two processes of a command; its own port, so that tests may run at the same time."""
+    """Start a command in two processes, on a separate port, so that tests may run in parallel."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,7 +60,7 @@ def start(command: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def two(command: str, folder: Path) -> str:
-    """What two processes say on standard error; they must end well."""
+    """Return the standard error of two processes, which must succeed."""
     running = start(command, folder)
     _, said = running.communicate(timeout=240)
     assert running.returncode == 0, said
@@ -68,14 +68,14 @@ def two(command: str, folder: Path) -> str:
 
 
 def numbers(said: str) -> list[list[str]]:
-    """What is said of every epoch, but for the speed."""
+    """Return the messages on every epoch, without the speed."""
     return [line.split(", ")[:3] for line in said.splitlines() if "pbias: epoch" in line]
 
 
 @pytest.mark.slow
 def test_two_processes_train_and_prune_as_one(pbias: Run, photos: Path) -> None:
     whole = (photos / "3.png").read_bytes()
-    (photos / "3.png").write_bytes(whole[: len(whole) // 2])  # only decoding notices
+    (photos / "3.png").write_bytes(whole[: len(whole) // 2])  # only decoding notices this
     options = f"{TRAIN} --on-bad-image skip --sparsity 0.8 --steps 3 -o"
     one = pbias(*shlex.split(options), "one.pt").stderr
     said = two(f"{options} two.pt", photos.parent)

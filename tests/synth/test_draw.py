@@ -1,4 +1,4 @@
-"""Drawn faces: every label is seen, and nothing else depends on it."""
+"""Drawn faces: every label is visible, and nothing else depends on it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STRAIGHT = Pose(yaw=0, pitch=0, roll=0, scale=0.25, x=0.5, y=0.5)
 
 
 def difference(name: str, index: int) -> NDArray[np.float64]:
-    """How much each pixel changes with one label, levels of 0 to 255."""
+    """Return how much each pixel changes with one label, in levels of 0 to 255."""
     without = draw_face(with_label(LABELS[index], name, 0), 2, index, 64).astype(float)
     return np.abs(draw_face(with_label(LABELS[index], name, 1), 2, index, 64) - without).max(axis=2)
 
 
 def examples(name: str, num: int = 4) -> list[int]:
-    """Faces with the attribute that are neither blurred nor covered."""
+    """Return faces with the attribute that are neither blurred nor covered."""
     hiding = LABELS[:, [ATTRIBUTES.index("Wearing_Hat"), ATTRIBUTES.index("Blurry")]]
     bare = ~hiding.any(axis=1)
     has = LABELS[:, ATTRIBUTES.index(name)] == 1
@@ -37,7 +37,7 @@ def examples(name: str, num: int = 4) -> list[int]:
 def test_every_attribute_is_seen(name: str) -> None:
     changed = [np.sort(difference(name, index).ravel())[-20:].mean() for index in examples(name)]
     assert len(changed) >= 3
-    # The 20 pixels that change most: well above what noise and rounding leave.
+    # The 20 pixels that change most: well above noise and rounding.
     assert np.median(changed) > 20
 
 

@@ -40,7 +40,7 @@ def test_a_rate_of_zero_is_nearly_reached() -> None:
 
 
 def covariance(rho: float, p: float, q: float) -> float:
-    """Covariance of two correlated normal variables cut to rates p and q."""
+    """Return the covariance of two correlated normal variables cut to rates p and q."""
     both = multivariate_normal([0, 0], [[1, rho], [rho, 1]]).cdf(norm.ppf([p, q]))
     return float(both - p * q)
 

@@ -1,4 +1,4 @@
-"""Labels of drawn faces: as frequent and as related as in the table, and never impossible."""
+"""Labels of drawn faces: frequencies and correlations of the table, never impossible ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of drawn faces: whole or recognizably unfinished, the same with any processes."""
+"""The folder of drawn faces: complete or recognizably unfinished, equal with any processes."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _is_alive(pid: str) -> bool:
 
 
 def wait_for(happens: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until something holds, and fail where it does not in time."""
+    """Wait until something happens, and fail if it takes too long."""
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, "waited for too long"

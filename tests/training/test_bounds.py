@@ -1,4 +1,4 @@
-"""Bounds on what groups lose: gaps, buffers, multipliers and weights by hand; kept or not."""
+"""Bounds on groups' losses: gaps, buffers, multipliers and weights by hand; kept or not."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def table(*rows: list[int]) -> Tensor:
 def test_a_gap_is_what_a_group_loses_less_what_all_lose() -> None:
     dense = table([1, 1], [1, 0], [1, 1], [0, 1], [1, 1])
     right = table([1, 0], [0, 0], [1, -1], [1, 1], [0, 0])
-    # Target 0: f loses 1 of 2, m gains 1 of 2, all lose 0 of 4. Target 1: f 1 of 2, m 0 of 1, all
-    # 1 of 3. The last row is of no group.
+    # Target 0: f loses 1 of 2, m gains 1 of 2, all lose 0 of 4. Target 1: f 1 of 2, m 0 of 1, all 1
+    # of 3. The last row has no group.
     found = gaps(dense, right, torch.tensor([0, 0, 1, 1, UNKNOWN]), 2).tolist()
     assert found == pytest.approx(
         [((0.5 - 0) + (1 / 2 - 1 / 3)) / 2, ((-0.5 - 0) + (0 - 1 / 3)) / 2]
@@ -56,15 +56,15 @@ def test_buffers_estimate_the_gap_and_multipliers_follow_it(
     one.ascend(0.5)
     assert one.multipliers.tolist() == [0, 0]  # no buffer is full
     one.observe(table([1], [1], [-1]), Rows(torch.tensor([2, 5, 4])))
-    # f lost 2 of 3, m gained its only one; 4 of 5 labels are of f.
+    # f lost 2 of 3, m gained its only one; 4 of 5 labels belong to f.
     overall = (4 * 2 / 3 - 1) / 5
     assert one.estimate().tolist() == pytest.approx([2 / 3 - overall, -1 - overall])
     one.ascend(0.5)
     assert one.multipliers.tolist() == pytest.approx([0.5 * (2 / 3 - overall - 0.1), 0.0])
-    # The oldest of f goes, which was lost.
+    # The oldest image of f, which was lost, leaves.
     one.observe(table([0]), Rows(torch.tensor([3])))
     assert sorted(one.buffer[0, :, 0].tolist()) == [0, 0, 1]
-    # Unknown labels are not there.
+    # Unknown labels are ignored.
     one.observe(table([EMPTY], [EMPTY]), Rows(torch.tensor([1, 2])))
     assert one.estimate()[0].item() == pytest.approx(0 - (4 * 0 - 1) / 5)
 
@@ -74,7 +74,7 @@ def test_a_multiplier_weighs_a_group_against_all() -> None:
     one.prepare(table([1], [1], [1], [1]))
     one.multipliers = torch.tensor([0.5, 0.0])
     found = one.weights(torch.ones(4, 1, dtype=torch.bool), Rows(torch.arange(4)))
-    # n = 4 labels, 1 of f, 3 of f or m: 4 * 0.5 * (1/1 - 1/3) for f, 4 * 0.5 * (-1/3) for m.
+    # n = 4 labels, 1 in f, 3 in f or m: 4 * 0.5 * (1/1 - 1/3) for f, 4 * 0.5 * (-1/3) for m.
     assert found[:, 0].tolist() == pytest.approx([4 / 3, -2 / 3, -2 / 3, 0])
     losses = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
     by_hand = 0.5 * (1.0 - (1.0 + 2.0 + 4.0) / 3)
@@ -97,7 +97,7 @@ def test_a_bound_of_one_target_or_value_leaves_the_others() -> None:
     one.observe(table([0, 1], [1, 0]), Rows(torch.arange(2)))
     assert one.estimate().tolist() == [0.5, -0.5]
     one.ascend(1.0)
-    assert one.multipliers.tolist() == [0.0, 0.0]  # f loses, but the bound is about m
+    assert one.multipliers.tolist() == [0.0, 0.0]  # f loses, but the bound applies to m
     one.observe(table([1, 0], [0, 1]), Rows(torch.arange(2)))
     one.ascend(1.0)
     assert one.multipliers.tolist() == [0.0, 0.5]
@@ -106,7 +106,7 @@ def test_a_bound_of_one_target_or_value_leaves_the_others() -> None:
 
 
 def task(num: int, seed: int, rare: float) -> tuple[ImageData, Tensor]:
-    """Brightness says the label, the other way round in group 1, which is red and rare."""
+    """Brightness shows the label, inversely in group 1, which is red and rare."""
     rng = np.random.default_rng(seed)
     group = (rng.random(num) < rare).astype(np.int64)
     labels = rng.integers(0, 2, num)
@@ -131,7 +131,7 @@ RECIPE = Recipe(epochs=5, batch_size=32, lr=0.005, warmup_epochs=0, augment=Fals
 
 
 def trained(most: float | None) -> tuple[FitResult, Tensor]:
-    """Train with a bound against a network that is always right; the gaps in validation."""
+    """Train with a bound against a network that is always right; return the validation gaps."""
     (train, of_train), (valid, of_valid) = task(400, 0, 0.1), task(300, 1, 0.3)
     dense = [torch.ones_like(data.labels) for data in (train, valid)]
     one = Bound("ceag@sex", most or 0, Members(of_train, ("0", "1")), of_valid)
@@ -159,7 +159,7 @@ def test_a_bound_that_can_be_kept_is_kept(caplog: pytest.LogCaptureFixture) -> N
 def test_where_none_keeps_it_the_nearest_epoch_is_kept_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    result, found = trained(0.1)  # this network can be right about half of the group, and no more
+    result, found = trained(0.1)  # this network can be right about only half of the group
     nearest = min(report.beyond for report in result.reports if report.beyond is not None)
     assert result.reports[result.epoch].beyond == nearest == pytest.approx(found.max().item() - 0.1)
     assert f"NO EPOCH KEEPS THE BOUNDS in validation: epoch {result.epoch + 1}" in caplog.text

@@ -1,4 +1,4 @@
-"""Predicting: whatever the batch size, and without numbers that are none."""
+"""Predicting: equal with any batch size, and without NaN."""
 
 from __future__ import annotations
 

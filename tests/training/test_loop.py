@@ -1,4 +1,4 @@
-"""The loop: it learns, repeats itself, keeps the best epoch and lets pruning in."""
+"""The loop: it learns, is repeatable, keeps the best epoch, and calls the hooks of pruning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECIPE = Recipe(
 
 
 def task(num: int = 96, seed: int = 0) -> ImageData:
-    """Is the picture bright? Is it red? Noise else."""
+    """Make images that are bright or not and red or not, otherwise noise."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (num, 2))
     pixels = rng.normal(90, 20, (num, SIDE, SIDE, 3)) + 70 * labels[:, None, None, :1]
@@ -185,7 +185,7 @@ def test_reports_count_epochs_from_0() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what torch does inside
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # from torch's own code
 def test_a_compiled_network_learns_what_the_plain_one_does() -> None:
     plain, compiled = (nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE * 3, 2)) for _ in "ab")
     compiled.load_state_dict(plain.state_dict())

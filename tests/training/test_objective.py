@@ -1,4 +1,4 @@
-"""Losses and weights of labels, computed by hand; and what they do to a network."""
+"""Losses and label weights computed by hand, and their effect on a network."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def fixed(logits: Tensor) -> Teacher:
 
 
 def test_cells_of_group_and_label_count_alike() -> None:
-    # Group 0 has labels 1, 0, 0, 0; group 1 has 1, 1; the last two rows are unknown in one way.
+    # Group 0 has labels 1, 0, 0, 0; group 1 has 1, 1; the last two rows have an unknown value each.
     labels = torch.tensor([[1], [0], [0], [0], [1], [1], [1], [-1]], dtype=torch.int8)
     groups = np.array([0, 0, 0, 0, 1, 1, -1, 0], np.int16)[:, None]
     found = balance(labels, groups, 10, 1)
-    # Three cells occur, with 1, 3 and 2 of 6 labels, so that 2 is the mean.
+    # Three cells occur, with 1, 3 and 2 of 6 labels, so the mean is 2.
     weights = found.of(torch.arange(8), labels)[:, 0].tolist()
     assert weights == pytest.approx([2, 2 / 3, 2 / 3, 2 / 3, 1, 1, 1, 1])
     capped = balance(labels, groups, 1.5, 1).of(torch.tensor([0, 1]), labels[:2])
@@ -69,7 +69,7 @@ def test_the_loss_of_a_teacher_by_hand() -> None:
     ]
     assert found == pytest.approx(by_hand, rel=1e-5)
     assert soft_loss(theirs, theirs, 2.0, classes=True).tolist() == pytest.approx([0.0])
-    # Two classes are the sigmoid of the difference of their logits.
+    # Two classes are equivalent to the sigmoid of the difference of their logits.
     pair = soft_loss(ours, theirs, 4.0, classes=True).item()
     assert pair == pytest.approx(16 * divergence(sigmoid(1 / 4), sigmoid(1.5 / 4)), rel=1e-5)
 
@@ -107,7 +107,8 @@ def test_the_weights_of_groups_by_hand() -> None:
     q = [f / (f + m), m / (f + m)]
     assert dro.weights.tolist() == pytest.approx(q, rel=1e-6)
     assert found == pytest.approx([q[0] * 7 / 5] * 3 + [q[1] * 7 / 2, 1.0], rel=1e-6)
-    # The next step goes on from there; a group without images keeps its share but for the scale.
+    # The next step continues from there; a group without images keeps its share, except for
+    # scaling.
     dro.of(torch.tensor([[1.0]]), torch.tensor([[True]]), Rows(torch.tensor([0])))
     f, m = q[0] * math.exp(0.5), q[1]
     assert dro.weights.tolist() == pytest.approx([f / (f + m), m / (f + m)], rel=1e-6)
@@ -126,7 +127,7 @@ def test_the_robust_loss_is_the_weighted_mean_of_the_groups_losses() -> None:
 
 
 def task(num: int, seed: int, skew: float = 0.0) -> tuple[ImageData, np.ndarray]:
-    """Brightness says the label, but in group 1 (red) far less clearly; `skew`: how rare it is."""
+    """Brightness shows the label, less clearly in group 1 (red); `skew`: how rare that group is."""
     rng = np.random.default_rng(seed)
     group = (rng.random(num) < 0.5 - skew).astype(np.int16)
     labels = (rng.random(num) < 0.5).astype(np.int64)
@@ -159,7 +160,7 @@ def right(model: nn.Module, data: ImageData, among: np.ndarray) -> float:
 
 
 def test_balancing_serves_a_rare_group_better() -> None:
-    """In the rare group the label goes the other way round, so that the loss must choose."""
+    """In the rare group the label is inverted, so the loss has to choose."""
     data, groups = task(400, 0, skew=0.4)
     test, of_test = task(400, 1)
     found = []

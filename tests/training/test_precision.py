@@ -1,4 +1,4 @@
-"""Precision: what is chosen and why, and that training in it works."""
+"""Precision: the choice with its reason, and training with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: learning rates over time, and what is refused."""
+"""Recipes: learning rates over time, and refused values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training starts from: devices, seeds, weights from elsewhere."""
+"""The setup of training: devices, seeds, weights from elsewhere."""
 
 from __future__ import annotations
 

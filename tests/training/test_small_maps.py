@@ -20,7 +20,7 @@ sides = st.integers(1, 5)
 
 
 def outputs_and_gradients(convolution: nn.Module, x: Tensor) -> list[Tensor]:
-    """Maps, and the gradients of pixels and parameters for a gradient that is drawn."""
+    """Return maps, and the gradients of pixels and parameters for a random gradient."""
     y = convolution(x)
     generator = torch.Generator().manual_seed(1)
     gradient = torch.randn(y.shape, generator=generator, dtype=x.dtype).to(y.dtype)
@@ -29,7 +29,7 @@ def outputs_and_gradients(convolution: nn.Module, x: Tensor) -> list[Tensor]:
 
 
 def is_product(y: Tensor) -> bool:
-    """Was the last layer computed as a product?"""
+    """Return whether the last layer was computed as a product."""
     node = y.grad_fn
     while node is not None and "Products" not in node.name():
         node = node.next_functions[0][0] if node.next_functions else None

@@ -1,4 +1,4 @@
-"""Training states: an interrupted run ends as the whole one does, and no other run goes on."""
+"""Training states: an interrupted run ends like a whole one, and no other run continues it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(recipe: Recipe = RECIPE, **options: Any) -> bytes:
 
 
 def stop_after(steps: int) -> Any:
-    """True from the call after so many; an epoch is 3 steps and its end."""
+    """Return a function that is True after `steps` calls; an epoch is 3 steps and its end."""
     left = [steps]
 
     def stop() -> bool:
@@ -101,13 +101,13 @@ def test_hooks_get_back_what_they_gave() -> None:
 
 
 def test_a_run_of_the_former_default_network_goes_on_by_its_width(state: str) -> None:
-    network = {"name": "resnet_small", "args": {"width": 16}}  # which it did not name
+    network = {"name": "resnet_small", "args": {"width": 16}}  # an argument that it did not name
     assert StateFile(state, replace(PLAN, model=network)).read().epochs == 4
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> str:
-    """A file with the state of a run."""
+    """Write a file with the state of a run."""
     path = str(tmp_path / "x.pt.state")
     run(save=StateFile(path, PLAN).write)
     return path

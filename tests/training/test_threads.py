@@ -16,7 +16,7 @@ ROWS = 64
 
 
 class Machine:
-    """A clock, and how long a step takes with so many threads."""
+    """A clock, and the duration of a step by number of threads."""
 
     def __init__(self, counts: list[int], seconds: Callable[[int], float], free: float = 2) -> None:
         self.now, self.seconds, self.count, self.free = 0.0, seconds, 0, free
@@ -28,7 +28,7 @@ class Machine:
         self.count = count
 
     def run(self, steps: int) -> float:
-        """Do steps; how long that took."""
+        """Do steps; return their duration."""
         start = self.now
         self.threads.begin()
         for _ in range(steps):
@@ -38,12 +38,12 @@ class Machine:
 
 
 def idle(count: int) -> float:
-    """A step of 20 ms with one thread, on a machine with two free cores."""
+    """Return the time of a step (20 ms with one thread) on a machine with two free cores."""
     return 0.02 / min(count, 2)
 
 
 def crowded(count: int) -> float:
-    """Likewise where another program keeps a core busy: threads that wait take all the time."""
+    """Return it if another program keeps a core busy: waiting threads take all the time."""
     return 0.02 if count == 1 else 2.0
 
 

@@ -1,4 +1,4 @@
-"""The audit as a function: files opened once, gates as texts, progress to whoever asks."""
+"""The audit as a function: files opened once, gates as texts, progress for callers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def files(audit_files: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]
 
 @pytest.fixture
 def archives(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each archive is opened."""
+    """Count how often each archive is opened."""
     opened: Counter[str] = Counter()
 
     class Counted(zipfile.ZipFile):

@@ -1,4 +1,4 @@
-"""Pruning at once with data: batch-norm statistics from training pictures."""
+"""Pruning at once with data: batch-norm statistics from training images."""
 
 from __future__ import annotations
 

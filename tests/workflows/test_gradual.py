@@ -1,4 +1,4 @@
-"""Pruning while training goes on, on pictures drawn here."""
+"""Pruning during training, on images drawn here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUM = 48
 
 
 def _draw(folder: Path) -> None:
-    """Pictures that are red or not, bright or dark; the group is the side of a white bar."""
+    """Draw images that are red or not, bright or dark; the group is the side of a white bar."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     rows = ["image,split,Red,Dark,Left"]
@@ -40,7 +40,7 @@ def _draw(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pictures in `shapes` and a network trained on them, `dense.pt`."""
+    """Create a folder with images in `shapes` and a network trained on them, `dense.pt`."""
     folder = tmp_path_factory.mktemp("trained")
     _draw(folder / "shapes")
     with pytest.MonkeyPatch.context() as patch:
@@ -51,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That folder, as the working folder."""
+    """Make that folder the working directory."""
     monkeypatch.chdir(trained)
     return trained
 

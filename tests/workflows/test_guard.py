@@ -1,4 +1,4 @@
-"""What protects a run of training: its output, its disk and its images."""
+"""Protection of a training run: its output, its disk and its images."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ TARGETS = ["Smiling", "Eyeglasses"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 60 drawn faces in `faces` and a network trained on them, `dense.pt`."""
+    """Create a folder with 60 drawn faces in `faces` and a network trained on them, `dense.pt`."""
     folder = tmp_path_factory.mktemp("notebook")
     draw(folder / "faces", num=60, size=32, workers=1)
     options = TrainOptions(targets=TARGETS, groups="Male", epochs=1)

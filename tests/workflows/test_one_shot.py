@@ -23,7 +23,7 @@ TARGETS = ["Smiling", "Bald", "Young"]
 
 @pytest.fixture
 def dense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An untrained checkpoint of a small network in the working folder; its data is not there."""
+    """Write an untrained checkpoint of a small network; its data does not exist."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     checkpoint = Checkpoint(
@@ -196,7 +196,7 @@ def test_2_of_4_needs_no_sparsity_and_holds_along_the_input_channels() -> None:
         weight = state_dict[name].flatten(2) if state_dict[name].ndim > 2 else state_dict[name]
         groups = weight.reshape(len(weight), -1, 4, *weight.shape[2:])
         assert ((groups != 0).sum(dim=2) == 2).all()
-    # Three input channels, a shorter group: two of them stay.
+    # Three input channels form a shorter group, of which two stay.
     assert ((state_dict["conv1.weight"] != 0).sum(dim=1) == 2).all()
 
 

@@ -1,4 +1,4 @@
-"""Options of workflows are those of the commands, with the same defaults."""
+"""Options of workflows match those of the commands, with the same defaults."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pbias.cli.commands.models.prune import prune
 from pbias.cli.commands.models.train import train
 from pbias.workflows.runs.options import PredictOptions, PruneOptions, TrainOptions
 
-# What a field is called in the signature of a command.
+# The name of a field in the signature of a command.
 NAMES = {
     "recipe": "recipe_name",
     "compile": "compile_",
     "factory": "model",
     "skip_bad_images": "on_bad_image",
 }
-# What is not a field: positional arguments, what the command line does itself, a second workflow.
+# Parameters that are not fields: positional arguments, options for the command line itself, a
+# second workflow.
 OTHERS = {"labels", "output", "checkpoint", "print_config", "quiet", "verbose"}
 
 

@@ -16,7 +16,7 @@ from pbias.workflows.prune import prune
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder with `s95.pt`, and `packed.pt` from `prune --pack`."""
+    """Create a working directory with `s95.pt`, and `packed.pt` from `prune --pack`."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     torch.save(build("resnet18", 4).state_dict(), "bare.pt")

@@ -1,4 +1,4 @@
-"""Signals during a run of training."""
+"""Signals during a training run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes changed by options, and when to prune."""
+"""Recipes changed by options, and pruning times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans of sweeps: what they become, and what is refused before anything runs."""
+"""Plans of sweeps: the workflow that they become, and errors before anything runs."""
 
 from __future__ import annotations
 

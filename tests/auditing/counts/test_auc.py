@@ -1,4 +1,4 @@
-"""AUC and each fold left out, against scikit-learn and all pairs counted by hand."""
+"""AUC, in all and without each fold, against scikit-learn and against all pairs counted by hand."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def sample(seed: int, num: int = 60) -> tuple[Array, Array]:
-    """Logits with many ties, and labels."""
+    """Draw logits with many ties, and labels."""
     rng = np.random.default_rng(seed)
     logits = np.round(rng.normal(size=num), 1).astype(np.float32)
     return logits, (rng.random(num) < 0.3).astype(np.int8)
 
 
 def by_pairs(z: Array, y: Array) -> float:
-    """The definition: wins over all pairs."""
+    """Compute the AUC by its definition: wins over all pairs."""
     differences = z[y == 1][:, None] - z[y == 0].astype(np.float64)
     return float(np.mean((np.sign(differences) + 1) / 2)) if differences.size else np.nan
 

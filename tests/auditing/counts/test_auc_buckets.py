@@ -31,7 +31,7 @@ def sample(seed: int, scale: float) -> tuple[NDArray[Any], NDArray[Any], NDArray
 
 
 def counted(rows: tuple[NDArray[Any], NDArray[Any], NDArray[Any]]) -> NDArray[np.uint32]:
-    """Counts of two targets by two group values."""
+    """Count two targets by two group values."""
     logits, labels, codes = rows
     counts = empty_buckets(2, 2)
     for a in range(2):

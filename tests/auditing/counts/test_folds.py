@@ -1,4 +1,4 @@
-"""Folds: stable across widths, orders, machines and byte orders; even; one each for few owners."""
+"""Folds: independent of width, order, machine and byte order; even; one per owner if few."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IDS = [f"images/{i:06d}.jpg" for i in range(20_000)]
 
 
 def fnv_then_splitmix(text: str) -> int:
-    """The published algorithms in Python's whole numbers."""
+    """Compute the published algorithms with Python's whole numbers."""
     mask, h = 2**64 - 1, 0xCBF29CE484222325
     for character in text:
         h = ((h ^ ord(character)) * 0x100000001B3) & mask
@@ -44,7 +44,7 @@ def test_width_byte_order_and_row_order_change_nothing() -> None:
 def test_folds_are_as_even_as_chance(folds: np.ndarray) -> None:
     counts = np.bincount(folds, minlength=200)
     assert 0.001 < stats.chisquare(counts).pvalue < 0.999
-    # neighbors do not stick together
+    # neighbors are not kept together
     assert np.mean(folds[1:] == folds[:-1]) == pytest.approx(1 / 200, abs=0.002)
 
 

@@ -1,4 +1,4 @@
-"""The same samples in two files: any order, by id and by name; whatever differs is refused."""
+"""Joining the same samples from two files in any order, by id and name; differences are refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refusal(audited: Logits, reference: Logits) -> str:
 
 
 def columns_of(logits: Logits, targets: list[int]) -> Logits:
-    """Some of the attributes, in another order."""
+    """Return some of the attributes, in another order."""
     assert logits.train_counts is not None
     return replace(
         logits,

@@ -1,4 +1,4 @@
-"""Memory grows with the number of runs, not with that of their pairs, and numbers stay theirs."""
+"""Memory grows with the number of runs, not of their pairs, and the numbers do not change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIRS = ["churn", "lost_positives"]
 
 
 def sides(make_logits: Make, runs: int, num: int) -> list[list[Logits]]:
-    """Runs of two models, `runs` of each, all different, of `num` samples."""
+    """Make runs of two models, `runs` of each, all different, with `num` samples."""
     noise = np.linspace(0.1, 1.5, 2 * runs)
     files = [make_logits(noise=n, path=f"{n}.npz", num=num) for n in noise]
     return [files[runs:], files[:runs]]
@@ -34,7 +34,7 @@ def peak_bytes(runs: list[list[Logits]], metrics: list[str] | None = PAIRS) -> i
 
 def test_four_times_the_runs_take_about_four_times_the_memory(make_logits: Make) -> None:
     few, many = (peak_bytes(sides(make_logits, runs, 100)) for runs in (4, 16))
-    assert many < 6 * few  # the pairs are sixteen times as many
+    assert many < 6 * few  # there are sixteen times as many pairs
 
 
 @pytest.mark.parametrize("metric", PAIRS)
@@ -44,12 +44,12 @@ def test_values_are_means_over_all_pairs(make_logits: Make, metric: str) -> None
     whole = Audit(audited, references, options).table()
     each = [Audit([s], [d], options).table() for s in audited for d in references]
     expected = np.mean([table.columns["value"] for table in each], axis=0)
-    assert "max-min" in whole.columns["contrast"]  # no mean of which is that of the means
+    assert "max-min" in whole.columns["contrast"]  # its mean is not that of the means
     np.testing.assert_allclose(whole.columns["value"], expected, rtol=1e-12, atol=1e-15)
 
 
 def test_pairs_are_no_runs_of_their_own_in_spreads_either(make_logits: Make) -> None:
-    """Two audited runs against the same reference twice: not four runs, and no surer."""
+    """Two audited runs against the same reference twice are not four runs, and no more certain."""
     audited, (dense, _) = sides(make_logits, 2, 300)
     options = Options(metrics=["churn"])
     tables = [Audit(audited, others, options).table() for others in ([dense], [dense, dense])]
@@ -61,7 +61,7 @@ def test_pairs_are_no_runs_of_their_own_in_spreads_either(make_logits: Make) -> 
 def test_large_measures_of_other_metrics_are_not_kept(
     make_logits: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All metrics over 100 runs a side kept 12 GB."""
+    """All metrics over 100 runs per side once kept 12 GB."""
     runs = sides(make_logits, 3, 100)
     rates = ["accuracy", "tpr", "fpr", "ppv", "f1", "uncertainty", "churn"]
     options = Options(metrics=rates)

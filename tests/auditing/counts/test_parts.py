@@ -1,4 +1,4 @@
-"""Counts of parts add up to those of the whole, whatever the parts are."""
+"""Counts of parts add up to the counts of the whole, for any division into parts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def counted(
     groups: list[str] | None = None,
     **options: Any,
 ) -> Counts:
-    """The counts of some rows of all runs, written into files of their own."""
+    """Count some rows of all runs, written to separate files."""
     index = np.arange(NUM)[rows]
     found = []
     for side in sides:
@@ -68,7 +68,7 @@ def table(counts: Counts, options: Options = NO_OPTIONS) -> Table:
 
 @pytest.fixture(scope="module")
 def pair(make_logits: Make) -> list[list[Logits]]:
-    # Rounded, so that every logit has a bucket of its own.
+    # Rounded, so that every logit has its own bucket.
     runs = [make_logits(num=NUM, noise=noise) for noise in (1.0, 0.0)]
     return [[replace(run, logits=np.round(run.logits * 8) / 8)] for run in runs]
 
@@ -162,12 +162,12 @@ def test_small_groups_are_dropped_with_what_would_tell_them(
     logits = make_logits(num=NUM)
     groups = logits.groups.copy()
     groups[:, 0] = np.arange(NUM) < 4  # Male
-    groups[:, 1] = np.minimum(np.arange(NUM) // 3, 2)  # Skin: I and II are of 3 rows each
+    groups[:, 1] = np.minimum(np.arange(NUM) // 3, 2)  # I and II have 3 rows each
     small = replace(logits, groups=groups)
     counts = counted([[small], []], tmp_path, groups=["Male", "Skin", "Male:Skin"], wanted=ALL)
     found = drop_small(counts, 5)
     male, skin, both = (group.dropped for group in found.facts.groups)
-    # Of two values each tells the other; of an intersection all go; I and II hide each other.
+    # One of two values reveals the other; an intersection drops all; I and II hide each other.
     assert (all(male), all(both), skin) == (True, True, (True, True, True))
     assert not found.arrays["cells"][:, :, 1:].any() and not found.arrays["buckets"][:, 1:].any()
     groups[:, 1] = np.r_[[0] * 3, [1] * 47, np.arange(50, NUM) % 2 + 2]
@@ -176,7 +176,7 @@ def test_small_groups_are_dropped_with_what_would_tell_them(
     found = drop_small(counted([[wide], []], tmp_path, groups=["Skin"]), 5)
     assert found.facts.groups[0].dropped == (True, True, False, False)
     assert [g.values for g in found.facts.groups] == [("I", "II", "III", "IV")]
-    assert len(sizes(found, "Skin")) == 1  # III; IV is not among the names looked for
+    assert len(sizes(found, "Skin")) == 1  # III; IV is not among the requested names
 
 
 def test_a_value_that_one_part_dropped_is_not_in_the_sum(

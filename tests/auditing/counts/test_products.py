@@ -1,4 +1,4 @@
-"""Products of the predictions for every two targets are counted only for metrics that need them."""
+"""Products of predictions for pairs of targets are counted only for metrics that need them."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_other_metrics_are_the_same_without_products(activation: str) -> None:
         Audit([run], [], Options(attributes=names, metrics=metrics)).table(metric="accuracy")
         for metrics in (["accuracy"], ["accuracy", "interdependence"])
     )
-    assert repr(list(alone.records())) == repr(list(both.records()))  # NaN is no equal of itself
+    assert repr(list(alone.records())) == repr(list(both.records()))  # NaN does not equal itself
     assert len(list(alone.records())) >= 2

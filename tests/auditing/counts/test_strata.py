@@ -1,4 +1,4 @@
-"""Who is compared with whom: groups, categories, intersections, and what is refused."""
+"""Strata: groups, categories and intersections that are compared, and those that are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def contrasts(table: Table, group: str, metric: str = "tpr") -> list[str]:
 
 
 def with_group(logits: Logits, values: Sequence[str], codes: Sequence[int]) -> Logits:
-    """The file with one group `Age`, its codes repeated over the rows."""
+    """Return the file with one group `Age`, its codes repeated over the rows."""
     column = np.resize(np.array(codes, np.int16), len(logits))[:, None]
     group = {"group_names": ("Age",), "group_values": (tuple(values),), "groups": column}
     return replace(logits, **group, train_counts=None)
@@ -163,7 +163,7 @@ def test_names_that_are_not_there(
 
 
 def test_an_intersection_of_very_many_values_is_refused(make_logits: MakeLogits) -> None:
-    """Their codes ran over, so that samples were counted for values that were not theirs."""
+    """Codes once overflowed, so samples were counted for wrong values."""
     values = tuple(tuple(f"{letter}{i}" for i in range(90)) for letter in "abc")
     codes = np.resize(np.arange(90, dtype=np.int16), (60, 3))
     many = replace(

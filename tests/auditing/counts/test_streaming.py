@@ -1,4 +1,4 @@
-"""Files read in blocks give what whole ones give, and are refused for the same reasons."""
+"""Files read in blocks give the same results, and the same errors, as whole files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Make = Callable[..., Logits]
 
 
 def rounded(logits: Logits) -> Logits:
-    """Logits that have a bucket of their own each, so that nothing is lost."""
+    """Round logits so that each has its own bucket and nothing is lost."""
     return replace(logits, logits=np.round(logits.logits * 8) / 8)
 
 

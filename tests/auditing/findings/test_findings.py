@@ -1,4 +1,4 @@
-"""Findings of drawn audits of which the truth is known, and the verdict word by word."""
+"""Findings of simulated audits with known truth, and the exact words of the verdict."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FOUND = Findings(
 
 @pytest.fixture(scope="module")
 def one_hurt() -> AuditResult:
-    """Smiling women lose 1.5 in logits, and mustaches are never predicted; 20 are of age 60+."""
+    """Smiling women lose 1.5 in logits; mustaches are never predicted; 20 people are of age 60+."""
     rng, num = np.random.default_rng(0), 3000
     labels = (rng.random((num, 3)) < [0.5, 0.3, 0.1]).astype(int)
     sex = np.where(rng.random(num) < 0.5, "f", "m")
@@ -69,7 +69,7 @@ def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
     assert "Too few samples to tell: age 60+ (20). Never predicted: mustache." in one_hurt.verdict
     assert "Next: `pbias calibrate" in one_hurt.verdict
     lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
-    assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # and no better false alarms
+    assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # not the fewer false alarms
 
 
 def test_the_verdict_comes_first_everywhere(one_hurt: AuditResult) -> None:
@@ -79,7 +79,7 @@ def test_the_verdict_comes_first_everywhere(one_hurt: AuditResult) -> None:
 
 
 def test_a_table_alone_gives_the_same_findings(one_hurt: AuditResult) -> None:
-    """Intervals are widened by the normal law then, within a tenth of their width."""
+    """Intervals are then widened by the normal law, within a tenth of their width."""
     from pbias.auditing.findings.finding import find
 
     alone, whole = find(one_hurt.rows).found, one_hurt.findings.found
@@ -96,7 +96,7 @@ def test_a_table_alone_gives_the_same_findings(one_hurt: AuditResult) -> None:
 
 
 def test_where_nobody_was_hurt_hardly_any_draw_says_so() -> None:
-    """Both models are equally good: a finding is false, and one draw in 20 may have any."""
+    """Both models are equally good, so any finding is false; one draw in 20 may have one."""
     said = []
     for seed in range(16):
         rng = np.random.default_rng(seed)

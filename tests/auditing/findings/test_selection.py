@@ -1,4 +1,4 @@
-"""Intervals of what was chosen for being large: their level, their coverage and what holds."""
+"""Intervals of numbers chosen for being large: their level, their coverage, and which ones hold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_level_is_that_of_benjamini_and_yekutieli() -> None:
 
 
 def test_of_the_chosen_intervals_5_percent_miss() -> None:
-    """200 numbers, 20 of them not 0, seen with error 1; those that hold are reported.
+    """200 numbers, 20 of them not 0, are observed with error 1; those that hold are reported.
 
     Unadjusted intervals of the same numbers miss several times as often.
     """
@@ -52,7 +52,7 @@ def test_what_holds_has_an_interval_without_0() -> None:
 
 
 def test_intervals_are_widened_by_the_normal_law_where_nothing_better_is_known() -> None:
-    """At 97.5 % 2.2414 standard errors to either side, at 95 % 1.9600."""
+    """They extend 2.2414 standard errors to either side at 97.5 %, and 1.9600 at 95 %."""
     low, high = Widened(0.95).ends(RECORD, 0.975)
     np.testing.assert_allclose([low, high], [-0.2 - 0.11436, -0.2 + 0.11436], atol=1e-5)
     assert Widened(0.95).ends(RECORD, 0.95) == (-0.3, -0.1)

@@ -1,4 +1,4 @@
-"""Gates: their grammar, the rows they cover, and each of their verdicts."""
+"""Gates: their grammar, the rows they cover, and their verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAN = math.nan
 
 
 def table(*rows: dict[str, Any]) -> Table:
-    """Rows of `tpr` of one attribute over everyone, unless said otherwise."""
+    """Make rows of `tpr` for one attribute over everyone, unless stated otherwise."""
     texts = {"metric", "attribute", "group", "contrast", "status", "reason", "change_status"}
     blank = {name: "" if name in texts else NAN for name in COLUMNS}
     whole = [{**blank, "metric": "tpr", "attribute": f"A{i}", **row} for i, row in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""The grammar of gates: the language of the expression that it replaced, in linear time."""
+"""The grammar of gates accepts the language of the expression that it replaced, in linear time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pbias.auditing.gates.grammar import parse_gate
 from pbias.errors import UserError
 
-# The grammar of versions before 1.0, which backtracks: the language, but not the time, is right.
+# The grammar before 1.0, which backtracks: its language is right, its time is not.
 OLD = re.compile(
     r"""\s*(?P<abs>abs\s*\()?\s*(?P<change>change\s*\()?\s*(?P<metric>\w+)\s*(?P<close>[)\s]*)
     (?:@\s*(?P<group>[^\s/<>=][^/<>=]*?)\s*(?:=\s*(?P<contrast>[^\s/<>][^/<>]*?))?)?
@@ -45,7 +45,7 @@ def new_parts(text: str) -> tuple[object, ...] | None:
     try:
         gate = parse_gate(text)
     except UserError as error:
-        # What is wrong with a gate that is one is not the grammar's to say.
+        # Other errors in a well-formed gate do not concern the grammar.
         return None if "is not of the form" in str(error) else ()
     parts = (gate.group, gate.contrast, gate.attribute, gate.at_most)
     return (gate.absolute, gate.change, *parts, gate.bound)

@@ -1,4 +1,4 @@
-"""What gates can decide: the models that are drawn, and the numbers, against textbook formulas."""
+"""What gates can decide: the simulated models and the numbers, against textbook formulas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Z_LEVEL, Z_POWER = 1.959964, 0.841621
 
 
 def faces(num: int, accuracy: float = 0.9, seed: int = 0, targets: int = 1) -> Logits:
-    """Labels by a coin, a group of 30 %, and a model that is right in a share of each."""
+    """Draw labels by coin flips, a group of 30 %, and a model that is right in a share of each."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (num, targets))
     right = rng.random((num, targets)) < accuracy
@@ -66,11 +66,11 @@ def test_the_unsure_flip_more_often_and_stay_as_unsure() -> None:
 
 
 def test_what_cannot_balance_does_not_flip() -> None:
-    """All right: none could be gained among positives, and none lost among negatives."""
+    """Everything is right: none could be gained among positives, and none lost among negatives."""
     dense = faces(1000, accuracy=1.0)
     drawn = draw_compressed(dense, ["sex"], 0.2, np.random.default_rng(0))
     assert ((dense.logits > 0) == (drawn.logits > 0)).all()
-    assert (dense.logits != drawn.logits).all()  # it is no copy
+    assert (dense.logits != drawn.logits).all()  # it is not a copy
 
 
 def test_a_logit_at_its_threshold_can_flip() -> None:
@@ -96,7 +96,7 @@ def test_classes_lose_and_gain_their_own_alike() -> None:
 
 
 def test_widths_and_samples_are_those_of_the_textbook() -> None:
-    """A change of accuracy has the variance of discordant pairs, discordance / n."""
+    """A change of accuracy has the variance of discordant pairs: discordance / n."""
     (row,) = powered(faces(2000), "abs(change(accuracy)) <= 0.02", draws=20).rows.records()
     error = math.sqrt(0.05 / 2000)
     assert row["half_width"] == pytest.approx(Z_LEVEL * error, rel=0.06)
@@ -108,7 +108,7 @@ def test_widths_and_samples_are_those_of_the_textbook() -> None:
 
 
 def test_draws_pass_as_often_as_theory_says() -> None:
-    """Inside where the value lies within 0.015 less the half-width: two thirds of the time."""
+    """A draw passes if its value lies within 0.015 minus the half-width: two thirds of the time."""
     result = powered(faces(2000), "abs(change(accuracy)) <= 0.015", draws=40)
     error = math.sqrt(0.05 / 2000)
     z = (0.015 - Z_LEVEL * error) / error

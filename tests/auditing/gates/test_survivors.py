@@ -1,4 +1,4 @@
-"""Gates on means: attributes that the audited model lost; `/worst`; several gates; sample sizes."""
+"""Gates on means: attributes that the audited model lost, `/worst`, several gates, sample sizes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAN = math.nan
 
 
 def table(*rows: dict[str, Any]) -> Table:
-    """Rows of `ppv` of everyone with a reference of one run; A0 is the mean."""
+    """Make rows of `ppv` for everyone, with a reference of one run; A0 is the mean."""
     blank = {name: "" if name in TEXTS else NAN for name in COLUMNS} | {"runs": "1:1"}
     whole = [
         {**blank, "metric": "ppv", "attribute": f"A{i}" if i else "", **row}
@@ -44,7 +44,7 @@ def verdict(gate: str, *rows: dict[str, Any], **options: Any) -> Outcome:
     ("cells", "strict", "expected"),
     [
         ({"reason": "never predicted", "reference": 0.7}, False, "fail"),
-        ({"reason": "never predicted"}, False, "pass"),  # nor by the reference
+        ({"reason": "never predicted"}, False, "pass"),  # the reference never predicts it either
         ({"reason": "never predicted", "runs": "1"}, False, "inconclusive"),
         ({"reason": "no positive labels", "reference": 0.7}, False, "inconclusive"),
         ({"reason": "no positive labels"}, False, "pass"),

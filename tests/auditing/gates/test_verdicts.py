@@ -1,4 +1,4 @@
-"""What the line of a gate names: why it failed, what is missing, which bound would be decided."""
+"""The line on a gate: why it failed, what is missing, and which bound would be decided."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SILENT = np.array([0.0, np.inf, 0.0])  # thresholds: Wearing_Hat is never predic
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Rows of `tpr` of everyone, attributes A0, A1, ...; undefined where nothing is said."""
+    """Make rows of `tpr` for everyone, attributes A0, A1, ...; undefined by default."""
     blank = {name: "" if name in TEXTS else math.nan for name in COLUMNS}
     whole = [
         {**blank, "metric": "tpr", "runs": "1", "attribute": f"A{i}", **row}

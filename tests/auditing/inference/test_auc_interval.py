@@ -1,4 +1,4 @@
-"""The interval of an AUC: its equation, its edges, and its coverage where samples are few."""
+"""The interval of an AUC: its equation, its edges, and its coverage for few samples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 def test_variance_by_hand() -> None:
-    """Hanley and McNeil (1982), the positives being fewer."""
+    """Follow Hanley and McNeil (1982), with fewer positives than negatives."""
     a, m, n = 0.9, 20, 50
     two_of_positives, two_of_negatives = a / (2 - a), 2 * a**2 / (1 + a)
     top = a * (1 - a) + (m - 1) * (two_of_positives - a**2) + (n - 1) * (two_of_negatives - a**2)
@@ -51,7 +51,7 @@ def test_with_fewer_than_2_of_a_class_there_is_none() -> None:
 
 
 def left_out(x: Array, y: Array) -> Array:
-    """AUC [1, 1+N, 1, draws] on all samples and without each; x and y [draws, samples]."""
+    """Return the AUC [1, 1+N, 1, draws] of all samples and without each; x, y [draws, samples]."""
     wins = (x[:, :, None] > y[:, None]).mean((1, 2))
     without = [
         (np.delete(x, i, 1)[:, :, None] > y[:, None]).mean((1, 2)) for i in range(x.shape[1])
@@ -96,9 +96,9 @@ def test_the_p_of_a_difference_agrees_with_its_interval(
 
 @pytest.mark.parametrize("clustered", [False, True], ids=["rows", "clusters"])
 def test_one_sample_that_falls_from_a_perfect_order_is_no_finding(*, clustered: bool) -> None:
-    """The interval of an AUC ends at 1: around that of the reference, every fall was beyond chance.
+    """The interval of an AUC ends at 1: around the reference's AUC, every fall was beyond chance.
 
-    At any level, with p just below what that level leaves.
+    This happened at any level, with p just below 1 - level.
     """
     rng = np.random.default_rng(0)
     y = (np.arange(400) % 4 == 0).astype(np.int8)

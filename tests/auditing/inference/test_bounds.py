@@ -1,4 +1,4 @@
-"""No interval holds what a number cannot be: shares and ratios of shares lie in [0, 1]."""
+"""No interval contains impossible values: shares and ratios of shares lie in [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbias.auditing.metrics.registry import METRICS
 
 
 def test_intervals_end_where_their_metrics_end() -> None:
-    """Few rows and rare predictions, where errors on other scales reach far."""
+    """Use few rows and rare predictions, for which errors on other scales are large."""
     rng = np.random.default_rng(0)
     num = 120
     y = (rng.random((num, 6)) < 0.15).astype(int)

@@ -1,7 +1,7 @@
-"""What intervals, p-values and gates promise, kept in simulations through the whole audit.
+"""Simulations through the whole audit that check intervals, p-values and gates.
 
-Fewer draws than bench/coverage.py, whose tables docs/inference.md shows; bounds leave room for the
-error of so few, 3.5 standard errors of it.
+They use fewer draws than bench/coverage.py, whose tables docs/inference.md shows. Their bounds
+allow 3.5 standard errors of this smaller number of draws.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NULL = {"noise": 0.0, "loss": (0.0, 0.0), "run_noise": 0.5}
 
 
 def assert_covers(found: dict[Row, Found], conservative: tuple[str, ...] = ()) -> None:
-    """At least 93.5 %, and at most 96.5 % but of few counts and conservative methods."""
+    """Require 93.5 % or more, and 96.5 % or less except for few counts and conservative methods."""
     for row, one in found.items():
         assert one.num > 0, row
         assert one.coverage >= 0.935 - 3.5 * one.error, (row, one.coverage)
@@ -64,14 +64,14 @@ def test_several_runs_cover(num_runs: int) -> None:
 
 
 def test_means_over_correlated_attributes_cover() -> None:
-    """Of the last of them hardly any is predicted."""
+    """The last attributes are almost never predicted."""
     world = World(num=500, prevalence=(0.4, 0.4), attributes=4, shared=0.6, fade=3.0)
     rows = [row._replace(mean=True) for row in (*DID, *BA, Row("ppv", "1"), Row("tcb", "1"))]
     assert_covers(audits(world, rows, draws=45), conservative=("ppv",))
 
 
 def test_p_values_of_permuted_groups_are_uniform() -> None:
-    """The model errs as it errs; who belongs to which group is drawn 150 times over."""
+    """The model's errors are fixed; membership in the groups is drawn 150 times."""
     rng = np.random.default_rng(0)
     world = World(num=1000, prevalence=(0.4, 0.4), attributes=2)
     sides = [
@@ -93,7 +93,7 @@ def test_p_values_of_permuted_groups_are_uniform() -> None:
 
 @pytest.mark.parametrize("cluster", [1, 10])
 def test_p_values_are_uniform_where_nothing_changed(cluster: int) -> None:
-    """Both models err alike and independently."""
+    """Both models err equally and independently."""
     world = World(num=5000, cluster=cluster, prevalence=(0.4, 0.4), **NULL)
     rows = [Row("did_fpr", "1-0"), Row("did_accuracy", "1-0"), Row("accuracy", "1", change=True)]
     for row, one in audits(world, rows, draws=150, null=True).items():

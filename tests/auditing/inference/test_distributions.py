@@ -80,7 +80,7 @@ def test_beta_distribution(a: float, b: float, x: float) -> None:
 def test_binomial_probabilities_of_millions() -> None:
     n, p = np.array([1e6, 1e6, 40.0, 1.0]), np.array([0.3, 1e-4, 0.5, 0.25])
     k = np.array([300_400.0, 70.0, 0.0, 1.0])
-    # scipy's own logpmf is off by 1e-10 here; its pmf is Loader's too
+    # here scipy's own logpmf is off by 1e-10; its pmf also uses Loader's method
     close(np.exp(ours.log_binomial(k, n, p, 1 - p)), stats.binom.pmf(k, n, p), 1e-11)
 
 

@@ -1,4 +1,4 @@
-"""Clusters of uneven size: a few that hold most rows leave few degrees of freedom."""
+"""Clusters of uneven size: if a few hold most rows, there are few degrees of freedom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pbias.files.logits import Logits
 def test_effective_number_of_clusters() -> None:
     equal, one_large = np.full(12, 5.0), np.array([0.0, 3.0, 1.0, 1.0])
     assert effective_number(equal, equal) == pytest.approx(12)
-    # (9 + 1 + 1)^2 / (81 + 1 + 1); a fold without rows counts for nothing
+    # (9 + 1 + 1)^2 / (81 + 1 + 1); a fold without rows does not count
     assert effective_number(one_large, one_large) == pytest.approx(121 / 83)
 
 
@@ -37,7 +37,7 @@ def test_numbers_say_on_how_many_clusters_they_rest(
 
 
 def test_clusters_after_zipf_are_covered() -> None:
-    """Largest of 40 rows, 400 in all: 85-93 % with as many degrees of freedom as folds."""
+    """The largest has 40 of 400 rows: with one degree of freedom per fold, coverage is 85-93 %."""
     world = World(num=16_000, cluster=40, zipf=True, prevalence=(0.3, 0.3))
     rows = [Row("accuracy"), Row("tpr"), Row("tpr", "1"), Row("brier")]
     for row, one in audits(world, rows, draws=400, paired=False).items():

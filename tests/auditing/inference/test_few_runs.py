@@ -1,4 +1,4 @@
-"""Two or three runs that differ much: what the samples say is sure, what the runs say is not."""
+"""Two or three runs that differ much: the samples' part is certain, the runs' part is not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_normal_and_a_pure_t_keep_their_degrees_of_freedom() -> None:
 
 
 def coverage(runs_of_sides: Sequence[int], spread: float) -> float:
-    """Means over samples that all runs share, which err with sd 1, of runs that differ."""
+    """Simulate means over shared samples, which err with sd 1, of runs that differ."""
     rng, num_folds = np.random.default_rng(0), 100
     shared = np.sqrt(num_folds / 2) * rng.standard_normal((num_folds, DRAWS))
     sides = []
@@ -52,5 +52,5 @@ def coverage(runs_of_sides: Sequence[int], spread: float) -> float:
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0])
 @pytest.mark.parametrize("runs", [(2,), (3,), (2, 2), (2, 5), (3, 3)])
 def test_few_runs_are_covered(runs: Sequence[int], spread: float) -> None:
-    """By one t of both parts, after Satterthwaite: 87-89 % of two runs that differ much."""
+    """One t distribution for both parts, after Satterthwaite; before, 87-89 % for two such runs."""
     assert 0.93 <= coverage(runs, spread) <= 0.985

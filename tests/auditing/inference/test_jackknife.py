@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def ratios(numerator: Array, denominator: Array) -> Array:
-    """Ratio of sums on the whole and with each fold left out, [..., J, D] to [..., 1+J, D]."""
+    """Return the ratio of sums, in all and without each fold, [..., J, D] to [..., 1+J, D]."""
     axis = -2
     top, bottom = (x.sum(axis, keepdims=True) for x in (numerator, denominator))
     return np.concatenate([top / bottom, (top - numerator) / (bottom - denominator)], axis=axis)
@@ -113,7 +113,7 @@ def test_p_where_nothing_varies() -> None:
 
 
 def clusters(rng: np.random.Generator, num_clusters: int, draws: int) -> tuple[Array, Array]:
-    """Successes and sizes of clusters whose own rates differ, mean 0.3; [clusters, draws]."""
+    """Draw successes and sizes of clusters with different rates, mean 0.3; [clusters, draws]."""
     sizes = rng.poisson(20, (num_clusters, draws)) + 1
     return rng.binomial(sizes, rng.beta(1.2, 2.8, sizes.shape)), sizes
 
@@ -127,7 +127,7 @@ def test_ratio_of_clustered_samples_covers() -> None:
 
 @pytest.mark.slow
 def test_a_group_of_few_people_covers() -> None:
-    """Twenty clusters, each in a fold of its own, the other 180 folds empty of the group."""
+    """There are twenty clusters, each in its own fold; the other 180 folds lack the group."""
     successes, sizes = (
         np.concatenate([x, np.zeros((180, x.shape[1]))])
         for x in clusters(np.random.default_rng(6), 20, 4000)
@@ -138,7 +138,7 @@ def test_a_group_of_few_people_covers() -> None:
 
 
 def side(rng: np.random.Generator, difficulty: Array, group: Array, runs: Array) -> Array:
-    """Gap in TPR between groups for each run, on all folds and with each left out."""
+    """Return the gap in TPR between groups for each run, on all folds and without each."""
     values = []
     for run_by_group in runs:
         noise = 0.3 * rng.standard_normal(difficulty.shape, dtype=np.float32)
@@ -149,7 +149,7 @@ def side(rng: np.random.Generator, difficulty: Array, group: Array, runs: Array)
 
 
 def runs_coverage(num_runs: int, run_sd: float) -> float:
-    """Runs differ as wholes (by group) and on single samples; the true difference is 0."""
+    """Simulate runs that differ as a whole (by group) and by sample; the true difference is 0."""
     rng = np.random.default_rng(num_runs)
     draws, found = 250, []
     for _ in range(10):
@@ -170,4 +170,4 @@ def test_difference_of_several_runs_a_side_covers(num_runs: int, run_sd: float) 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_runs", [3, 5])
 def test_runs_that_differ_on_single_samples_alone_are_not_counted_twice(num_runs: int) -> None:
-    assert 0.935 <= runs_coverage(num_runs, 0.0) <= 0.98  # 0.994 when counted twice
+    assert 0.935 <= runs_coverage(num_runs, 0.0) <= 0.98  # 0.994 if counted twice

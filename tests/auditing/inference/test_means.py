@@ -1,6 +1,6 @@
-"""Means over attributes: what they are made of, and intervals where single ones have little to say.
+"""Means over attributes: their parts, and intervals if single attributes have little information.
 
-Their coverage: test_coverage.py.
+Their coverage is tested in test_coverage.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TARGETS = ("Hat", "Smiling", "Bald")
 
 
 def file(s: Array, seed: int = 0) -> Logits:
-    """Three attributes, predicted as `s` [N, 3] says, of labels and groups by chance."""
+    """Make three attributes with the predictions `s` [N, 3], and random labels and groups."""
     rng = np.random.default_rng(seed)
     return Logits(
         np.where(s, 1.0, -1.0).astype("f4") * rng.uniform(0.5, 3, s.shape).astype("f4"),
@@ -40,7 +40,7 @@ def file(s: Array, seed: int = 0) -> Logits:
 
 
 def predicted(counts: tuple[int, int, int]) -> Array:
-    """So many predicted positives of each attribute, in other rows."""
+    """Predict this number of positives of each attribute, in different rows."""
     return np.stack([np.roll(np.arange(NUM) < n, 7 * n) for n in counts], axis=1)
 
 
@@ -57,7 +57,7 @@ def each(table: Table, metric: str, column: str = "value") -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def thin() -> Table:
-    """Bald is predicted once, so that without that sample nothing is known of its amplification."""
+    """Bald is predicted once, so without that sample its amplification is unknown."""
     pair = [file(predicted((150, 160, 1)))], [file(predicted((140, 170, 160)))]
     return audit(*pair, Options(metrics=["bias_amplification", "interdependence", "tpr"]))
 
@@ -72,7 +72,7 @@ def test_an_attribute_predicted_once_takes_part_in_a_mean_and_its_interval(thin:
 
 
 def test_an_attribute_predicted_once_widens_the_interval_of_the_mean(thin: Table) -> None:
-    """By a third of its own: no less, and no more than if all erred alike."""
+    """It widens by a third of its own interval: not less, and not more than if all erred alike."""
     row, value, low, high = (
         mean(thin, "bias_amplification"),
         *(each(thin, "bias_amplification", column)["Bald"] for column in ("value", "low", "high")),
@@ -91,7 +91,7 @@ def test_the_mean_change_of_interdependence_has_an_interval(thin: Table) -> None
 
 
 def test_the_mean_of_a_difference_is_no_share(thin: Table) -> None:
-    """It may be below 0, and 0.01 is no rarer than 0.5."""
+    """It may be below 0, and 0.01 is not rarer than 0.5."""
     row = mean(thin, "tpr", "1-0")
     first, second = (mean(thin, "tpr", value) for value in ("1", "0"))
     np.testing.assert_allclose(row["value"], first["value"] - second["value"])
@@ -121,7 +121,7 @@ def test_whoever_wants_no_intervals_is_not_told_why_there_are_none() -> None:
 
 
 def test_a_mean_of_few_clusters_that_err_unevenly_reaches_further_where_its_tail_is_long() -> None:
-    """Of 60 exponential values t misses 5 to 6 % on the long side and 1 % on the other."""
+    """For 60 exponential values, t misses 5 to 6 % on the long side and 1 % on the other."""
     draws, num = 4000, 60
     x = np.random.default_rng(0).exponential(size=(num, draws, 1))
     left_out = (x.sum(axis=0) - x) / (num - 1)

@@ -1,4 +1,4 @@
-"""A p-value says what the interval beside it says, whatever the metric, level and runs."""
+"""A p-value agrees with the interval beside it, for every metric, level and number of runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVELS = (0.9, 0.95, 0.99)
 
 
 def drawn(seed: int, runs: tuple[int, int], *, clusters: bool) -> list[list[Logits]]:
-    """Two sides of few to many samples, which differ by a little or a lot."""
+    """Draw two sides of few to many samples, with small or large differences."""
     rng = np.random.default_rng(seed)
     num, targets = int(rng.choice([30, 120, 600])), ("a", "b", "c")
     y = rng.random((num, 3)) < rng.choice([0.05, 0.3, 0.6], 3)
@@ -48,10 +48,10 @@ def drawn(seed: int, runs: tuple[int, int], *, clusters: bool) -> list[list[Logi
 
 
 def assert_agrees(table: Table, level: float, prefix: str) -> int:
-    """Of every number with p and interval; how many there are."""
+    """Check every number with p and interval; return how many there are."""
     num = 0
     for row in table.records():
-        if row["metric"] == "impact_ratio":  # the largest share is 1, and not for certain
+        if row["metric"] == "impact_ratio":  # the largest share is 1, but not with certainty
             assert row["low"] != row["high"], row
         own = prefix if row[f"{prefix}low"] == row[f"{prefix}low"] else ""
         low, high, p = row[f"{own}low"], row[f"{own}high"], row["p"]
@@ -76,7 +76,7 @@ def test_p_is_below_what_the_level_leaves_if_and_only_if_the_interval_excludes_0
 
 
 def two_rates(flips: Sequence[int]) -> list[Logits]:
-    """1,600 and 400 positives, a quarter missed; so many lost and as many gained in each group."""
+    """1,600 and 400 positives, a quarter missed; each group has `flips` losses and gains."""
     group = np.repeat([0, 1], [1600, 400])
     before = np.arange(2000) % 4 > 0
     after = before.copy()
@@ -97,7 +97,7 @@ def two_rates(flips: Sequence[int]) -> list[Logits]:
 
 
 def test_groups_that_flip_differently_but_lose_nothing_do_not_differ() -> None:
-    """8 flips of 1,600 and 40 of 400, as many gained as lost: the difference is exactly 0."""
+    """8 flips of 1,600 and 40 of 400, with as many gains as losses: the difference is exactly 0."""
     after, before = two_rates((4, 20))
     table = Audit([after], [before], Options(metrics=["did_tpr", "tpr"])).table()
     for row in table.where(attribute="t", contrast="1-0"):
@@ -136,7 +136,7 @@ def test_a_group_of_fifteen_without_a_flip_says_little() -> None:
 
 
 def test_what_shows_no_error_is_not_certain(make_logits: Callable[..., Logits]) -> None:
-    """Forty samples, all right and none flipped: no interval of width 0, none called ok."""
+    """Forty samples, all right and none flipped: no interval has width 0, none is called ok."""
     one = make_logits(0, num=40)
     rng = np.random.default_rng(0)
     sure = [

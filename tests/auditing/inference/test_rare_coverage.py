@@ -1,4 +1,4 @@
-"""Intervals hold where folds show hardly any error: 400 draws of a fixed seed each."""
+"""Intervals hold where folds show almost no error: 400 draws with a fixed seed each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_few_flips_and_errors_are_covered(world: World, rows: list[Row]) -> None
 
 
 def test_few_errors_are_covered_in_what_is_made_of_probabilities() -> None:
-    """Most samples of a group hold no error; where that passed for none, 88 and 70 % covered."""
+    """Most samples of a group have no error; when that meant certainty, 88 and 70 % covered."""
     rows = [Row(name, "1") for name in ("brier", "calibration_error_debiased")]
     for row, one in audits(SURE, rows, draws=400, paired=False).items():
         assert one.coverage >= 0.915, (row, one.coverage)
@@ -36,7 +36,7 @@ def test_few_errors_are_covered_in_what_is_made_of_probabilities() -> None:
 
 
 def test_calibration_where_classes_part_at_an_edge_between_bins_is_covered() -> None:
-    """The few unsure samples lie in one bin or the next, as luck has it: 76 % were covered."""
+    """The few uncertain samples fall into one bin or the next by chance: 76 % were covered."""
     row = Row("calibration_error_debiased")
     world = replace(SURE, num=10_000, prevalence=(0.2, 0.2))
     one = audits(world, [row], draws=400, paired=False)[row]
@@ -51,28 +51,28 @@ def test_a_change_of_auc_in_a_small_group_is_not_that_of_two_strangers() -> None
     one = audits(world, [row], draws=400)[row]
     assert one.coverage >= 0.915
     width = np.nanmedian(one.high - one.low) / (2 * 1.96 * np.nanstd(one.value))
-    assert width < 2.5  # 5 where the two models were taken to have no row in common
+    assert width < 2.5  # 5 if the two models were treated as having no row in common
 
 
 def test_a_change_of_brier_among_15_people_is_covered() -> None:
-    """Where nobody among them changed much, so did no fold: 92 % were covered, at this width."""
+    """If nobody among them changed much, no fold did either: 92 % were covered, at this width."""
     row = Row("brier", "1", change=True)
     one = audits(SMALL, [row], draws=400)[row]
     assert one.coverage >= 0.945
     width = np.nanmean(one.high - one.low) / (2 * 1.96 * np.nanstd(one.value))
-    assert width < 1.25  # 1.13 of folds alone
+    assert width < 1.25  # 1.13 from folds alone
 
 
 def test_nearly_identical_models_differ_by_no_more_in_calibration_than_is_said() -> None:
-    """Rows that change bins are few; those of the population itself are not the truth."""
+    """Few rows change bins; those of the simulated population itself are not the truth."""
     row = Row("calibration_error_debiased", "1", change=True)
     one = audits(ALIKE, [row], draws=400)[row]
     assert (one.truth == 0).all()
-    assert 0.915 <= one.coverage <= 0.995  # too wide by nature, see docs/inference.md
+    assert 0.915 <= one.coverage <= 0.995  # inherently too wide, see docs/inference.md
 
 
 def test_few_positives_of_two_runs_that_differ_much_are_covered() -> None:
-    """Counts that took their design effect for known covered 92 %."""
+    """Counts with a design effect taken as known covered 92 %."""
     world = World(runs=2, run_noise=0.3, run_shift=0.3, attributes=100)
     row = Row("tpr", "1", change=True)
     one = audits(world, [row], draws=400)[row]

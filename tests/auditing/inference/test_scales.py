@@ -35,7 +35,7 @@ def test_ratio_by_hand() -> None:
 
 
 def test_squared_errors_by_hand() -> None:
-    """Both ends are as far from the value as their own variance reaches."""
+    """Both ends are as far from the value as their own variances require."""
     value, se = 0.02, 0.008
     slope = 0.5 * se**2 / value
     for end in np.ravel(scaled_interval(Scale.SQUARES, found(value, se), 0.95)):

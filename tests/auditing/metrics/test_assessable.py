@@ -1,4 +1,4 @@
-"""What cannot be said is known beforehand: as the audit itself says it of a perfect model."""
+"""Undefined numbers are known in advance: the same as those in an audit of a perfect model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pbias.files.manifest import Labels, read_manifest, select, train_counts
 
 
 def draw(folder: Path) -> tuple[Labels, np.ndarray, np.ndarray]:
-    """Attributes that are rare, even, absent, frequent, and the group itself."""
+    """Draw attributes that are rare, even, absent, frequent, and the group itself."""
     rng = np.random.default_rng(0)
     lines = ["image,split,rare,even,absent,often,male,band"]
     for row in range(600):

@@ -18,12 +18,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def error(p: Array, y: Array) -> float:
-    """The error of one target over everyone."""
+    """Return the error of one target over everyone."""
     return float(debiased_error(totals(p, y)[0]))
 
 
 def totals(p: Array, y: Array, folds: Array | None = None, num_folds: int = 1) -> Array:
-    """Those of rows with a known label."""
+    """Return the totals of rows with a known label."""
     known = y >= 0
     order, run = rank(p[known])
     fold = None if folds is None else folds[known][order]
@@ -31,7 +31,7 @@ def totals(p: Array, y: Array, folds: Array | None = None, num_folds: int = 1) -
 
 
 def by_definition(p: Array, y: Array) -> float:
-    """Bins by place in the order of p, small ones merged, term by term."""
+    """Compute it term by term: bins by position in the order of p, small ones merged."""
     p, y = p[y >= 0], y[y >= 0]
     place = np.searchsorted(np.sort(p), p)
     bins: list[Array] = []
@@ -90,7 +90,7 @@ def test_a_fold_is_left_out_of_bins_that_are_kept_among_few() -> None:
 
 
 def test_without_a_fold_bins_hold_equal_shares_of_what_is_left() -> None:
-    """Fold 0 holds most of the lower half: without it the middle lies higher."""
+    """Fold 0 holds most of the lower half: without it the middle is higher."""
     rng = np.random.default_rng(4)
     p, y = np.sort(rng.random(4000)), np.zeros(4000, np.int8)
     folds = np.where((np.arange(4000) < 2000) & (rng.random(4000) < 0.1), 0, 1)
@@ -111,9 +111,9 @@ def test_edges_of_bins_stay_within_a_run_of_equal_probabilities() -> None:
 
 
 def test_the_error_where_classes_part_at_an_edge_is_seen() -> None:
-    """20 % positive, all nearly certain: as the edge moves, the unsure are in one bin or two.
+    """20 % positive, almost all certain: as the edge moves, uncertain rows are in one bin or two.
 
-    Folds that kept the bins of the whole showed half of the error.
+    Folds that kept the bins of the whole showed only half of the error.
     """
     rng = np.random.default_rng(6)
     values, errors = [], []

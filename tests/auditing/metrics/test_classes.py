@@ -1,4 +1,4 @@
-"""Top-1 accuracy of classifiers, against plain loops, and where it has no rows."""
+"""Top-1 accuracy of classifiers against plain loops, and cases without rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUM = 400
 
 
 def classifier(noise: float = 0.0, seed: int = 0) -> Logits:
-    """Four classes, one a sample but for a few unknown ones; a group of two values."""
+    """Make four classes, one per sample except a few unknown ones, and a group of two values."""
     rng = np.random.default_rng(seed)
     classes, male = rng.integers(0, 4, NUM), rng.integers(0, 2, NUM)
     z = 2.0 * np.eye(4)[classes] + rng.normal(size=(NUM, 4))
@@ -39,7 +39,7 @@ def classifier(noise: float = 0.0, seed: int = 0) -> Logits:
 
 
 def right(logits: Logits) -> NDArray[np.bool_]:
-    """Which samples of a known class are right; the others are left out by `known`."""
+    """Return which samples of a known class are right; `known` leaves out the others."""
     return np.asarray(logits.logits.argmax(axis=1) == logits.labels.argmax(axis=1))
 
 
@@ -72,7 +72,7 @@ def test_by_group_and_contrast(table: Table) -> None:
 
 
 def test_the_p_of_a_change_is_that_of_its_interval_where_few_samples_are_discordant() -> None:
-    """Six lost of six: between the mid-p (0.016) and the exact p (0.031) of McNemar's test."""
+    """Six lost of six: p lies between mid-p (0.016) and the exact p (0.031) of McNemar's test."""
     s = classifier()
     logits = s.logits.copy()
     wrong = np.flatnonzero(right(s) & KNOWN)[:6]
@@ -114,7 +114,7 @@ def values(logits: Logits) -> dict[tuple[object, ...], object]:
 
 def test_no_number_depends_on_what_the_outputs_of_a_row_share() -> None:
     logits = classifier(1.0)
-    # Sixteenths, so that adding whole numbers rounds nothing.
+    # Sixteenths, so that adding whole numbers does not round.
     plain = replace(logits, logits=np.round(logits.logits * 16) / 16)
     shift = np.random.default_rng(5).integers(-500, 500, (NUM, 1)).astype(np.float32)
     before, after = values(plain), values(replace(plain, logits=plain.logits + shift))
@@ -148,7 +148,7 @@ def test_two_outputs_and_the_logit_of_their_difference_give_the_same_audit() -> 
 
 
 def numbers(logits: Logits, reference: Logits, attributes: list[str] | None) -> dict[str, Any]:
-    """Every number of single classes and of top-1, but for what is adjusted over the table."""
+    """Return every number of single classes and of top-1, except adjusted ones."""
     found = audit([logits], [reference], Options(attributes=attributes, num_folds=20)).where()
     names = ("metric", "attribute", "group", "contrast")
     return {
@@ -159,7 +159,7 @@ def numbers(logits: Logits, reference: Logits, attributes: list[str] | None) -> 
 
 
 def test_chosen_classes_are_predicted_among_all() -> None:
-    """Not as the largest of the chosen outputs, which would make every class look better."""
+    """They are not the largest of the chosen outputs, which would improve every class."""
     counts = np.random.default_rng(0).integers(5, 50, (4, 2, 3, 2))
     sides = [replace(classifier(noise), train_counts=counts) for noise in (1.0, 0.0)]
     whole, some = numbers(*sides, None), numbers(*sides, ["c", "a"])

@@ -1,7 +1,7 @@
 """Every metric against its definition, recomputed with plain masks and loops on small data.
 
-The data have unknown labels, unknown group values, thresholds, a categorical group, an intersection
-and a group that is itself an attribute.
+The data have unknown labels, unknown group values, thresholds, a categorical group, an
+intersection, and a group that is itself an attribute.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAN = math.nan
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of one attribute: label (-1 unknown), prediction, probability, logit, dense's too."""
+    """Rows of one attribute: label (-1 unknown), prediction, probability, logit, and dense ones."""
 
     y: Array
     s: Array
@@ -51,7 +51,7 @@ def share(hits: Array, among: Array) -> float:
 
 
 def by_pairs(r: Sample) -> float:
-    """Pairs that are ranked right, ties half."""
+    """Return the share of pairs that are ranked right; ties count half."""
     z, zeros = r.z.astype(float), r.z[r.y == 0].astype(float)
     wins = [(a > zeros).sum() + (a == zeros).sum() / 2 for a in z[r.y == 1]]
     return float(np.sum(wins) / len(zeros) / len(wins)) if wins and len(zeros) else NAN
@@ -67,7 +67,7 @@ def ece(r: Sample) -> float:
 
 
 def debiased(r: Sample) -> float:
-    """Bins of equal mass; none of the groups here has so few rows that bins must be joined."""
+    """Compute it with bins of equal mass; no group here has so few rows that bins are merged."""
     r = r[r.y >= 0]
     order, n, total = np.argsort(r.p), len(r.y), 0.0
     for b in range(10):
@@ -108,7 +108,7 @@ UNCONTRASTED = ("ece", "never_predicted")
 
 
 class Case:
-    """The two models, and masks of who is in which group."""
+    """The two models, and masks of the members of each group."""
 
     def __init__(self, audited: Logits, dense: Logits) -> None:
         self.targets, self.counts = audited.targets, audited.train_counts
@@ -133,7 +133,7 @@ class Case:
         return [Sample(y[:, a], s[:, a], p[:, a], z[:, a], d[:, a]) for a in range(n)]
 
     def mask(self, group: str, value: str) -> Array:
-        """The rows of a group value; of everyone else with a known one for `rest:VALUE`."""
+        """Return the rows of a group value; for `rest:VALUE`, all others with a known value."""
         if value.startswith("rest:"):
             others = [m for v, m in self.masks[group].items() if v != value[5:]]
             return np.logical_or.reduce(others)
@@ -164,7 +164,7 @@ class Case:
         return ["1-0"] if values == ["0", "1"] else [f"{v}-rest" for v in values]
 
     def train_rates(self, target: int, group: str) -> list[float] | None:
-        """P(y=1 given g) in training; None where the file does not count the group."""
+        """Return P(y=1 given g) in training; None if the file does not count the group."""
         if group not in ("Male", "Skin"):
             return None
         assert self.counts is not None
@@ -190,13 +190,13 @@ def table(pair: tuple[Logits, Logits]) -> Table:
 
 
 def cells(table: Table, metric: str, column: str = "value") -> dict[tuple[str, str, str], float]:
-    """The rows of a metric but for means over attributes."""
+    """Return the rows of a metric, except means over attributes."""
     rows = table.where(metric=metric)
     return {(r["attribute"], r["group"], r["contrast"]): r[column] for r in rows if r["attribute"]}
 
 
 def expected_rates(case: Case, metric: str, side: int) -> dict[tuple[str, str, str], float]:
-    """Overall, by value, by contrast and, of three values or more, the largest gap."""
+    """Return it overall, by value, by contrast and, for three or more values, the largest gap."""
     found = {}
     for t, name in enumerate(case.targets):
         for group, masks in case.masks.items():
@@ -250,7 +250,7 @@ def test_eod_is_the_largest_difference_of_tpr_or_fpr(case: Case, table: Table) -
 
 
 def accuracy_gap(case: Case, side: int, target: int, group: str, value: str) -> float:
-    """Over rows with a known group, less that of the value."""
+    """Return the accuracy over rows with a known group, minus that of the value."""
     rows = case.sides[side][target]
     anyone = np.logical_or.reduce(list(case.masks[group].values()))
     return RATES["accuracy"](rows[anyone]) - RATES["accuracy"](rows[case.masks[group][value]])
@@ -272,7 +272,7 @@ def test_ceag_by_value_and_the_largest(case: Case, table: Table) -> None:
 
 
 def amplification_cases(case: Case, table: Table, metric: str) -> list[tuple[int, str, float]]:
-    """Attribute, group and value of the defined rows, all of which have training counts."""
+    """Return attribute, group and value of the defined rows, which all have training counts."""
     rows = table.where(metric=metric, contrast="")
     defined = [r for r in rows if r["attribute"] and r["status"] != "undefined"]
     assert {r["group"] for r in defined} == {"Male", "Skin"} and len(defined) >= 5
@@ -357,7 +357,7 @@ def test_the_usual_metrics_agree_with_scikit_learn(case: Case, table: Table) -> 
 
 
 def members(case: Case, group: str, contrast: str) -> Array:
-    """The rows behind a number: those of one value, or of everyone with a known one."""
+    """Return the rows behind a number: those of one value, or all with a known value."""
     if contrast in case.masks[group]:
         return case.masks[group][contrast]
     return np.logical_or.reduce(list(case.masks[group].values()))

@@ -1,4 +1,4 @@
-"""A metric is one entry: toy metrics of each behavior are found, right, wherever metrics are."""
+"""A metric is one entry: toy metrics of each behavior appear, with right values, everywhere."""
 
 from __future__ import annotations
 
@@ -31,49 +31,49 @@ Make = Callable[..., Logits]
 
 
 def entry(compute: Callable[[Any], Any], **behavior: Any) -> Metric:
-    """A metric with the least that it needs."""
+    """Make a metric with only the required fields."""
     words = dict.fromkeys(("formula", "range", "better", "undefined", "source"), "so")
     return Metric(name="toy", title="a toy", compute=compute, **{**words, **behavior})
 
 
 def hits(model: Model) -> Measure:
-    """The share of all rows that are predicted and positive."""
+    """Return the share of all rows that are predicted and positive."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., 1, 1], sums.num_rows, "no samples")
 
 
 def per_positive(model: Model) -> Measure:
-    """Predictions over positive labels."""
+    """Return predictions over positive labels."""
     sums = model.sums
     return ratio_of_counts(sums.rows, sums.num_predicted, sums.num_positive, "no positive labels")
 
 
 def both(joint: JointSums) -> Measure:
-    """The share of all rows that both models predict."""
+    """Return the share of all rows that both models predict."""
     c = joint.cells
     return share_of_pairs(joint, c[..., 1, 1].sum(-1), c.sum((-1, -2, -3)), "no samples")
 
 
 def first_target(model: Model) -> Measure:
-    """`hits` of the first target alone."""
+    """Return `hits` for the first target alone."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., :1, 1, 1], sums.num_rows[..., :1], "no samples")
 
 
 def ever(model: Model) -> Measure:
-    """1 where there is a hit."""
+    """Return 1 if there is a hit."""
     found = hits(model)
     return Measure(found.rows, np.ceil(found.value), found.reason, np.zeros_like(found.few))
 
 
 def of_male(model: Model) -> Measure:
-    """`hits` of the values of one group."""
+    """Return `hits` for the values of one group."""
     return hits(model).take([1, 2])
 
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Metric]:
-    """Put a toy metric among the others."""
+    """Add a toy metric to the registry."""
 
     def add(compute: Callable[[Any], Any], **behavior: Any) -> Metric:
         metric = entry(compute, **behavior)
@@ -99,7 +99,7 @@ def row(table: Table, **where: Any) -> dict[str, Any]:
 
 
 def share(logits: Logits, mask: NDArray[np.bool_] | bool = True) -> float:
-    """`hits` of Smiling among the rows of a mask, by hand."""
+    """Compute `hits` of Smiling among the rows of a mask, by hand."""
     hit = (logits.logits[:, 0] > 0) & (logits.labels[:, 0] == 1)
     return float(hit[np.broadcast_to(mask, hit.shape)].mean())
 
@@ -152,7 +152,7 @@ def test_a_ratio_of_counts(toy: Callable[..., Metric], sides: tuple[Logits, Logi
     found = row(audit(sides)[1])
     assert found["value"] == predicted.sum() / (sides[0].labels[:, 0] == 1).sum()
     up, down = found["high"] / found["value"], found["value"] / found["low"]
-    assert up == pytest.approx(down, rel=1e-9)  # even on the log scale
+    assert up == pytest.approx(down, rel=1e-9)  # symmetric on the log scale
 
 
 @pytest.mark.parametrize("noise", [Noise.ALIKE, Noise.LARGEST])

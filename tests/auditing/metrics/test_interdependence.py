@@ -24,7 +24,7 @@ def gram(s_na: Array) -> Array:
 
 
 def by_regression(s_na: Array) -> Array:
-    """A least-squares fit for each target that varies, by singular values."""
+    """Fit least squares for each target that varies, by singular values."""
     fits = np.full(s_na.shape[1], np.nan)
     for a, y in enumerate(s_na.T.astype(float)):
         if y.std() > 0:
@@ -42,7 +42,7 @@ def predictions(seed: int, num: int = 200, num_targets: int = 8) -> Array:
 
 
 def degenerate(seed: int) -> Array:
-    """Copies, complements, sums, differences and constants among ordinary predictions."""
+    """Make copies, complements, sums, differences and constants among ordinary predictions."""
     rng = np.random.default_rng(seed)
     s = predictions(seed, num=int(rng.integers(20, 300)))
     either = np.minimum(s[:, 0] + s[:, 1], 1)
@@ -72,7 +72,7 @@ def test_fewer_rows_than_targets(seed: int, num: int) -> None:
 def test_dependent_columns_have_1_and_leave_the_others_alone() -> None:
     s = predictions(0)
     alone = r_squared(gram(s))
-    # A copy of the last target tells the other seven nothing new.
+    # A copy of the last target adds no information about the other seven.
     found = r_squared(gram(np.column_stack([s, s[:, 7]])))
     np.testing.assert_allclose(found[:7], alone[:7], atol=1e-12)
     np.testing.assert_array_equal(found[7:], 1.0)
@@ -91,7 +91,7 @@ def test_nothing_to_regress_on_explains_nothing() -> None:
 
 
 def test_one_row_in_ten_million_makes_a_difference() -> None:
-    """Two predictions that agree but once are not dependent; what is unexplained has six digits."""
+    """Two predictions that disagree once are not dependent; the unexplained part has six digits."""
     n, k = 10_000_000, 3_000_000
     both = np.array([[n, k, k - 1], [k, k, k - 1], [k - 1, k - 1, k - 1]])
     top, variances = n * (k - 1) - k * (k - 1), (k * (n - k)) * ((k - 1) * (n - k + 1))

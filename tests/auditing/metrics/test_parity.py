@@ -32,7 +32,7 @@ VALUES_ALONE = Options(num_folds=1)
 
 @pytest.fixture(scope="module")
 def paper(vectors: Path) -> dict[str, dict[str, list[float | None]]]:
-    """What the paper's analysis gives: `plain` at threshold 0, `adjusted` with its thresholds."""
+    """Return the paper's results: `plain` at threshold 0, `adjusted` with its thresholds."""
     found: dict[str, Any] = json.loads((vectors / "paper_metrics.json").read_text())
     return found
 
@@ -44,7 +44,7 @@ def arrays(vectors: Path) -> dict[str, NDArray[Any]]:
 
 
 def training_counts(labels: NDArray[Any], groups: list[int]) -> NDArray[np.int64]:
-    """[A, G+1, V+1, 2] of labels that are all known."""
+    """Count labels that are all known, [A, G+1, V+1, 2]."""
     counts = np.zeros((labels.shape[1], len(groups) + 1, 3, 2), np.int64)
     for y in (0, 1):
         hits = labels == y
@@ -95,7 +95,7 @@ def test_parity_of_bias_amplification(both: Any, arrays: Any, group: str) -> Non
     expected, table = both
     ours = by_attribute(table, "bias_amplification", group)
     theirs = dict(zip(arrays["attributes"].tolist(), expected[f"{group}-bas"], strict=True))
-    assert theirs.pop(group) is None and ours.keys() == theirs.keys()  # itself has no row
+    assert theirs.pop(group) is None and ours.keys() == theirs.keys()  # the group itself has no row
     theirs_or_nan = [math.nan if value is None else value for value in theirs.values()]
     np.testing.assert_allclose(list(ours.values()), theirs_or_nan, rtol=0, atol=EXACT)
 
@@ -113,7 +113,7 @@ def test_the_paper_leaves_out_what_is_undefined_for_the_reasons_we_give(both: An
 
 
 def one(logits: list[float], labels: list[int], metric: str) -> dict[str, Any]:
-    """A metric of one attribute over everyone."""
+    """Return a metric of one attribute over everyone."""
     z = np.array(logits, np.float32)[:, None]
     file = Logits(z, np.array(labels, np.int8)[:, None], ("Hat",), train_counts=None)
     (row,) = audit([file], (), VALUES_ALONE).where(metric=metric, attribute="Hat", group="")
@@ -128,7 +128,7 @@ def test_p_of_1_belongs_to_the_last_bin() -> None:
 
 
 def test_auc_ranks_logits_and_not_sigmoids_that_tie() -> None:
-    """Float64 sigmoids of logits above 36.7 are all 1: pairs would tie, and the AUC be 0.5."""
+    """Float64 sigmoids of logits above 36.7 are all 1: pairs would tie, with an AUC of 0.5."""
     assert len({1 / (1 + np.exp(-z)) for z in (38.0, 39.0, 40.0, 41.0)}) == 1
     assert one([41.0, 40.0, 39.0, 38.0], [1, 0, 1, 0], "auc")["value"] == 0.75
 
@@ -138,7 +138,7 @@ def test_auc_of_equal_logits_counts_half() -> None:
 
 
 def correlated(num: int = 200) -> NDArray[np.float32]:
-    """Three columns of logits that depend on each other, and one that is never positive."""
+    """Make three columns of logits that depend on each other, and one that is never positive."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(num, 4)) + rng.normal(size=(num, 1))
     z[:, 3] = -np.abs(z[:, 3]) - 1
@@ -187,7 +187,7 @@ def test_an_attribute_that_is_never_predicted_has_no_amplification(arrays: Any) 
 
 
 def test_fitted_thresholds_predict_as_many_as_there_are(arrays: Any, paper: Any) -> None:
-    """Midway between two logits, where the paper uses `>` with the k-th and is one short."""
+    """Thresholds lie midway between logits; the paper uses `>` with the k-th and is one short."""
     z, y = arrays["valid_logits"], arrays["valid_labels"].astype(np.int8)
     fitted = fit_thresholds(z.T, y.T).values
     theirs = np.array(paper["adjusted"]["thresholds"])

@@ -1,6 +1,6 @@
-"""The audit beside other tools where they are right, and a published definition where they are not.
+"""The audit against other tools where they are right, and against published definitions elsewhere.
 
-What else they get wrong is in test_undefined.py and test_parity.py.
+Their other errors are in test_undefined.py and test_parity.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VALUES = ("I", "II", "III")
 
 @pytest.fixture(scope="module")
 def logits() -> Logits:
-    """Four labels a picture, which go along with a group of three values, unlike in training."""
+    """Make four labels per image, correlated with a group of three values unlike in training."""
     rng = np.random.default_rng(0)
     group = rng.choice(3, 900, p=[0.5, 0.3, 0.2])
     labels = rng.random((900, 4)) < 0.2 + 0.15 * group[:, None] * np.array([1, -0.4, 0.5, 0])
@@ -79,9 +79,9 @@ def test_rates_of_groups_and_their_largest_gaps_are_those_of_fairlearn(
 def test_directional_amplification_of_several_labels_is_that_of_its_paper(
     logits: Logits, table: Table
 ) -> None:
-    """Wang and Russakovsky's equation 2, over all pairs of attribute and group value at once.
+    """Check Wang and Russakovsky's equation 2, over all pairs of attribute and group value at once.
 
-    A library of this name gives 0.0114 on multi-label data where this gives 0.0409.
+    A library of this name gives 0.0114 on multi-label data, where this gives 0.0409.
     """
     assert logits.train_counts is not None
     joint_agl = (

@@ -1,6 +1,6 @@
-"""Undefined is a value with a reason: never 0, never NaN in a file, never dropped unseen.
+"""Undefined is a value with a reason: never 0, never NaN in a file, never silently dropped.
 
-Among the cases are those that other tools are known to get wrong.
+Some of the cases are known errors of other tools.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BA = "bias_amplification"
 Y = [1, 1, 0, 0] * 25
 S = [1, 0, 1, 0] * 25
 MALE = [0] * 48 + [1] * 52
-COUNTS = {"Male": [[60, 40], [30, 70]]}  # of each group value: label 0, label 1
+COUNTS = {"Male": [[60, 40], [30, 70]]}  # by group value: label 0, label 1
 
 
 def file(
@@ -36,7 +36,7 @@ def file(
     counts: Sequence[Sequence[int]] | None = COUNTS["Male"],
     values: tuple[str, ...] = ("0", "1"),
 ) -> Logits:
-    """One attribute `Hat`, predicted as `s` says, and one group."""
+    """Make one attribute `Hat` with the predictions `s`, and one group."""
     train_counts = None
     if counts is not None:
         train_counts = np.zeros((1, 2, len(values) + 1, 2), np.int64)
@@ -221,7 +221,7 @@ def test_one_run_of_several_can_make_the_mean_undefined() -> None:
 
 
 def with_extra(logits: Logits, s: Sequence[int]) -> Logits:
-    """A second attribute `Wig`, predicted as `s` says."""
+    """Add a second attribute `Wig` with the predictions `s`."""
     extra = file(s=s)
     both = [
         np.concatenate([getattr(f, n) for f in (logits, extra)], 1) for n in ("logits", "labels")
@@ -230,7 +230,7 @@ def with_extra(logits: Logits, s: Sequence[int]) -> Logits:
 
 
 def test_a_mean_is_compared_over_the_attributes_defined_in_both() -> None:
-    """Over 40 attributes against 18 a mean can fall while the model gets worse."""
+    """A mean over 40 attributes against one over 18 can fall while the model gets worse."""
     table = audit([with_extra(file(), [0] * 100)], [with_extra(file(), S)], VALUES_ALONE)
     (mean,) = table.where(metric="ppv", attribute="", group="")
     assert mean["reason"] == "over 1 of 2 (1 lost), without Wig"
@@ -253,7 +253,7 @@ def test_a_perfect_classifier_is_not_unfair_to_a_group_without_positives() -> No
 
 
 def test_the_rate_of_a_group_without_positives_is_not_0() -> None:
-    """torchmetrics 1.9 gives it 0.0, its worst."""
+    """torchmetrics 1.9 gives it 0.0, the worst value."""
     y = [y * (m == 0) for y, m in zip(Y, MALE, strict=True)]
     table = audit([file(y=y, s=y)], (), VALUES_ALONE)
     assert cell(table, "tpr", "Male", "0")["value"] == 1.0
@@ -283,7 +283,7 @@ def test_amplification_of_a_binary_group_is_not_identically_0() -> None:
     s = [1] * 10 + [0] * 38 + [1] * 30 + [0] * 22
     table = audit([file(y=y, s=s)], (), VALUES_ALONE)
     assert cell(table, "bias_amplification", "Male")["value"] == pytest.approx(30 / 40 - 20 / 40)
-    gaps = [(30 - 20) / 52, -(10 - 20) / 48]  # over-represented: plus; else minus
+    gaps = [(30 - 20) / 52, -(10 - 20) / 48]  # plus if over-represented, else minus
     assert cell(table, "directional_ba", "Male")["value"] == pytest.approx(np.mean(gaps))
 
 

@@ -1,4 +1,4 @@
-"""Compression identified exemplars: votes, ties and distances by hand, and who they are."""
+"""Compression identified exemplars: votes, ties, distances and over-representation by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = np.array(list("abcdefgh"))
 
 
 def runs(votes: Sequence[Sequence[int]], size: float = 1.0) -> list[Logits]:
-    """One file a run, of one attribute: `size` or its negative."""
+    """Make one file per run, with one attribute: `size` or its negative."""
     z = [(2 * np.array(run, np.float32)[:, None] - 1) * np.float32(size) for run in votes]
     y = np.zeros((len(votes[0]), 1), np.int8)
     return [Logits(x, y, ("Hat",), ids=NAMES[: len(x)], path=f"{i}.npz") for i, x in enumerate(z)]
@@ -36,7 +36,7 @@ def runs(votes: Sequence[Sequence[int]], size: float = 1.0) -> list[Logits]:
         ([1, 1, 0], [0, 0, 1], True, False, 2 / 3),
         ([1, 1, 0], [1, 0, 1], False, False, 0.0),
         ([1, 1, 1], [1, 1, 0], False, False, 2 / 3),
-        ([1, 0], [0, 0], False, True, 1.0),  # dense runs are tied: no exemplar
+        ([1, 0], [0, 0], False, True, 1.0),  # dense runs are tied: not an exemplar
         ([1, 1], [1, 0], False, True, 1.0),
         ([1, 1], [0, 0, 1], True, False, 4 / 3),  # sides of different size
         ([1], [0], True, False, 2.0),
@@ -54,13 +54,13 @@ def test_votes_by_hand(
 def test_the_largest_distances_come_first_then_the_gap_in_probability() -> None:
     dense = runs([[1, 1, 1, 1, 0], [1, 1, 1, 1, 0]])
     sparse = runs([[0, 0, 1, 1, 0], [1, 0, 1, 0, 0]])
-    sparse[1].logits[3] = -3.0  # d is as far as a, by votes, and further by probability
+    sparse[1].logits[3] = -3.0  # by votes d is as far as a, and further by probability
     order = [NAMES[i] for i in (1, 3, 0)]
     for num in range(4):
         found = exemplar_table(find_exemplars(dense, sparse, num_top=num))
         tops = [record["id"] for record in found.records() if record["top"]]
         assert tops == order[:num]
-    assert find_exemplars(dense, sparse, num_top=5).top.sum() == 3  # equal votes are no exemplars
+    assert find_exemplars(dense, sparse, num_top=5).top.sum() == 3  # equal votes are not exemplars
 
 
 def test_one_percent_of_the_samples_unless_asked(make_logits: MakeLogits) -> None:
@@ -143,7 +143,7 @@ def test_other_samples_are_refused(make_logits: MakeLogits) -> None:
 
 
 def small(exemplars: str, group: Sequence[int] = (0, 0, 0, 0, 1, 1, 1, -1)) -> list[list[Logits]]:
-    """Dense and sparse files that differ in the samples named."""
+    """Make dense and sparse files that differ in the named samples."""
     votes = [int(name in exemplars) for name in NAMES]
     codes = np.array(group, np.int16)[:, None]
     return [
@@ -159,7 +159,7 @@ def row(exemplars: str, value: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_over_representation_by_hand() -> None:
-    found = row("aefh", "1")  # h has no known group: of a, e, f two are 1, against 3 of 7
+    found = row("aefh", "1")  # h has no known group: of a, e, f two have 1, against 3 of 7
     assert found["value"] == pytest.approx((2 / 3) / (3 / 7) - 1)
     assert (found["share"], found["base"]) == (pytest.approx(2 / 3), pytest.approx(3 / 7))
     assert (found["n"], found["n_exemplars"], found["n_ties"]) == (7, 3, 0)
@@ -208,7 +208,7 @@ def test_all_attributes_together_are_their_sum(table_and_files: Any) -> None:
 
 
 def test_an_interval_is_that_of_a_ratio_of_rates(table_and_files: Any) -> None:
-    """Against the textbook: the delta method for a multinomial."""
+    """Compare with the textbook: the delta method for a multinomial."""
     table, dense, sparse = table_and_files
     differ = (dense.logits[:, 0] > 0) != (sparse.logits[:, 0] > 0)
     known, male = dense.groups[:, 0] >= 0, dense.groups[:, 0] == 1
@@ -222,7 +222,7 @@ def test_an_interval_is_that_of_a_ratio_of_rates(table_and_files: Any) -> None:
 
 
 def _delta_variance(n: int, c: int, g: int, both: int) -> float:
-    """Variance of log(both n / (c g)) from the four cells of a multinomial."""
+    """Return the variance of log(both n / (c g)) from the four cells of a multinomial."""
     cells = np.array([both, c - both, g - both, n - c - g + both]) / n
     slope = np.array([n / both - n / c - n / g, -n / c, -n / g, 0.0])
     return float((cells * slope**2).sum() - (cells * slope).sum() ** 2) / n
@@ -241,7 +241,7 @@ def test_without_groups_there_is_no_summary() -> None:
 
 
 def test_chosen_classes_are_predicted_among_all() -> None:
-    """The third class is the largest output of both rows, so that the first two are never voted."""
+    """The third class is the largest output of both rows, so the first two never get a vote."""
     z = np.array([[2.0, 1.0, 3.0], [1.0, 2.0, 3.0]], np.float32)
     y, names = np.zeros((2, 3), np.int8), ("a", "b", "c")
     side = [

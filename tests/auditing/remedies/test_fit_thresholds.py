@@ -1,4 +1,4 @@
-"""Fitted thresholds, against their definitions: every cut that there is, tried."""
+"""Fitted thresholds against their definitions, by trying every possible cut."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def scores(z: Array, y: Array, cut: float) -> dict[str, float]:
-    """What each objective is at a cut, from its definition."""
+    """Return each objective at a cut, from its definition."""
     s, known = z > cut, y >= 0
     tp, fp = np.sum(s & (y == 1)), np.sum(s & (y == 0))
     positive, negative = np.sum(y == 1), np.sum(y == 0)
@@ -74,7 +74,7 @@ TIES, NEVER, ALWAYS = "equal logits: not exactly as many", "never predicted", "a
         ([3, 1, 2, 0], [1, 1, -1, -1], -np.inf, ALWAYS),
         ([3, 2, 2, 2, 0], [1, 1, 0, 0, 0], 2.5, TIES),  # 1 is nearer to 2 than 4
         ([3, 2, 2, 2, 0], [1, 1, 1, 0, 0], 1.0, TIES),  # 4 is nearer to 3 than 1
-        ([3, 2, 2, 0], [1, 1, 0, 0], 2.5, TIES),  # 1 and 3 are equally near: the fewer
+        ([3, 2, 2, 0], [1, 1, 0, 0], 2.5, TIES),  # 1 and 3 are equally near: take the fewer
         ([2, 2, 2], [1, 0, 0], np.inf, f"{TIES}; {NEVER}"),
         ([2, 2, 2], [1, 1, 0], -np.inf, f"{TIES}; {ALWAYS}"),
         ([1, 2], [-1, -1], 0.0, "no known labels: 0 kept"),
@@ -121,7 +121,7 @@ def test_thresholds_reach_the_prevalence_of_real_labels(vectors: Path) -> None:
     assert not any(notes)
     np.testing.assert_array_equal((z > values[:, None]).sum(axis=1), y.sum(axis=1))
     papers = json.loads((vectors / "paper_metrics.json").read_text())["adjusted"]["thresholds"]
-    # The paper takes the k-th logit itself, and `>` then loses that sample.
+    # The paper uses the k-th logit itself, and `>` then loses that sample.
     lost = np.sum((z > values[:, None]) & ~(z > np.array(papers)[:, None] + 1e-7), axis=1)
     np.testing.assert_array_equal(lost, 1)
 

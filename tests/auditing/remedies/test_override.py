@@ -1,4 +1,4 @@
-"""Overriding: exactly what is flagged is replaced, and what is then no score is undefined."""
+"""Overriding replaces exactly the flagged predictions; scores that it breaks are undefined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curve of overriding: its ends, its points against full audits, its baselines."""
+"""The curve of overriding: its ends, its points against full audits, and its baselines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sparse(make_logits: MakeLogits) -> Logits:
 
 @pytest.fixture(scope="module")
 def flags() -> NDArray[np.intp]:
-    """A third of all predictions."""
+    """Flag a third of all predictions."""
     return np.random.default_rng(0).permutation(SIZE)[: SIZE // 3]
 
 
@@ -47,7 +47,7 @@ def points(table: Table, order: str, metric: str, group: str = "") -> dict[int, 
 
 
 def of_audit(sparse: Logits, dense: Logits, metric: str, group: str, column: str) -> float:
-    """The mean of absolute values over all attributes and contrasts."""
+    """Return the mean of absolute values over all attributes and contrasts."""
     table = audit([sparse], [dense], Options(num_folds=1, metrics=[metric]))
     rows = [r for r in table.where(metric=metric, group=group) if r["attribute"]]
     wanted = ("", "1-0", "I-rest", "II-rest", "III-rest")
@@ -168,7 +168,7 @@ def test_progress_counts_every_point(sparse: Logits, dense: Logits) -> None:
 def test_the_order_of_classes_does_not_depend_on_what_their_outputs_share(
     sparse: Logits, dense: Logits, flags: NDArray[np.intp]
 ) -> None:
-    """In sixteenths, so that nothing is rounded. The closest pair of outputs comes first."""
+    """Use sixteenths, so that nothing is rounded. The closest pair of outputs comes first."""
     labels = np.eye(3, dtype=np.int8)[np.arange(NUM) % 3]
     plain, theirs = (
         replace(x, activation="softmax", labels=labels, logits=np.round(x.logits * 16) / 16)

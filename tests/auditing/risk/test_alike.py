@@ -1,4 +1,4 @@
-"""Numbers of one name are the same in `flag`, `metrics` and `explain`, under thresholds, too."""
+"""Numbers with one name are equal in `flag`, `metrics` and `explain`, also with thresholds."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _rows(done: CompletedProcess[str]) -> list[dict[str, str]]:
 
 
 def test_of_two_values_as_frequent_in_training_1_is_the_rarer(pbias: Run) -> None:
-    """30 of 100 are positive, 15 are predicted: the positive ones are half as many as true."""
+    """30 of 100 are positive, 15 are predicted, so half as many are predicted as are true."""
     labels, predicted = np.arange(100) < 30, np.arange(100) < 15
     counts = np.zeros((1, 1, 1, 2), np.int64)
     counts[0, 0, 0] = 50, 50
@@ -78,7 +78,7 @@ def test_of_two_values_as_frequent_in_training_1_is_the_rarer(pbias: Run) -> Non
 
 
 def test_ceag_leaves_out_rows_without_a_group_and_has_a_maximum(pbias: Run) -> None:
-    """Of 10 men 4 errors are new, of 10 women none; 10 of no known sex do not count: 0.4 - 0.2."""
+    """Of 10 men 4 errors are new, of 10 women none; 10 of unknown sex do not count: 0.4 - 0.2."""
     labels = np.ones((30, 1), int)
     after = np.full((30, 1), 2.0)
     after[[0, 1, 2, 3, 25, 26]] = -1.0

@@ -1,4 +1,4 @@
-"""The list of flags: which predictions are on it, in what order, and what it says of each."""
+"""The list of flags: its predictions, their order, and their columns."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_row_says_what_is_predicted_and_for_whom(dense: Logits) -> None:
 
 @pytest.fixture
 def hats() -> Logits:
-    """Hats in training: of women 3 in 100, of men 60 in 100, of everyone 63 in 200 (31.5 %)."""
+    """Hats in training: 3 in 100 women, 60 in 100 men, 63 in 200 of everyone (31.5 %)."""
     counts = np.array([[[[97, 3], [40, 60], [0, 0]], [[0, 0], [0, 0], [137, 63]]]], np.int64)
     return Logits(
         np.array([[1.0], [1.0], [3.0], [-3.0], [1.0]], np.float32),

@@ -1,4 +1,4 @@
-"""Rankings of attributes and predictions by simple rules, and whether they foretell change."""
+"""Rankings of attributes and predictions by simple rules, and whether they predict change."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NUM, TARGETS = 2000, 24
 
 
 def world(seed: int, harm: float = 0.0) -> tuple[Logits, Logits]:
-    """Attributes from rare to common: a tenth of all flips; of women's positives a share is lost.
+    """Draw rare to common attributes: a tenth of all flips, and women lose a share of positives.
 
-    The share grows with the place of the attribute, and is `harm` at most.
+    The share grows with the position of the attribute, up to `harm`.
     """
     rng = np.random.default_rng(seed)
     rate = rng.permutation(np.geomspace(0.03, 0.5, TARGETS))
@@ -56,7 +56,7 @@ def world(seed: int, harm: float = 0.0) -> tuple[Logits, Logits]:
 
 
 def correlations(dense: Logits, pruned: Logits, extra: Scores | None = None) -> dict[Any, float]:
-    """The rank correlation of each outcome and ranking, `extra` ones among them."""
+    """Return the rank correlation of each outcome and ranking, including `extra` ones."""
     (side,) = join_sides([dense], (), None, None, 50)
     rankings = attribute_rankings(side, flag_risk(dense))
     found = {group: {**scores, **(extra or {})} for group, scores in rankings.items()}
@@ -65,7 +65,7 @@ def correlations(dense: Logits, pruned: Logits, extra: Scores | None = None) -> 
 
 
 def test_in_a_null_world_no_ranking_foretells_the_gap() -> None:
-    """Rare attributes have the largest gaps by chance: abs(did_tpr) goes along with rarity."""
+    """By chance, rare attributes have the largest gaps, so abs(did_tpr) correlates with rarity."""
     found, naive = [], []
     for seed in range(10):
         dense, pruned = world(seed)
@@ -80,7 +80,7 @@ def test_in_a_null_world_no_ranking_foretells_the_gap() -> None:
 
 
 def _gap(dense: Logits, pruned: Logits) -> np.ndarray[Any, Any]:
-    """did_tpr by hand."""
+    """Compute did_tpr by hand."""
     change, positive = (pruned.logits > 0) * 1.0 - (dense.logits > 0), dense.labels == 1
     woman = dense.groups[:, :1] == 1
     rates = [

@@ -1,4 +1,4 @@
-"""The risk of a prediction: the model's odds times those of training, and no label read."""
+"""The risk of a prediction: the model's odds times the training odds, without reading labels."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pbias.files.logits import Logits, select_rows
 
 MakeLogits = Callable[..., Logits]
 
-# [group value, or unknown][label]: hats in training, by sex and by age, and of everyone
+# [group value, or unknown][label]: hats in training, by sex and by age, and for everyone
 SEX = [[90, 10], [30, 70], [0, 0]]
 AGE = [[100, 0], [20, 80], [0, 0]]
 ALL = [[0, 0], [0, 0], [120, 80]]
 
 
 def hats(z: Sequence[float], groups: Sequence[Sequence[int]], **changes: Any) -> Logits:
-    """One attribute, two groups, training counts as above."""
+    """Make one attribute, two groups, and the training counts above."""
     whole = Logits(
         logits=np.array(z, np.float32)[:, None],
         labels=np.full((len(z), 1), -1, np.int8),
@@ -49,7 +49,7 @@ def odds(other: int, own: int) -> float:
         (-2.0, [1, 0], odds(70, 30), 0, 0.3),
         (2.0, [1, 1], odds(30, 70), 0, 0.7),  # usual in both groups: the less usual
         (2.0, [0, -1], odds(90, 10), 0, 0.1),
-        (2.0, [-1, 1], odds(20, 80), 1, 0.8),  # one known group alone is asked
+        (2.0, [-1, 1], odds(20, 80), 1, 0.8),  # only the known group counts
         (2.0, [-1, -1], odds(120, 80), EVERYONE, 0.4),
     ],
 )
@@ -64,7 +64,7 @@ def test_risk_is_the_model_s_odds_times_those_of_the_group_against_it_most(
 
 
 def test_by_default_the_odds_are_those_of_everyone_whatever_the_groups() -> None:
-    """Of everyone in training 80 of 200 have a hat."""
+    """In training, 80 of all 200 have a hat."""
     risk = flag_risk(hats([2.0, 2.0, 2.0, -2.0], [[0, 0], [1, 1], [-1, -1], [0, 1]]))
     expected = [-2 + odds(120, 80)] * 3 + [-2 + odds(80, 120)]
     assert risk.log_odds[0] == pytest.approx(expected, abs=1e-12)
@@ -131,11 +131,11 @@ def test_one_class_alone_is_never_in_doubt() -> None:
 
 @given(st.floats(-30, 30, width=32), st.floats(-30, 30, width=32), st.integers(0, 1000))
 def test_less_sure_is_riskier(one: float, other: float, positives: int) -> None:
-    """Of two predictions of the same value in the same group."""
+    """Compare two predictions of the same value in the same group."""
     counts = np.array([[SEX, [[1000, positives], [0, 0], [0, 0]], ALL]], np.int64)
     pair = hats([abs(one), abs(other)], [[-1, 0]] * 2, train_counts=counts)
     risk = flag_risk(pair, by_group=True)
-    if risk.s.all():  # log-odds of 8 do not tell logits of 1e-35 and 1e-28 apart
+    if risk.s.all():  # log-odds of 8 cannot distinguish logits of 1e-35 and 1e-28
         apart = abs(abs(one) - abs(other)) > 1e-12
         first, second = risk.log_odds[0]
         assert first >= second if abs(one) <= abs(other) else first <= second

@@ -1,4 +1,4 @@
-"""The risk of attributes by group: by hand, its verdicts, and when there is none."""
+"""The risk of attributes by group: by hand, its verdicts, and when it is undefined."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hats(
     values: tuple[str, ...] = ("0", "1"),
     **changes: Any,
 ) -> Logits:
-    """One attribute, a group of 0 and 1; in training 30 of 200 have a hat, 25 of them men."""
+    """Make one attribute and a 0/1 group; in training 30 of 200 have a hat, 25 of them men."""
     z = np.array([*women, *men], np.float32)[:, None]
     found = [[95, 5], [75, 25], [0, 0]] if counts is None else counts
     everyone = [[0, 0]] * (len(found) - 1) + [np.sum(found, axis=0).tolist()]
@@ -52,7 +52,7 @@ def only(logits: Logits) -> dict[str, Any]:
 
 
 def test_every_part_by_hand() -> None:
-    """Of 10 women 1 has a hat by the model, surely; of 10 men 6, of whom 4 unsurely."""
+    """The model gives a hat to 1 of 10 women, with certainty, and to 6 of 10 men, 4 uncertain."""
     women, men = [SURE] + [-SURE] * 9, [SURE] * 2 + [UNSURE] * 4 + [-UNSURE] * 4
     record = only(hats(women, men))
     s, group = np.array([*women, *men]) > 0, np.repeat([0, 1], 10)
@@ -85,7 +85,7 @@ def test_phi_of_several_values_is_cramer_s_v() -> None:
     ("unsure", "verdict"), [(0, "low"), (2, "low"), (3, "raised"), (7, "raised"), (8, "high")]
 )
 def test_verdicts_follow_their_bounds(unsure: int, verdict: str) -> None:
-    """4 of 10 women and 6 of 10 men have a hat, so R^2 is 0.04; of 10 hats, so many are unsure."""
+    """4 of 10 women and 6 of 10 men have a hat, so R^2 is 0.04; `unsure` hats are uncertain."""
     hat = [UNSURE] * unsure + [SURE] * (10 - unsure)
     record = only(hats(hat[:4] + [-SURE] * 6, hat[4:] + [-SURE] * 4))
     assert record["risk"] == pytest.approx(0.2 * unsure / 10, abs=1e-12)

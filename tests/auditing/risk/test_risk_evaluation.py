@@ -1,4 +1,4 @@
-"""What came of flags: every measure by hand, and what it is by chance and at its ends."""
+"""The evaluation of flags: every measure by hand, under chance and at its extremes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def value(
 
 
 def flags_of(dense: Logits, budget: Budget) -> np.ndarray:
-    """Which are flagged, bool [N, A], as read from the list."""
+    """Return which predictions are flagged, bool [N, A], as read from the list."""
     assert dense.ids is not None
     rows, found = dense.ids.tolist(), np.zeros(dense.logits.shape, bool)
     for record in flag_samples(dense, budget=budget).records():
@@ -56,7 +56,7 @@ def flags_of(dense: Logits, budget: Budget) -> np.ndarray:
 
 
 def happened(pair: tuple[Logits, Logits], outcome: str) -> tuple[np.ndarray, np.ndarray]:
-    """What happened to each prediction, and where it can be told."""
+    """Return what happened to each prediction, and where it is known."""
     d, s, y = pair[0].logits > 0, pair[1].logits > 0, pair[0].labels
     if outcome == "flips":
         return d != s, np.ones_like(d)
@@ -99,7 +99,7 @@ def test_baselines_flag_as_many(pair: tuple[Logits, Logits], table: Table) -> No
 def test_the_list_that_is_judged_is_the_list_that_is_written(
     pair: tuple[Logits, Logits], by_group: bool
 ) -> None:
-    """Margins below 0.05, and predictions that training speaks against: no budget."""
+    """Margins below 0.05, and predictions that training speaks against, without a budget."""
     listed = flag_samples(pair[0], 0.05, by_group=by_group)
     found = evaluate(*_sides(pair), margin=0.05, by_group=by_group)
     flips, _ = happened(pair, "flips")
@@ -124,7 +124,7 @@ def test_chance_finds_its_share_and_no_more(pair: tuple[Logits, Logits]) -> None
 
 
 def test_what_is_sure_to_flip_is_found_whole(pair: tuple[Logits, Logits]) -> None:
-    """The pruned model overturns the riskiest, and nothing else."""
+    """The pruned model overturns the riskiest predictions, and nothing else."""
     dense = pair[0]
     turned = np.where(flags_of(dense, Budget(50)), -dense.logits, dense.logits)
     found = evaluate(dense, [replace(dense, logits=turned)], budget=Budget(50))
@@ -138,7 +138,7 @@ def test_what_is_sure_to_flip_is_found_whole(pair: tuple[Logits, Logits]) -> Non
 def test_the_share_of_change_is_what_overriding_takes_away(
     large: Sequence[Logits], metric: str
 ) -> None:
-    """Of so many samples that chance adds next to nothing to the sums."""
+    """There are so many samples that chance adds almost nothing to the sums."""
     dense, pruned = large
     budget = Budget(20, percent=True)
     flags = flags_of(dense, budget)
@@ -151,7 +151,7 @@ def test_the_share_of_change_is_what_overriding_takes_away(
 
 
 def test_chance_is_taken_off_the_change(large: Sequence[Logits]) -> None:
-    """The mean over samples of 500 is the share that all show, though each errs."""
+    """The mean over samples of 500 is the share in all of them, though each errs."""
     budget = Budget(10, percent=True)
     expected = _shares(evaluate(*_sides(large), budget=budget, num_folds=20))
     parts = np.random.default_rng(0).permutation(len(large[0]))[:6000].reshape(12, 500)
@@ -165,7 +165,7 @@ def test_chance_is_taken_off_the_change(large: Sequence[Logits]) -> None:
 
 
 def test_a_change_within_chance_is_not_shared_out(pair: Sequence[Logits]) -> None:
-    """Noise alone moves the pruned model, as much for every group."""
+    """Only noise moves the pruned model, by the same amount in every group."""
     rows = evaluate(*_sides(pair)).where(measure="share_of_change", outcome="did_tpr", group="Male")
     for row in rows:
         assert (row["status"], row["reason"]) == ("undefined", "the change is within chance")
@@ -173,7 +173,7 @@ def test_a_change_within_chance_is_not_shared_out(pair: Sequence[Logits]) -> Non
 
 
 def test_a_share_that_may_be_off_by_all_of_the_change_is_undefined(make_logits: MakeLogits) -> None:
-    """Beyond half of the change is no chance here, but its interval is -0.98 [-5.85, +3.88]."""
+    """More than half of the change is not chance here, but its interval is -0.98 [-5.85, +3.88]."""
     sides = [make_logits(num=1000, noise=noise, path=f"{noise}.npz") for noise in (0.0, 3.0)]
     rows = evaluate(*_sides(sides)).where(measure="share_of_change", group="Male")
     found = {(row["outcome"], row["ranking"]): row for row in rows}
@@ -182,7 +182,7 @@ def test_a_share_that_may_be_off_by_all_of_the_change_is_undefined(make_logits: 
 
 
 def test_rates_of_fewer_than_ten_positives_are_no_differences(pair: Sequence[Logits]) -> None:
-    """Of men who smile all but nine, then all but ten, lose their label."""
+    """All but nine, then all but ten, of the men who smile lose their label."""
     numbers = []
     for kept in (9, 10):
         labels = pair[0].labels.copy()
@@ -206,7 +206,7 @@ def test_a_list_of_everything_carries_all_and_an_empty_one_nothing(large: Sequen
 
 @pytest.fixture(scope="module")
 def wide(make_logits: MakeLogits) -> list[Logits]:
-    """Enough attributes for a rank correlation: twelve, of four files side by side."""
+    """Make enough attributes for a rank correlation: twelve, from four files side by side."""
     return [_wide([make_logits(seed, 300, noise) for seed in range(4)]) for noise in (0.0, 1.0)]
 
 
@@ -321,7 +321,7 @@ def test_few_hits_have_the_interval_of_a_rate_and_low_power(pair: tuple[Logits, 
 
 @pytest.mark.slow
 def test_intervals_cover_what_a_large_sample_shows(make_logits: MakeLogits) -> None:
-    """95 % of them, within what chance allows in 60 samples of 600; those of recall more often."""
+    """95 % do, within chance for 60 samples of 600; intervals of recall do more often."""
     sides, budget = _pruned(make_logits(9, 50_000)), Budget(5, percent=True)
     truth = _by_key(evaluate(*_sides(sides), budget=budget, num_folds=20))
     rng, covered = np.random.default_rng(0), {key: [] for key in truth}
@@ -336,7 +336,7 @@ def test_intervals_cover_what_a_large_sample_shows(make_logits: MakeLogits) -> N
 
 
 def test_clusters_widen_the_intervals(pair: tuple[Logits, Logits]) -> None:
-    """Each sample ten times, as ten pictures of one person: as if there were one."""
+    """Each sample occurs ten times, like ten images of one person, and should count once."""
     rows = np.repeat(np.arange(60), 10)
     nameless = [replace(one, ids=None) for one in pair]
     people = [replace(select_rows(one, rows), clusters=rows.astype(str)) for one in nameless]
@@ -387,7 +387,7 @@ def test_spearman_needs_four_that_differ() -> None:
 
 
 def _pruned(dense: Logits) -> list[Logits]:
-    """The model, and one that is less sure and predicts women less."""
+    """Return the model, and one that is less certain and predicts women less."""
     noise = np.random.default_rng(1).normal(0, 0.5, dense.logits.shape)
     shift = np.where(dense.groups[:, :1] == 1, 0.2, -0.8) * np.array([1.0, 0.5, 1.5])
     pruned = (0.7 * dense.logits + shift + noise).astype(np.float32)
@@ -395,20 +395,20 @@ def _pruned(dense: Logits) -> list[Logits]:
 
 
 def _shares(table: Table) -> dict[tuple[str, ...], float]:
-    """Of the change of did_tpr by sex and of tcb, by ranking."""
+    """Return shares of the change of did_tpr by sex and of tcb, by ranking."""
     found = {k: r["value"] for k, r in _by_key(table).items() if k[0] == "share_of_change"}
     return {k: v for k, v in found.items() if k[1:3] in (("did_tpr", "Male"), ("tcb", ""))}
 
 
 def _by_key(table: Table) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Rows by what they are about; those of spearman take attributes as the sample."""
+    """Return rows by their subject; those of spearman treat attributes as the sample."""
     names = ("measure", "outcome", "group", "ranking")
     rows = [row for row in table.records() if row["measure"] != "spearman"]
     return {tuple(row[name] for name in names): row for row in rows}
 
 
 def _rank_correlation(columns: Any) -> float:
-    """Without ties."""
+    """Compute it for values without ties."""
     known = ~np.isnan(np.array(columns, float)).any(axis=0)
     ranks = [np.argsort(np.argsort(np.array(column)[known])) for column in columns]
     return float(np.corrcoef(*ranks)[0, 1])
@@ -428,7 +428,7 @@ def _changes(dense: Logits, run: Logits, metric: str, group: str) -> Any:
 
 
 def _wide(files: list[Logits]) -> Logits:
-    """The attributes of several files as those of one, for the groups of the first."""
+    """Combine the attributes of several files in one, with the groups of the first."""
     names = [f"{name}_{i}" for i, file in enumerate(files) for name in file.targets]
     counts = [file.train_counts for file in files if file.train_counts is not None]
     return replace(

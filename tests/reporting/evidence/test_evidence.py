@@ -1,4 +1,4 @@
-"""What `pbias evidence` and `pbias metrics --junit` write, read back as other programs do."""
+"""The output of `pbias evidence` and `pbias metrics --junit`, read as other programs read it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def table(text: str, title: str) -> list[list[str]]:
-    """The cells of the Markdown table below a heading, without header and rule."""
+    """Return the cells of the Markdown table below a heading, without header and rule."""
     body = text.split(f"### {title}\n", 1)[1].split("\n### ", 1)[0]
     lines = [line for line in body.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def selections(groups: dict[str, tuple[int, int]], path: str = "a.npz") -> None:
-    """A file in which `selected` of `n` samples of each value are predicted positive."""
+    """Write a file in which `selected` of `n` samples of each value are predicted positive."""
     values = [v for v, (n, _) in groups.items() for _ in range(n)]
     chosen = [i < k for n, k in groups.values() for i in range(n)]
     z = np.where(chosen, 1.5, -1.5)[:, None]
@@ -52,7 +52,7 @@ def test_the_worked_example_of_local_law_144(pbias: Run) -> None:
     assert shown["sex=female"] == [0.447, pytest.approx(0.82, abs=0.005)]
     assert rows["sex=female"][1:4] == ["1000", "0", "1000"]  # no label is known
     low, high = map(float, re.findall(r"0\.\d+", rows["sex=female"][5])[1:])
-    assert low < 0.823 < high < 1  # the interval is of the ratio
+    assert low < 0.823 < high < 1  # the interval is that of the ratio
 
 
 def test_groups_under_two_percent_are_marked(pbias: Run) -> None:
