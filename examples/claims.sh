@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The paper's first two claims on faces drawn by the program, over several seeds: with less than 10 % of its weights a
-# network can be as accurate as the dense one and hardly more biased; beyond, it gets uncertain, its outputs hang
-# together, and bias grows. Dense networks, and 80 to 99 % of the weights pruned: starting from the dense network (pt)
-# or, with WAYS="pt ri", also while a network learns from random weights (ri).
+# network can be as accurate as the dense one and hardly more biased; with even fewer, it becomes uncertain, its outputs
+# become correlated, and bias grows. Trains dense networks and prunes 80 to 99 % of the weights: starting from the dense
+# network (pt) or, with WAYS="pt ri", also while a network is trained from random weights (ri).
 #   bash examples/claims.sh      (18 networks; about half an hour of one core)
 #   SEEDS="0 1" WAYS="pt ri" OUT=claims NUM=10000 SIZE=32 EPOCHS=12 PT_EPOCHS=8 NET=width=48 bash examples/claims.sh
-# What is there already is kept: a run that was broken off goes on with the network it was at.
+# Existing files are kept: an interrupted run continues with the network that it was training.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} ways=${WAYS:-pt} out=${OUT:-claims} num=${NUM:-10000} size=${SIZE:-32} epochs=${EPOCHS:-12}
@@ -18,7 +18,7 @@ cd "$out"
 
 [ -e faces/labels.csv ] || pbias synth -o faces --num "$num" --size "$size"
 
-# make FILE COMMAND...: run a command that writes FILE, unless it is there, and say how long it took.
+# make FILE COMMAND...: run a command that writes FILE, unless it exists, and print how long it took.
 make() {
     local file=$1 start=$SECONDS
     shift
@@ -42,7 +42,7 @@ for seed in $seeds; do
 done
 
 # The audit: all seeds of a sparsity against all dense networks, over all attributes, and over those that at least a
-# fifth of the faces have and a fifth have not. Intervals hold both samples and seeds.
+# fifth of the faces have and a fifth lack. Intervals cover the variation of samples and seeds.
 common=$(python3 "$here/claims.py" --common faces/labels.csv)
 for way in $ways; do
     case $way in

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # examples/countermeasures.sh on photographs of clothes (https://github.com/alexeygrigorev/clothing-dataset, CC0): ten
-# attributes, children's clothes as the group, and nobody's photographs in two splits.
+# attributes, children's clothes as the group, and no person's photographs in two splits.
 #   bash examples/clothing.sh FOLDER      (with labels.csv; SEEDS, OUT, EPOCHS and PRUNE_EPOCHS as there)
 set -euo pipefail
 export LABELS="${1:?name the folder of labels.csv}/labels.csv"

@@ -22,7 +22,7 @@ cd "$out"
 [ -n "$labels" ] || labels=faces/labels.csv
 [ -e "$labels" ] || pbias synth -o faces --num "${NUM:-10000}" --size "${SIZE:-64}" --seed "${FACES:-10}"
 
-# make FILE COMMAND...: run a command that writes FILE, unless it is there.
+# make FILE COMMAND...: run a command that writes FILE, unless it exists.
 make() {
     local file=$1
     shift

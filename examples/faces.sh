@@ -6,17 +6,17 @@ out=${1:-demo} seed=${2:-0}
 mkdir -p "$out"
 cd "$out"
 
-# 1. Faces with the attributes of CelebA, their frequencies and their ties to sex, age, weight and skin tone.
+# 1. Faces with the attributes of CelebA, their frequencies and their correlations with sex, age, weight and skin tone.
 pbias synth -o faces --num 10000 --size 32 --seed "$seed"
 
-# 2. A dense network: all attributes at once, with the groups that the audit will ask about.
+# 2. A dense network: all attributes at once, with the groups that the audit will compare.
 groups=Male,Young,Chubby,Pale_Skin
 pbias train faces/labels.csv --groups "$groups" --epochs 12 --seed "$seed" -o dense.pt
 
-# 3. Pruned step by step, with fine-tuning on the data that the checkpoint names: one network a sparsity.
+# 3. Pruned step by step, with fine-tuning on the data that the checkpoint names: one network per sparsity.
 pbias prune dense.pt --sparsity 0.9,0.95,0.97 --epochs 8 --seed "$seed" -o 's{sparsity}.pt'
 
-# 4. What each says of the test images.
+# 4. The predictions of each on the test images.
 for model in dense s0.9 s0.95 s0.97; do
     pbias predict "$model.pt" faces/labels.csv --split test -o "$model.npz"
 done
@@ -24,16 +24,16 @@ done
 # 5. The audit against the dense model: the headline for people; -o s95.csv has all numbers.
 pbias metrics s0.95.npz --ref dense.npz --format table
 
-# 6. The predictions that, by the dense model alone, are at risk.
+# 6. The predictions at risk, using only the dense model.
 pbias flag dense.npz -o flags.csv
 
-# 7. Side by side; then over the attributes that a fifth of the faces have and a fifth have not.
+# 7. Side by side; then over the attributes that at least a fifth of the faces have and a fifth lack.
 pbias compare dense.npz s0.9.npz s0.95.npz s0.97.npz --format table
 common=Arched_Eyebrows,Big_Lips,Big_Nose,Black_Hair,Brown_Hair,Heavy_Makeup,High_Cheekbones,Mouth_Slightly_Open
 common=$common,Oval_Face,Pointy_Nose,Smiling,Straight_Hair,Wavy_Hair,Wearing_Lipstick
 pbias compare dense.npz s0.9.npz s0.95.npz --attributes "$common" --format table
 
-# 8. One page to look at and to pass on, with charts and pictures; needs: pip install 'pbias[report]'.
+# 8. One page to read and share, with charts and images; needs: pip install 'pbias[report]'.
 pbias report s0.95.npz --ref dense.npz --curves dense.npz --curves 's0.9*.npz' --images faces --examples 12 -o audit.html
 
 cat << 'END'

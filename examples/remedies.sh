@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Which way of training and pruning hurts a group least? Plain gradual pruning and each remedy from the same dense
-# networks, at equal epochs, over several seeds: faces drawn by the program and, where folders are named, photographs.
+# Which way of training and pruning hurts a group least? Compares plain gradual pruning with each remedy, from the same
+# dense networks, with equal epochs, over several seeds, on faces drawn by the program and, if named, photographs.
 #   bash examples/remedies.sh                                       (faces)
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
 #   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
 #       bash examples/remedies.sh
-# What is there already is kept, and a network that was broken off goes on where it was.
+# Existing files are kept, and an interrupted network continues where it stopped.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
 # male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
 set -euo pipefail
@@ -21,7 +21,7 @@ done
 mkdir -p "$out"
 cd "$out"
 
-# make FILE COMMAND...: run a command that writes FILE, unless it is there; FILE.log is what it says.
+# make FILE COMMAND...: run a command that writes FILE, unless it exists; FILE.log contains its output.
 make() {
     local file=$1
     shift
@@ -30,7 +30,7 @@ make() {
     "$@" -o "$file" 2> "$file.log" || { cat "$file.log" >&2; exit 1; }
 }
 
-# options NAME GROUP: the options of a remedy, one a line.
+# options NAME GROUP: the options of a remedy, one per line.
 options() {
     local part
     for part in ${1//+/ }; do

@@ -51,7 +51,7 @@ def celeba(tmp_path: Path) -> Path:
 
 
 def draw(tmp_path: Path, name: str, rows: slice = TEST, columns: slice = slice(0, 40)) -> None:
-    """Write outputs below `bias_runs`: logits of 1.5 for positive labels, -1.5 for negative ones."""
+    """Write outputs below `bias_runs`: logits of 1.5 for positive labels, -1.5 for others."""
     path = tmp_path / "bias_runs" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savetxt(path, 3.0 * LABELS[rows, columns] - 1.5)

@@ -1,4 +1,4 @@
-"""The page of an audit in a real browser: drawn, usable, accessible, and safe from hostile names."""
+"""The page of an audit in a real browser: drawn, usable, accessible, safe from hostile names."""
 
 from __future__ import annotations
 

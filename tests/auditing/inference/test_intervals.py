@@ -64,7 +64,7 @@ def test_few_successes_have_the_lower_end_of_a_poisson_count(count: int, expecte
 
 
 def test_far_ends_miss_no_more_of_the_rare_than_they_say() -> None:
-    """At 300 samples and 5 %: exact shares of counts with a 99.5 % interval above; nominal 0.25 %."""
+    """300 samples, 5 %: exact shares of counts with a 99.5 % interval above; nominal 0.25 %."""
     counts, chance = np.arange(301), stats.binom.pmf(np.arange(301), 300, 0.05)
     missed = [
         chance[interval(counts, 300, 0.995).low > 0.05].sum() for interval in (wilson, rare_wilson)
