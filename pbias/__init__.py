@@ -39,7 +39,7 @@ __all__ = [
     "train",
 ]
 
-# Imported when they are used: `pbias -h` needs none of them, and no audit needs torch.
+# Imported when used: `pbias -h` needs none of them, and no audit needs torch.
 _MODULES = {
     "Logits": "files.logits",
     "Manifest": "files.manifest",

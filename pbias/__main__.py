@@ -1,4 +1,4 @@
-"""`python -m pbias` is `pbias`."""
+"""Run `pbias` as `python -m pbias`."""
 
 from pbias.cli.app import main
 

@@ -46,21 +46,21 @@ def arguments_named_by(style: Callable[[str, object], str]) -> Iterator[None]:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The end of an error about an unknown name: the nearest of those known, or something else.
+    """Return the end of an error about an unknown name: the nearest known name, or other advice.
 
     >>> did_you_mean("Smilling", ["Male", "Smiling"], "choose with --attributes")
     "did you mean 'Smiling'?"
     >>> did_you_mean("Hat", ["Male", "Smiling"], "choose with --attributes")
     'choose with --attributes'
     """
-    import difflib  # where an error is near, and not at every start
+    import difflib  # needed only before an error
 
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else otherwise
 
 
 def listed(names: Sequence[object], most: int = 3) -> str:
-    """Return the first names of a list, and how many more there are.
+    """Join the first names of a list, and say how many more there are.
 
     >>> listed(["a", "b", "c"], 2), listed([])
     ('a, b, and 1 more', '')
@@ -70,7 +70,7 @@ def listed(names: Sequence[object], most: int = 3) -> str:
 
 
 def first_repeated(names: Iterable[T]) -> T | None:
-    """Return the first item that has occurred before, found in linear time; None where all differ.
+    """Return the first repeated item, in linear time; None if all items differ.
 
     >>> first_repeated(["a", "b", "b", "a"])
     'b'

@@ -1,4 +1,4 @@
-"""Packages that only some commands need: imported where they are used, named where they lack."""
+"""Optional packages: imported when they are used, and named if they are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def load_extra(module: str, extra: str, purpose: str) -> Any:
     """Import a module of an optional package.
 
     `extra` is the name in `pip install 'pbias[extra]'`, and `purpose` begins the message, as in
-    "reading ONNX files". Raises UserError where the package is not installed.
+    "reading ONNX files". Raises UserError if the package is not installed.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""The command tree, and the one place that turns what happened into an exit status."""
+"""The command tree, and the only place that turns outcomes into exit statuses."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ STATUSES = {
     Status.CLOSED_PIPE: "reader closed the pipe",
     Status.TERMINATED: "terminated",
 }
-# What commands on logits do without, by module; the first that is missing is named.
+# Packages that commands on logits do not need, by module; the first missing one is named.
 PACKAGES = {
     "torch": ("torch", "pip install torch torchvision"),
     "torchvision": ("torchvision", "pip install torch torchvision"),
     "PIL": ("pillow", "pip install pillow"),
 }
-MAX_LINE = 4000  # characters of a line of a traceback
+MAX_LINE = 4000  # characters per line of a traceback
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OUT_OF_MEMORY = (
     "out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc",
-    "can't start new thread", "failed to map segment",  # of a library that is imported
+    "can't start new thread", "failed to map segment",  # from importing a library
 )  # fmt: skip
 SMALLER = "use a smaller batch, image size or model, fewer files, or a machine with more"
 EXIT_STATUSES = """\b
@@ -61,12 +61,12 @@ def main() -> NoReturn:
     wait_shortly()
     console.start()
     signal.signal(signal.SIGTERM, _terminate)
-    if sys.stderr is None:  # `2>&-`: nothing that is opened may take its place
+    if sys.stderr is None:  # `2>&-`: no opened file may take its place
         sys.stderr = open(_occupied(), "w", encoding="utf-8")  # noqa: SIM115
     try:
         with arguments_named_by(option):
             status = _run(sys.argv[1:])
-    except Exception as error:  # while another one was reported
+    except Exception as error:  # raised while another error was reported
         if not _is_out_of_memory(error):
             raise
         status = _without_memory()
@@ -74,20 +74,20 @@ def main() -> NoReturn:
 
 
 def _without_memory() -> Status:
-    """Say so without what needs memory itself, as importing and formatting do."""
+    """Report it without anything that needs memory, such as importing and formatting."""
     with contextlib.suppress(OSError):
         os.write(2, b"pbias: error: out of memory; " + SMALLER.encode() + b"\n")
     return Status.USAGE
 
 
 def _occupied() -> int:
-    """Return a descriptor of the null device, with the three standard ones below it taken."""
+    """Return a descriptor of the null device, with the three standard ones below it in use."""
     null = os.open(os.devnull, os.O_RDWR)
     return null if null > 2 else _occupied()
 
 
 def _flushed(status: int) -> int:
-    """Return the status, once all of standard output is out; Python would fail with 120 at exit."""
+    """Return the status after flushing standard output; Python would fail with 120 at exit."""
     if sys.stdout is None:
         return status
     try:
@@ -145,9 +145,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _status(code: object) -> int:
-    """Return the status of a SystemExit: a number, nothing, or a text that says what is wrong."""
+    """Return the status of a SystemExit: a number, nothing, or a text with the error."""
     if code is None or isinstance(code, int):
-        # The parser ends so where the reader of its help has gone; 1 would be a failed gate.
+        # The parser exits like this if the reader of its help is gone; 1 would mean a failed gate.
         return Status.CLOSED_PIPE if code == 1 else int(code or 0)
     return _refused(str(code))
 
@@ -160,7 +160,7 @@ def _refused(message: str) -> int:
 
 
 def _print_traceback() -> None:
-    """Print the traceback, with what a file put into its messages escaped line by line."""
+    """Print the traceback, escaping text from files in its messages line by line."""
     import traceback
 
     from pbias.files.escaping import printable
@@ -172,7 +172,7 @@ def _print_traceback() -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Also errors of torch, of the loader and of the system, which have no class of their own."""
+    """Return whether memory ran out, including errors of torch, the loader and the system."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     says = isinstance(error, RuntimeError | ImportError) and any(
@@ -187,7 +187,7 @@ def _said(error: Exception) -> str:
 
 
 def _missing_package(command: str, error: Exception) -> str:
-    """What to install, if the command needs a package that audits do without; else nothing."""
+    """Return what to install if the command needs a package that audits do not; else nothing."""
     named = error.name if isinstance(error, ModuleNotFoundError) else None
     if (named or "").partition(".")[0] not in PACKAGES:
         return ""

@@ -1,4 +1,4 @@
-"""The command line that is parsed, made of the table of commands."""
+"""Build the command-line parser from the table of commands."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pbias.cli.sections import SECTIONED, SectionedCommand
 
 
 class Entry:
-    """A command: where its function is, its line in the list of commands, and examples.
+    """A command: the location of its function, its summary, and examples.
 
-    The function's docstring is its help; its module is imported when the command is used.
+    The function's docstring is its help. Its module is imported when the command is used.
     """
 
     def __init__(self, where: str, summary: str, *examples: str) -> None:
-        """`where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
+        """Describe a command; `where` is MODULE:FUNCTION, with MODULE in pbias.cli.commands."""
         self.where, self.summary, self.examples = where, summary, examples
 
     def function(self) -> Callable[..., None]:
-        """Return the function that does it."""
+        """Return the function that runs the command."""
         module, _, name = self.where.partition(":")
         found: Callable[..., None] = getattr(
             importlib.import_module(f"pbias.cli.commands.{module}"), name
@@ -40,10 +40,10 @@ class Entry:
 def build(
     entries: Mapping[str, Entry], groups: Mapping[str, str], statuses: str, only: str | None = None
 ) -> Any:
-    """Return all commands under `pbias`; with `only`, the others have a name and a summary alone.
+    """Return all commands under `pbias`; with `only`, the others have just a name and a summary.
 
-    Options are costly to set up: a run needs those of its own command. A name of two words is a
-    command below the first of them, whose help is in `groups`.
+    Options are costly to set up, and a run needs only those of its own command. A name of two words
+    is a subcommand of the first word, whose help is in `groups`.
     """
     every = functools.partial(build, entries, groups, statuses)
     app = _app("pbias", summary, statuses, callback=_root)
@@ -70,7 +70,7 @@ def build(
 
 
 def find(group: Any, name: str) -> Any:
-    """Return the command of this name, of one word or two."""
+    """Return the command with this name of one or two words."""
     for word in name.split():
         group = group.commands[word]
     return group
@@ -126,13 +126,13 @@ def _root(
 
 
 def _stub() -> None:
-    """Make a command that this run does not use."""
+    """Stand in for a command that this run does not use."""
 
 
 def _with_common_options(
     command: Callable[..., None], every: Callable[[], Any]
 ) -> Callable[..., None]:
-    """Return the command with the options that every command has beside its own.
+    """Return the command with the options that all commands share.
 
     `every` makes the parser of all commands.
     """
@@ -159,7 +159,7 @@ def _with_common_options(
         inspect.Parameter("config", keyword, default=None, annotation=config_option(every)),
         inspect.Parameter("debug", keyword, default=False, annotation=Debug),
     ]
-    if "form" in own.parameters:  # a table is written
+    if "form" in own.parameters:  # the command writes a table
         common.insert(0, inspect.Parameter("safe_csv", keyword, default=False, annotation=SafeCsv))
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *common])  # type: ignore[attr-defined]
     return run

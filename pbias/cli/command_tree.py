@@ -1,4 +1,4 @@
-"""The command tree as plain data: what pages, man pages and completions are made from."""
+"""The command tree as plain data, from which pages, man pages and completions are generated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pbias.cli.command_table import COMMANDS
 from pbias.cli.options.training import ARCHITECTURES, RECIPES
 from pbias.cli.sections import SECTIONED, by_section, section_of
 
-# What takes one of these takes a file or a folder.
+# Placeholders that stand for a file or a folder.
 FILES = frozenset({"FILE", "CSV", "LOGITS", "LOGITS...", "LABELS.csv", "MODEL", "DIR", "PNG"})
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """An option or argument; `metavar` "" for a flag, `choices` () for anything.
+    """An option or argument; `metavar` "" for a flag, `choices` () for any value.
 
-    Completions offer `choices` and `known`: values that are common, among others that are allowed.
+    Completions offer `choices` and `known`, which are common values among all that are allowed.
     """
 
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """A command with all that its help shows; a name of two words is below the first."""
+    """A command with everything that its help shows; a name of two words is a subcommand."""
 
     name: str
     line: str
@@ -45,7 +45,7 @@ class Command:
 
     @property
     def group(self) -> str:
-        """The command that this one is below, or ""."""
+        """The parent command, or ""."""
         return self.name.rpartition(" ")[0]
 
 
@@ -94,7 +94,7 @@ def _parameter(param: Any, command: str) -> Parameter:
 
 
 def _known(parameter: str, command: str) -> tuple[str, ...]:
-    """Values that completions offer: metrics, architectures, recipes, commands."""
+    """Return the values that completions offer: metrics, architectures, recipes, commands."""
     from pbias.auditing.metrics.explain import explained
     from pbias.auditing.metrics.registry import METRICS
 

@@ -8,7 +8,7 @@ from pbias.cli.command_table import GROUPS
 from pbias.cli.command_tree import Command, Parameter
 
 HEADER = "# Completions of pbias, made from its command tree by `make docs`.\n"
-# The names of columns that no shell would expand: the file may be anyone's.
+# Column names that no shell would expand, because anyone may have written the file.
 HEADER_ROW = (
     "head -c 65536 -- {file} | head -n 1 | tr -d '\\r\"' | tr , '\\n' | grep -xE '[A-Za-z0-9_.-]+'"
 )
@@ -17,7 +17,7 @@ COLUMNS = frozenset({"--groups", "--targets", "--classes", "--cluster", "--balan
 
 
 def bash(commands: Sequence[Command]) -> str:
-    """For share/bash-completion/completions/pbias."""
+    """Return the script for share/bash-completion/completions/pbias."""
     names = " ".join(_first_words(commands))
     groups = "".join(_bash_group(name, below) for name, below in _groups(commands).items())
     cases = "".join(map(_bash_options, commands))
@@ -67,7 +67,7 @@ def _first_words(commands: Sequence[Command]) -> list[str]:
 
 
 def _groups(commands: Sequence[Command]) -> dict[str, list[Command]]:
-    """Return the commands below another, by its name."""
+    """Return the subcommands of each command, by its name."""
     names = dict.fromkeys(c.group for c in commands if c.group)
     return {name: [c for c in commands if c.group == name] for name in names}
 
@@ -108,7 +108,7 @@ def _bash_arguments(command: Command) -> str:
 
 
 def _bash_offer(parameter: Parameter) -> str:
-    """Return what fills COMPREPLY with the values of a parameter; "" where there are none."""
+    """Return the code that fills COMPREPLY with a parameter's values; "" if there are none."""
     if COLUMNS.intersection(parameter.names):
         return '_pbias_list "$(_pbias_columns)" "$word"'
     words = " ".join(parameter.choices or parameter.known)
@@ -122,7 +122,7 @@ def _takes_list(parameter: Parameter) -> bool:
 
 
 def zsh(commands: Sequence[Command]) -> str:
-    """For share/zsh/site-functions/_pbias."""
+    """Return the script for share/zsh/site-functions/_pbias."""
     summaries = {name: GROUPS[name] for name in _groups(commands)}
     summaries |= {c.name: c.line for c in commands if not c.group}
     described = _zsh_described({name: summaries[name] for name in _first_words(commands)}, 8)
@@ -218,7 +218,7 @@ end
 
 
 def fish(commands: Sequence[Command]) -> str:
-    """For share/fish/vendor_completions.d/pbias.fish."""
+    """Return the script for share/fish/vendor_completions.d/pbias.fish."""
     columns = FISH_COLUMNS.replace("HEADER_ROW", HEADER_ROW.format(file="$file"))
     lines = [HEADER + columns.rstrip()]
     for name, below in _groups(commands).items():
@@ -263,5 +263,5 @@ def _fish_option(command: str, option: Parameter) -> str:
 
 
 def _quoted(text: str) -> str:
-    """In single quotes, for any of the three shells."""
+    """Put text in single quotes, for any of the three shells."""
     return "'" + " ".join(text.split()).replace("'", "’") + "'"

@@ -1,7 +1,7 @@
-"""Options from elsewhere: `--config FILE.toml` and `PBIAS_*` variables, below what is typed.
+"""Options from `--config FILE.toml` and `PBIAS_*` variables; typed options take precedence.
 
-A key at the top of the file is an option of every command that has it; a table named after a
-command holds options of that command. Hyphens and underscores are the same.
+A key at the top of the file is an option of every command that has it. A table named after a
+command contains options of that command. Hyphens and underscores are equivalent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pbias.files.streams import input_name
 
 
 def config_option(every: Callable[[], Any]) -> Any:
-    """Return the type of `--config`; `every` makes the parser of all commands, which a file names.
+    """Return the type of `--config`; `every` makes the parser of all commands, for checking names.
 
-    The option makes what the file says the defaults of the command at hand.
+    The option turns the values in the file into defaults of the current command.
     """
 
     def use_config(context: typer.Context, path: str | None) -> str | None:
@@ -48,7 +48,7 @@ def _defaults(context: typer.Context, commands: Mapping[str, Any], path: str) ->
 
 
 def _given(commands: Mapping[str, Any], command: str, path: str) -> dict[str, Any]:
-    """Return what the file says for one command, by option; every name in it must be known."""
+    """Return the file's values for one command, by option; every name in it must be known."""
     content, path = _read(path), input_name(path)
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     shared = {key: value for key, value in content.items() if key not in tables}
@@ -68,19 +68,19 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def options_of(command: Any) -> list[Any]:
-    """Return a command's options, and those of its sub-commands."""
+    """Return the options of a command and of its subcommands."""
     own = [param for param in command.params if param.param_type_name == "option"]
     below = getattr(command, "commands", {}).values()
     return own + [option for sub in below for option in options_of(sub)]
 
 
 def _options(command: Any) -> list[Any]:
-    """Return those that a file can set."""
+    """Return the options that a file can set."""
     return [option for option in options_of(command) if option.name != "config"]
 
 
 def long_names(option: Any) -> list[str]:
-    """Return the long names without their hyphens."""
+    """Return the long names without hyphens."""
     return [name.removeprefix("--") for name in option.opts if name.startswith("--")]
 
 
@@ -101,7 +101,7 @@ def _plain(key: str) -> str:
 
 
 def _value(value: Any, param: Any, path: str) -> Any:
-    """What the command line would have held: a list is `a,b` where the option takes one value."""
+    """Return the value as on the command line: a list becomes `a,b` for a single option."""
     if isinstance(value, dict):
         raise UserError(f"{input_name(path)}: {param.name} is a table; give a value")
     for one in value if isinstance(value, list) else [value]:

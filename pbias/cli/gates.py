@@ -1,4 +1,4 @@
-"""The verdicts of gates on the command line: said, written, and turned into an exit status."""
+"""Verdicts of gates on the command line: printed, written, and turned into an exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def leave_with(outcomes: Sequence[Outcome]) -> None:
-    """Say each verdict on standard error; leave with status 1 or 4 unless all pass."""
+    """Print each verdict on standard error; exit with status 1 or 4 unless all pass."""
     if not outcomes:
         return
     from pbias.auditing.gates.verdicts import overall, summary
@@ -32,7 +32,7 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
 
 
 def leave_with_selection(selection: Selection) -> None:
-    """Say each candidate's verdict on standard error; leave with 1 or 4 if none is selected."""
+    """Print each candidate's verdict on standard error; exit with 1 or 4 if none is selected."""
     from pbias.reporting.selection_report import selected_line
 
     for candidate in selection.candidates:
@@ -50,7 +50,7 @@ def _leave(verdict: Verdict) -> None:
 def check_junit(
     path: str | None, inputs: Iterable[str | None], *, gated: bool, no_clobber: bool
 ) -> None:
-    """Refuse a JUnit file without gates, or one that could not be written or is an input."""
+    """Raise UserError for a JUnit file without gates, or that is unwritable or an input."""
     if path is None:
         return
     from pbias.errors import UserError
@@ -74,7 +74,7 @@ def write_junit(path: str | None, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def say_power(records: Sequence[Mapping[str, Any]]) -> None:
-    """Say on standard error how often each gate would be decided."""
+    """Print on standard error how often each gate would be decided."""
     from pbias.auditing.gates.power import line_of
 
     for record in records:

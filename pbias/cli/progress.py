@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, elsewhere a plain line every 30 seconds."""
+"""Progress of long work: a bar in a terminal, otherwise a line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE_EVERY_S = 30.0
 
 @contextmanager
 def bar(label: str, total: int | None = None) -> Iterator[Advance]:
-    """A callable (done, total) that shows how far `label` has come, with rate and time left."""
+    """Provide a function (done, total) that shows the progress of `label`, rate and time left."""
     if not logger.isEnabledFor(logging.INFO) or is_other_process():
         yield lambda done, total: None
     elif sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Sections of long lists of options: which option stands under which heading."""
+"""Sections of long lists of options: the heading of each option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table out: terminal, CSV, JSON or Markdown, chosen by option, suffix or where it goes."""
+"""Output of tables to terminal, CSV, JSON or Markdown, chosen by option, suffix or destination."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = {".csv": Format.CSV, ".json": Format.JSON, ".md": Format.MD, ".txt": 
 
 
 def chosen(output: str, asked: Format) -> Format:
-    """Return what `--format auto` means for this output."""
+    """Return the format that `--format auto` means for this output."""
     if asked is not Format.AUTO:
         return asked
     if output == "-":
@@ -29,7 +29,7 @@ def chosen(output: str, asked: Format) -> Format:
 def check_table_output(
     output: str, asked: Format, inputs: Iterable[str | None], *, no_clobber: bool
 ) -> None:
-    """Refuse an output that could not be written, is an input, or whose suffix says no format."""
+    """Raise UserError for an unwritable output, one that is an input, or an unknown suffix."""
     from pbias.errors import UserError
     from pbias.files.streams import check_output, is_replaceable
 
@@ -54,7 +54,7 @@ def write_table(
 ) -> None:
     """Write the whole table as CSV or JSON, or its sections for people.
 
-    With `report`, the sections go to that path as Markdown, too: both are written, or neither.
+    With `report`, the sections also go to that path as Markdown; both files are written or neither.
     """
     from pbias.files.streams import write_texts
 
@@ -89,7 +89,7 @@ def _text(
 
 
 def parse_tags(given: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
-    """Read KEY=VALUE texts; refuse one without a key, a key twice and the name of a column.
+    """Parse KEY=VALUE texts; UserError for a missing or repeated key, or a column's name.
 
     >>> parse_tags(["arch=resnet18", "note=a=b"], ["metric"])
     {'arch': 'resnet18', 'note': 'a=b'}
@@ -113,7 +113,7 @@ def parse_tags(given: Iterable[str], columns: Iterable[str]) -> dict[str, str]:
 def check_report(
     path: str | None, output: str, inputs: Iterable[str | None], *, no_clobber: bool
 ) -> None:
-    """Refuse a report beside a table that could not be written, or would take its place."""
+    """Raise UserError for a report that cannot be written, or has the path of the table."""
     from pbias.files.streams import check_output
 
     if path is None:
@@ -123,7 +123,7 @@ def check_report(
 
 
 def check_apart(outputs: Mapping[str, str | None]) -> None:
-    """Refuse two outputs, by option, that are one file."""
+    """Raise UserError if two outputs, by option, are the same file."""
     from pbias.errors import UserError
 
     found: dict[Path, str] = {}
@@ -136,7 +136,7 @@ def check_apart(outputs: Mapping[str, str | None]) -> None:
 
 
 def _colored(output: str, color: Color) -> bool:
-    """--color, else NO_COLOR, else FORCE_COLOR, else whether it is a terminal."""
+    """Return whether to use color: --color, else NO_COLOR, else FORCE_COLOR, else if a terminal."""
     import os
 
     if color is not Color.AUTO:

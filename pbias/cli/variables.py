@@ -1,4 +1,4 @@
-"""Options from `PBIAS_*` variables, and a word on variables that set none."""
+"""Options from `PBIAS_*` variables, and warnings about variables that set none."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 from pbias.cli.config import long_names, options_of
 from pbias.errors import did_you_mean
 
-# What says where a single result goes, or is no option of a run.
+# Options that name the place of a single result, or do not belong to a run.
 NOT_FROM_ENVIRONMENT = frozenset({"output", "help"})
-OTHERS = frozenset({"PBIAS_TEST_DATA", "PBIAS_DEBUG"})  # of the tests, and of every command
+OTHERS = frozenset({"PBIAS_TEST_DATA", "PBIAS_DEBUG"})  # for tests, and for every command
 ENDS = re.compile("[;\n]")
 
 logger = logging.getLogger(__name__)
 
 
 def name_variables(command: Any, name: str) -> None:
-    """Let every option of a command be set by PBIAS_COMMAND_OPTION, or PBIAS_OPTION for all.
+    """Let PBIAS_COMMAND_OPTION, or PBIAS_OPTION for all commands, set every option of a command.
 
-    Values of an option that may be given several times are separated by `;` or line ends.
+    Several values of a repeatable option are separated by `;` or line ends.
     """
     start = name.replace(" ", "_")
     for option in options_of(command):
@@ -43,9 +43,9 @@ def _several(option: Any, context: Any) -> list[str] | None:
 
 
 def warn_of_unknown(every: Callable[[], Any]) -> None:
-    """Warn of each PBIAS_* variable that sets no option of any command.
+    """Warn about each PBIAS_* variable that sets no option of any command.
 
-    `every` makes the parser of all commands, and is called only where there are such variables.
+    `every` makes the parser of all commands; it is called only if such variables exist.
     """
     given = sorted(name for name in os.environ if name.startswith("PBIAS_"))
     if not set(given) - OTHERS:

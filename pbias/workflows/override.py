@@ -41,7 +41,7 @@ class OverrideInputs:
 
     @property
     def models(self) -> list[str]:
-        """The other models' files, each once."""
+        """The other models' files, without repetition."""
         named = (path for path in (self.source, self.reference) if path is not None)
         return [path for path in dict.fromkeys(named) if path != LABELS]
 
@@ -120,7 +120,7 @@ class Override:
 
 
 def check_curve(inputs: OverrideInputs) -> None:
-    """Refuse a curve that has no dense model to compare with."""
+    """Raise UserError for a curve without a dense model to compare with."""
     if not inputs.models:
         raise UserError(
             f"{argument('curve')} needs the dense model; name its logits with "
@@ -129,7 +129,7 @@ def check_curve(inputs: OverrideInputs) -> None:
 
 
 def _digest(logits: Logits) -> str:
-    """SHA-256 of the file, as pbias writes it."""
+    """Return the SHA-256 of the file as pbias writes it."""
     from pbias.files.logits import pack_logits
     from pbias.files.provenance import sha256
 

@@ -51,7 +51,7 @@ class _Job:
     network: nn.Module
     manifest: Manifest
     known: Labels
-    rows: Int64  # of the manifest
+    rows: Int64  # row numbers in the manifest
     pictures: Pictures
     bad: BadImages
     thresholds: Thresholds | None
@@ -130,7 +130,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
     scale = activation(given, checkpoint, known.labels[rows], input_name(model))
     thresholds = None if cuts is None else read_thresholds(cuts)
     if thresholds is not None:
-        thresholds.of(checkpoint.targets)  # raises where one is missing, before any long work
+        thresholds.of(checkpoint.targets)  # fails early if a threshold is missing
     bad = BadImages(skip=options.skip_bad_images)
     pictures = find_pictures(manifest, known, rows, bad)
     device = choose_device(device_name)
@@ -160,7 +160,7 @@ def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, st
 
 def _precision(net: nn.Module, device: torch.device, options: PredictOptions) -> str:
     if options.precision == "auto":
-        return "fp32"  # or logits of different machines could not be compared
+        return "fp32"  # otherwise logits of different machines could not be compared
     if isinstance(net, OnnxNetwork) and options.precision != "fp32":
         raise UserError(
             f"an ONNX network has a fixed precision; leave out {argument('precision')} "
@@ -192,7 +192,7 @@ def _labels(manifest: Manifest, checkpoint: Checkpoint, options: PredictOptions)
 
 def _run(job: _Job, pictures: Pictures, watch: Watch) -> npt.NDArray[np.float32]:
     preprocess = Preprocess.from_dict(job.checkpoint.preprocess)
-    # ONNX Runtime has threads of its own.
+    # ONNX Runtime has its own threads.
     measure = not isinstance(job.network, OnnxNetwork)
     threads = Threads.of(job.options.threads, job.device, measure=measure)
     with watch("predicting") as progress:

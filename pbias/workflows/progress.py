@@ -1,4 +1,4 @@
-"""How a workflow reports progress: through a function that its caller passes in."""
+"""Progress of a workflow, reported through a function that its caller passes in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 Advance = Callable[[int, int], None]  # (done, total)
-Watch = Callable[[str], AbstractContextManager[Advance]]  # given what the work is called
+Watch = Callable[[str], AbstractContextManager[Advance]]  # takes the name of the work
 
 
 @contextmanager

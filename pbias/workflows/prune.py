@@ -97,7 +97,7 @@ def prune_config(checkpoint: str | None, options: PruneOptions) -> str:
 
     The settings start from the named recipe, or else from the checkpoint's recipe.
     """
-    method_of(options)  # raises for a method that cannot be
+    method_of(options)  # raises an error for an impossible method
     before = None
     if checkpoint is not None and options.recipe is None:
         parent = load_network_file(checkpoint)
@@ -227,7 +227,7 @@ def _prune_gradually(
     """Prune to each sparsity separately during training; write the files."""
     ramp = settings("pt", options, Recipe.from_dict(parent.recipe)).ramp(method)
     for sparsity, _ in jobs:
-        ramp.schedule(sparsity)  # raises for a schedule that cannot be, before any file is read
+        ramp.schedule(sparsity)  # fails before any file is read
     manifest = _training_manifest(parent, path, jobs, options)
     parent, manifest = with_classes(parent, manifest, options.classes)
     _check_columns(parent, manifest, path)

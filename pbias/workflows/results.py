@@ -21,7 +21,7 @@ class Result(ABC):
     """Table of numbers; a notebook shows its report, and `repr` shows the headline."""
 
     def __init__(self, rows: Table) -> None:
-        """`rows` are the table without pandas."""
+        """Keep the rows of the table, without pandas."""
         self.rows = rows
 
     @property
@@ -75,18 +75,18 @@ class AuditTable(Result):
     @property
     @abstractmethod
     def header(self) -> Header:
-        """What was audited."""
+        """The subject of the audit."""
 
     @cached_property
     def findings(self) -> Findings:
-        """What got worse or better and holds after correction, and what is not known."""
+        """What got worse or better beyond correction, and what is unknown."""
         from pbias.auditing.findings.finding import find
 
         return find(self.rows, self.level, self.at_level)
 
     @property
     def verdict(self) -> str:
-        """The findings in words; begins with `Worst:` where something got worse."""
+        """The findings in words; begins with `Worst:` if something got worse."""
         from pbias.reporting.verdict import verdict
 
         return verdict(self.findings)
@@ -99,14 +99,15 @@ class AuditTable(Result):
         return Widened(self.level, self.at_level)
 
     def sections(self) -> list[Section]:
-        """Everything for people: the verdict, what was audited, each group value, the gates, more.
+        """Return the whole report: the verdict, the subject, group values, gates, and more.
 
-        Means over attributes, largest changes, what is undefined, what could have been missed.
+        The rest are means over attributes, largest changes, undefined numbers, and what could have
+        been missed.
         """
         return [*self._about(), *self.values(), *self._gates(), *self.rest()]
 
     def headline(self) -> list[Section]:
-        """Return the verdict, what was audited, the gates, and the means over attributes."""
+        """Return the verdict, the subject of the audit, the gates, and means over attributes."""
         return [*self._about(), *self._gates(), *self.rest()[:1]]
 
     def values(self) -> list[Section]:
@@ -137,7 +138,7 @@ class TableResult(Result):
     """A table and the function that makes a report of it."""
 
     def __init__(self, rows: Table, report: Callable[[Table], list[Section]]) -> None:
-        """`report` is called when somebody looks."""
+        """Keep the rows and the function `report`, which is called when somebody looks."""
         super().__init__(rows)
         self._report = report
 
@@ -147,5 +148,5 @@ class TableResult(Result):
 
 
 def _filled(cells: Sequence[Any]) -> list[Any]:
-    """Cells with NaN for an absent number."""
+    """Replace missing numbers in cells by NaN."""
     return [float("nan") if cell is None else cell for cell in cells]

@@ -1,1 +1,1 @@
-"""One small module for each command: parse, call one workflow, print."""
+"""Command modules: each parses options, calls one workflow, and prints."""

@@ -1,4 +1,4 @@
-"""Options that several commands share: declared once, the same everywhere."""
+"""Options that several commands share, declared once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Format(enum.StrEnum):
 
 
 class BadImage(enum.StrEnum):
-    """What to do with an image that is missing or unreadable."""
+    """How to handle an image that is missing or unreadable."""
 
     ERROR = "error"
     SKIP = "skip"

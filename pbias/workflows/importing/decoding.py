@@ -1,4 +1,4 @@
-"""Labels and scores of a table by its plan, as logits.
+"""Decode the labels and scores of a table to logits, following its plan.
 
 Shapes: N samples, A targets.
 """
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
 NO_SCORES = "predictions without scores"
-DECIDED = 1.0  # logit of a prediction of 1, and minus that of 0
+DECIDED = 1.0  # logit of a predicted 1; a predicted 0 has the negative
 MAX_SUM_ERROR = 0.01
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def decode(
     """Return the labels and scores of a table; `threshold` is on the scale of the scores.
 
     Predictions without scores become logits of 1 and -1, and the file's meta says that these are
-    no scores. Raises UserError for cells that cannot be used.
+    not scores. Raises UserError for cells that cannot be used.
     """
     labels = _labels(source, plan)
     named: dict[str, Any] = {"labels": labels, "targets": plan.targets, "path": source.path}
@@ -80,7 +80,7 @@ def _refuse_threshold(threshold: float | None) -> None:
 
 
 def _labels(source: Source, plan: Plan) -> Int8:
-    """Labels [N, A]; all unknown where the table has none."""
+    """Return the labels [N, A]; all unknown if the table has none."""
     if not plan.labels:
         return np.full((len(source), len(plan.targets)), UNKNOWN, np.int8)
     if plan.class_labels:
@@ -93,7 +93,7 @@ def _labels(source: Source, plan: Plan) -> Int8:
 
 
 def _decided(source: Source, plan: Plan) -> Floats:
-    """Logits [N, A] of which only the sign, or the largest in a row, has a meaning."""
+    """Return logits [N, A] in which only the sign, or the largest of a row, has a meaning."""
     if plan.classes:
         column = plan.scores[0]
         codes = _class_codes(source, column, source.cells(column, "prediction"), plan.targets)
@@ -117,9 +117,9 @@ def _decided(source: Source, plan: Plan) -> Floats:
 def _class_codes(
     source: Source, column: str, cells: list[str], classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """The number of each row's class, -1 unknown: a cell is a class, or its number if none is.
+    """Return each row's class number, -1 unknown: a cell is a class, or a number if none is.
 
-    Raises UserError where a cell is neither.
+    Raises UserError for a cell that is neither.
     """
     plain = [canonical(cell) for cell in cells]
     found = set(plain) - {""}
@@ -140,7 +140,7 @@ def _class_codes(
 
 
 def _check_sums(source: Source, plan: Plan, found: Floats) -> None:
-    """Refuse rows without any probability; warn where they do not add up to 1."""
+    """Raise UserError for rows without any probability; warn about rows that do not add up to 1."""
     sums = found.sum(axis=1)
     empty = np.flatnonzero(sums <= 0)
     if len(empty):

@@ -1,7 +1,7 @@
 """Import the run folders of the paper's code as logits files.
 
-Their text files hold logits alone: ids, labels and groups come from the lists of CelebA.
-Shapes: N samples, A targets.
+Their text files contain only logits; ids, labels and groups come from the lists of CelebA. Shapes:
+N samples, A targets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pbias.workflows.progress import Watch, silent
 from pbias.workflows.runs.options import Names
 from pbias.workflows.runs.values import names
 
-GROUPS = ("Male", "Young", "Chubby", "Pale_Skin")  # those of the paper
+GROUPS = ("Male", "Young", "Chubby", "Pale_Skin")  # the paper's groups
 IDENTITY, BACKDOOR = "identity", "backdoor"
 SPLITS = ("train", "valid", "test")
 
@@ -51,9 +51,9 @@ def import_paper_runs(
 ) -> list[Path]:
     """Write a logits file for each run and split below `runs`; return their paths.
 
-    They lie below the folder `output` as the runs do below `runs`, called `test.npz` and
-    `valid.npz`. `celeba` is the folder of CelebA's lists. Raises UserError for outputs that do not
-    have a row for each image of the split, or a column for each attribute or for one.
+    The files `test.npz` and `valid.npz` lie below the folder `output` like the runs below `runs`.
+    `celeba` is the folder of CelebA's lists. Raises UserError for outputs that do not have one row
+    per image of the split, or one column per attribute or for a single one.
     """
     o = options or PaperOptions()
     found = find_outputs(Path(runs))
@@ -85,7 +85,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _manifest(lists: CelebaLists) -> Manifest:
-    """Return the images in the order of the partition, as `pbias manifest celeba` calls them."""
+    """Return the images in the order of the splits, named like in `pbias manifest celeba`."""
     place = {name: row for row, name in enumerate(lists.images)}
     rows = [place[name] for name in lists.order]
     return Manifest(
@@ -148,7 +148,7 @@ def _logits(run: RunOutput, manifest: Manifest, groups: list[str], backdoors: Pa
 
 
 def _outputs(run: RunOutput) -> tuple[bytes, NDArray[np.floating]]:
-    """The bytes of a file of `numpy.savetxt`, and its logits [N, A], narrow if nothing is lost."""
+    """Return the bytes of a `numpy.savetxt` file, and its logits [N, A], as float32 if lossless."""
     try:
         data = run.path.read_bytes()
         if not data.strip():
@@ -165,7 +165,7 @@ def _outputs(run: RunOutput) -> tuple[bytes, NDArray[np.floating]]:
 
 
 def _targets(run: RunOutput, outputs: NDArray[np.floating], manifest: Manifest) -> list[str]:
-    """Return the columns of CelebA that the outputs are of."""
+    """Return the columns of CelebA to which the outputs belong."""
     num = outputs.shape[1]
     expected = manifest.attributes if run.attribute is None else [run.attribute]
     if num == len(expected) and set(expected) <= set(manifest.columns):
@@ -184,7 +184,7 @@ def _targets(run: RunOutput, outputs: NDArray[np.floating], manifest: Manifest) 
 def _with_backdoor(
     run: RunOutput, manifest: Manifest, groups: list[str], folder: Path
 ) -> tuple[Manifest, list[str]]:
-    """Add the group `backdoor`: which images had the mark, by their numbers within the splits."""
+    """Add the group `backdoor`: the images with the mark, by their row numbers in the splits."""
     column = manifest.attributes.index(run.attribute or "")
     ids = next(iter(sorted(folder.rglob(f"backdoor_ids_label{column}"))), None)
     if ids is None:
@@ -209,7 +209,7 @@ def _with_backdoor(
 
 
 def _row_numbers(path: Path, num_rows: int) -> set[int]:
-    """Numbers of rows from 0, one a line."""
+    """Read numbers of rows, from 0, one per line."""
     try:
         words = path.read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError) as error:

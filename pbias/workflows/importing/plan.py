@@ -18,11 +18,12 @@ MIN_CLASSES = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """How a table becomes logits.
+    """The columns from which a table is converted to logits.
 
-    `scores` are the columns of the targets in their order; or one column of predicted classes,
-    if `kind` is "prediction" and `classes`. `labels` are the columns of the labels, one for each
-    target; one column of class names or numbers if `classes`; none where the table has no labels.
+    `scores` are the columns of the targets in their order; or one column of predicted classes, if
+    `kind` is "prediction" and `classes` is set. `labels` are the columns of the labels, one for
+    each target; one column of class names or numbers if `classes` is set; empty if the table has no
+    labels.
     """
 
     kind: str
@@ -33,17 +34,17 @@ class Plan:
 
     @property
     def class_labels(self) -> bool:
-        """Whether one column holds the class of each row."""
+        """Whether one column contains the class of each row."""
         return self.classes and len(self.labels) == 1
 
 
 def make_plan(
     source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
 ) -> Plan:
-    """Find the columns that `score` and `label` name, of `targets` if they are given.
+    """Find the columns that `score` and `label` name, for `targets` if they are given.
 
-    Either names one column, or many with `{target}` or `{class}` in place of a name. Raises
-    UserError for columns that are not there and for names that do not go together.
+    Either names one column, or several with `{target}` or `{class}` in place of a name. Raises
+    UserError for missing columns and inconsistent names.
     """
     if targets is not None and (twice := first_repeated(targets)) is not None:
         raise UserError(f"{argument('targets')} names '{twice}' twice; name each one once")
@@ -76,7 +77,7 @@ def make_plan(
 def _plain(
     source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
 ) -> Plan:
-    """Return one column of scores: of one binary target, or the predicted class."""
+    """Return one column of scores: for one binary target, or the predicted class."""
     if label is not None and (TARGET in label or CLASS in label):
         raise UserError(
             f"{argument('label', label)} stands for several columns but {argument(kind, score)} "
@@ -100,7 +101,7 @@ def _plain(
 def _classes(
     source: Source, score: str, label: str | None, targets: Sequence[str] | None
 ) -> tuple[str, ...]:
-    """Return the classes that a column of predicted classes and one of labels hold, in order."""
+    """Return the classes in a column of predicted classes and one of labels, in order."""
     if targets is not None:
         return tuple(targets)
     predicted, known = (
@@ -130,7 +131,7 @@ def _few(values: Sequence[str] | set[str]) -> str:
 def _matching(
     source: Source, kind: str, pattern: str, mark: str, wanted: Sequence[str] | None
 ) -> dict[str, str]:
-    """Return the columns that a pattern matches, by what stands in place of the mark."""
+    """Return the columns that a pattern matches, by the text in place of the mark."""
     before, _, after = pattern.partition(mark)
     found = {
         column.removeprefix(before).removesuffix(after): column
@@ -159,7 +160,7 @@ def _matching(
 
 
 def _labels(source: Source, pattern: str, mark: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the column of the labels of each target; UserError where one is missing."""
+    """Return the label column of each target; UserError if one is missing."""
     columns = tuple(pattern.replace(mark, name) for name in names)
     for name, column in zip(names, columns, strict=True):
         if column not in source.columns:

@@ -16,13 +16,13 @@ from pbias.errors import UserError
 OUTPUTS = re.compile(r"(val|valid|test)_outputs(_best|_last|)\.txt")
 PREFERRED = ("_best", "", "_last")
 SPLITS = {"val": "valid", "valid": "valid", "test": "test"}
-# Folders below each kind of runs, from the top.
+# Levels of folders below each kind of runs, from the top.
 LAYOUTS = {
     "joint_runs": ("dataset", "arch", "strategy", "sparsity", "run"),
     "single_label_runs": ("dataset", "arch", "strategy", "attribute", "sparsity", "run"),
     "backdoor_runs": ("dataset", "arch", "strategy", "attribute", "backdoor", "sparsity", "run"),
 }
-# Columns of CelebA by the names of folders.
+# Columns of CelebA by names of folders.
 ATTRIBUTES = {
     "attractive": "Attractive",
     "bags_under_eyes": "Bags_Under_Eyes",
@@ -37,15 +37,15 @@ ATTRIBUTES = {
     "wearing_necktie": "Wearing_Necktie",
     "young": "Young",
 }
-WHOLE_PART = 99  # of 99 and of 99.5 alike
+WHOLE_PART = 99  # for both 99 and 99.5
 
 
 @dataclass(frozen=True)
 class RunOutput:
-    """One file of outputs: the split that it is of, and what its folders say.
+    """A file of outputs, with its split and the facts from its folders.
 
-    `folder` is that of the run, relative to the folder that was named. `facts` are the parts of
-    its path by name, none where the layout is another one.
+    `folder` is the run's folder, relative to the folder that was named. `facts` are the parts of
+    its path by name, empty for an unknown layout.
     """
 
     path: Path
@@ -55,15 +55,15 @@ class RunOutput:
 
     @property
     def attribute(self) -> str | None:
-        """The column of CelebA that a run of one label is of."""
+        """The column of CelebA of a single-label run."""
         folder = self.facts.get("attribute")
         return None if folder is None else ATTRIBUTES[_plain(folder)]
 
     @property
     def sparsity(self) -> float | None:
-        """The share of zeros; None where the path does not tell.
+        """The share of zeros; None if the path does not show it.
 
-        Folders of single labels hold whole percentages, and 99 is that of 99.5, too.
+        Folders of single labels have whole percentages, and 99 also stands for 99.5.
         """
         text = self.facts.get("sparsity")
         if text is None or ("attribute" in self.facts and float(text) == WHOLE_PART):
@@ -74,7 +74,7 @@ class RunOutput:
 def find_outputs(root: Path) -> list[RunOutput]:
     """Find the outputs of all runs below a folder, one file for each run and split.
 
-    Raises UserError where there is none, or a path cannot be read.
+    Raises UserError if there are none, or if a path cannot be read.
     """
     if not root.is_dir():
         raise UserError(f"{root} is not a folder; name the folder that holds joint_runs, ...")
@@ -95,13 +95,13 @@ def find_outputs(root: Path) -> list[RunOutput]:
 
 
 def _preferred(paths: Sequence[Path]) -> Path:
-    """Return the best epoch's outputs rather than the last one's."""
+    """Return the outputs of the best epoch rather than of the last one."""
     by_suffix = {(OUTPUTS.fullmatch(path.name) or [""] * 3)[2]: path for path in paths}
     return next(by_suffix[suffix] for suffix in PREFERRED if suffix in by_suffix)
 
 
 def _facts(top: Path, root: Path, folder: Path) -> dict[str, str]:
-    """Return what the folders of a run say, below the last one that names a kind of runs."""
+    """Return the facts in a run's folder names, below the last that names a kind of runs."""
     parts = (top / folder.relative_to(root)).parts
     places = [place for place, part in enumerate(parts) if part in LAYOUTS]
     if not places:

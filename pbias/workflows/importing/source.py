@@ -20,9 +20,9 @@ COMMA = {",": "commas"}
 
 @dataclass(frozen=True)
 class Source:
-    """A table in columns of text without spaces around it; "" and "nan" are missing cells.
+    """A table of text columns without surrounding spaces; "" and "nan" are missing cells.
 
-    `path` is what messages call it, `lines` are those of a CSV file on which the rows end.
+    `path` is the name for messages; `lines` are the lines of a CSV file on which its rows end.
     """
 
     path: str
@@ -35,12 +35,12 @@ class Source:
         return len(next(iter(self.columns.values())))
 
     def where(self, row: int, column: str) -> str:
-        """Name a cell in a message: its file, line (or row, from 1) and column."""
+        """Name a cell for a message: its file, line (or row, from 1) and column."""
         place = f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
         return f"{self.path}, {place}, column '{column}'"
 
     def cells(self, column: str, name: str) -> list[str]:
-        """The cells of a column that the argument `name` names; UserError where there is none."""
+        """Return the cells of a column, which the argument `name` names; UserError without it."""
         if column not in self.columns:
             raise UserError(
                 f"{self.path} has no column '{column}'; "
@@ -50,15 +50,15 @@ class Source:
         return self.columns[column]
 
     def listed(self) -> str:
-        """Return the names of the columns, for messages."""
+        """List the names of the columns, for messages."""
         return listed(list(self.columns), LISTED)
 
 
 def read_source(path: str, sep: str = ",") -> Source:
-    """Read a table; `-` is standard input, `sep` stands between the cells of a CSV file.
+    """Read a table; `-` is standard input, `sep` separates the cells of a CSV file.
 
-    Columns without a name, such as the index that pandas writes, are left out. Raises UserError
-    for what is no table, has no rows, or names a column twice.
+    Columns without a name, such as the index that pandas writes, are left out. Raises UserError for
+    a file that is not a table, has no rows, or names a column twice.
     """
     data, path = read_bytes(path), input_name(path)
     source = _parquet(path, data) if data.startswith(PARQUET) else _csv(path, data, sep)
@@ -93,7 +93,7 @@ def _csv(path: str, data: bytes, sep: str) -> Source:
 
 
 def _check_separator(path: str, data: bytes, separator: str) -> None:
-    """Refuse a header without the separator, but with another one."""
+    """Raise UserError for a header without this separator, but with another one."""
     header = decode(path, data).partition("\n")[0]
     if separator in header:
         return
@@ -133,7 +133,7 @@ def _parquet(path: str, data: bytes) -> Source:
 
 
 def _texts(column: Any) -> list[str]:
-    """Cells as a CSV file of pandas would hold them; numbers keep all their digits."""
+    """Convert cells to the text of a pandas CSV file; numbers keep all their digits."""
     return ["" if cell is None else _text(cell).strip() for cell in column.to_pylist()]
 
 

@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TableOptions:
-    """Which columns of a table are what; the options of `pbias import table`.
+    """The roles of a table's columns; the options of `pbias import table`.
 
-    Exactly one of `probability`, `logit` and `prediction` names the scores. These and `label` name
-    one column, or one for each name with `{target}` or `{class}` in place of it. `threshold` is on
-    the scale of the scores. `sep` and `decimal` are those of pandas.
+    Exactly one of `probability`, `logit` and `prediction` names the scores. It and `label` name one
+    column, or one for each name with `{target}` or `{class}` in place of it. `threshold` is on the
+    scale of the scores. `sep` and `decimal` are those of pandas.
     """
 
     id: str | None = None
@@ -80,7 +80,7 @@ def import_table(
 
 
 def _score(source: Source, path: str, o: TableOptions, output: str | None) -> tuple[str, str]:
-    """Return the one option that names the scores, and its value."""
+    """Return the single option that names the scores, and its value."""
     given = {kind: value for kind in KINDS if (value := getattr(o, kind)) is not None}
     if len(given) == 1:
         return next(iter(given.items()))

@@ -26,9 +26,9 @@ TRUTHS = {"true": 1, "false": 0}
 
 
 def numbers(source: Source, column: str, cells: list[str], decimal: str = ".") -> Floats:
-    """Read finite numbers, [N]; each is the float64 nearest to what is written.
+    """Read finite numbers, [N], each as the nearest float64.
 
-    `decimal` is the decimal point or comma. Raises UserError for a cell that is no number.
+    `decimal` is the decimal point or comma. Raises UserError for a cell that is not a number.
     """
     plain = cells if decimal == "." else [_with_point(cell, decimal) for cell in cells]
     for row, cell in enumerate(plain):
@@ -59,9 +59,9 @@ def _fault(cell: str, decimal: str) -> str:
 
 
 def probabilities(source: Source, column: str, cells: list[str], decimal: str = ".") -> Floats:
-    """Read probabilities, [N]; rounding beyond [0, 1] by 1e-6 is clipped.
+    """Read probabilities, [N]; rounding errors up to 1e-6 beyond [0, 1] are clipped.
 
-    Raises UserError for other numbers, and says so where they look like percentages or logits.
+    Raises UserError for other numbers, with a hint if they look like percentages or logits.
     """
     found = numbers(source, column, cells, decimal)
     low, high = float(found.min()), float(found.max())
@@ -78,7 +78,7 @@ def probabilities(source: Source, column: str, cells: list[str], decimal: str = 
 def thresholded(values: Floats, logits: Floats, cut: float, threshold: float) -> Floats:
     """Return logits that lie above `cut` exactly where `values` lie above `threshold`.
 
-    `cut` is the logit of `threshold`. Rounding makes one logit of neighboring probabilities.
+    `cut` is the logit of `threshold`. Rounding can map neighboring probabilities to one logit.
     """
     above = (values > threshold) & (logits <= cut)
     return np.where(above, np.nextafter(cut, np.inf), logits)
@@ -109,12 +109,12 @@ def binary(source: Source, column: str, cells: list[str]) -> Int8:
 
 
 def is_binary(cells: list[str]) -> bool:
-    """Return whether cells are labels of 0 and 1, or of TRUE and FALSE."""
+    """Return whether all cells are labels of 0 and 1, or of TRUE and FALSE."""
     return all(_code(cell) is not None for cell in set(cells))
 
 
 def decisions(source: Source, column: str, cells: list[str]) -> Int8:
-    """Read predictions of 0 and 1, int8 [N]; raises UserError for other cells and unknown ones."""
+    """Read predictions of 0 and 1, int8 [N]; UserError for other and unknown cells."""
     found = binary(source, column, cells)
     unknown = np.flatnonzero(found == UNKNOWN)
     if len(unknown):

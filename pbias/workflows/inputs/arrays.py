@@ -25,7 +25,7 @@ from pbias.workflows.inputs.files import refuse_softmax, with_thresholds
 
 @dataclass(frozen=True)
 class Known:
-    """What is passed beside the logits of a side, as the arguments of the library.
+    """The facts that are passed beside the logits of a side, as arguments of the library.
 
     `labels` are arrays or a data frame, or a manifest or its path; `groups` a mapping or a data
     frame of values, or names of columns; `clusters` values, or the name of the manifest's column;
@@ -46,7 +46,7 @@ class Known:
 
     @property
     def group_names(self) -> list[str] | None:
-        """The names of the groups to measure by; None: all that the runs have."""
+        """The names of the groups to measure by; None: all groups of the runs."""
         if self.groups is None:
             return None
         if names_only(self.groups):
@@ -55,7 +55,7 @@ class Known:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest that labels are taken from, read once."""
+        """The manifest with the labels, read once."""
         if isinstance(self.labels, Manifest):
             return self.labels
         return read_manifest(os.fspath(self.labels), labels_only=True)
@@ -73,7 +73,7 @@ class Known:
 
     @property
     def by_name(self) -> bool:
-        """Whether everything is known by name: of files, and of columns in them."""
+        """Whether all facts are given by name: of files, and of columns in them."""
         named = (self.labels, self.thresholds, self.clusters)
         arrays = (self.targets, self.ids, self.train_counts, self.train_labels, self.train_groups)
         return (
@@ -175,7 +175,7 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
 
 
 def _is_run(value: Any) -> bool:
-    """Return whether an entry of a list is a run of its own, and not a row of numbers."""
+    """Return whether an entry of a list is a run, not a row of numbers."""
     if is_path(value) or isinstance(value, Logits) or hasattr(value, "to_numpy"):
         return True
     return np.ndim(value) > 1
@@ -214,7 +214,7 @@ def _from_columns(given: Columns, known: Known, name: str) -> Logits:
 
 
 def _index(source: Any) -> NDArray[np.str_] | None:
-    """The index of a data frame or Series, by which labels are found where there are no ids."""
+    """Return the index of a data frame or Series, which finds labels if there are no ids."""
     return columns(source, "logits").keys if hasattr(source, "to_numpy") else None
 
 
@@ -243,7 +243,7 @@ def _label_names(known: Known) -> tuple[str, ...] | None:
 
 
 def _with_known(run: Logits, known: Known, samples: Samples) -> Logits:
-    """The run with the labels, groups, clusters and training counts that are passed as arrays."""
+    """Add labels, groups, clusters and training counts that are passed as arrays to a run."""
     if known.labels_given:
         run = replace(run, labels=_labels(run, known.labels, samples))
     if known.groups_given:
@@ -262,7 +262,7 @@ def _labels(run: Logits, given: Any, samples: Samples) -> NDArray[np.int8]:
 
 
 def _with_groups(run: Logits, known: Known, samples: Samples) -> Logits:
-    """The run with groups as they are passed; values that occur in training alone are values."""
+    """Add groups that are passed as values to a run, including values only in training."""
     given = named_columns(known.groups, "groups")
     trained = _train_values(known.train_groups)
     for name in given:
@@ -298,7 +298,7 @@ def _train_values(groups: Any) -> dict[str, list[Any]]:
 
 
 def _with_train_counts(run: Logits, known: Known) -> Logits:
-    """Return the run with the counts of the training rows, if these are passed."""
+    """Add the counts of the training rows to a run, if they are passed."""
     if known.train_labels is None:
         if known.train_groups is not None:
             raise UserError(
@@ -337,7 +337,7 @@ def _codes(name: str, cells: list[Any], values: Sequence[str], num: int) -> NDAr
 
 
 def _without(run: Logits, known: Known) -> Logits:
-    """Return a later run without the arrays that were passed for the samples of the first run."""
+    """Remove the arrays passed for the samples of the first run from a later run."""
     if known.labels_given:
         run = replace(run, labels=np.full_like(run.labels, UNKNOWN))
     if known.groups_given:

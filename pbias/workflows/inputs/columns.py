@@ -21,7 +21,7 @@ LISTED = 5  # names in a message
 class Columns:
     """Cells [N, C], with names if they have any; `keys` [N] is the index of a frame or Series.
 
-    `numbered`: that index is only the numbers of rows.
+    `numbered` means that the index only numbers the rows.
     """
 
     argument: str
@@ -32,7 +32,7 @@ class Columns:
 
     @property
     def ids(self) -> NDArray[np.str_] | None:
-        """Return the index, unless it is only a numbering of rows."""
+        """The index, unless it only numbers the rows."""
         return None if self.numbered else self.keys
 
     def take(self, names: Sequence[str]) -> Columns:

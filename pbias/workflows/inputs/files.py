@@ -50,9 +50,9 @@ def check_sides(
     *,
     itself: bool = False,
 ) -> None:
-    """Refuse files that cannot be read, and a run named twice, on one side or on both.
+    """Raise UserError for unreadable files, and for a run named twice on one side or both.
 
-    `itself`: one file may be both sides, to compare a model with itself.
+    With `itself`, one file may be both sides, to compare a model with itself.
     """
     from pathlib import Path
 
@@ -108,7 +108,7 @@ def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]
 
 
 def _sharing(runs: Iterable[Logits]) -> list[Logits]:
-    """The runs, whose equal ids and labels are kept once: they are half of what a file holds."""
+    """Yield the runs, storing equal ids and labels once; they are half of a file's content."""
     from dataclasses import replace
 
     import numpy as np

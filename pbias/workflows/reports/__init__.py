@@ -1,1 +1,1 @@
-"""Pages and charts of audits."""
+"""Pages, charts and evidence of audits."""

@@ -60,9 +60,9 @@ def evidence_files(
     options: AuditOptions | None = None,
     watch: Watch = silent,
 ) -> EvidenceResult:
-    """Audit logits files and gather the evidence; the same errors as `audit_files`.
+    """Audit logits files and gather the evidence; raises the errors of `audit_files`.
 
-    Without `groups` in the options, all groups of the first file and their intersections in pairs
+    Without `groups` in the options, all groups of the first file and their pairwise intersections
     are measured. `facts` is the path of a TOML file. The date is today's in UTC, or that of
     SOURCE_DATE_EPOCH.
     """
@@ -84,7 +84,7 @@ def evidence_of(
     facts: Facts,
     options: AuditOptions,
 ) -> list[Section]:
-    """Return the sections of the evidence on an audit of these files, made with `options`."""
+    """Return the evidence sections on an audit of these files with these `options`."""
     from pbias.reporting.evidence.pack import evidence_sections
 
     files = _files(audited, references, facts.path, options)
@@ -117,9 +117,9 @@ def _evidence(
 
 
 def _groups(path: str) -> list[str] | None:
-    """The groups of a file, and the intersections of two; None where it cannot be read twice.
+    """Return the groups of a file and their pairwise intersections.
 
-    None for counts, too, whose groups were chosen before.
+    Returns None for a file that cannot be read twice, and for counts, whose groups are fixed.
     """
     from pbias.files.counts_file import holds_counts
     from pbias.files.logits.npz import Npz

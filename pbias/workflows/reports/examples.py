@@ -1,7 +1,7 @@
-"""Examples of what a model gets right and wrong, as thumbnails of the samples.
+"""Examples of a model's right and wrong predictions, as thumbnails of the samples.
 
-Eight bins: true and false positives and negatives, each sure or unsure; with a reference also what
-changed; and what is flagged or an exemplar. Shapes: N samples.
+There are eight bins: true and false positives and negatives, each certain or uncertain. With a
+reference there are also changes; flagged predictions and exemplars are marked. Shapes: N samples.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ QUALITY = 80
 MAX_ATTRIBUTES = 4
 SURE = 0.4  # |p - 0.5|
 BINS = {(1, 1): "true positive", (0, 1): "false positive", (0, 0): "true negative",
-        (1, 0): "false negative"}  # fmt: skip  # of label and prediction
+        (1, 0): "false negative"}  # fmt: skip  # by label and prediction
 CHANGES = {
     (1, 1, 0): "lost positive", (0, 0, 1): "new false alarm", (1, 0, 1): "found positive",
     (0, 1, 0): "false alarm gone",
-}  # fmt: skip  # of label, prediction of the reference, and of the audited model
+}  # fmt: skip  # by label and predictions of the reference and the audited model
 
 
 @dataclass(frozen=True)
 class _Side:
-    """What one model says of an attribute: p and s, [N]."""
+    """The probabilities and predictions of one model for an attribute: p and s, [N]."""
 
     p: NDArray[np.float64]
     s: NDArray[np.bool_]
@@ -50,12 +50,12 @@ def gallery(
     attributes: Sequence[str],
     marks: Mapping[str, Mapping[str, NDArray[np.bool_]]],
 ) -> Gallery:
-    """Choose up to `num` samples of each attribute (four at most) and read their pictures.
+    """Choose up to `num` samples of each attribute (at most four) and read their images.
 
-    Every kind and every group value takes its turn; of one kind, samples whose probability changed
-    most come first, after those that are marked: `marks` are more kinds, bool [N] by name, of each
-    attribute. `root` is the folder that ids are paths in. Raises UserError where there are no
-    ids, an id leads out of the folder, or no picture can be read.
+    Kinds and group values take turns. Within a kind, marked samples come first, then those whose
+    probability changed most. `marks` contains further kinds, bool [N] by name, for each attribute.
+    `root` is the folder of the paths that ids are. Raises UserError if there are no ids, if an id
+    leads out of the folder, or if no image can be read.
     """
     from pbias.reporting.page.pictures import Gallery
 
@@ -73,7 +73,7 @@ def gallery(
 
 
 def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], int]:
-    """The first `num` pictures, and how many could not be read; as many of these end the search."""
+    """Return the first `num` images, and the number of unreadable ones, `num` at most."""
     found: list[Picture] = []
     missing = 0
     for picture in pictures:
@@ -88,7 +88,7 @@ def _read(pictures: Iterator[Picture | None], num: int) -> tuple[list[Picture], 
 def _pictures(
     audit: Audit, root: str, attribute: str, marks: Mapping[str, NDArray[np.bool_]]
 ) -> Iterator[Picture | None]:
-    """Yield the pictures of one attribute, in turn; None for each that cannot be read."""
+    """Yield the images of one attribute in turn; None for each that cannot be read."""
     from pbias.reporting.page.pictures import Picture
 
     sides = [_of(side.heads[0], attribute) for side in audit.sides]
@@ -150,7 +150,7 @@ def _chosen(
     sides: Sequence[_Side],
     marked: NDArray[np.float64],
 ) -> list[int]:
-    """Rows in turn: changes first, then bins, each for every group value; those marked first."""
+    """Return rows in turn: changes, then bins, each for every group value; marked ones first."""
     moved = np.abs(sides[0].p - sides[-1].p) if len(sides) > 1 else np.abs(sides[0].p - 0.5)
     order = [*CHANGES.values(), *(f"{b}, {sure}" for b in BINS.values() for sure in
                                   ("sure", "unsure"))]  # fmt: skip
@@ -162,7 +162,7 @@ def _chosen(
 
 
 def _jpeg(root: str, name: str) -> bytes | None:
-    """Return the middle square of a picture as JPEG; None where it cannot be read."""
+    """Return the middle square of an image as JPEG; None if it cannot be read."""
     from PIL import Image
 
     pixels = thumbnail(root, name, SIDE)

@@ -1,4 +1,4 @@
-"""Exemplars as a contact sheet: what pruned runs see differently, in one picture."""
+"""Draw exemplars as a contact sheet: the samples that pruned runs predict differently."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SUFFIX = ".png"
 
 
 def is_sheet(output: str) -> bool:
-    """Return whether the name of an output is that of an image."""
+    """Return whether an output has the name of an image."""
     return Path(output).suffix.lower() == SUFFIX
 
 
 def check_sheet(output: str, images: str | None, *, summary: bool) -> str:
-    """The folder of images; raises UserError where a contact sheet is not what is asked for."""
+    """Return the folder of images; raises UserError if the output is not a contact sheet."""
     if not is_sheet(output):
         raise UserError(
             f"{argument('images')} {images} is only for a contact sheet; name the output {SUFFIX}"
@@ -42,10 +42,10 @@ def check_sheet(output: str, images: str | None, *, summary: bool) -> str:
 def draw_exemplars(
     dense: Sequence[str], sparse: Sequence[str], options: ExemplarOptions, images: str
 ) -> bytes:
-    """Return a PNG file of the exemplars furthest apart, 48 at most, with what both sides say.
+    """Return a PNG file of the exemplars with the largest distances, at most 48, with their votes.
 
-    `images` is the folder that ids are paths in. Raises UserError where there are no exemplars, no
-    ids or no pictures.
+    `images` is the folder of the paths that ids are. Raises UserError if there are no exemplars, no
+    ids or no images.
     """
     from pbias.auditing.remedies.identified_exemplars import exemplar_table
     from pbias.reporting.page.contact_sheet import SIDE, Tile, contact_sheet

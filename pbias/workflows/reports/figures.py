@@ -1,4 +1,4 @@
-"""The figures of an audit in memory: from its table, and from the predictions behind it."""
+"""The figures of an audit in memory, from its table and from the predictions behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AXES = ("sparsity", "file")
 
 
 def side_names(audit: Audit) -> list[str]:
-    """Return what to call the models of an audit, the reference first."""
+    """Return names for the models of an audit, the reference first."""
     names = [printable(Path(side.heads[0].path).stem) for side in audit.sides]
     if len(names) == 1:
         return [names[0] or "model"]
@@ -33,7 +33,7 @@ def side_names(audit: Audit) -> list[str]:
 
 
 def has_predictions(audit: Audit) -> bool:
-    """Whether the predictions are in memory; those of files read in blocks, or counted, are not."""
+    """Return whether predictions are in memory, not read in blocks or counted."""
     if audit.of_counts:
         return False
     first = audit.sides[0]
@@ -44,7 +44,7 @@ def has_predictions(audit: Audit) -> bool:
 def bins_of(
     audit: Audit, partition: Partition, attribute: str | None, num_bins: int
 ) -> dict[str, ScoreBins]:
-    """Predictions by probability, for each model by name; `attribute` None: all together."""
+    """Count predictions by probability, for each model by name; `attribute` None: all together."""
     from pbias.auditing.score_bins import score_bins
 
     chosen = list(audit.design.targets) if attribute is None else [attribute]
@@ -60,8 +60,8 @@ def of_predictions(
 ) -> Figure | None:
     """Draw calibration curves or score distributions of one attribute (None: all) by a group.
 
-    The key of the figure is its kind, with a suffix where a page has several. Raises UserError for
-    a group that the audit does not have.
+    The key of the figure is its kind, with a suffix if a page has several. Raises UserError for a
+    group that the audit does not have.
     """
     from pbias.reporting.charts.calibration import calibration
     from pbias.reporting.charts.scores import scores
@@ -83,8 +83,7 @@ def _partition(audit: Audit, group: str) -> Partition:
 def of_runs(table: Table, runs: Sequence[Logits], axis: str, metrics: Sequence[str]) -> Figure:
     """Draw the headline numbers of `compare` against sparsity, or the files in order.
 
-    `metrics` chooses among them (empty: all). Raises UserError for metrics that `compare` does not
-    show.
+    `metrics` chooses among them (empty: all). Raises UserError for metrics that `compare` lacks.
     """
     from pbias.auditing.run_comparison import FACTS
     from pbias.reporting.charts.curves import curves
@@ -110,9 +109,9 @@ def _columns(metric: str, shown: Sequence[str]) -> list[str]:
 
 
 def _places(runs: Sequence[Logits], axis: str) -> tuple[list[list[Place]], str]:
-    """Return where each run stands: at its sparsity where all have one, else in the order named.
+    """Return the place of each run: its sparsity if all have one, else its position.
 
-    A dense run stands on the line of every way to prune its network.
+    A dense run is on the line of every way to prune its network.
     """
     from pbias.files.logits.comparability import sparsity_of
     from pbias.reporting.charts.curves import Place

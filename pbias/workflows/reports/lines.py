@@ -11,10 +11,10 @@ UNNAMED = "network"
 
 
 def line_names(metas: Sequence[Mapping[str, Any]], sparsities: Sequence[float]) -> list[list[str]]:
-    """Return the lines that each run is on, named by what tells the pruned networks apart.
+    """Return the lines of each run, named by the differences of the pruned networks.
 
-    A network without zeros is on the line of every way in which it was pruned; one in int8 is on
-    the lines of those in int8.
+    A network without zeros is on the line of every way in which it was pruned. A network in int8 is
+    on the lines of int8 networks.
 
     >>> ways = [{}, *({"pruning": {"method": m}} for m in ("gradual", "one-shot"))]
     >>> line_names(ways, [0.0, 0.9, 0.9])

@@ -18,7 +18,7 @@ SHOWN_GROUPS = 4
 
 
 def predictions(audit: Audit, worst: Sequence[tuple[str, str]]) -> Part | None:
-    """Calibration and scores: of all attributes by each group, and of the worst attribute."""
+    """Draw calibration and scores of all attributes by each group, and of the worst one."""
     from pbias.workflows.reports.figures import of_predictions
 
     groups = [p.name for p in audit.strata.partitions if p.name][:SHOWN_GROUPS] or [""]
@@ -40,7 +40,7 @@ def examples(
     worst: Sequence[tuple[str, str]],
     marks: Mapping[str, Mapping[str, NDArray[np.bool_]]],
 ) -> Part:
-    """Pictures of `num` samples of each of the worst attributes, some of which are marked."""
+    """Return images of `num` samples of each of the worst attributes, some of them marked."""
     from pbias.workflows.reports.examples import gallery
 
     found = gallery(audit, images, num, [attribute for attribute, _ in worst], marks)

@@ -1,4 +1,4 @@
-"""The page of an audit: verdict, gates, charts and tables, put together from a result."""
+"""The page of an audit: verdict, gates, charts and tables, assembled from a result."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a page holds beside the audit.
+    """Content of a page beyond the audit.
 
-    `curves`: logits files of several sparsities; `images`: the folder of pictures, of which
-    `examples` an attribute are embedded (None: none). `labels`, the path of a manifest, and
-    `probabilities` are for the files of `curves`. `evidence`: sections for a technical file.
+    `curves`: logits files of several sparsities; `images`: the folder of images, of which
+    `examples` per attribute are embedded (None: none). `labels`, the path of a manifest, and
+    `probabilities` apply to the files of `curves`. `evidence`: sections for a technical file.
     """
 
     curves: Sequence[str] = ()
@@ -42,7 +42,7 @@ class ReportOptions:
 
 
 def check_page(output: str, *, curves: Sequence[str] = (), images: str | None = None) -> None:
-    """Refuse what is not named as a page, or cannot be made, before any long work.
+    """Raise UserError, before long work, for an output that is not a page or cannot be made.
 
     `curves` are files and `images` a folder that the page needs.
     """
@@ -67,8 +67,8 @@ def write_page(
 ) -> None:
     """Write the page of an audit; `-` is standard output.
 
-    `outcomes` of its gates and the counted `audit` itself add what a table does not hold. Raises
-    UserError where pictures or curves do not fit, or the extra `report` is not installed.
+    `outcomes` of its gates and the counted `audit` add parts that need more than the table. Raises
+    UserError if images or curves do not fit, or if the extra `report` is not installed.
     """
     from pbias.files.streams import write_text
     from pbias.reporting.page.document import render_page
@@ -82,7 +82,7 @@ def page_of(
     outcomes: Sequence[Outcome] = (),
     audit: Audit | None = None,
 ) -> Page:
-    """Put the page of an audit together, as `write_page` writes it."""
+    """Assemble the page of an audit that `write_page` writes."""
     from pbias.reporting.audit_header import header_section
 
     parts = [
@@ -120,7 +120,7 @@ def _title(header: Header) -> str:
 
 
 def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
-    """Return what a page does not have for want of predictions in memory, and why."""
+    """Return what the page lacks because predictions are not in memory, with the reasons."""
     from pbias.workflows.reports.figures import has_predictions
 
     what = "calibration curves, distributions of probabilities and examples are left out"
@@ -134,7 +134,7 @@ def _left_out(result: AuditTable, audit: Audit | None) -> list[str]:
 
 
 def _today() -> str:
-    """Return the date, or that of SOURCE_DATE_EPOCH, which makes equal inputs give equal pages."""
+    """Return the date, or that of SOURCE_DATE_EPOCH, so that equal inputs can give equal pages."""
     stamp, zone = os.environ.get("SOURCE_DATE_EPOCH", ""), datetime.UTC
     if stamp.isdigit():
         return datetime.datetime.fromtimestamp(int(stamp), zone).date().isoformat()
@@ -148,7 +148,7 @@ def _evidence(options: ReportOptions) -> Part | None:
 
 
 def _curves(audit: Audit | None, options: ReportOptions) -> Part | None:
-    """Curves against sparsity, of the groups and attributes that were asked for."""
+    """Draw curves against sparsity, for the requested groups and attributes."""
     if not options.curves:
         return None
     from pbias.auditing.engine import Options
@@ -168,7 +168,7 @@ def _curves(audit: Audit | None, options: ReportOptions) -> Part | None:
 def _predicted(
     audit: Audit | None, options: ReportOptions, worst: Sequence[tuple[str, str]]
 ) -> list[Part | None]:
-    """The parts that need predictions in memory; none of a table or of files read in blocks."""
+    """Return the parts that need predictions in memory; none for tables and blocks."""
     from pbias.workflows.reports.figures import has_predictions
 
     if audit is None or not has_predictions(audit):

@@ -1,4 +1,4 @@
-"""Parts of a page on single predictions: what was flagged and whether rightly, and exemplars."""
+"""Parts of a page on single predictions: flags with their evaluation, and exemplars."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pbias.files.logits import Logits
     from pbias.reporting.sections import Section
 
-BUDGET = Budget(5, percent=True)  # of all predictions are flagged
+BUDGET = Budget(5, percent=True)  # share of predictions that are flagged
 _OPTION = re.compile(r"-o (\S+) writes")
 
 
@@ -38,8 +38,10 @@ class Risks:
 
 
 def risks(audit: Audit) -> Risks | None:
-    """Flag the first run of the reference, or of the model alone; None of decisions and of some
-    classes, whose risk rests on the scores of all.
+    """Flag the first run of the reference, or of the only model.
+
+    Returns None for decisions without scores, and for some classes of a softmax, whose risk depends
+    on all scores.
     """
     from pbias.auditing.metrics.models import no_scores
     from pbias.auditing.risk.flagging import flagged
@@ -53,9 +55,9 @@ def risks(audit: Audit) -> Risks | None:
 
 
 def _first_reference(audit: Audit) -> Logits:
-    """Return the first run of the reference, or of the model alone, with the groups of the audit.
+    """Return the first run of the reference, or of the only model, with the groups of the audit.
 
-    A reference may come without groups; rows and targets are joined already.
+    A reference may have no groups; rows and targets are already joined.
     """
     run, first = audit.sides[-1].heads[0], audit.sides[0].heads[0]
     counts = first.train_counts
@@ -66,7 +68,7 @@ def _first_reference(audit: Audit) -> Logits:
 
 
 def exemplars_of(audit: Audit) -> Exemplars | None:
-    """Return what most runs of both sides see differently; None without a reference."""
+    """Return the samples on which the sides' majorities differ; None without a reference."""
     from pbias.auditing.remedies.identified_exemplars import find_exemplars
 
     some_classes = audit.sides[0].heads[0].activation == "softmax" and audit.options.attributes
@@ -79,7 +81,7 @@ def exemplars_of(audit: Audit) -> Exemplars | None:
 
 @contextmanager
 def _said_already() -> Iterator[None]:
-    """Nothing is logged: the audit has said what is to be known of these files."""
+    """Suppress log messages, because the audit has already logged them for these files."""
     log = logging.getLogger(pbias.auditing.__name__)
     level = log.level
     log.setLevel(logging.ERROR)
@@ -90,7 +92,7 @@ def _said_already() -> Iterator[None]:
 
 
 def flags(audit: Audit, found: Risks | None) -> Part | None:
-    """The riskiest predictions and attributes, and what the flags foretold of the audited model."""
+    """Return the riskiest predictions and attributes, and the evaluation of the flags."""
     if found is None:
         return None
     from pbias.reporting import flag_report
@@ -125,7 +127,7 @@ def _risk_tables(audit: Audit, found: Risks) -> list[Section]:
 
 
 def _named(sections: list[Section], command: str) -> list[Section]:
-    """Sections whose notes name the command that writes all rows."""
+    """Name in the notes the command that writes all rows."""
     return [
         replace(one, notes=[_OPTION.sub(rf"`{command} -o \1` writes", note) for note in one.notes])
         for one in sections
@@ -140,7 +142,7 @@ def _evaluated(audit: Audit, found: Risks) -> Table:
 
 
 def exemplars(audit: Audit, found: Exemplars | None) -> Part | None:
-    """Return the samples that the two sides see most differently, and who they are."""
+    """Return the samples that the two sides predict most differently, and their groups."""
     if found is None:
         return None
     from pbias.auditing.remedies.identified_exemplars import exemplar_table
@@ -172,7 +174,7 @@ def exemplars(audit: Audit, found: Exemplars | None) -> Part | None:
 def marks(
     attribute: str, found: Risks | None, seen: Exemplars | None
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which samples are flagged, and which are exemplars of several runs, for one attribute."""
+    """Return which samples are flagged, and which are exemplars, for an attribute."""
     import numpy as np
 
     marked: dict[str, NDArray[np.bool_]] = {}

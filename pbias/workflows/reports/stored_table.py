@@ -1,4 +1,4 @@
-"""An audit read back from the table that `pbias metrics` wrote, without its logits."""
+"""Audits read from the tables that `pbias metrics` wrote, without logits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RUNS = re.compile(r"[1-9]\d*(:[1-9]\d*)?")
 SUFFIXES = (".json", ".csv")
-_NAMES = {"gates": "gate", "cluster": "clusters"}  # of options by those of arguments
+_NAMES = {"gates": "gate", "cluster": "clusters"}  # options by other names than arguments
 _GATE = ("gate", "verdict", "covers", "note")
 _COUNTS = ("inside", "outside", "undecided", "not_assessable")
 _VERDICTS = ("pass", "fail", "inconclusive")
@@ -42,18 +42,18 @@ class StoredAudit(AuditTable):
 
     @property
     def header(self) -> Header:
-        """What was audited, as the table tells it."""
+        """The subject of the audit, from the table."""
         return self._header
 
     def report(self, path: str, options: ReportOptions) -> None:
-        """Write the page, which leaves out what needs the logits; `-` is standard output."""
+        """Write the page, without the parts that need logits; `-` is standard output."""
         from pbias.workflows.reports.report import write_page
 
         write_page(self, path, options)
 
 
 def is_table(paths: Sequence[str]) -> bool:
-    """Return whether the name of an input is that of an audit table, not of logits."""
+    """Return whether an input has the name of an audit table, not of logits."""
     return len(paths) == 1 and Path(paths[0]).suffix.lower() in SUFFIXES
 
 
@@ -63,7 +63,10 @@ def refuse_beside_table(
     options: AuditOptions,
     others: Mapping[str, object],
 ) -> None:
-    """Refuse options that need logits if the input is a table; `others` by argument name."""
+    """Raise UserError for options that need logits if the input is a table.
+
+    `others` contains further options by argument name.
+    """
     usual = type(options)()
     given: dict[str, object] = {"reference": references or None, **others}
     given |= {
@@ -80,7 +83,7 @@ def refuse_beside_table(
 
 
 def read_audit(path: str, level: float = 0.95) -> StoredAudit:
-    """Read the table of an audit, JSON or CSV; raises UserError for what is none."""
+    """Read the table of an audit, JSON or CSV; UserError for other files."""
     return StoredAudit(read_table(path), level)
 
 
@@ -117,7 +120,7 @@ def _gates(stored: StoredTable) -> Sequence[dict[str, Any]]:
 
 
 def _header(stored: StoredTable, level: float) -> Header:
-    """Return what the file says was audited; of a file that says nothing, what its rows tell."""
+    """Return the header in the file; if there is none, the facts that follow from its rows."""
     from pbias.reporting.audit_header import File, Header, header_from
 
     said = stored.beside.get("audit")

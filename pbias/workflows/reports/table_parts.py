@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pbias.workflows.results import AuditTable
 
 METRICS = ("tpr", "fpr", "accuracy")
-MAX_CELLS = 2000  # of all heat maps beyond the first, which are most of a page's size
+MAX_CELLS = 2000  # in all heat maps beyond the first, which determine most of a page's size
 
 
 def worst(result: AuditTable) -> list[tuple[str, str]]:
-    """Attributes with the group in which they moved most, the worst first, each once."""
+    """Return attributes, each once, with the group that moved most, the worst first."""
     from pbias.reporting.charts.cells import cells
 
     records = result.rows.records()
@@ -35,7 +35,7 @@ def worst(result: AuditTable) -> list[tuple[str, str]]:
 
 
 def moved(result: AuditTable) -> Part | None:
-    """Heat maps of attributes by group values."""
+    """Draw heat maps of attributes by group values."""
     from pbias.reporting.charts.heatmap import heatmap
 
     records = result.rows.records()
@@ -51,7 +51,7 @@ def moved(result: AuditTable) -> Part | None:
 
 
 def numbers(result: AuditTable) -> Part:
-    """Return all numbers that a page has room for."""
+    """Return all numbers that fit on a page."""
     from pbias.reporting.page.number_table import number_table
 
     table = number_table(result.rows.records())
@@ -63,7 +63,7 @@ def numbers(result: AuditTable) -> Part:
 
 
 def largest(result: AuditTable) -> Part | None:
-    """Forest plots of what moved most."""
+    """Draw forest plots of the largest changes."""
     from pbias.reporting.charts.forest import forest
 
     records = result.rows.records()
@@ -73,7 +73,7 @@ def largest(result: AuditTable) -> Part | None:
 
 
 def gates(outcomes: Sequence[Outcome]) -> Part | None:
-    """The bounds of the gates on the intervals that decide; a stored table has no outcomes."""
+    """Draw the bounds of gates on the deciding intervals; a stored table has no outcomes."""
     from pbias.reporting.charts.gates import gates
 
     figure = gates(outcomes)
@@ -103,7 +103,7 @@ def figures_part(
 
 
 def terms(result: AuditTable) -> list[Term]:
-    """The metrics of the table and the columns that need words, as `pbias explain` tells them."""
+    """Return the metrics and columns to explain, with the text of `pbias explain`."""
     from pbias.auditing.metrics.explain import COLUMNS
     from pbias.auditing.metrics.registry import METRICS
 

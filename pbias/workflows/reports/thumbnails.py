@@ -29,7 +29,7 @@ def check_pictures(logits: Logits, root: str) -> None:
 
 
 def none_read(num: int, root: str, name: str) -> UserError:
-    """Return the error that none of `num` pictures could be read, such as that of the id `name`."""
+    """Return the error that none of `num` images could be read, such as the one with id `name`."""
     return UserError(
         f"none of {num} images could be read, such as {Path(root) / name}; is {argument('images')} "
         "the folder that the ids are relative to?"
@@ -37,7 +37,7 @@ def none_read(num: int, root: str, name: str) -> UserError:
 
 
 def thumbnail(root: str, name: str, side: int) -> NDArray[np.uint8] | None:
-    """Return the middle square of a picture, uint8 [side, side, 3]; None where it cannot be read.
+    """Return the middle square of an image, uint8 [side, side, 3]; None if it cannot be read.
 
     Raises UserError for an id that leads out of the folder.
     """

@@ -1,4 +1,4 @@
-"""Bounds on what groups lose, as `--constrain` says them in the grammar of gates."""
+"""Bounds on groups' losses, which `--constrain` states in the grammar of gates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse_bound(text: str) -> Gate:
 
 
 def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
-    """Raise UserError for a bound of a group, value or attribute that the run does not read."""
+    """Raise UserError for a bound on a group, value or attribute that the run does not read."""
     gate = parse_bound(text)
     _, values = _groups(gate, labels)
     _value(gate, values)
@@ -48,7 +48,7 @@ def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
 
 
 def bound_of(text: str, labels: Labels, train: Int64, valid: Int64) -> Bound:
-    """Return a bound for these rows of the manifest to train on and to validate."""
+    """Return a bound for these rows of the manifest for training and validation."""
     gate = parse_bound(text)
     codes, values = _groups(gate, labels)
     codes = np.where(codes == UNKNOWN, len(values), codes)
@@ -67,7 +67,7 @@ def _long(codes: Int64) -> torch.Tensor:
 
 
 def _groups(gate: Gate, labels: Labels) -> tuple[Int64, list[str]]:
-    """Return the group of each row, and the names of groups; of `A:B` all combinations."""
+    """Return the group of each row, and the names of groups; for `A:B` all combinations."""
     assert gate.group is not None
     if gate.group in labels.group_names or ":" not in gate.group:
         codes, values = _column(gate, gate.group, labels)

@@ -66,7 +66,7 @@ def activation(given: str | None, checkpoint: Checkpoint, labels: Int8, path: st
 
 
 def look_like_classes(labels: Int8) -> bool:
-    """Whether each row of labels [N, A] that has any has exactly one positive of two or more."""
+    """Return whether rows of labels [N, A], if known, have exactly one of several classes."""
     known = labels[(labels >= 0).any(axis=1)]
     return labels.shape[1] > 1 and len(known) > 0 and bool(((known == 1).sum(axis=1) == 1).all())
 
@@ -79,7 +79,7 @@ def default_loss(given: str | None, checkpoint: Checkpoint) -> str | None:
 
 
 def check_loss(given: str | None, checkpoint: Checkpoint, labels: Int8, path: str) -> None:
-    """Raise UserError if a foreign network may be a classifier and no option says its loss."""
+    """Raise UserError if a foreign network may be a classifier and no option states its loss."""
     if given is None and not checkpoint.recipe.get("loss") and look_like_classes(labels):
         raise UserError(
             f"{path} does not say which loss it was trained with, and every labeled image has "

@@ -1,4 +1,4 @@
-"""Networks that are pruned while they are trained, whether from random weights or a checkpoint."""
+"""Train and prune networks gradually, from random weights or a checkpoint."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train_and_prune(
 ) -> None:
     """Train the parent's network to each sparsity, always from its weights; write the files.
 
-    `sample` holds the images for scores that look at them.
+    `sample` contains the images for scores that need them.
     """
     for run in runs:
         sparsity = run.plan.sparsity["asked"]
@@ -76,13 +76,13 @@ def train_and_prune(
 
 
 def start_of(parent: Checkpoint, options: TrainOptions | PruneOptions) -> str:
-    """Return what training began with: the weights of a file, or random ones."""
+    """Return the starting point of training: the weights of a file, or random ones."""
     init = options.init if isinstance(options, TrainOptions) else None
     return TRAINED if parent.sha256 or init is not None else RANDOM
 
 
 def _copy(parent: Checkpoint) -> nn.Module:
-    """Build the parent's network with weights of its own."""
+    """Build the parent's network with its own copy of the weights."""
     weights = {name: tensor.clone() for name, tensor in parent.state_dict.items()}
     return network(dataclasses.replace(parent, state_dict=weights))
 

@@ -21,7 +21,7 @@ from pbias.files.streams import is_replaceable
 from pbias.workflows.runs.training_data import TrainingData
 
 MIB = 2**20
-# In a training state: the weights, the best ones, and at most two moments of each.
+# A training state contains the weights, the best ones, and at most two moments of each.
 WEIGHTS_IN_STATE = 4
 BLOCK = 1024  # images
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def hold(output: str) -> None:
-    """Refuse an output that another process is training, and reserve it for this one.
+    """Raise UserError if another process is training this output; reserve it for this one.
 
     The lock is an address that disappears with its process, however it ends, and leaves no file.
     Only Linux has such addresses; on other systems there is no lock.
@@ -59,7 +59,7 @@ def release(output: str) -> None:
 
 
 def check_room(output: str, model: nn.Module) -> None:
-    """Refuse a disk without space for the network; warn if training states will not fit."""
+    """Raise UserError if the disk has no space for the network; warn if states will not fit."""
     if not is_replaceable(output):
         return
     folder = Path(os.path.realpath(output)).parent
@@ -70,7 +70,7 @@ def check_room(output: str, model: nn.Module) -> None:
             f"{folder} has {free / MIB:,.0f} MiB free but the network needs {weights / MIB:,.0f}; "
             "make room, or name another output"
         )
-    # A state is replaced: for a moment there are two.
+    # While a state is replaced, there are two.
     wanted = weights * (1 + 2 * WEIGHTS_IN_STATE)
     if free < wanted:
         logger.warning(
@@ -80,7 +80,7 @@ def check_room(output: str, model: nn.Module) -> None:
 
 
 def rescue(made: Checkpoint, error: UserError, *, packed: bool) -> UserError:
-    """Save a network that could not be written to the folder for temporary files; say so."""
+    """Save a network in the folder for temporary files after `error`; return the new error."""
     handle, path = tempfile.mkstemp(prefix="pbias-", suffix=".pt")
     os.close(handle)
     try:

@@ -48,7 +48,7 @@ def sample_of(
     batch_size: int,
     device: torch.device,
 ) -> Sample | None:
-    """Draw the images for a method among `data`, the manifest's `rows`; None: it looks at none."""
+    """Draw the images for a method among `data`, the manifest's `rows`; None if it needs none."""
     if method.score not in OF_DATA:
         return None
     codes, names = _groups(method, labels, rows)
@@ -73,7 +73,7 @@ def sample_of(
 
 
 def measure_of(sample: Sample | None, model: nn.Module, method: Method) -> Measure | None:
-    """Return what gives the score of the weights of a network as they are."""
+    """Return the function that scores the current weights of a network."""
     if sample is None:
         return None
     return partial(sample.score, model, kind=method.score, how=method.score_reduce)
@@ -88,7 +88,7 @@ def one_shot_sample(
     bad: BadImages,
     device: torch.device,
 ) -> Sample | None:
-    """Draw and decode the images that one-shot pruning measures on."""
+    """Draw and decode the images for the scores of one-shot pruning."""
     if method.score not in OF_DATA:
         return None
     manifest = manifest_of(parent, path, options, "use --score magnitude")
@@ -111,7 +111,7 @@ def one_shot_sample(
 
 
 def _groups(method: Method, labels: Labels, rows: Int64) -> tuple[Int64, list[str]]:
-    """Return the group of each row, and the names of the groups; without groups it is everyone."""
+    """Return the group of each row, and the names of the groups; by default everyone is one."""
     if not method.score_groups:
         return np.zeros(len(rows), np.int64), [EVERYONE]
     columns = [labels.group_names.index(name) for name in method.score_groups]
@@ -127,6 +127,6 @@ def _groups(method: Method, labels: Labels, rows: Int64) -> tuple[Int64, list[st
 
 
 def _draw(places: Int64, method: Method, batch_size: int) -> Int64:
-    """Draw images of a group, the same at every pruning step and whenever a run goes on."""
+    """Draw images of a group, the same at every pruning step and after resuming."""
     order = np.random.default_rng(method.seed).permutation(places)
     return order[: method.score_batches * batch_size]

@@ -1,4 +1,4 @@
-"""Networks and the images they take, as options describe them."""
+"""Networks and their preprocessing, from options."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pbias.models.user_factory import parse_args, use_factory
 from pbias.workflows.runs.options import ForeignOptions, Names, NetworkOptions, Numbers
 from pbias.workflows.runs.values import names, numbers
 
-# Of torchvision's ImageNet weights.
+# The size of torchvision's ImageNet weights.
 IMAGE_SIZE = 224
 IMAGENET = ("0.485,0.456,0.406", "0.229,0.224,0.225")
-COLORS = ("0.5,0.5,0.5", "0.5,0.5,0.5")  # what networks are trained with here
+COLORS = ("0.5,0.5,0.5", "0.5,0.5,0.5")  # the default of training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Look:
         usual: Preprocess | None = None,
         colors: tuple[Numbers, Numbers] = COLORS,
     ) -> Look:
-        """Read --image-size, --resize, --mean and --std; `colors` are the usual of the last two."""
+        """Read --image-size, --resize, --mean and --std; `colors` are defaults of the last two."""
         mean = mean or (usual.mean if usual else colors[0])
         std = std or (usual.std if usual else colors[1])
         read = [tuple(numbers(*given, 3)) for given in (("--mean", mean), ("--std", std))]
@@ -57,7 +57,7 @@ class Look:
     def for_crop(self, crop: int) -> Preprocess:
         """Return the preprocessing for inputs of `crop` pixels.
 
-        Raises UserError where --resize leaves fewer pixels than that.
+        Raises UserError if --resize leaves fewer pixels than that.
         """
         usual = Preprocess.for_crop(crop)
         if self.usual is not None:
@@ -72,17 +72,17 @@ class Look:
         return dataclasses.replace(usual, size=size, mean=self.mean, std=self.std)
 
     def for_pictures(self, pictures: TrainingPictures) -> Preprocess:
-        """Return the preprocessing for these images, whose sizes count without --image-size."""
+        """Return the preprocessing for these images, by their sizes without --image-size."""
         return self.for_crop(self.crop or default_size(pictures.sizes))
 
     def as_options(self) -> dict[str, Any]:
-        """Return the options to type on the command line."""
+        """Return the options as typed on the command line."""
         size = self.for_crop(self.crop).size if self.crop else self.size
         return {"image_size": self.crop, "resize": size, "mean": self.mean, "std": self.std}
 
 
 def architecture(options: NetworkOptions) -> str | None:
-    """Return the name of the network, as --arch or --model gives it; import the latter's code."""
+    """Return the name of the network from --arch or --model; import the code of --model."""
     if options.arch and options.factory:
         raise UserError("--arch and --model both name a network; leave one out")
     if options.factory:
@@ -96,12 +96,12 @@ def look_of_library(name: str | None, args: Mapping[str, Any]) -> Preprocess | N
 
 
 def with_size(name: str, args: Mapping[str, Any], side: int) -> dict[str, Any]:
-    """Return the network's arguments, with the size of images where a library builds for one."""
+    """Return the network's arguments, with the image size if a library builds for one size."""
     return sized_args(name, args, side) if is_library(name) else dict(args)
 
 
 def named(options: NetworkOptions, groups: Names | None = None) -> Named:
-    """Return what is said about the network of a file, checked; import code that --model names."""
+    """Return the checked options about the network of a file; import code that --model names."""
     said = options if isinstance(options, ForeignOptions) else ForeignOptions()
     looks = {
         "image-size": said.image_size, "resize": said.resize, "mean": said.mean, "std": said.std,

@@ -42,7 +42,7 @@ def check_groups(recipe: Recipe, labels: Labels) -> None:
 
 
 def read_teacher(path: str, plan: Checkpoint) -> Checkpoint:
-    """Read the checkpoint of a teacher; UserError unless it takes and gives what `plan` does."""
+    """Read the checkpoint of a teacher; UserError unless its inputs and outputs match `plan`."""
     teacher = load_checkpoint(path)
     if teacher.targets != plan.targets:
         raise UserError(
@@ -68,7 +68,7 @@ def objective_of(
 ) -> Objective:
     """Return the objective of a recipe for images to train on and to validate.
 
-    `rows` are those of the manifest. `teacher` is the network to learn from or compare with.
+    `rows` are their rows in the manifest. `teacher` is the network to learn from or compare with.
     """
     found = Objective(
         _balance(recipe, data[0], labels, rows[0]), dro=_group_dro(recipe, labels, rows[0])
@@ -133,6 +133,6 @@ def _columns(text: str, labels: Labels, rows: Int64) -> tuple[Int16, list[list[s
 
 
 def _frozen(teacher: Checkpoint) -> nn.Module:
-    """Build the teacher's network with weights of its own."""
+    """Build the teacher's network with its own copy of the weights."""
     weights = {name: tensor.clone() for name, tensor in teacher.state_dict.items()}
     return network(dataclasses.replace(teacher, state_dict=weights))

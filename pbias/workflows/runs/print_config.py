@@ -1,4 +1,4 @@
-"""The settings of a run as a file that --config reads."""
+"""Write the settings of a run as a file that --config reads."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pbias.pruning.schedule import ACDC
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.settings import METHOD, OF_DATA_SCORES, Settings, method_of
 
-# Beside the recipe: what decides which network results.
+# Settings outside of the recipe that determine the network.
 OTHERS = (
     "arch", "factory", "model_args", "targets", "groups", "cluster", "where", "image_size",
     "resize", "mean", "std", "precision", "sparsity",
     "teacher",
 )  # fmt: skip
-OPTIONS = {"factory": "model"}  # options that are not called as their field is
+OPTIONS = {"factory": "model"}  # options whose name differs from the field
 
 
 def config_text(

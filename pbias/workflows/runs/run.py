@@ -47,11 +47,11 @@ class Run:
     plan: Checkpoint
     output: str
     state: TrainingState | None = None
-    threads: int = 0  # as many as were asked for; 0: they are chosen by speed
+    threads: int = 0  # the requested number; 0: chosen by speed
 
     @property
     def states(self) -> StateFile | None:
-        """Return the state file next to the output; None if the output is not a file."""
+        """The state file next to the output; None if the output is not a file."""
         path = state_path(self.output)
         return StateFile(path, self.plan, self.threads) if path else None
 
@@ -67,9 +67,9 @@ class Run:
         watch: Watch = silent,
         label: str = "training",
     ) -> FitResult:
-        """Train by the plan's recipe; a first SIGINT or SIGTERM ends it after a step.
+        """Train by the plan's recipe; a first SIGINT or SIGTERM ends training after a step.
 
-        `resume_hint` says how to continue from there.
+        `resume_hint` says how to continue.
         """
         states = self.states
         recipe = Recipe.from_dict(self.plan.recipe)
@@ -91,7 +91,7 @@ class Run:
         return result
 
     def _saving(self, states: StateFile, images: str) -> Callable[[TrainingState], None]:
-        """Return how states are saved; UserError where images are not those of the state."""
+        """Return the function that saves states; UserError for images unlike the state's."""
         if self.state and self.state.images not in ("", images):
             raise UserError(
                 f"{states.path} was trained on other images (checksum {self.state.images} there "
@@ -100,9 +100,9 @@ class Run:
         return lambda state: states.write(replace(state, images=images))
 
     def finish(self, made: Checkpoint, result: FitResult, *, packed: bool = False) -> None:
-        """Write the output, with how many threads computed it; then nothing is left to resume.
+        """Write the output with the number of computing threads, then remove the state.
 
-        A network that cannot be written there is kept elsewhere, which the UserError says.
+        A network that cannot be written is saved elsewhere, which the UserError says.
         """
         if processes().rank == 0:
             made = replace(made, environment={**made.environment, "threads": result.threads})
@@ -117,7 +117,7 @@ class Run:
     def say_never_predicted(
         self, model: nn.Module, valid: ImageData | None, device: torch.device
     ) -> None:
-        """Warn of attributes that no validation image is predicted to have; nothing of classes."""
+        """Warn about attributes that are predicted for no validation image; skip classes."""
         if valid is None or valid.labels.dim() == 1 or processes().rank > 0:
             return
         precision = Recipe.from_dict(self.plan.recipe).precision
@@ -128,9 +128,9 @@ class Run:
 
 
 def unfinished(runs: list[Run], *, resume: bool, threads: int = 0) -> list[Run]:
-    """The runs left to do, each with the state to go on from if it has one, on so many threads.
+    """Return the remaining runs, each with its state to continue from, if any, and `threads`.
 
-    Raises UserError where what is there is of another run, so that nothing is mixed up.
+    Raises UserError if existing files belong to another run, so that nothing is mixed up.
     """
     runs = [replace(run, threads=threads) for run in runs]
     if not resume:
@@ -145,7 +145,7 @@ def unfinished(runs: list[Run], *, resume: bool, threads: int = 0) -> list[Run]:
 
 
 def hold_outputs(runs: Sequence[Run]) -> None:
-    """Refuse outputs that another process trains now; of several processes the first asks."""
+    """Raise UserError for outputs that another process trains; only the first process checks."""
     if processes().rank == 0:
         for run in runs:
             hold(run.output)
@@ -168,7 +168,7 @@ def _with_state(run: Run) -> Run:
 
 
 def _is_done(run: Run) -> bool:
-    """Return whether the output is there already; UserError where it is of another run."""
+    """Return whether the output exists; UserError if it belongs to another run."""
     if run.states is None or not Path(run.output).exists():
         return False
     there = identity(load_checkpoint(run.output))
@@ -179,14 +179,14 @@ def _is_done(run: Run) -> bool:
             "leave --resume out to replace it"
         )
     logger.info("%s is done already", run.output)
-    run.states.remove()  # a run that was killed just after its end leaves one
+    run.states.remove()  # a run that was killed just after its end leaves a state
     return True
 
 
 def say_what_would_be_done(
     runs: Sequence[Run], pictures: TrainingPictures, ramp: Ramp | None = None
 ) -> None:
-    """Log, for a dry run, images, recipe, pruning steps and outputs, each on a line."""
+    """Log images, recipe, pruning steps and outputs for a dry run, one per line."""
     logger.info(
         "would train on %s images and validate on %s",
         *(f"{len(pictures.train):,}", f"{len(pictures.valid or ()):,}"),
@@ -205,15 +205,16 @@ def say_what_would_be_done(
 
 @contextmanager
 def stoppable(states: StateFile | None, resume_hint: str) -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether a signal asked to stop.
+    """Provide a function that says whether a signal asked to stop.
 
-    When training has stopped, log how to continue and raise SystemExit with the signal's status.
-    Outside of the main thread, where Python takes no signals, nothing stops a run.
+    After training has stopped, log how to continue and raise SystemExit with the signal's status.
+    Outside of the main thread, Python cannot handle signals, so nothing stops a run.
     """
     received: list[int] = []
 
     def handle(signum: int, frame: FrameType | None) -> None:
-        # A terminal and torchrun both pass Ctrl-C on: with several processes one more is no haste.
+        # The terminal and torchrun both send Ctrl-C, so with several processes a second one is
+        # normal.
         if received and signum == signal.SIGINT and processes().size == 1:
             raise KeyboardInterrupt
         if not received:

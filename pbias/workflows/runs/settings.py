@@ -63,14 +63,14 @@ class Settings:
     """A recipe with its changes, and when to prune."""
 
     recipe: Recipe
-    image_size: int | None  # pixels; None: as large as the images
+    image_size: int | None  # pixels; None: the size of the images
     when: tuple[str, Any]  # the option that says when to prune, and its value
     times: list[float]  # in epochs from the start of training; empty for a dense network
     shape: str
     initial: float
 
     def ramp(self, method: Method) -> Ramp:
-        """Return how sparsity rises by this method."""
+        """Return how sparsity rises with this method."""
         option, value = self.when
         end = value[-1] if option == "pruning-epochs" else None
         return Ramp(self.shape, self.times, self.initial, end, method)
@@ -85,7 +85,7 @@ def settings(
     """
     found = find_recipe(options.recipe or "small", use)
     base = before if before and options.recipe is None else found.recipe
-    base = base.replace(distill=False, constrain=())  # the dense network is that of one run
+    base = base.replace(distill=False, constrain=())  # the dense network belongs to one run
     changes = {name: getattr(options, name, None) for name in TRAINING}
     changes["constrain"] = [parse_bound(text).text for text in each(options.constrain)] or None
     for name in ("balance", "group_dro"):

@@ -24,7 +24,7 @@ from pbias.workflows.progress import Watch
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.values import folder, text_or_none
 
-TrainingData = tuple[ImageData, ImageData | None]  # to train on, and to validate
+TrainingData = tuple[ImageData, ImageData | None]  # for training, and for validation
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def decode(
 ) -> TrainingData:
     """Decode the images, and report those that were skipped.
 
-    Where no folder is named for the cache, images that do not fit in memory go beside the output.
+    If no folder is named for the cache, images that do not fit in memory go beside the output.
     """
     with watch("decoding images") as progress:
         data = load_training_pictures(
@@ -76,7 +76,7 @@ def decode(
 
 
 def valid_rows(bad: BadImages, manifest: Manifest) -> Int64:
-    """Return the rows of the validation images that were not skipped; none without such a split."""
+    """Return the rows of the validation images that were not skipped; empty without that split."""
     if "valid" not in manifest.splits:
         return np.empty(0, np.int64)
     return bad.kept(manifest.ids, manifest.rows("valid"))
@@ -93,8 +93,8 @@ def image_root(parent: Checkpoint, options: PruneOptions) -> str | None:
 def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: str) -> Manifest:
     """Read the manifest that the options name, or else the one that the checkpoint names.
 
-    `path` is the checkpoint's. Only the rows that --where chose for it are kept. Warns if the
-    checkpoint's manifest has changed since; raises UserError with `way_out` where it is not here.
+    `path` is the checkpoint's path. Only the rows that --where chose for it are kept. Warns if the
+    checkpoint's manifest has changed since; raises UserError with `way_out` if it is missing.
     """
     root, outside = image_root(parent, options), options.allow_outside
     where, cluster = parent.data.get("where", []), parent.data.get("cluster")
@@ -115,7 +115,7 @@ def manifest_of(parent: Checkpoint, path: str, options: PruneOptions, way_out: s
     try:
         manifest = read_manifest(named, image_root=root, allow_outside=outside, cluster=cluster)
     except UserError:
-        # What is wrong may quote the file, and somebody else chose which file that is.
+        # The original error may quote the file, and somebody else chose which file that is.
         raise UserError(
             f"{named}, which {input_name(path)} names, is not a usable manifest; use --data "
             "LABELS.csv, which reports what is wrong"

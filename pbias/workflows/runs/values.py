@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pbias.workflows.runs.options import Names, Numbers, Sparsity
 
 MAX_ROUNDING = 0.001  # 0.667 for 1:3
-# A name of a list: in quotes, which may hold commas and doubled quotes, or up to the next comma.
+# A name in a list: in quotes, with commas and doubled quotes inside, or up to the next comma.
 _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(?:,|$)')
 
 
 def names(given: Names | None) -> list[str] | None:
     """Split `a,b` into a list without repetitions. None stays None.
 
-    A name that holds a comma stands in quotes, as in CSV.
+    A name with a comma is quoted, as in CSV.
 
     >>> names("Male, Young,Male"), names(["Male", "Young"])
     (['Male', 'Young'], ['Male', 'Young'])
@@ -83,9 +83,9 @@ def typed(name: str) -> str:
 
 
 def asked_sparsity(sparsity: Sparsity | None, method: Method) -> Sparsity:
-    """Return the sparsity that is asked for, or the one that the pattern implies.
+    """Return the requested sparsity, or the one that the pattern implies.
 
-    Raises UserError where neither says it, or where they contradict each other.
+    Raises UserError if there is neither, or if they contradict each other.
     """
     implied = method.implied_sparsity
     if implied is None:

@@ -1,1 +1,1 @@
-"""A plan of many runs: read, turned into jobs, written as a Snakemake workflow and run."""
+"""Sweeps: read a plan of many runs, turn it into jobs, write a Snakemake workflow and run it."""

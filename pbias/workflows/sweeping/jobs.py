@@ -11,15 +11,15 @@ from typing import Any
 
 from pbias.workflows.sweeping.plan import Options, Plan
 
-GATED = (1, 4)  # statuses of a verdict, which is a result of a sweep and no failure
+GATED = (1, 4)  # statuses of a verdict, which is a result of a sweep and not a failure
 
 
 @dataclass(frozen=True)
 class Job:
-    """A command line; `done` is a flag that stands for outputs that the job may add to.
+    """A command line; `done` is a flag file for outputs that the job may extend.
 
     `heavy` jobs train and take a GPU; `group` names small jobs that a cluster runs together.
-    `accepted`: exit statuses besides 0 that are no failure.
+    `accepted` contains exit statuses besides 0 that are not failures.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Job:
 
     @property
     def results(self) -> list[str]:
-        """Return the files that other jobs wait for."""
+        """The files that other jobs wait for."""
         return [self.done] if self.done else list(self.outputs)
 
 
@@ -47,7 +47,7 @@ class _Network:
     way: str
     sparsity: float | None
     path: str
-    after: Sequence[str]  # what must be there first
+    after: Sequence[str]  # files that must exist first
 
     @property
     def stem(self) -> str:
@@ -56,7 +56,7 @@ class _Network:
 
 
 def jobs_of(plan: Plan) -> list[Job]:
-    """Return all jobs in an order in which they can be run one after another."""
+    """Return all jobs, in an order in which they can run one after another."""
     return _Jobs(plan).all()
 
 
@@ -69,7 +69,7 @@ class _Jobs:
         self.jobs: list[Job] = []
 
     def all(self) -> list[Job]:
-        """Data, networks, logits, audits, and what stands at the end."""
+        """Return all jobs: data, networks, logits, audits, and final results."""
         self._data()
         for architecture in self.plan.architectures:
             for seed in self.plan.seeds:
@@ -164,11 +164,11 @@ class _Jobs:
     def _select(
         self, name: str, runs: list[str], dense: list[str], refs: list[str], shared: list[str]
     ) -> None:
-        """Select the smallest network of each way, over its seeds, where the plan has gates."""
+        """Select the smallest network of each way, over its seeds, if the plan has gates."""
         gates = [p for text in self.plan.audit.get("gates", []) for p in ("--gate", text)]
         if not gates:
             return
-        # A quoted glob is the runs of one candidate, where there are several.
+        # A quoted glob stands for the runs of one candidate, if there are several.
         glob = re.compile(r"-\d+-")
         seeds = len(self.plan.seeds)
         arguments = runs
@@ -215,7 +215,7 @@ class _Jobs:
         return str(PurePosixPath(self.plan.out, *parts))
 
     def _heavy(self, name: str, argv: list[str], inputs: list[str]) -> str:
-        """Add a job that trains, which goes on where it was interrupted; return its flag."""
+        """Add a training job, which resumes after an interruption; return its flag."""
         done = self._path("done", name)
         log = self._path("logs", f"{name}.log")
         self.jobs.append(Job(name, argv, inputs, [], log, done=done, heavy=True))
@@ -234,7 +234,7 @@ class _Jobs:
 
 
 def _flags(options: Options) -> list[str]:
-    """Options as they are typed.
+    """Return options as typed on the command line.
 
     >>> _flags({"epochs": 2, "augment": False, "pack": True, "groups": ["a", "b"]})
     ['--epochs', '2', '--no-augment', '--pack', '--groups', 'a,b']

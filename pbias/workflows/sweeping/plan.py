@@ -17,7 +17,7 @@ from pbias.workflows.runs.options import PredictOptions, PruneOptions, QuantizeO
 WAYS = ("from-scratch", "from-dense", "int8")
 Options = Mapping[str, Any]
 
-# Fields of options that the sweep sets itself, or that are called otherwise on the command line.
+# Fields of options that the sweep sets itself, or whose option has another name.
 OWN = {
     "arch", "factory", "seed", "sparsity", "groups", "no_clobber", "resume", "resume_hint",
     "dry_run", "data", "init", "teacher", "skip_bad_images", "trust_program", "output_name",
@@ -29,7 +29,7 @@ OF_JOBS: dict[str, type] = {
     "int8": QuantizeOptions,
     "predict": PredictOptions,
 }
-# The keys of the other tables, and what their values are.
+# The keys of the other tables, and the kinds of their values.
 TEXT, TEXTS, WHOLE, NUMBER, TABLE = "text", "a list of texts", "a whole number", "a number", "table"
 TOP = {
     "out": TEXT, "architectures": TEXTS, "seeds": "whole numbers", "sparsities": "numbers",
@@ -44,7 +44,7 @@ TABLES = {
 }
 MAX_NUMBER = 2**63  # larger whole numbers do not fit in a float
 NEEDED = ("architectures", "seeds", "data")
-# What no file name and no pattern of the workflow may hold.
+# Characters that file names and patterns of the workflow must not contain.
 UNSAFE = re.compile(r"[{}\n\r\0*?\[\]]")
 
 
@@ -64,7 +64,7 @@ class Plan:
     ways: Sequence[str]
     audit: Options = field(default_factory=dict)
     resources: Mapping[str, int] = field(default_factory=dict)
-    options: Mapping[str, Options] = field(default_factory=dict)  # of the jobs, by table
+    options: Mapping[str, Options] = field(default_factory=dict)  # for the jobs, by table
 
 
 def read_plan(path: str) -> Plan:
@@ -182,9 +182,9 @@ def _check_values(name: str, plan: Plan) -> None:
 
 
 def _check_names(name: str, plan: Plan) -> None:
-    """Refuse networks that there are not and gates on groups that are not audited.
+    """Raise UserError for unknown networks, and for gates on groups that are not audited.
 
-    A job would find them, after many others.
+    A job would find this only after many others.
     """
     from pbias.auditing.gates.grammar import parse_gate
     from pbias.models.architectures import ARCHITECTURES

@@ -29,7 +29,7 @@ def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str
     if not {"--cores", "-c", "--jobs", "-j"} & {word.partition("=")[0] for word in given}:
         given = ["--cores", str(num_cores()), *given]
     if plan.resources.get("gpus") and "--executor" not in given and "--resources" not in given:
-        given += ["--resources", f"gpu={plan.resources['gpus']}"]  # one job a GPU
+        given += ["--resources", f"gpu={plan.resources['gpus']}"]  # one job per GPU
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", workflow, "--rerun-incomplete"),
         # The lock below ends with the processes that hold it; Snakemake's outlives a kill.
@@ -43,7 +43,7 @@ def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str
 
 
 def _wait(command: Sequence[str], environment: dict[str, str], lock: int) -> int:
-    """Run Snakemake and end it with this process, so that no job is left alone."""
+    """Run Snakemake and end it with this process, so that no job is orphaned."""
     running = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[lock]
     )
@@ -57,7 +57,7 @@ def _wait(command: Sequence[str], environment: dict[str, str], lock: int) -> int
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[int]:
-    """Hold the sweep's lock; jobs inherit it, so that it is free when the last has ended."""
+    """Hold the sweep's lock; jobs inherit it, so it is released when the last one has ended."""
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ rule all:
 
 
 def snakefile(plan: Plan, jobs: Sequence[Job], output: str) -> str:
-    """The text of the workflow, for a file at `output`; `-` names the plan's folder in full."""
+    """Return the workflow's text, for a file at `output`; `-` uses the absolute folder."""
     folder = os.path.abspath(plan.folder)  # noqa: PTH100
     if output == "-":
         place = _quoted(folder)
@@ -69,7 +69,7 @@ def _resources(plan: Plan, job: Job) -> list[str]:
 
 
 def _shell(job: Job) -> str:
-    """The command line with its log; braces are doubled, for Snakemake fills in what is in them."""
+    """Return the command line with its log, doubling braces, which Snakemake would fill in."""
     line = shlex.join(job.argv).replace("{", "{{").replace("}", "}}") + " > {log:q} 2>&1"
     if job.accepted:
         statuses = "|".join(map(str, job.accepted))

@@ -175,7 +175,7 @@ def scores(
 def _of_group(
     attribute: str | None, group: str | None, labels: str | None, *, probabilities: bool | None
 ) -> tuple[AuditOptions, PlotOptions]:
-    """Options of charts that need the predictions of one group and no intervals."""
+    """Return the options of charts that need the predictions of one group and no intervals."""
     from pbias.workflows.audit import AuditOptions
     from pbias.workflows.reports.plot import PlotOptions
 

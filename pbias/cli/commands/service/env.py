@@ -6,7 +6,7 @@ import typer
 
 from pbias.cli.options.common import Quiet, Verbose
 
-# What optional features need.
+# Packages for optional features.
 EXTRAS = ("onnx", "onnxruntime", "timm", "safetensors", "pyarrow")
 
 
@@ -58,7 +58,7 @@ def installed(package: str) -> str:
 
 
 def _processor() -> str:
-    """Return the name of the processor if the system tells it (Linux), else its architecture."""
+    """Return the processor's name if the system reports it (Linux), else its architecture."""
     import platform
     from pathlib import Path
 
