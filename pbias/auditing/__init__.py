@@ -1,1 +1,1 @@
-"""The measurements: numpy and the standard library only."""
+"""Measurements and inference, with numpy and the standard library only."""

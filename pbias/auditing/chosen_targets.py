@@ -1,4 +1,4 @@
-"""Some classes of a softmax, counted among all: which one is predicted rests on all outputs."""
+"""Choose some classes of a softmax after counting all, because the prediction depends on all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pbias.auditing.counts.trained import Trained
 
 
 def take_targets(found: Reduction, names: Sequence[str]) -> Reduction:
-    """The counts of some targets, in that order; counts over all classes stay as they are."""
+    """Return the counts of some targets, in that order; counts over all classes do not change."""
     columns = [found.sides[0].design.targets.index(name) for name in names]
     joint = found.joint and replace(found.joint, cells=found.joint.cells[:, :, :, columns])
     return Reduction([_side(side, names, columns) for side in found.sides], joint)

@@ -1,4 +1,4 @@
-"""An audit from beginning to end: files in, the table of all numbers out.
+"""A complete audit: from files to the table of all numbers.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -46,7 +46,7 @@ from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
 
-# What is kept of all metrics, for tables at other levels; beyond that, measures are made again.
+# Measures kept for tables at other levels; beyond this size they are computed again.
 MAX_KEPT_BYTES = 256 << 20
 
 Files = Sequence[Logits] | Sequence[LogitsBlocks]
@@ -55,10 +55,10 @@ _Run = tuple[Logits | LogitsBlocks, Logits]  # as given, and as joined
 
 @dataclass(frozen=True)
 class Options:
-    """What to audit: groups, attributes and metrics by name (None: all of them).
+    """What to audit: groups, attributes and metrics by name (None: all).
 
-    `level` of the intervals; `num_folds` 1: none. Without `keep_predictions`, those of all runs
-    but the first of a side are let go once they are counted.
+    `level` is that of the intervals; `num_folds` 1 means none. Without `keep_predictions`, the
+    predictions of all runs except the first of a side are released after counting.
     """
 
     groups: Sequence[str] | None = None
@@ -70,16 +70,16 @@ class Options:
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
-    """Return every metric of the audited runs and, with references, how each changed.
+    """Return every metric of the audited runs and, with references, its change.
 
-    Several files a side are runs (seeds) of one model; all must be of the same samples, joined by
-    id. Raises UserError where files do not fit together or a name is not known.
+    Several files on one side are runs (seeds) of one model. All must have the same samples, joined
+    by id. Raises UserError for files that do not fit together and for unknown names.
     """
     return Audit(audited, references, options or Options()).table()
 
 
 class Audit:
-    """The sides of an audit, counted once, from which tables at any level are made."""
+    """The sides of an audit, counted once; tables at any level are made from them."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class Audit:
     ) -> None:
         """Join the files and check the options; raises UserError as `audit` does.
 
-        Counts hold both sides. `progress` takes runs (done, total), or rows of files that are read
-        in blocks.
+        Counts contain both sides. `progress` takes runs (done, total), or rows for files read in
+        blocks.
         """
         self.options = options
         self.metrics = chosen_metrics(options.metrics)
@@ -125,7 +125,7 @@ class Audit:
         first = audited.facts if isinstance(audited, Counts) else audited[0]
         if not chosen or first.activation != "softmax":
             return self._reduce_targets(audited, references, chosen, progress)
-        # Which class is predicted rests on all outputs, also on those that are not asked for.
+        # The predicted class depends on all outputs, also on those that were not requested.
         found = self._reduce_targets(audited, references, None, progress)
         return take_targets(found, select_targets(found.sides[0].heads[0], chosen).targets)
 
@@ -154,7 +154,7 @@ class Audit:
         )
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """Return all rows, or those of one metric, at `level` (that of the options unless given).
+        """Return all rows, or those of one metric, at `level` (default: the level of the options).
 
         Each table is made once; p-values are adjusted over the rows of the table.
         """
@@ -184,7 +184,7 @@ class Audit:
 
     @cached_property
     def clusters_behind(self) -> Callable[[Sequence[Row]], Floats] | None:
-        """How many clusters there are in effect behind rows of the table; None without clusters."""
+        """The effective number of clusters behind rows of the table; None without clusters."""
         if not self.design.clustered or self.options.num_folds == 1:
             return None
         rows = self.sides[0].sums.num_rows[0, :, :, 0]
@@ -192,17 +192,17 @@ class Audit:
 
     @cached_property
     def few_clusters(self) -> float | None:
-        """How many clusters there are in effect, where a few of many hold most samples."""
+        """The effective number of clusters, if a few of many contain most samples."""
         if self.clusters_behind is None or self.sides[0].sums.cells.shape[1] <= FEW_CLUSTERS:
             return None
         effective = float(self.clusters_behind(self.sides[0].sums.rows[:1])[0])
         return effective if effective < FEW_CLUSTERS else None
 
     def samples_behind(self, attribute: str, group: str, contrast: str) -> tuple[str, int]:
-        """The smallest group value behind a row, as GROUP=VALUE, and its number of known labels.
+        """Return the smallest group value behind a row, as GROUP=VALUE, and its known labels.
 
-        Everyone is "". A mean over attributes (no `attribute`) has the mean number. Files without
-        labels: all samples.
+        "" stands for everyone. A mean over attributes (no `attribute`) has the mean number. For
+        files without labels, all samples count.
         """
         counts, targets = self._row_counts, self.design.targets
         mine = [targets.index(attribute)] if attribute else list(range(len(targets)))
@@ -215,7 +215,7 @@ class Audit:
         return name, sizes[smallest]
 
     def _blocks_of(self, name: str | None) -> Iterator[Block]:
-        """Yield the rows of one metric or of all, in order; those without any are left out."""
+        """Yield the rows of one metric or of all, in order, skipping empty ones."""
         for metric in self.metrics:
             if name not in (None, metric.name):
                 continue
@@ -228,7 +228,7 @@ class Audit:
 
     @cached_property
     def _keeps_measures(self) -> bool:
-        """Whether the measures of all metrics are small enough to be kept."""
+        """Whether the measures of all metrics are small enough to keep."""
         each = sum(side.sums.uncertain.size for side in self.sides) * np.float64().itemsize
         return each * len(self.metrics) <= MAX_KEPT_BYTES
 
@@ -239,7 +239,7 @@ class Audit:
             model.clear()
 
     def _of_metric(self, metric: Metric) -> Iterator[Block]:
-        """One metric: over strata or groups, then contrasts, then spreads or the largest change."""
+        """Yield a metric over strata or groups, contrasts, and spreads or the largest change."""
         measures = self._measures(metric)
         if not measures:
             return
@@ -263,7 +263,7 @@ class Audit:
         return Block.of(metric, *measures, estimates=self._estimates, is_change=is_change)
 
     def _measures(self, metric: Metric) -> list[Measure]:
-        """Return the metric of each side that it is about; none where it has no rows."""
+        """Return the metric for each side that it needs; empty if it has no rows."""
         if metric.is_change and self._joint is None:
             return []
         if metric.compares is Compares.PREDICTIONS:
@@ -297,7 +297,7 @@ class Audit:
 
 
 def wanted_by(metrics: Sequence[Metric]) -> Wanted:
-    """Return what metrics need beside labels and predictions."""
+    """Return the counts that metrics need beside labels and predictions."""
     return Wanted(
         products=any(metric.products for metric in metrics),
         ranked=any(metric.ranked for metric in metrics),
@@ -305,9 +305,9 @@ def wanted_by(metrics: Sequence[Metric]) -> Wanted:
 
 
 def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[RunCounts]) -> bool:
-    """Return whether a model is held against itself: both sides hold the same runs, each as often.
+    """Return whether a model is compared with itself: both sides have the same runs, equally often.
 
-    Or all runs of both are one and the same, whatever their numbers.
+    This also holds if all runs of both sides are identical, whatever their numbers.
     """
     if isinstance(audited, Counts):
         return audited.facts.same
@@ -321,12 +321,12 @@ def _are_the_same(audited: Files | Counts, references: Files, sides: Sequence[Ru
     matches = [first, *([_is_same(run, other) for other in theirs] for run in ours[1:])]
     if all(map(all, matches)):
         return True
-    # Runs that match the same runs are the same.
+    # Runs that match the same runs are identical.
     return len(ours) == len(theirs) and all(sum(row) == matches.count(row) for row in matches)
 
 
 def _with_one_run(side: RunCounts) -> RunCounts:
-    """Return the same counts; of the runs but the first, only one row of each is kept."""
+    """Return the same counts, keeping the rows of the first run and one row of each other run."""
     one = np.zeros(1, np.intp)
     return replace(side, heads=[side.heads[0], *(select_rows(run, one) for run in side.heads[1:])])
 
@@ -343,7 +343,7 @@ def _is_same(one: _Run, other: _Run) -> bool:
 
 
 def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:
-    """Rows behind the numbers; predictions are means over runs."""
+    """Count the rows behind the numbers; predictions are means over runs."""
     whole = {
         "n": sums.num_known,
         "n_positive": sums.num_positive,
@@ -361,7 +361,7 @@ def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts
 def _count_classes(
     sums: Sums, joint: JointSums | None, n_rows: NDArray[np.int64], members: dict[Row, list[int]]
 ) -> RowCounts:
-    """Rows behind numbers over all targets: those of one known class."""
+    """Count the rows behind numbers over all targets: those of one known class."""
     known = sums.classes[:, 0].sum(-1, keepdims=True).mean(axis=0)
     unknown = np.full_like(known, np.nan)
     changed = unknown
@@ -372,7 +372,7 @@ def _count_classes(
 
 
 def row_members(strata: Strata) -> dict[Row, list[int]]:
-    """Return the strata that each row of the table is made of."""
+    """Return the strata that make up each row of the table."""
     members = {row: [index] for index, row in enumerate(strata_rows(strata))}
     for contrast in strata.contrasts:
         members[Row(contrast.group, contrast.label)] = [contrast.plus, contrast.minus]

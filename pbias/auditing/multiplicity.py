@@ -1,4 +1,4 @@
-"""p-values of a whole table adjusted for being many: one primary family, the rest by hierarchy.
+"""Adjust the p-values of a whole table for their number: one primary family, the rest by hierarchy.
 
 Shape suffixes: F families, K p-values of a family (NaN: none).
 """
@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 def is_primary(metric: Metric, group: str) -> bool:
     """Return whether a row is in the primary family: what reports begin with, or watch.
 
-    Of metrics with a number for everyone only that one; of others (amplification, differences in
-    differences) those of all groups.
+    For metrics with a number for everyone, this is only that number; for other metrics
+    (amplification, differences in differences), the numbers of all groups.
     """
     if not (metric.headline or metric.watched):
         return False
@@ -31,8 +31,8 @@ def is_primary(metric: Metric, group: str) -> bool:
 def adjusted(p: Floats, primary: NDArray[np.bool_], family: Sequence[Any]) -> Floats:
     """Adjust p [rows]; NaN stay NaN and do not count.
 
-    Rows of the primary family: Benjamini and Hochberg (1995) over all of them. The others:
-    `hierarchical` over the families named by `family`.
+    Rows of the primary family are adjusted by Benjamini and Hochberg (1995) over all of them, the
+    others by `hierarchical` over the families named by `family`.
     """
     found = np.full(p.shape, np.nan)
     found[primary] = benjamini_hochberg(p[primary])
@@ -54,20 +54,20 @@ def adjusted(p: Floats, primary: NDArray[np.bool_], family: Sequence[Any]) -> Fl
 def hierarchical(p_fk: Floats) -> Floats:
     """Return the smallest level q at which each hypothesis is rejected, in families [F, K].
 
-    At level q a family is selected where its Simes p-value passes Benjamini and Hochberg's
-    procedure over the F families; within each of the R selected ones that procedure runs at level
-    q R / F. Then the expected average share of false discoveries over the selected families is at
-    most q, and where nothing is true, any is selected with probability q at most.
+    At level q, a family is selected if its Simes p-value passes Benjamini and Hochberg's procedure
+    over the F families. Within each of the R selected families, that procedure runs at level q R /
+    F. Then the expected average share of false discoveries over the selected families is at most q,
+    and if there is no effect at all, any family is selected with probability q at most.
     Source: Benjamini and Bogomolov (2014), section 3; Simes (1986). Each family needs a p-value.
     """
     within = benjamini_hochberg(p_fk, axis=1)
     simes = np.nanmin(within, axis=1)
     chosen_at = benjamini_hochberg(simes)
-    levels = np.unique(chosen_at)  # as q grows, families are selected at these
+    levels = np.unique(chosen_at)  # as q grows, families are selected at these levels
     num_selected = np.searchsorted(np.sort(chosen_at), levels, side="right")
-    wanted = within * len(p_fk)  # q R(q) must reach it
+    wanted = within * len(p_fk)  # q R(q) must reach this
     own = np.searchsorted(levels, chosen_at)[:, None]
-    # q and R(q) grow: the first level that is enough by itself, or one before, with a larger q.
+    # q and R(q) grow: take the first level that is enough by itself, or one before with a larger q.
     enough = np.searchsorted(levels * num_selected, np.nan_to_num(wanted), side="left")
     last = len(levels) - 1
     at = np.clip(np.maximum(enough, own), 0, last)

@@ -1,4 +1,4 @@
-"""What the reason of a number with a value says: what a mean leaves out, why it has no interval.
+"""The reason texts of numbers with a value: what a mean leaves out, why there is no interval.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -21,14 +21,14 @@ Texts = NDArray[np.object_]
 
 
 def is_lost(reason: str) -> bool:
-    """Whether a number is undefined because of the audited model, and not of the reference, too."""
+    """Return whether a number is undefined because of the audited model alone."""
     return reason.startswith(MODEL_REASONS) and not reason.endswith(IN_REFERENCE)
 
 
 def lost(reason: Texts, reference: Measure | None) -> NDArray[np.bool_]:
-    """The targets [S, A] that the audited model lost, from its reasons and the reference's values.
+    """Return the targets [S, A] that the audited model lost, from reasons and reference values.
 
-    Without those, the reasons are of the change and say themselves whose fault it is.
+    Without reference values, the reasons are those of the change and state whose fault it is.
     """
     found = np.array([[is_lost(why) for why in row] for row in reason], bool).reshape(reason.shape)
     if reference is not None:
@@ -42,7 +42,7 @@ def left_out(
     reason: Texts,
     lost: NDArray[np.bool_],
 ) -> Texts:
-    """Return the targets without which a mean runs, [S], from the reasons [S, A] of all.
+    """Describe the targets that a mean leaves out, [S], from the reasons [S, A] of all.
 
     A mean over survivors says how many were `lost` [S, A].
     """
@@ -58,10 +58,10 @@ def left_out(
 
 
 def no_interval(measure: Measure, found: Numbers, changed: Numbers | None) -> Texts:
-    """Why a number that is defined has no interval, or its change has none; "" elsewhere, [S, 1+A].
+    """Return why a defined number or its change has no interval, "" elsewhere, [S, 1+A].
 
-    A change of what noise pushes up in both models alike has one; the largest of several is pushed
-    up the more, the less they differ, so that its change has none.
+    If noise biases both models upward alike, the change has an interval. The largest of several
+    numbers is biased more, the less they differ, so its change has none.
     """
     of_value = np.isnan(found.low) & ~np.isnan(found.value)
     of_change = np.zeros_like(of_value)
@@ -90,9 +90,9 @@ def _why(measure: Measure) -> str:
 
 
 def few_clusters(effective: Floats, found: Numbers) -> Texts:
-    """What intervals rest on where few clusters hold most rows, from their numbers [S]; [S, 1+A].
+    """Say on how many clusters intervals rest, [S, 1+A], from effective numbers [S] if few.
 
-    Where there is an interval.
+    Empty where there is no interval.
     """
     few = (effective < FEW_CLUSTERS)[:, None] & ~np.isnan(found.low)
     texts = [f"rests on about {in_words(number)}" for number in np.nan_to_num(effective)]
@@ -100,6 +100,6 @@ def few_clusters(effective: Floats, found: Numbers) -> Texts:
 
 
 def joined(first: Texts, second: Texts) -> Texts:
-    """Return both, where there are both."""
+    """Join both texts where both exist."""
     both = (first != "") & (second != "")
     return np.asarray(np.where(both, first + "; " + second, first + second))

@@ -1,7 +1,7 @@
-"""The largest less the smallest value of a group, taken in each pair of runs of two models.
+"""The spread (largest minus smallest value) of a group, taken in each pair of runs of two models.
 
-The mean of that over pairs is not the largest less the smallest of means, so that it needs every
-pair, one after the other. Shape suffixes as in counts/sums.py.
+The mean of the spread over pairs is not the spread of means, so every pair is needed, one after the
+other. Shape suffixes as in counts/sums.py.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 def spreads_of_pairs(
     joint: JointSums, metrics: Sequence[Metric], strata: Strata
 ) -> dict[str, Floats]:
-    """Spreads by the name of a metric of pairs, [R, 1+J, groups, A] with R as in `JointSums`.
+    """Return spreads by metric of pairs, [R, 1+J, groups, A] with R as in `JointSums`.
 
-    Empty where each pair has an entry of its own, or no group has three values.
+    Empty if each pair has its own entry, or if no group has three values.
     """
     if joint.pairs is None or not strata.ranges:
         return {}

@@ -1,4 +1,4 @@
-"""Headline numbers of several runs, side by side, over what is defined in all of them."""
+"""Headline numbers of several runs, side by side, over attributes defined in all of them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from pbias.files.logits.comparability import sparsity_of
 from pbias.files.logits.network_facts import architecture_of, seed_of, strategy_of
 from pbias.files.table import Table
 
-# The columns that say which run a row is of; empty where a file does not say it.
+# The columns that identify a run; empty if the file does not state them.
 FACTS = ("run", "architecture", "strategy", "sparsity", "seed")
 
 
 def headline() -> list[Metric]:
-    """Return the metrics that are compared: means of everyone, then those by group, then facts."""
+    """Return the compared metrics: means for everyone, then those by group, then facts."""
     found = [metric for metric in METRICS.values() if metric.headline]
     return sorted(found, key=lambda metric: (bool(metric.fact), metric.of_groups))
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
-    """Return one row a run: what its file says of the network, means over attributes, and counts.
+    """Return one row per run: facts about the network, means over attributes, and counts.
 
-    A mean runs over the attributes defined in all runs, and a column `<metric>_over` counts them
-    where some are left out in one run or another: means over different sets cannot be compared.
-    Raises UserError where the runs are not of the same samples.
+    A mean covers the attributes defined in all runs, because means over different sets cannot be
+    compared. A column `<metric>_over` counts them if any run leaves some out. Raises UserError if
+    the runs have different samples.
     """
     chosen = headline()
     values = replace(options or Options(), metrics=[m.name for m in chosen], num_folds=1)
@@ -68,7 +68,7 @@ def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[
 
 
 def _pooled(tables: Sequence[Table], metric: str) -> dict[str, list[Any]]:
-    """Return one number a run over all attributes; no column where no run has it."""
+    """Return one number per run over all attributes; no column if no run has it."""
     rows = [table.where(metric=metric, attribute="", group="", contrast="") for table in tables]
     values = [found[0]["value"] if found else float("nan") for found in rows]
     return {metric: values} if any(value == value for value in values) else {}

@@ -1,4 +1,4 @@
-"""Predictions counted by probability, group value and label: calibration curves, distributions.
+"""Count predictions by probability, group value and label: calibration curves, distributions.
 
 Shape suffixes: V values of a group, L labels (0, 1, unknown), B bins.
 """
@@ -52,7 +52,7 @@ def score_bins(
         wanted = run.targets if attributes is None else attributes
         for target in map(run.targets.index, wanted):
             ours = found.p_of(target)[member]
-            label = run.labels[member, target].astype(np.int64) % NUM_LABELS  # -1 is the last
+            label = run.labels[member, target].astype(np.int64) % NUM_LABELS  # -1 becomes the last
             column = np.minimum((ours * num_bins).astype(np.int64), num_bins - 1)
             place = (codes * NUM_LABELS + label) * num_bins + column
             n += np.bincount(place, minlength=n.size).reshape(shape)

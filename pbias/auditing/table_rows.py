@@ -1,4 +1,4 @@
-"""The table of an audit, block by block: every measure becomes rows, means over targets first.
+"""The table of an audit, block by block: measures become rows, means over targets first.
 
 Shape suffixes as in counts/sums.py; a block has S rows x (1 + A) targets, the mean in front.
 """
@@ -24,7 +24,7 @@ from pbias.auditing.multiplicity import adjusted, is_primary
 from pbias.errors import UserError, argument
 from pbias.files.table import COLUMNS, TEXT, Table
 
-SAME_MODEL = "same_model"  # the `change_status` of a model held against itself
+SAME_MODEL = "same_model"  # the `change_status` of a model compared with itself
 Columns = dict[str, NDArray[Any]]
 
 
@@ -32,7 +32,7 @@ Columns = dict[str, NDArray[Any]]
 class RowCounts:
     """Samples behind a number, by stratum and target, [S, A] each; predictions are run means.
 
-    `n` are those with a known label, `n_rows` all. `members` says which strata a row is made of.
+    `n` counts those with a known label, `n_rows` all. `members` lists the strata of each row.
     """
 
     n_rows: NDArray[np.int64]
@@ -41,19 +41,19 @@ class RowCounts:
     n_predicted_positive: NDArray[np.float64]
     n_discordant: NDArray[np.float64]
     members: Mapping[Row, list[int]]
-    pooled: RowCounts | None = None  # of metrics with one number over all targets, [S, 1]
+    pooled: RowCounts | None = None  # for metrics with one number over all targets, [S, 1]
 
     def over(self, counts: NDArray[Any], rows: Sequence[Row]) -> NDArray[Any]:
-        """Counts by stratum, summed over the strata that each row is made of."""
+        """Sum counts by stratum over the strata of each row."""
         return np.array([counts[self.members[row]].sum(axis=0) for row in rows])
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of one metric: its measure, and the reference's where there is one.
+    """Some rows of one metric: its measure, and the reference's if there is one.
 
-    `is_change`: the value itself is the difference of the two. The means over targets run over
-    those that are `defined` [S, A] in every run of both sides.
+    `is_change` means that the value itself is the difference of the two. The means over targets
+    cover those that are `defined` [S, A] in every run of both sides.
     """
 
     metric: Metric
@@ -74,10 +74,10 @@ class Block:
         estimates: Estimates,
         is_change: bool = False,
     ) -> Block:
-        """Take the means over the targets that are defined on all sides."""
+        """Make a block with means over the targets that are defined on all sides."""
         sides = [audited] if reference is None else [audited, reference]
         defined = np.asarray(~np.any([np.isnan(s.value[:, 0]).any(axis=0) for s in sides], axis=0))
-        if metric.pooled:  # is what a mean would be
+        if metric.pooled:  # it is already what a mean would be
             other = sides[1] if reference is not None else None
             return cls(metric, audited, reference, is_change, defined, audited, other)
         means = [estimates.mean(side, defined) for side in sides]
@@ -94,10 +94,10 @@ def make_table(
     *,
     same_model: bool = False,
 ) -> Table:
-    """Return all rows of all blocks, in order; an attribute as a group of itself has none.
+    """Return all rows of all blocks, in order; an attribute has no rows for itself as a group.
 
-    `same_model`: the reference is the audited model, so that changes are 0 and no estimates.
-    Each block is used once, and let go. Raises UserError where there are none at all.
+    With `same_model`, the reference is the audited model, so changes are 0 and not estimates. Each
+    block is used once, then released. Raises UserError if there are no rows.
     """
     writer = _Writer(targets, counts, num_runs, setting, same_model)
     metrics: dict[str, Metric] = {}
@@ -127,7 +127,7 @@ def make_table(
 
 
 def _adjusted(table: Mapping[str, list[Any]], metrics: Mapping[str, Metric]) -> NDArray[np.float64]:
-    """p adjusted over the table; a mean over attributes is no test of its own."""
+    """Adjust p over the table; a mean over attributes is not a separate test."""
     keys = list(zip(table["metric"], table["group"], table["contrast"], strict=True))
     primary = {key: is_primary(metrics[key[0]], key[1]) for key in dict.fromkeys(keys)}
     of_mean = [
@@ -154,7 +154,7 @@ class _Writer:
             return self._as_change(block, self._values(block))
         changed = self._changes(block)
         if self.same_model:
-            # Exactly 0: the same runs in another order would leave rounding.
+            # Exactly 0: the same runs in another order would leave rounding errors.
             changed = replace(_no_estimate(changed), value=0.0 * changed.value)
         if block.is_change:
             return self._as_change(block, changed)
@@ -167,7 +167,7 @@ class _Writer:
         return columns | _change_columns(before, changed, same_model=self.same_model)
 
     def _as_change(self, block: Block, found: Numbers) -> Columns:
-        """Return the columns where the value may itself be what changed."""
+        """Return the columns if the value may itself be the change."""
         if not (self.same_model and block.metric.is_change):
             return self._columns(block, found)
         found = _no_estimate(found)
@@ -206,7 +206,7 @@ class _Writer:
         sides: Sequence[Measure],
         means: Sequence[Measure],
     ) -> Numbers:
-        """Return the numbers of the mean over targets, then those of each: [S, 1+A]."""
+        """Return the numbers of the mean over targets, then of each target: [S, 1+A]."""
         if self.setting.intervals:
             defined, level = block.defined, self.setting.level
             few = np.any([has_few_trials(side) for side in sides], axis=0)
@@ -243,7 +243,7 @@ class _Writer:
     def _reasons(
         self, block: Block, found: Numbers, changed: Numbers | None
     ) -> NDArray[np.object_]:
-        """Return why there is no value; where there is one, what it lacks."""
+        """Return why there is no value; or, if there is one, what it lacks."""
         reasons = found.reason.copy()
         if block.metric.pooled:
             return self._with_notes(block, reasons, found, changed)
@@ -294,7 +294,7 @@ class _Writer:
 
 
 def _whole(counts: NDArray[np.float64]) -> NDArray[np.object_]:
-    """Counts are whole, but where they are means over runs."""
+    """Convert counts to whole numbers, except where they are means over runs."""
     cells = counts.astype(object)
     whole = counts == np.floor(counts)
     cells[whole] = counts[whole].astype(np.int64)
@@ -307,7 +307,7 @@ def _status(found: Numbers) -> NDArray[np.object_]:
 
 
 def _change_status(changed: Numbers, *, same_model: bool) -> NDArray[np.object_]:
-    """As `_status`, of the change."""
+    """Return the status of a change, as `_status` does."""
     status = _status(changed).ravel()
     return np.where(status == "undefined", status, SAME_MODEL) if same_model else status
 

@@ -1,6 +1,6 @@
-"""The command that imports a table of predictions, guessed from its columns, for messages.
+"""Guess the command that imports a table of predictions from its columns, for messages.
 
-A guess is only ever shown: whoever runs it sees which columns it names.
+A guess is only shown: whoever runs it sees which columns it names.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from pbias.files.cells import BINARY, is_unknown_text
 
-SAMPLE = 1 << 16  # bytes of a file that are looked at
+SAMPLE = 1 << 16  # bytes of a file to inspect
 SEPARATORS = ",;\t|"
-MAX_VALUES = 20  # of a column that may be a group
+MAX_VALUES = 20  # in a column that may be a group
 IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name", "sample", "uuid")
-# Words in the names of columns, in the order in which they decide.
+# Words in column names, in the order in which they decide.
 KINDS = {
     "logit": ("logit", "logits", "z"),
     "probability": ("probability", "prob", "proba", "p", "score", "confidence", "conf"),
@@ -31,9 +31,9 @@ Columns = Mapping[str, Sequence[str]]
 
 
 def command_of_bytes(path: str, data: bytes) -> str:
-    """Return the command for a CSV file, or "" where no column seems to hold predictions.
+    """Return the command for a CSV file, or "" if no column seems to contain predictions.
 
-    `data` are its first bytes, `path` is how the file was named.
+    `data` are its first bytes, `path` is the name of the file as given.
     """
     text = data[:SAMPLE].decode("utf-8-sig", "replace")
     lines = text.splitlines()[: None if len(data) < SAMPLE else -1]
@@ -49,7 +49,7 @@ def command_of_bytes(path: str, data: bytes) -> str:
 
 
 def import_command(path: str, columns: Columns, sep: str = ",", output: str = "") -> str:
-    """Return the command for a table with these columns, or "" where none holds predictions.
+    """Return the command for a table with these columns, or "" if none contains predictions.
 
     >>> table = {"id": ["a", "b"], "label": ["0", "1"], "p": ["0.2", "0.9"]}
     >>> import_command("v1.csv", table)
@@ -79,7 +79,7 @@ Found = tuple[str, str, str | None, set[str]]  # kind, scores, labels, columns u
 
 
 def _several(columns: Columns) -> Found | None:
-    """Scores of several targets or classes: columns that differ in one part of their names."""
+    """Return scores of several targets or classes: columns whose names differ in one part."""
     patterns: dict[tuple[str, str], list[str]] = {}
     for name in columns:
         for kind, words in KINDS.items():
@@ -117,7 +117,7 @@ def _single(columns: Columns) -> Found | None:
 
 
 def _label(columns: Columns, used: set[str]) -> str | None:
-    """Return the column that seems to hold the labels; else the only one of 0 and 1."""
+    """Return the column that seems to contain the labels, or else the only one of 0 and 1."""
     scored = {word for words in KINDS.values() for word in words}
     free = [name for name in columns if name not in used and not _words(name) & scored]
     named = [name for name in free if _words(name) & set(LABELS)]
@@ -126,7 +126,7 @@ def _label(columns: Columns, used: set[str]) -> str | None:
 
 
 def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str | None:
-    """Return the column that holds names of classes, and nothing else."""
+    """Return the column that contains only names of classes."""
     for name, cells in columns.items():
         known = {cell for cell in cells if not is_unknown_text(cell)}
         if name not in used and known and known <= set(classes):
@@ -135,7 +135,7 @@ def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str
 
 
 def _by_values(kind: str, columns: Iterable[Sequence[str]]) -> str:
-    """Return a logit where a probability would be below 0."""
+    """Return the kind of scores, which is `logit` if a probability would be below 0."""
     below = any(cell.startswith("-") for cells in columns for cell in cells)
     return "logit" if kind == "probability" and below else kind
 

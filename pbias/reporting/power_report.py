@@ -1,4 +1,4 @@
-"""What gates can decide, for people: each gate, then the rows that it covers."""
+"""The report of what gates can decide: each gate, then the rows that it covers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 
 def power_sections(gates: Sequence[Record], table: Table, discordance: float) -> list[Section]:
-    """Return how often each gate would be decided, and for each the rows nearest to its bound."""
+    """Report how often each gate would be decided, and the rows nearest to its bound."""
     records = table.records()
     return [
         _gates(gates, discordance),

@@ -1,4 +1,4 @@
-"""The verdict in words: what got worse, for whom, how surely, what is not known, what is next."""
+"""The verdict in words: what got worse, for whom, how certain, what is unknown, what to do next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
 
-# What a reader must know of the numbers that verdicts name, by what they call them.
+# Explanations of the numbers in verdicts, by their names there.
 PLAIN = {
     "sensitivity": "the share found, of the samples that have the attribute",
     "false-alarm rate": "the share said to have the attribute, of the samples that do not",
@@ -17,7 +17,7 @@ PLAIN = {
 
 
 def calibrate_hint() -> str:
-    """The command that predicts what is never predicted; also for those who meet that first."""
+    """Return advice on attributes that are never predicted, also for early warnings."""
     return (
         "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that "
         f"predict it again; give them by {argument('thresholds')}"
@@ -25,7 +25,7 @@ def calibrate_hint() -> str:
 
 
 def verdict_section(findings: Findings) -> Section:
-    """Return the verdict as the first lines of a report, and what its intervals are."""
+    """Return the verdict as the first lines of a report, with a note on its intervals."""
     notes = verdict_parts(findings)
     if findings.worse:
         notes.append(explained(findings))
@@ -33,7 +33,7 @@ def verdict_section(findings: Findings) -> Section:
 
 
 def verdict(findings: Findings) -> str:
-    """Everything that a reader must hear, in one paragraph; `Worst:` first where it is bad."""
+    """Return everything that a reader must hear, in one paragraph; `Worst:` begins bad news."""
     return " ".join(verdict_parts(findings))
 
 
@@ -45,9 +45,9 @@ def verdict_parts(findings: Findings) -> list[str]:
 
 
 def verdict_lines(findings: Findings) -> list[str]:
-    """Return the parts of the verdict for a page, which has a line for each number that is named.
+    """Return the parts of the verdict for a page, which has a line for each named number.
 
-    The other values of the group of the worst number stand right after it.
+    The other values of the worst number's group follow it directly.
     """
     parts = verdict_parts(findings)
     if not findings.worse:
@@ -61,14 +61,14 @@ def verdict_lines(findings: Findings) -> list[str]:
 
 
 def words_explained(findings: Findings) -> str:
-    """Say what the named numbers are, in words that need no other word."""
+    """Explain the named numbers in everyday words."""
     spoken = dict.fromkeys(finding.spoken for finding in findings.named())
     said = [f"{word} is {PLAIN[word]}" for word in spoken if word in PLAIN]
     return f"In words: {'; '.join(said)}." if said else ""
 
 
 def sentence(finding: Finding) -> str:
-    """Return one finding: the number before and after, or here and there, with its interval."""
+    """Describe one finding: the number before and after, or here and there, with its interval."""
     what, who, digits = _what(finding), _who(finding), _digits(finding)
     before, after = (number(v, digits) for v in (finding.reference, finding.audited))
     ends = f"[{finding.low:.{digits}f}, {finding.high:.{digits}f}]"
@@ -81,7 +81,7 @@ def sentence(finding: Finding) -> str:
 
 
 def _digits(finding: Finding) -> int:
-    """Return two, or as many as show that the change is not 0, up to four."""
+    """Return two, or as many digits as show that the change is not 0, up to four."""
     smallest = min(abs(finding.change), abs(finding.nearer_end))
     return next((digits for digits in (2, 3) if smallest >= 2 * 10.0**-digits), 4)
 
@@ -120,7 +120,7 @@ def _lead(findings: Findings) -> str:
 
 
 def _beside(findings: Findings) -> str:
-    """Return what the worst number did for the other values of its group, who may be hurt, too."""
+    """Describe the worst number for the other values of its group, which may also be hurt."""
     said = [
         f"{_who(other)}: from {number(other.reference, 2)} to {number(other.audited, 2)} "
         f"[{other.low:.2f}, {other.high:.2f}]{', which may be chance' * _may_be_chance(other)}"
@@ -134,7 +134,7 @@ def _may_be_chance(finding: Finding) -> bool:
 
 
 def _lost(findings: Findings) -> str:
-    """Attributes that are no longer predicted lead where no number is named before them."""
+    """Name attributes that are no longer predicted, if no number is named before them."""
     names = findings.never.new
     if not (names and findings.paired) or findings.worse:
         return ""
@@ -143,7 +143,7 @@ def _lost(findings: Findings) -> str:
 
 
 def _in_all(findings: Findings) -> str:
-    """How many attributes are worse anywhere: one counts once, whatever its metrics and groups."""
+    """Count the attributes that are worse anywhere, each once over all metrics and groups."""
     num = len({finding.attribute for finding in findings.worse if finding.attribute})
     if not num:
         return f" In all, {len(findings.worse)} numbers are worse."
@@ -165,7 +165,7 @@ def _nothing(findings: Findings) -> str:
         return what
     kind = "changes" if findings.paired else "gaps"
     half, most = number(findings.missed), number(findings.missed_most)
-    # A single sample detects no change of a share: what it would take is beyond 1.
+    # A single sample detects no change of a share, because that would need more than 1.
     worst = f"under {most}" if findings.missed_most < 1 else "of any size"
     return (
         f"{what} What could have been missed (power 80 %): {kind} under {half} in half of these "
@@ -210,7 +210,7 @@ def _undefined(findings: Findings) -> str:
 
 def _next(findings: Findings) -> str:
     never = findings.never.new or findings.never.before
-    of_classes = any(METRICS[name].pooled for name in findings.metrics)  # without thresholds
+    of_classes = any(METRICS[name].pooled for name in findings.metrics)  # which have no thresholds
     return f"Next: {calibrate_hint()}." if never and not of_classes else ""
 
 

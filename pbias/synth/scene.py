@@ -40,7 +40,7 @@ def _along(canvas: Canvas, turn: float) -> Array:
 
 
 def draw_in_front(canvas: Canvas, face: Face) -> None:
-    """Sometimes draw an object in front: a hand, a microphone, a blurred object."""
+    """Draw an object in front of some faces: a hand, a microphone, a blurred object."""
     if face.luck["hide"] > HIDDEN:
         return
     side = 1.0 if face.luck["hide_x"] < 0.5 else -1.0

@@ -1,1 +1,1 @@
-"""From files to counts: joined, split by group and fold, reduced once."""
+"""Counts: files are joined, split by group and fold, and reduced once."""

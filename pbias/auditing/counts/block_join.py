@@ -1,4 +1,4 @@
-"""The same samples in several files that are read in blocks: in the same order, or refused."""
+"""Join files that are read in blocks; the samples must have the same order in all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Folds:
-    """Folds of the rows of a file and their number; `assigned` [N] where rows have owners."""
+    """The folds of a file's rows and their number; `assigned` [N] if rows have owners."""
 
     num: int
     num_rows: int
@@ -29,7 +29,7 @@ class Folds:
 
     @classmethod
     def of(cls, file: LogitsBlocks, ids: Hashes | None, num_folds: int) -> Folds:
-        """By cluster, or by id (their hashes), or by row, as `join_sides` does."""
+        """Assign folds by cluster, by id (their hashes) or by row, as `join_sides` does."""
         if num_folds == 1:
             return cls(1, len(file))
         owners = _hashes(file, "clusters") if "clusters" in file.npz.members else ids
@@ -52,7 +52,7 @@ class Folds:
 
 
 def check_lengths(files: Sequence[LogitsBlocks]) -> None:
-    """Refuse files of different numbers of rows; warn where ids are missing."""
+    """Raise UserError for files with different numbers of rows; warn about missing ids."""
     first = files[0]
     for file in files[1:]:
         if len(file) != len(first):
@@ -62,9 +62,10 @@ def check_lengths(files: Sequence[LogitsBlocks]) -> None:
 
 
 def hash_ids(files: Sequence[LogitsBlocks]) -> Hashes | None:
-    """Hashes of the ids of the first file, if it has any; raises UserError where one occurs twice.
+    """Hash the ids of the first file, if it has any; raises UserError for repeated ids.
 
-    Those of the others must equal them, block by block; where they cannot, they are looked at too.
+    The ids of the other files must equal them, block by block. If the first file has no ids, those
+    of the others are checked for repetition, too.
     """
     if "ids" in files[0].npz.members:
         return _unique_hashes(files[0])
@@ -90,13 +91,13 @@ def _hashes(file: LogitsBlocks, name: str) -> Hashes:
 
 @dataclass
 class BlockJoin:
-    """Joins block after block of several files, with the attributes `targets`."""
+    """Joins successive blocks of several files, with the attributes `targets`."""
 
     targets: Sequence[str]
     labeled: dict[str, set[bool]] = field(default_factory=dict)
 
     def __call__(self, blocks: Sequence[Logits], first_row: int) -> Iterator[Logits]:
-        """The blocks with the same targets, labels and groups; raises UserError as `align`."""
+        """Yield blocks with the same targets, labels and groups; UserError as in `align`."""
         first = select_targets(blocks[0], self.targets)
         yield first
         for block in blocks[1:]:
@@ -105,7 +106,7 @@ class BlockJoin:
             yield self._checked(other, first, first_row)
 
     def _checked(self, other: Logits, first: Logits, first_row: int) -> Logits:
-        """Return a file without any labels takes those of the first."""
+        """Return a checked file; without any labels, it takes those of the first."""
         if (first.labels != UNKNOWN).any():
             known = bool((other.labels != UNKNOWN).any())
             seen = self.labeled.setdefault(other.path, set())

@@ -1,4 +1,4 @@
-"""Which fold a sample belongs to: the same on every machine, in every file and row order."""
+"""Assign samples to folds: the same on every machine, in every file and row order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PRIME = np.uint64(0x100000001B3)
 def assign_folds(
     owners: Sequence[str] | NDArray[np.generic], num_folds: int = NUM_FOLDS
 ) -> tuple[NDArray[np.int64], int]:
-    """Fold of each sample, int64 [N], and the number of folds J, from its id or its cluster.
+    """Return the fold of each sample, int64 [N], and the number of folds J, from ids or clusters.
 
     Equal owners share a fold, by a hash of the text (whole numbers by their digits). With
-    `num_folds` different owners or fewer, each is a fold of its own and J is their number.
+    `num_folds` different owners or fewer, each has its own fold and J is their number.
     """
     return folds_of_hashes(hash_owners(owners), num_folds)
 
@@ -27,7 +27,7 @@ def assign_folds(
 def folds_of_hashes(
     hashes: NDArray[np.uint64], num_folds: int = NUM_FOLDS
 ) -> tuple[NDArray[np.int64], int]:
-    """As `assign_folds`, of the hashes of all owners."""
+    """Return the result of `assign_folds` from the hashes of all owners."""
     distinct, index = np.unique(hashes, return_inverse=True)
     if len(distinct) <= num_folds:
         return index.astype(np.int64), len(distinct)
@@ -37,9 +37,10 @@ def folds_of_hashes(
 def fold_rows(
     start: int, stop: int, num_rows: int, num_folds: int = NUM_FOLDS
 ) -> tuple[NDArray[np.int64], int]:
-    """Folds of the rows start to stop of a file without ids, and the number of folds.
+    """Return the folds of the rows start to stop of a file without ids, and the number of folds.
 
-    By a hash of the row number; with `num_folds` rows or fewer, each is a fold of its own.
+    Folds follow from a hash of the row number; with `num_folds` rows or fewer, each has its own
+    fold.
     """
     if num_rows <= num_folds:
         return np.arange(start, stop), num_rows
@@ -47,12 +48,12 @@ def fold_rows(
 
 
 def row_folds(start: int, stop: int, num_folds: int = NUM_FOLDS) -> NDArray[np.int64]:
-    """Folds of the rows start to stop of a file without ids, by a hash of the row number."""
+    """Return the folds of rows start to stop of a file without ids, by row numbers' hashes."""
     return (_mix(np.arange(start, stop, dtype=np.uint64)) % np.uint64(num_folds)).astype(np.int64)
 
 
 def hash_owners(owners: Sequence[str] | NDArray[np.generic]) -> NDArray[np.uint64]:
-    """FNV-1a over code points; the nul padding of a wider array changes nothing."""
+    """Hash owners with FNV-1a over code points; nul padding of wider arrays changes nothing."""
     text = np.asarray(owners).astype(np.str_, copy=False)
     text = np.ascontiguousarray(text.astype(text.dtype.newbyteorder("="), copy=False))
     units = text.view(np.uint32).reshape(len(text), text.itemsize // 4)

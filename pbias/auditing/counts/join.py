@@ -1,4 +1,4 @@
-"""The same samples in two files: joined by id, attributes by name, or refused with the reason."""
+"""Join the same samples of two files: rows by id, attributes by name; or refuse with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Samples(Protocol):
-    """A file that has rows."""
+    """A file with rows."""
 
     @property
     def path(self) -> str:
@@ -30,8 +30,8 @@ class Samples(Protocol):
 def align(other: Logits, to: Logits) -> Logits:
     """Return `other` with the rows and targets of `to`, in its order.
 
-    Joined by id, by position (with a warning) where a file has none. Raises UserError with the
-    numbers where ids, targets, labels or group values differ.
+    Rows are joined by id, or by position (with a warning) if a file has no ids. Raises UserError
+    with the numbers if ids, targets, labels or group values differ.
     """
     other = select_targets(other, to.targets, because=f" but {to.path} does")
     rows = _rows(other, to)
@@ -43,7 +43,7 @@ def align(other: Logits, to: Logits) -> Logits:
 
 
 def _sharing(joined: Logits, to: Logits) -> Logits:
-    """The same with the arrays of `to` where they are equal, so that many runs keep them once."""
+    """Return it with the arrays of `to` where they are equal, so that many runs store them once."""
     same: dict[str, Any] = {"labels": to.labels}
     if joined.ids is not None and to.ids is not None:
         same["ids"] = to.ids
@@ -53,13 +53,13 @@ def _sharing(joined: Logits, to: Logits) -> Logits:
 
 
 def check_same(joined: Logits, to: Logits, first_row: int = 0) -> None:
-    """Refuse labels and group values that differ; rows without ids count from `first_row`."""
+    """Raise UserError for differing labels and groups; rows without ids count from `first_row`."""
     _same_labels(joined, to, first_row)
     _same_groups(joined, to, first_row)
 
 
 def select_targets(logits: Logits, targets: Sequence[str], because: str = "") -> Logits:
-    """The columns `targets`, in that order; raises UserError naming the first that is missing."""
+    """Return the columns `targets`, in that order; UserError names the first missing one."""
     if tuple(targets) == logits.targets:
         return logits
     for name in targets:
@@ -85,7 +85,7 @@ def _are_numbers(targets: Sequence[str]) -> bool:
 
 
 def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
-    """Return where each sample of `to` is in `other`; None where the order is the same."""
+    """Return where each sample of `to` is in `other`; None if the order is the same."""
     if other.ids is None or to.ids is None:
         warn_of_position(other.path, to.path)
         if len(other) != len(to):
@@ -106,12 +106,12 @@ def _rows(other: Logits, to: Logits) -> NDArray[np.intp] | None:
 
 
 def warn_of_position(path: str, to: str) -> None:
-    """Say that nothing but their order tells that rows are of the same samples."""
+    """Warn that only the order of rows shows that they are the same samples."""
     log.warning("joining %s to %s by position, for ids are missing", path, to)
 
 
 def sizes_differ(a: Samples, b: Samples) -> UserError:
-    """Return two files cannot be of the same samples."""
+    """Return the error that two files cannot have the same samples."""
     return UserError(f"{_sizes(a, b)}; were they predicted on the same split?")
 
 
@@ -163,7 +163,7 @@ def _same_groups(joined: Logits, to: Logits, first_row: int) -> None:
 
 
 def decoded(logits: Logits, index: int) -> NDArray[np.str_]:
-    """Return the value of one group for each sample, str [N]; "" where it is unknown."""
+    """Return the value of one group for each sample, str [N]; "" if it is unknown."""
     values = np.array([*logits.group_values[index], ""])
     return np.asarray(values[logits.groups[:, index]])
 
@@ -171,7 +171,7 @@ def decoded(logits: Logits, index: int) -> NDArray[np.str_]:
 def group_columns(
     logits: Logits, rows: NDArray[np.intp], taken: Collection[str]
 ) -> dict[str, list[str]]:
-    """The group values of samples, by group; one that is called like a column `taken` is marked."""
+    """Return group values of samples, by group; a group named like a column `taken` gets a mark."""
     return {
         f"group {name}" if name in taken else name: decoded(logits, index)[rows].tolist()
         for index, name in enumerate(logits.group_names)

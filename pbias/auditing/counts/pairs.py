@@ -1,8 +1,8 @@
-"""Predictions of runs of two models, counted row by row.
+"""Count the predictions of runs of two models row by row.
 
-With several runs on both sides there would be a count for each pair of them. But what is made of
-the counts is linear in them, and how sure it is rests on the runs of each side: sums over all runs
-of the other side are enough, and grow with the number of runs.
+With several runs on both sides there would be one count for each pair of them. But results are
+linear in the counts, and their error depends on the runs of each side. So sums over all runs of the
+other side are enough, and they grow only with the number of runs.
 
 Shape suffixes: J folds, P group values (strata.py), A targets, n rows of a block.
 """
@@ -27,7 +27,7 @@ Bits = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Decisions:
-    """What one run predicts of n rows, bool [A, n], kept as bits."""
+    """The predictions of one run for n rows, bool [A, n], stored as bits."""
 
     bits: Bits
     num_rows: int
@@ -46,7 +46,7 @@ class Decisions:
 
 @dataclass(frozen=True)
 class PairRows:
-    """The rows that pairs are counted on: labels int8 [A, n] with -1 unknown, folds int [n]."""
+    """The rows on which pairs are counted: labels int8 [A, n] with -1 unknown, folds int [n]."""
 
     labels_an: NDArray[np.int8]
     strata: Strata
@@ -56,13 +56,13 @@ class PairRows:
     def each(
         self, audited: Sequence[Decisions], references: Sequence[Decisions]
     ) -> Iterator[PairTotals]:
-        """Yield the totals of every pair, the audited runs slowest."""
+        """Yield the totals of every pair; the audited run changes slowest."""
         yield from (self._pair(d, s) for s in audited for d in references)
 
     def count(
         self, audited: Sequence[Decisions], references: Sequence[Decisions]
     ) -> Iterator[PairTotals]:
-        """Yield the totals that `JointSums` is made of, in its order."""
+        """Yield the totals for `JointSums`, in its order."""
         if min(len(audited), len(references)) == 1:
             yield from self.each(audited, references)
             return
@@ -83,7 +83,7 @@ class PairRows:
         return PairTotals(cells, classes)
 
     def _against(self, run: Decisions, votes: _Votes, *, own_last: bool) -> PairTotals:
-        """Return one run against all of the other side: each row as often as there are others."""
+        """Return one run against all of the other side, counting each row once per other run."""
         tally, s = self._tally(), run.s
         codes = label_codes(self.labels_an) * np.int8(2) + s
         cells = np.stack(
@@ -117,7 +117,7 @@ class PairRows:
 
 
 def by_run(pairs: Sequence[PairTotals], runs: tuple[int, int]) -> Iterator[PairTotals]:
-    """From the totals of every pair those that `JointSums` is made of."""
+    """Yield the totals for `JointSums` from the totals of every pair."""
     num_references = runs[1]
     for start in range(0, len(pairs), num_references):
         yield reduce(add, pairs[start : start + num_references])
@@ -127,7 +127,7 @@ def by_run(pairs: Sequence[PairTotals], runs: tuple[int, int]) -> Iterator[PairT
 
 @dataclass(frozen=True)
 class _Votes:
-    """How many of `num` runs predict each row [A, n], and how many its class [n]."""
+    """The number of `num` runs that predict each row [A, n], and its class [n]."""
 
     num: int
     positive: NDArray[np.int32]
@@ -141,6 +141,6 @@ def _split(
     votes: NDArray[np.int32],
     num: int,
 ) -> NDArray[np.int64]:
-    """Rows by cell and by what the others say: [J, P, *shape, 2]. Exact, for all is whole."""
+    """Return rows by cell and by the others' votes, [J, P, *shape, 2]; exact, in whole numbers."""
     said = tally(cell, shape, votes.astype(np.float64)).astype(np.int64)
     return np.stack([num * tally(cell, shape) - said, said], axis=-1)

@@ -1,4 +1,4 @@
-"""From files to what an audit is made from: runs joined, split by group and fold, and counted.
+"""Reduce files to the input of an audit: join runs, split them by group and fold, and count them.
 
 Shape suffixes as in sums.py.
 """
@@ -41,7 +41,7 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Design:
-    """What both sides of an audit share, whatever rows they are counted from."""
+    """The properties that both sides of an audit share, for any source of their counts."""
 
     targets: tuple[str, ...]
     strata: Strata
@@ -61,11 +61,11 @@ class Sample(Design):
 
 @dataclass(frozen=True)
 class RunCounts:
-    """The runs of one side, counted: what metrics are made from.
+    """The counts of one side's runs, from which metrics are made.
 
-    `heads` are the runs, whose rows are no longer read. `fits` [R, 1+J, A], how well each target's
-    predictions follow from all others', and `scores` of each run, what the order of its logits
-    says, only where asked for.
+    `heads` are the runs, whose rows are no longer read. `fits` [R, 1+J, A] says how well each
+    target's predictions follow from all others', and `scores` contains the scores from each run's
+    order of logits; both only if requested.
     """
 
     design: Design
@@ -84,9 +84,10 @@ class Reduction(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is counted beside labels and predictions, for metrics that need it.
+    """The counts that metrics need beside labels and predictions.
 
-    `products` of the predictions for two targets; the order of logits, `ranked`.
+    `products` are products of the predictions for pairs of targets; `ranked` means the order of
+    logits.
     """
 
     products: bool = True
@@ -107,7 +108,7 @@ class Side:
 
     @cached_property
     def counts(self) -> RunCounts:
-        """Each run, counted; without the order of its logits."""
+        """Counts of each run, without the order of its logits."""
         return self.count(Wanted(ranked=False))[0]
 
     @property
@@ -118,7 +119,7 @@ class Side:
     def count(
         self, wanted: Wanted, advance: Callable[[], None] = lambda: None
     ) -> tuple[RunCounts, list[Decisions]]:
-        """Count one run after the other, and keep what each predicts; `advance` after each."""
+        """Count one run after the other, keeping its predictions; call `advance` after each."""
         s = self.sample
         rows = (s.labels_an, s.strata, s.folds, s.num_folds)
         fits: list[NDArray[np.float64]] = []
@@ -152,7 +153,7 @@ def reduce_whole(
     wanted: Wanted,
     progress: Advance | None = None,
 ) -> Reduction:
-    """Join and count both sides; raises UserError as `join_sides`.
+    """Join and count both sides; raises UserError as `join_sides` does.
 
     `progress` takes runs (done, total).
     """
@@ -177,7 +178,7 @@ def join_sides(
 ) -> list[Side]:
     """Return the audited side and, if there is one, the reference side, on the same samples.
 
-    Raises UserError where files do not fit together or a name is not known.
+    Raises UserError for files that do not fit together and for unknown names.
     """
     first = audited[0]
     if attributes:
@@ -214,7 +215,7 @@ def join_predictions(
 
 
 def design(first: Logits, strata: Strata) -> Design:
-    """Return what an audit is about, from its first file and the strata made from its groups."""
+    """Return the design of an audit, from its first file and the strata made from its groups."""
     return Design(
         targets=first.targets,
         strata=strata,
@@ -225,7 +226,7 @@ def design(first: Logits, strata: Strata) -> Design:
 
 
 def say_how_runs_vary(num_audited: int, num_references: int) -> None:
-    """Note what cannot be known with so many runs a side."""
+    """Log what cannot be known with these numbers of runs per side."""
     if 1 in (num_audited, num_references) and max(num_audited, num_references) > 1:
         log.warning(
             "several runs against one: how the single run varies is not assessed, and intervals of "
@@ -236,7 +237,7 @@ def say_how_runs_vary(num_audited: int, num_references: int) -> None:
 
 
 def sample_folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]:
-    """The fold of each sample, int [N], and their number: what belongs together stays together."""
+    """Return the fold of each sample, int [N], and the number of folds; clusters stay together."""
     if num_folds == 1:
         return np.zeros(len(logits), np.intp), 1
     owners = logits.ids if logits.clusters is None else logits.clusters
@@ -249,13 +250,13 @@ def sample_folds(logits: Logits, num_folds: int) -> tuple[NDArray[np.intp], int]
 
 
 def say_how_many_folds(found: int) -> None:
-    """Warn of folds that are too few for good intervals."""
+    """Warn if there are too few folds for good intervals."""
     if found < FEW_FOLDS:
         log.warning("only %d folds, for there are no more clusters: intervals are rough", found)
 
 
 def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
-    """Warn of what a file, with or without known `labels`, lacks and so leaves undefined."""
+    """Warn about what a file lacks, with or without known `labels`, and so leaves undefined."""
     if logits.train_counts is None:
         log.warning(
             "%s has no training counts: bias amplification and tcb stay undefined; "

@@ -1,4 +1,4 @@
-"""Who is compared with whom: partitions of the samples by group, their strata and contrasts."""
+"""Strata: partitions of the samples by group, and the contrasts between their values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Strata:
 
     @classmethod
     def of(cls, logits: Logits, groups: Sequence[str]) -> Strata:
-        """Everyone, and each group that has any values; raises UserError as `build_strata`."""
+        """Create strata of everyone and each non-empty group; UserError as in `build_strata`."""
         everyone = Partition("", ("",), np.zeros(len(logits), np.int16))
         partitions = [_partition(logits, name) for name in groups]
         return cls((everyone, *(p for p in partitions if p.values)))
@@ -76,7 +76,7 @@ class Strata:
 
     @cached_property
     def sums(self) -> NDArray[np.int64]:
-        """0/1 [S, P]: which values make up each stratum."""
+        """0/1 [S, P]: the values that make up each stratum."""
         values = [row for row in self.rows if not row.rest]
         return np.array(
             [
@@ -103,11 +103,11 @@ class Strata:
 
     @cached_property
     def ranges(self) -> list[tuple[str, list[int]]]:
-        """Groups of three values or more, with the indices of their strata: for `max-min`."""
+        """Groups with three values or more, and the indices of their strata, for `max-min`."""
         return [(p.name, self.values_of(p.name)) for p in self._many if len(p.values) > 2]
 
     def values_of(self, group: str) -> list[int]:
-        """Indices of the strata of one group's values."""
+        """Return the indices of the strata of one group's values."""
         return [i for i, row in enumerate(self.rows) if row.group == group and not row.rest]
 
     def mask(self, stratum: Stratum) -> NDArray[np.bool_]:
@@ -124,10 +124,10 @@ class Strata:
 
 
 def build_strata(logits: Logits, groups: Sequence[str] | None = None) -> Strata:
-    """Everyone, and each group by name: a group or target column, or `A:B` for intersections.
+    """Create strata of everyone and each group: a group or target column, or `A:B` (intersection).
 
-    By default every group of the file; one without any values is left out with a warning. Raises
-    UserError for a name that no column has.
+    By default every group of the file is used; one without any values is left out with a warning.
+    Raises UserError for a name that no column has.
     """
     names = logits.group_names if groups is None else groups
     found = Strata.of(logits, names)

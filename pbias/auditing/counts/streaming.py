@@ -1,4 +1,4 @@
-"""An audit of files larger than memory: one pass over blocks of rows, whose sums add up.
+"""Audit files larger than memory in one pass over blocks of rows, whose sums add up.
 
 Shape suffixes as in totals.py and sums.py.
 """
@@ -45,7 +45,7 @@ from pbias.files.logits.blocks import LogitsBlocks
 
 log = logging.getLogger(__name__)
 
-# The folds of a block, int [n], and the number of its first row.
+# The folds of a block, int [n], from the block and the number of its first row.
 FoldsOf = Callable[[Logits, int], NDArray[np.intp]]
 
 
@@ -59,10 +59,10 @@ def reduce_blocks(
     wanted: Wanted,
     progress: Advance | None = None,
 ) -> Reduction:
-    """As `reduce_whole`, of files read in blocks; samples must stand in the same order in all.
+    """Return the result of `reduce_whole` for files read in blocks, with samples in the same order.
 
-    AUC and debiased calibration error (if `wanted`) are those of logits in buckets. Memory: some
-    blocks; for each file, target and group value 0.6 MiB, with folds 1 MiB; for each id 50 bytes.
+    AUC and debiased calibration error (if `wanted`) come from logits in buckets. Memory: some
+    blocks; 0.6 MiB, or 1 MiB with folds, per file, target and group value; 50 bytes per id.
     """
     first, files = audited[0], [*audited, *references]
     check_lengths(files)
@@ -86,7 +86,7 @@ def sum_blocks(
     folds_of: FoldsOf,
     progress: Advance | None = None,
 ) -> None:
-    """Add all rows of the files to the sums; raises UserError where they do not fit together."""
+    """Add all rows of the files to the sums; raises UserError if they do not fit together."""
     join, row = BlockJoin(sums.about.targets), 0
     for blocks in zip(*(file.blocks() for file in files), strict=True):
         sums.add(blocks[0], list(join(blocks, row)), folds_of(blocks[0], row))
@@ -107,9 +107,9 @@ class RunSums:
         num_folds: int,
         ranked: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Nothing yet; of the runs, first come those of the audited model.
+        """Start empty; the runs of the audited model come first.
 
-        Arrays `ranked` of all runs, of `BucketedScores`, are added to in place.
+        Arrays `ranked` of all runs, for `BucketedScores`, are added to in place.
         """
         partitions = about.strata.partitions
         size = (sum(len(p.values) for p in partitions), len(about.targets), num_folds)
@@ -127,7 +127,7 @@ class RunSums:
         self.every_pair = min(self.runs) > 1 and bool(about.strata.ranges)
 
     def add(self, whole: Logits, joined: Sequence[Logits], fold_n: NDArray[np.intp]) -> None:
-        """Add a block of rows and their folds; `whole` has all targets, for they may be groups."""
+        """Add a block of rows and their folds; `whole` has all targets, which may be groups."""
         strata = Strata.of(whole, self.groups)
         labels_an = transposed(joined[0].labels)
         rows = (labels_an, strata, fold_n, self.num_folds)
@@ -147,7 +147,7 @@ class RunSums:
         self.joint = list(map(add, self.joint, pairs)) if self.joint else pairs
 
     def reduction(self) -> Reduction:
-        """Return the sides, and the joint counts where there are two."""
+        """Return the sides, and the joint counts if there are two."""
         scores, cut = self._scores(), self.num_audited
         parts = [slice(cut), slice(cut, None)] if self.joint else [slice(cut)]
         sides = [self._side(part, scores[part]) for part in parts]

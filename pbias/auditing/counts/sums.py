@@ -1,8 +1,8 @@
-"""Totals by stratum, on the whole sample and with each fold left out: what metrics are made from.
+"""Totals by stratum, on the whole sample and without each fold, from which metrics are made.
 
 Shape suffixes used in all of `auditing`: R runs, J folds, S rows (strata or contrasts), A targets.
-Axis 1 of a value holds the whole sample first and then, where intervals are wanted, the J samples
-that lack one fold.
+Axis 1 of a value has the whole sample first and then, if intervals are wanted, the J samples that
+lack one fold.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pbias.auditing.counts.totals import Totals
 # Four counts still add up in int32.
 _LARGEST = np.iinfo(np.int32).max // 4
 
-# The rest of a group without a value: used in contrasts, shown nowhere. The no-break space keeps it
-# apart from a value such as "not stated".
+# The rest of a group without a value: used in contrasts, never shown. The no-break space
+# distinguishes it from a value such as "not stated".
 NOT = "not\N{NO-BREAK SPACE}"
 
 
 class Row(NamedTuple):
-    """The group and contrast that a row of numbers is about."""
+    """The group and contrast of a row of numbers."""
 
     group: str = ""
     contrast: str = ""
@@ -36,10 +36,10 @@ class Row(NamedTuple):
 class Sums:
     """Totals of R runs by stratum.
 
-    cells [R, 1+J, S, A, 3, 2]: rows by label (0, 1, unknown) and prediction; the others have no
-    such last axes. `error` sums p - y, `absolute_error` its sums by bin of p without their sign.
-    classes [R, 1+J, S, 2] are rows of one known class by whether it is predicted. Counts are int32
-    where that holds them all, else int64.
+    cells [R, 1+J, S, A, 3, 2]: rows by label (0, 1, unknown) and prediction; the others lack these
+    last axes. `error` sums p - y, `absolute_error` the absolute values of its sums by bin of p.
+    classes [R, 1+J, S, 2]: rows of one known class by whether it is predicted. Counts are int32 if
+    that holds them all, else int64.
     """
 
     rows: tuple[Row, ...]
@@ -72,7 +72,7 @@ class Sums:
 
     @property
     def num_right(self) -> NDArray[np.int64]:
-        """Rows with a known label that are predicted right."""
+        """Rows with a known label that are predicted correctly."""
         return np.asarray(self.cells[..., 1, 1] + self.cells[..., 0, 0])
 
 
@@ -84,10 +84,11 @@ class JointSums:
     prediction. classes [R, 1+J, S, 2, 2]: rows of one known class by whether the reference and the
     audited model are right, all 0 unless the targets are classes.
 
-    `runs` are those of each side. Where one side is a single run, R is every pair of them. Else
-    there is no entry for a pair, but one for each run, first the audited, with its sums over all
-    runs of the other side: what is linear in the counts needs no more. For what is not, `pairs`
-    makes the sums of each audited run with every reference, one audited run after the other.
+    `runs` are the numbers of runs of each side. If one side is a single run, R covers every pair of
+    runs. Otherwise there is one entry per run instead of per pair, first the audited runs, with
+    sums over all runs of the other side; these are enough for everything that is linear in the
+    counts. For the rest, `pairs` yields the sums of each audited run with every reference, one
+    audited run after the other.
     """
 
     rows: tuple[Row, ...]
@@ -113,7 +114,7 @@ class JointSums:
 
 @dataclass(frozen=True)
 class PairTotals:
-    """Totals of two runs, or of one and all of the other side, by fold.
+    """Totals of two runs, or of one run and all of the other side, by fold.
 
     cells [J, P, A, 3, 2, 2], classes [J, P, 2, 2].
     """
@@ -127,7 +128,7 @@ class PairTotals:
 
 
 def sum_pairs(pairs: Iterable[PairTotals], strata: Strata, runs: tuple[int, int]) -> JointSums:
-    """Sum totals by stratum, one after the other; in the order of `JointSums`."""
+    """Sum totals by stratum, one after the other, in the order of `JointSums`."""
     num = max(runs) if min(runs) == 1 else sum(runs)
     found: dict[str, NDArray[Any]] = {}
     for place, pair in enumerate(pairs):
@@ -152,7 +153,7 @@ def sum_runs(runs: Iterable[Totals], strata: Strata, num_runs: int = 1) -> Sums:
 def put(
     found: dict[str, NDArray[Any]], name: str, place: int, num: int, part: NDArray[Any]
 ) -> None:
-    """Put a part into its place among `num`; counts as int32 while they fit."""
+    """Put a part into its place among `num`; use int32 for counts while they fit."""
     if name not in found:
         kind = np.int32 if part.dtype == np.int64 else part.dtype
         found[name] = np.empty((num, *part.shape), kind)
@@ -162,7 +163,7 @@ def put(
 
 
 def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:
-    """[J, ...] totals by fold as [1+J, ...]: their sum, then the sum without each fold.
+    """Turn totals by fold [J, ...] into [1+J, ...]: their sum, then the sum without each fold.
 
     With one fold there is nothing to leave out: [1, ...].
     """
@@ -171,7 +172,7 @@ def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:
 
 
 def by_stratum(totals: NDArray[Any], strata: Strata) -> NDArray[Any]:
-    """[..., P, A, ...] at axis 1, summed over group values to the strata: [1+J, S, A, ...]."""
+    """Sum group values [..., P, A, ...] at axis 1 to the strata: [1+J, S, A, ...]."""
     stacked = whole_and_left_out(totals)
     num_values = stacked.shape[1]
     if len(strata.rows) == num_values:
@@ -190,7 +191,7 @@ def by_stratum(totals: NDArray[Any], strata: Strata) -> NDArray[Any]:
 
 
 def _rests(values: NDArray[Any]) -> NDArray[Any]:
-    """The sum over all values but each, at axis 1, in a time that grows with their number."""
+    """Return the sum over all values but each, at axis 1, in time linear in their number."""
     rests = np.zeros_like(values)
     before, after = np.zeros_like(values[:, 0]), np.zeros_like(values[:, 0])
     num = values.shape[1]

@@ -1,4 +1,4 @@
-"""Rows counted (or weights summed) by fold, group value and a cell number, one target at a time."""
+"""Count rows (or sum weights) by fold, group value and cell number, one target at a time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.strata import Partition, Strata
 from pbias.files.logits import UNKNOWN
 
-# Groups are counted together while rows are at least as many as cells of their joint values.
+# Groups are counted together while there are at least as many rows as cells of joint values.
 _FEW_CELLS = 8
 
 
 class _Bundle(NamedTuple):
-    """Groups counted together.
+    """Groups that are counted together.
 
     base [n]: the joint number of fold and values; members 0/1 [joint values, P of these groups].
     """
@@ -27,12 +27,12 @@ class _Bundle(NamedTuple):
 
 
 class Tally:
-    """Counts by fold J and group value P, those of all groups laid end to end."""
+    """Counts by fold J and group value P, with the values of all groups laid end to end."""
 
     def __init__(
         self, strata: Strata, folds: NDArray[np.intp], num_folds: int, num_cells: int = _FEW_CELLS
     ) -> None:
-        """Prepare for rows with these group codes and folds, and about so many cells."""
+        """Prepare for rows with these group codes and folds, and about `num_cells` cells."""
         self.num_folds = num_folds
         self.num_values = sum(len(p.values) for p in strata.partitions)
         room = len(folds) // (num_cells * num_folds)
@@ -44,14 +44,14 @@ class Tally:
         shape: tuple[int, ...] = (),
         weights: NDArray[np.float64] | None = None,
     ) -> NDArray[Any]:
-        """[J, P, *shape]: int64 counts of rows, or float64 sums of their weights, by cell [n]."""
+        """Count rows by cell [n], int64, or sum their weights, float64: [J, P, *shape]."""
         num_cells = math.prod(shape)
         parts = []
         for base, members in self._bundles:
             num_joint = self.num_folds * len(members)
             index = base if cell is None else np.multiply(cell, num_joint, dtype=np.intp) + base
             sums = np.bincount(index, weights, num_cells * num_joint)
-            # A product sums over the other groups; counts stay exact.
+            # A matrix product sums over the other groups; counts stay exact.
             parts.append(sums.reshape(-1, len(members)).astype(np.float64, copy=False) @ members)
         by_value = np.concatenate(parts, axis=1).reshape(num_cells, self.num_folds, -1)
         found = by_value.transpose(1, 2, 0).reshape(self.num_folds, self.num_values, *shape)
@@ -59,7 +59,7 @@ class Tally:
 
 
 def _together(partitions: Sequence[Partition], room: int) -> list[list[Partition]]:
-    """The partitions in order, in bundles with at most `room` joint values, or of one alone."""
+    """Return the partitions in order, in bundles with at most `room` joint values, or of one."""
     found: list[list[Partition]] = []
     size = room + 1
     for partition in partitions:
@@ -80,7 +80,7 @@ def _bundle(partitions: Sequence[Partition], folds: NDArray[np.intp]) -> _Bundle
 
 
 def _members(partitions: Sequence[Partition]) -> NDArray[np.float64]:
-    """Which joint values have each value of each group: 0/1 [joint, P]; unknown has no column."""
+    """Return the values of each group in joint values: 0/1 [joint, P]; unknown has no column."""
     lengths = tuple(map(_length, partitions))
     codes = np.indices(lengths).reshape(len(lengths), -1)
     columns = [
@@ -92,5 +92,5 @@ def _members(partitions: Sequence[Partition]) -> NDArray[np.float64]:
 
 
 def _length(partition: Partition) -> int:
-    """Values, and one more where some are unknown."""
+    """Return the number of values, plus one if some are unknown."""
     return len(partition.values) + bool((partition.codes == UNKNOWN).any())

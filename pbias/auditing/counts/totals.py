@@ -1,4 +1,4 @@
-"""Counts first: a file is reduced once to totals by fold, and everything else is made of those.
+"""Totals: a file is reduced once to totals by fold, from which everything else is made.
 
 Shape suffixes: J folds, P group values (strata.py), A targets, n rows of a block.
 """
@@ -27,12 +27,12 @@ _CHUNK_ROWS = 1 << 12
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model says of n rows, by target: logits [A, n], s bool [A, n].
+    """The predictions of one model for n rows, by target: logits [A, n], s bool [A, n].
 
-    The logit of a class is its log-odds against all others, so that the sigmoid is its probability
-    and nothing depends on what the outputs of a row have in common.
+    The logit of a class is its log-odds against all others, so that the sigmoid is its probability,
+    and a constant added to a row's outputs changes nothing.
 
-    `given`: probabilities [A, n] that the logits were made of, whose own digits count.
+    `given`: probabilities [A, n] from which the logits were made, and whose digits count.
     """
 
     logits: NDArray[np.floating]
@@ -46,18 +46,18 @@ class Predictions:
         return sigmoid(self.logits) if self.given is None else self.given
 
     def p_of(self, target: int) -> NDArray[np.float64]:
-        """Probabilities for one target, [n], without those for all where these are separate."""
+        """Return the probabilities for one target, [n], without computing all if possible."""
         return sigmoid(self.logits[target]) if self.given is None else self.given[target]
 
     def ranked(self, target: int) -> NDArray[np.floating]:
-        """Return what orders the rows for one target, [n]."""
+        """Return the values that order the rows for one target, [n]."""
         values: NDArray[np.floating] = self.logits if self.given is None else self.given
         return np.asarray(values[target])
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The sums that metrics of one model are made of; they add over blocks, files and machines.
+    """The sums from which metrics of one model are made; they add over blocks, files and machines.
 
     cells int64 [J, P, A, 3, 2]: rows by label (0, 1, unknown) and prediction;
     uncertain int64 [J, P, A]: rows with p within 0.4 of 0.5;
@@ -81,7 +81,7 @@ class Totals:
 
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities in float64, right for large logits of either sign."""
+    """Return probabilities in float64, accurate for large logits of either sign."""
     p = np.negative(logits, dtype=np.float64)
     with np.errstate(over="ignore"):
         np.exp(p, out=p)
@@ -90,10 +90,10 @@ def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def log_odds(outputs_an: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Log-odds of each class against all others, [A, n], of the outputs of a softmax.
+    """Return log-odds of each class against all others, [A, n], from the outputs of a softmax.
 
-    They are the same whatever is added to all outputs of a row. Of two classes they are plus and
-    minus the difference of the outputs. A single output is left as it is.
+    A constant added to all outputs of a row changes nothing. For two classes, they are plus and
+    minus the difference of the outputs. A single output stays as it is.
     """
     if len(outputs_an) < 2:
         return np.asarray(outputs_an, np.float32)
@@ -102,7 +102,7 @@ def log_odds(outputs_an: NDArray[np.floating]) -> NDArray[np.float32]:
     best = z.argmax(axis=0)
     largest = z[best, rows]
     e = np.exp(z - largest)
-    # The largest is left out of the sum, not subtracted from it, where it would leave nothing.
+    # The largest is left out of the sum; subtracting it from the sum could leave nothing.
     rest = z.copy()
     rest[best, rows] = -np.inf
     second = rest.max(axis=0)
@@ -115,9 +115,9 @@ def log_odds(outputs_an: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def largest_other(outputs_an: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The largest of the other outputs of a row, [A, n]: what a class must exceed to be predicted.
+    """Return the largest of a row's other outputs, [A, n], which a predicted class must exceed.
 
-    -inf where there is no other.
+    -inf if there is no other.
     """
     nothing = np.full((1, outputs_an.shape[1]), -np.inf)
     second, best = np.partition(np.concatenate([nothing, outputs_an]), -2, axis=0)[-2:]
@@ -126,7 +126,7 @@ def largest_other(outputs_an: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def transposed(array_na: NDArray[Any]) -> NDArray[Any]:
-    """[A, N] in memory order; three times as fast by chunks of rows, where the cache holds one."""
+    """Return [A, N] in memory order, by chunks of rows, which is three times as fast."""
     found = np.empty(array_na.shape[::-1], array_na.dtype)
     for start in range(0, len(array_na), _CHUNK_ROWS):
         rows = slice(start, start + _CHUNK_ROWS)
@@ -135,7 +135,7 @@ def transposed(array_na: NDArray[Any]) -> NDArray[Any]:
 
 
 def predictions(logits: Logits) -> Predictions:
-    """Probabilities and predictions of a file; `s = z > threshold`, or the arg-max class."""
+    """Return probabilities and predictions of a file: `s = z > threshold`, or the arg-max class."""
     z_an = transposed(logits.logits)
     given = None if logits.probabilities is None else transposed(logits.probabilities)
     if logits.activation == "softmax":
@@ -155,9 +155,9 @@ def reduce_rows(
     *,
     products: bool = True,
 ) -> Totals:
-    """Totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n].
+    """Return totals of one block of rows; labels int8 [A, n] with -1 unknown; folds int [n].
 
-    Without `products` there are none of the predictions for two targets, whose number is A^2.
+    Without `products`, the A^2 products of the predictions for pairs of targets are omitted.
     """
     tally = Tally(strata, folds, num_folds)
     shape = (num_folds, tally.num_values, len(labels_an))
@@ -186,7 +186,7 @@ def reduce_rows(
 def _classes(
     predicted: Predictions, labels_an: NDArray[np.int8], tally: Tally
 ) -> NDArray[np.int64]:
-    """[J, P, 2]"""
+    """Count classes, [J, P, 2]."""
     if not predicted.multiclass:
         return np.zeros((tally.num_folds, tally.num_values, 2), np.int64)
     right, known = right_classes(predicted.s, labels_an)
@@ -196,7 +196,7 @@ def _classes(
 def right_classes(
     s: NDArray[np.bool_], labels_an: NDArray[np.int8]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether the class of each row is predicted, and whether exactly one is known, [n] each."""
+    """Return whether each row's class is predicted, and whether exactly one is known, [n] each."""
     true = labels_an == 1
     return (s & true).any(axis=0), true.sum(axis=0) == 1
 
@@ -209,19 +209,19 @@ def reduce_pairs(
     folds: NDArray[np.intp],
     num_folds: int,
 ) -> NDArray[np.int64]:
-    """Rows by label (0, 1, unknown), reference and audited prediction: int64 [J, P, A, 3, 2, 2]."""
+    """Count rows by label, reference and audited prediction: int64 [J, P, A, 3, 2, 2]."""
     tally = Tally(strata, folds, num_folds)
     cells = label_codes(labels_an) * np.int8(4) + d * np.int8(2) + s
     return np.stack([tally(cell, (NUM_LABELS, 2, 2)) for cell in cells], axis=2)
 
 
 def label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Labels by number: 0, 1, and 2 where unknown."""
+    """Return labels as indices: 0, 1, and 2 if unknown."""
     return np.where(labels == UNKNOWN, np.int8(2), labels)
 
 
 def _gram(s: NDArray[np.bool_], folds: NDArray[np.intp], num_folds: int) -> NDArray[np.int64]:
-    """[J, A+1, A+1]"""
+    """Return sums of products of the predictions, [J, A+1, A+1]."""
     design = np.ones((len(s) + 1, s.shape[1]), np.float32)
     design[1:] = s
     ends = np.array([0, s.shape[1]])

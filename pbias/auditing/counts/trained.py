@@ -1,4 +1,4 @@
-"""What the training counts of a file say of each group and attribute.
+"""The facts about each group and attribute in the training counts of a file.
 
 Shape suffixes: A targets, V values of a group; training counts are [A, G+1, V+1, 2].
 """
@@ -21,10 +21,10 @@ NO_GROUP_COUNTS = "no training counts of this group"
 
 @dataclass(frozen=True)
 class Trained:
-    """What training says of one group.
+    """Training facts about one group.
 
-    The value with the largest rate `P(y=1 given g)` [A], whether a pair is over-represented [A, V],
-    and why amplification is undefined [A].
+    They are the value with the largest rate `P(y=1 given g)` [A], whether a pair is
+    over-represented [A, V], and why amplification is undefined [A].
     """
 
     group: str
@@ -35,7 +35,7 @@ class Trained:
 
 
 def trained_groups(logits: Logits, strata: Strata) -> list[Trained]:
-    """For each group of the audit, what the training counts of the file say of it."""
+    """Return the training facts about each group of the audit, from the file's training counts."""
     return [_trained(logits, strata, p.name) for p in strata.partitions[1:]]
 
 
@@ -64,7 +64,7 @@ def _trained(logits: Logits, strata: Strata, group: str) -> Trained:
 
 
 def _counts_of(logits: Logits, group: str) -> NDArray[np.int64] | None:
-    """Training counts [A, V+1, 2] of a group; None where there are none, or 0 of a later group."""
+    """Return training counts [A, V+1, 2] of a group; None if missing or all 0 (a later group)."""
     if logits.train_counts is None or group not in logits.group_names:
         return None
     counts = logits.train_counts[:, logits.group_names.index(group)]
@@ -72,7 +72,7 @@ def _counts_of(logits: Logits, group: str) -> NDArray[np.int64] | None:
 
 
 def why_undefined(counts: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Why training counts [A, V, 2] of a group leave amplification undefined, [A]; "" if not."""
+    """Return why training counts [A, V, 2] of a group leave amplification undefined, [A], or ""."""
     total = counts.sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = counts[..., 1] / total

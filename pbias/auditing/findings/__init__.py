@@ -1,1 +1,1 @@
-"""What a reader of an audit must hear: what got worse, for whom, and what is not known."""
+"""Findings of an audit: what got worse, for whom, and what is unknown."""

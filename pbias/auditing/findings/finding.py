@@ -37,11 +37,11 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """One number that changed, or differs between groups, and holds after correction.
+    """A number that changed, or differs between groups, and holds after correction.
 
     `group` and `group_value` "": everyone; `attribute` "": all classes together. `reference` is the
-    value before, or that of the group value `against` which this one is compared; `low` to `high`
-    holds the change, adjusted for having been selected.
+    value before, or the value of the group value `against` which this one is compared. `low` to
+    `high` is the interval of the change, adjusted for selection.
     """
 
     metric: str
@@ -61,26 +61,26 @@ class Finding:
 
     @property
     def spoken(self) -> str:
-        """What to call the metric in a sentence."""
+        """The name of the metric in a sentence."""
         metric = METRICS[self.metric]
         return metric.spoken or metric.title
 
     @property
     def nearer_end(self) -> float:
-        """How large the change is at least."""
+        """The minimum size of the change."""
         return max(self.low, -self.high)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What an audit found, and what it could not tell; `found`: the worst first, then the better.
+    """The findings of an audit, the worst first and better ones last, and what it could miss.
 
-    `paired`: changes from a reference; else gaps between the groups of one model. `looked_at` is
-    the number of changes (gaps) with a p-value, `selected_level` the level of each interval, and
-    `missed` the median of the smallest true changes that would have been found 4 times in 5, and
-    `missed_most` the largest of them.
-    `attributes` are those of which any number was looked at; `beside`: the same number as the
-    worst for the other values of its group, with intervals at `level`.
+    `paired`: changes from a reference; otherwise gaps between the groups of one model. `looked_at`
+    is the number of changes (gaps) with a p-value, `selected_level` the level of each interval.
+    `missed` is the median of the smallest true changes that would have been found four times out of
+    five, and `missed_most` the largest of them. `attributes` are those with any examined number.
+    `beside` is the worst finding's number for the other values of its group, with intervals at
+    `level`.
     """
 
     paired: bool
@@ -101,16 +101,16 @@ class Findings:
 
     @property
     def worse(self) -> tuple[Finding, ...]:
-        """What got worse, or is worse for a group than for others."""
+        """The findings that got worse, or are worse for a group than for others."""
         return tuple(finding for finding in self.found if finding.worse)
 
     @property
     def better(self) -> tuple[Finding, ...]:
-        """What got better."""
+        """The findings that got better."""
         return tuple(finding for finding in self.found if not finding.worse)
 
     def named(self) -> tuple[Finding, ...]:
-        """The worst ones to name, at most three: of different attributes first, then groups."""
+        """Return the worst findings to name, at most three: different attributes, then groups."""
         chosen: list[Finding] = []
         for keys in (("attribute",), ("attribute", "group", "group_value")):
             for finding in self.worse:
@@ -124,9 +124,9 @@ class Findings:
 def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> Findings:
     """Derive the findings from an audit's table, whose intervals are at `level`.
 
-    `at_level` makes the rows of a metric at another level; without it, intervals are widened as
-    those of a normal law. Candidates are the metrics that verdicts speak of, for everyone and each
-    group value; where the table has none of them, all metrics of which a direction is good.
+    `at_level` computes the rows of a metric at another level; without it, intervals are widened
+    with the normal distribution. Candidates are the metrics of verdicts, for everyone and each
+    group value. If the table has none of them, all metrics with a good direction are candidates.
     """
     records = table.records()
     paired = any(":" in record["runs"] for record in records)
@@ -166,9 +166,9 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
 
 
 def spoken_metrics(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return the metrics of a table that a verdict speaks of.
+    """Return the metrics of a table that verdicts mention.
 
-    Of classes, one of which is always predicted, the accuracy of each by itself says little.
+    For classes, one of which is always predicted, the accuracy of each one says little.
     """
     known = dict.fromkeys(record["metric"] for record in records)
     metrics = [METRICS[name] for name in known]
@@ -180,7 +180,7 @@ def spoken_metrics(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def _is_told(record: Record) -> bool:
-    """Whether a row is of one attribute, or of all classes together, and not itself a group."""
+    """Return whether a row is about one attribute that is not its own group, or all classes."""
     if METRICS[record["metric"]].pooled:
         return not record["attribute"]
     return record["attribute"] not in ("", record["group"])
@@ -202,9 +202,9 @@ def _changes(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Re
 
 
 def _gaps(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
-    """The gaps of one model between group values, each seen from the value that is worse off.
+    """Return the gaps of one model between group values, each seen from the worse-off value.
 
-    Of a group of two values there is one; of one with more, each value against the rest.
+    A group of two values has one gap; with more values, each is compared with the rest.
     """
     values = group_values(records)
     by_key = {key_of(record): record for record in records}
@@ -246,9 +246,9 @@ def _finding(row: Record, value: str, before: float, after: float, change: float
 
 
 def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, ...]:
-    """Return all findings, but one alone of each attribute that is no longer predicted: the worst.
+    """Return all findings, but only the worst for each attribute that is no longer predicted.
 
-    The others say the same: no false alarms, for there are no alarms.
+    The others add nothing: without positive predictions there are no false alarms.
     """
     told: dict[str, Finding] = {}
     for finding in found:
@@ -260,7 +260,7 @@ def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, 
 def _beside(
     found: Sequence[Finding], looked_at: Sequence[tuple[Record, Finding]], widened: Widened
 ) -> tuple[Finding, ...]:
-    """Return the number of the worst finding for the other values of its group, worst first."""
+    """Return the worst finding's number for the other values of its group, worst first."""
     if not found or not (found[0].worse and found[0].group):
         return ()
     worst = found[0]

@@ -1,4 +1,4 @@
-"""Group values and contrasts, told apart by the labels in the column `contrast`."""
+"""Distinguish group values from contrasts by the labels in the column `contrast`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_TWO, REST = "1-0", "-rest"
 def group_values(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """Return the values of each group in a table, in its order.
 
-    A label that ends as a contrast does is one only if the group has the value that it names.
+    A label with the ending of a contrast is one only if the group has the value that it names.
     """
     labels: dict[str, dict[str, None]] = {}
     for record in records:
@@ -35,9 +35,9 @@ def _is_contrast(label: str, known: Iterable[str]) -> bool:
 
 
 def other_side(contrast: str, values: Sequence[str]) -> tuple[str, str, bool] | None:
-    """Return the value of a contrast, what it is compared with, and whether that is one value.
+    """Return the value of a contrast, the other side, and whether that side is one value.
 
-    None for what is no contrast, and for the second of the two that mirror each other.
+    Returns None for a label that is not a contrast, and for the second of two mirrored ones.
 
     >>> other_side("1-0", ("0", "1")), other_side("f-rest", ("f", "m"))
     (('1', '0', True), ('f', 'm', True))

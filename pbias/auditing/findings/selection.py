@@ -1,4 +1,4 @@
-"""Numbers chosen for being large: which hold, and intervals that allow for the choice."""
+"""Numbers chosen for being large: those that hold, and intervals that allow for the choice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Ends(NamedTuple):
     high: float
 
     def nearer(self) -> float:
-        """How far the end nearer 0 is from 0: negative, if the interval holds 0; NaN without one.
+        """Return the distance of the end nearer 0 from 0: negative if the interval contains 0.
+
+        Returns NaN without an interval.
 
         >>> Ends(-0.25, -0.125).nearer(), Ends(-0.25, 0.125).nearer()
         (0.125, -0.125)
@@ -37,7 +39,7 @@ class Ends(NamedTuple):
 
 
 def selection_level(level: float, num_chosen: int, num_looked_at: int) -> float:
-    """The level of each interval, so that of the chosen ones a share of 1 - level misses at most.
+    """Return the level of each interval so that at most 1 - level of the chosen ones miss.
 
     That share is the expected one (false coverage rate), for any choice by the numbers themselves.
     Source: Benjamini and Yekutieli (2005), JASA 100:71.
@@ -49,9 +51,9 @@ def selection_level(level: float, num_chosen: int, num_looked_at: int) -> float:
 
 
 def holding(p: NDArray[np.float64], adjusted: NDArray[np.float64], error: float) -> NDArray[Any]:
-    """Which numbers hold: p adjusted over everything is at most `error`, and so is their own.
+    """Return which numbers hold: p adjusted over everything is at most `error`, as is their own.
 
-    With R of m left, p is at most R error / m: the interval at the level of `selection_level`
+    With R of m left, p is at most R error / m, so the interval at the level of `selection_level`
     excludes 0. NaN never holds.
     """
     num, held = int((~np.isnan(p)).sum()), adjusted <= error
@@ -67,12 +69,12 @@ class Widened:
     """Intervals of rows at other levels, each table made once."""
 
     def __init__(self, level: float, at_level: AtLevel | None = None) -> None:
-        """`level` is that of the rows; without `at_level` ends are moved out by the normal law."""
+        """Use rows at `level`; without `at_level`, intervals are widened by the normal law."""
         self.level, self._at_level = level, at_level
         self._known: dict[tuple[float, str], dict[Key, Ends]] = {}
 
     def ends(self, record: Record, level: float) -> Ends:
-        """Return the interval of what the row tells (its change, or its value) at a level."""
+        """Return the interval of a row's change, or of its value, at a level."""
         names = told_columns(record)
         value, own = record[names[0]], Ends(record[names[1]], record[names[2]])
         if level == self.level or own.low != own.low:
@@ -93,21 +95,21 @@ class Widened:
 
 
 def told_columns(record: Record) -> tuple[str, str, str]:
-    """The columns of the number that a row tells of: of its change, where it has a reference."""
+    """Return the columns of a row's main number: its change with a reference, else its value."""
     paired = ":" in record["runs"] and not METRICS[record["metric"]].is_change
     return OF_CHANGE if paired else OF_VALUE
 
 
 def key_of(record: Record) -> Key:
-    """Return what a row of the table is about."""
+    """Return the key of a row: what it is about."""
     metric, attribute, group, contrast = (record[name] for name in KEYS)
     return metric, attribute, group, contrast
 
 
 def most_first(rows: list[tuple[Any, Ends]], value: Callable[[Any], float]) -> list[Any]:
-    """Rank rows with their intervals: by the end nearer 0, then those that hold 0 by their value.
+    """Rank rows by the end of the interval nearer 0, then those that contain 0 by their value.
 
-    None is left out: a row without an interval comes with those that hold 0.
+    None is left out: a row without an interval ranks with those that contain 0.
     """
 
     def rank(row: tuple[Any, Ends]) -> tuple[float, float]:

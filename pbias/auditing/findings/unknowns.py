@@ -1,4 +1,4 @@
-"""What an audit does not tell: groups that are too small, attributes that are never predicted."""
+"""The unknowns of an audit: groups that are too small, attributes that are never predicted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pbias.auditing.findings.labels import group_values
 from pbias.auditing.inference.numbers import MODEL_REASONS
 from pbias.auditing.metrics.registry import METRICS
 
-LARGE = 0.1  # a group in which a change as large as this could be missed is too small to tell
-LEAST = 30  # samples, where no interval says how large
+LARGE = 0.1  # if a change this large could be missed in a group, the group is too small
+LEAST = 30  # samples, if no interval shows the size
 Record = Mapping[str, Any]
 
 
@@ -28,7 +28,7 @@ class SmallGroup:
 
 @dataclass(frozen=True)
 class NeverPredicted:
-    """Attributes that are never predicted: `new` ones, and those of which the reference has none.
+    """Attributes that are never predicted: `new` ones, and those that the reference never predicts.
 
     With one model all are `new`.
     """
@@ -39,7 +39,7 @@ class NeverPredicted:
 
 @dataclass(frozen=True)
 class Undefined:
-    """A number that has no value because of the data; `value` "": of everyone."""
+    """A number without a value because of the data; `value` "": for everyone."""
 
     metric: str
     attribute: str
@@ -49,10 +49,10 @@ class Undefined:
 
 
 def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[SmallGroup, ...]:
-    """The group values in which a change of `LARGE` would be missed more than once in five times.
+    """Return group values where a change of `LARGE` would be missed more than once in five times.
 
-    By the median over the attributes of the first of these metrics that is measured there: the
-    accuracy, which rests on all samples.
+    This uses the median over attributes of the first of these metrics that is measured there, which
+    is the accuracy, because it uses all samples.
     """
     found = []
     for group, values in group_values(records).items():
@@ -79,7 +79,7 @@ def never_predicted(records: Sequence[Record], *, paired: bool) -> NeverPredicte
 
 
 def undefined(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Undefined, ...]:
-    """The numbers without a value for everyone or a group value, for which no model is to blame."""
+    """Return the undefined numbers for everyone or a group value that are not a model's fault."""
     values = group_values(records)
     return tuple(
         Undefined(r["metric"], r["attribute"], r["group"], r["contrast"], r["reason"])

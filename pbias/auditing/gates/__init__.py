@@ -1,1 +1,1 @@
-"""Bounds on metrics that an audit passes, fails or cannot decide."""
+"""Gates: bounds on metrics that an audit passes, fails or cannot decide."""

@@ -1,9 +1,9 @@
-"""Which of several compressed networks is the smallest that passes the gates.
+"""Choose the smallest of several compressed networks that passes the gates.
 
-Candidates whose order is fixed before the data are seen are tested from the mildest on, each at
-the full level, up to the first that does not pass. Whoever is selected wrongly, the first candidate
-that breaks a bound has passed wrongly (Maurer, Hothorn and Lehmacher 1995). Without an order the
-level is divided by the number of candidates (Bonferroni). Passing several gates needs no
+Candidates whose order is fixed before the data are seen are tested from the mildest on, each at the
+full level, until the first that does not pass. If a wrong candidate is selected, the first
+candidate that breaks a bound has passed wrongly (Maurer, Hothorn and Lehmacher 1995). Without an
+order, the level is divided by the number of candidates (Bonferroni). Passing several gates needs no
 correction: a candidate passes wrongly only if a gate that it breaks passes (Berger 1982).
 """
 
@@ -22,14 +22,14 @@ from pbias.files.logits.network_facts import (
 )
 from pbias.files.table import Table
 
-INT8_SHARE = 8 / 32  # of a weight in float32
+INT8_SHARE = 8 / 32  # of the size of a float32 weight
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A compressed network under the gates; `size` is None where its file does not say it.
+    """A compressed network under the gates; `size` is None if its file does not state it.
 
-    `num_runs` are its runs (seeds); `outcomes` are the verdicts of the gates.
+    `num_runs` is the number of its runs (seeds); `outcomes` are the verdicts of the gates.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """Candidates in the order in which they are reported, and the place of the selected one.
+    """Candidates in reporting order, and the position of the selected one.
 
-    `reason` is "" where they were tested in a fixed sequence, mildest first; otherwise it says why
-    there is none, and gates were judged at a level that is corrected over candidates.
+    `reason` is "" if they were tested in a fixed sequence, mildest first. Otherwise it says why
+    there is no sequence, and gates were judged at a level corrected for the number of candidates.
     """
 
     candidates: Sequence[Candidate]
@@ -71,13 +71,13 @@ class Selection:
         return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in tested else Verdict.FAIL
 
     def table(self) -> Table:
-        """Return one row a candidate."""
+        """Return one row per candidate."""
         rows = [_row(self, place) for place in range(len(self.candidates))]
         return Table({name: [row[name] for row in rows] for name in rows[0]})
 
 
 def describe(name: str, runs: Sequence[Logits]) -> Candidate:
-    """Return what the files of a candidate say of it, from its first run."""
+    """Return the candidate that its files describe, from the first run."""
     first = runs[0]
     sparsity = sparsity_of(first)
     share = INT8_SHARE if is_quantized(first.meta) else 1.0
@@ -87,7 +87,7 @@ def describe(name: str, runs: Sequence[Logits]) -> Candidate:
 
 
 def why_unordered(candidates: Sequence[Candidate]) -> str:
-    """Return why the sizes do not put candidates in an order; "" where they do."""
+    """Return why the sizes do not determine an order of the candidates; "" if they do."""
     unknown = [c.name for c in candidates if c.size is None]
     if unknown:
         return f"{unknown[0]} does not say how sparse its network is"
@@ -104,13 +104,13 @@ def why_unordered(candidates: Sequence[Candidate]) -> str:
 
 
 def by_size(candidates: Sequence[Candidate]) -> list[int]:
-    """Places of the candidates, the largest network first; unknown sizes come last, as named."""
+    """Return the candidates' positions, the largest network first; unknown sizes last, as named."""
     sizes = [-1.0 if c.size is None else c.size for c in candidates]
     return sorted(range(len(sizes)), key=lambda place: -sizes[place])
 
 
 def choose(candidates: Sequence[Candidate], reason: str) -> Selection:
-    """Select from candidates that stand mildest first; `reason`: why that is no fixed sequence."""
+    """Select from candidates, mildest first; `reason` says why there is no fixed sequence."""
     passing = [place for place, c in enumerate(candidates) if c.verdict is Verdict.PASS]
     if not reason:
         passing = [place for rank, place in enumerate(passing) if rank == place]

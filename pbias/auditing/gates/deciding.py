@@ -1,4 +1,4 @@
-"""Roughly how many samples would decide a gate that is open."""
+"""Estimate how many samples would decide an open gate."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pbias.auditing.inference.distributions import critical, normal_ppf
 # The smallest group value behind a row (attribute, group, contrast), and its labeled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
 POWER = 0.8
-MOST = 1000.0  # times as many samples; beyond, no number is worth naming
+MOST = 1000.0  # times as many samples; larger numbers are not worth naming
 
 
 def times_as_many(gate: Gate, row: Judged, error: float) -> float:
-    """How many times as many samples would decide a row with 80 % power, if its value were true.
+    """Return how many times as many samples would decide a row with 80 % power.
 
-    Widths go by 1/sqrt(n). Inside the bound the interval's end must come back to it, outside the
-    simultaneous one's other end; either way an estimate of so many samples must not stray too far
-    (Bloom 1995). `error` is that of the ordinary interval. Infinite for a value at the bound, NaN
-    without an interval.
+    It is assumed that the row's value is true and that widths shrink with 1/sqrt(n). For a value
+    inside the bound, the interval's end must come back to the bound; outside, the other end of the
+    simultaneous interval must. In both cases an estimate from that many samples must not stray too
+    far (Bloom 1995). `error` is that of the ordinary interval. Infinite for a value at the bound,
+    NaN without an interval.
     """
     beyond = row.value - gate.bound if gate.at_most else gate.bound - row.value
     if beyond <= 0:
@@ -39,9 +40,9 @@ def strays(half_width: float, error: float) -> float:
 
 
 def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | None:
-    """How many labeled samples would decide a row that now has `num`, if its value were true.
+    """Return how many labeled samples would decide a row with `num` samples, if its value is true.
 
-    None where it has no interval, or is too near the bound for any number that is worth naming.
+    Returns None if it has no interval, or is too near the bound for any reasonable number.
     """
     times = times_as_many(gate, row, error)
     return _rounded(num * times) if times <= MOST else None
@@ -50,7 +51,7 @@ def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | Non
 def would_decide(
     gate: Gate, undecided: Sequence[Judged], error: float, samples: Samples | None
 ) -> str:
-    """Return how many samples, of which group: one row outside fails a gate, all inside pass it."""
+    """Say how many samples would decide: a single row outside fails a gate, all inside pass."""
     if samples is None:
         return ""
     outside = [r for r in undecided if (r.value > gate.bound) == gate.at_most]
@@ -63,12 +64,12 @@ def would_decide(
     if needed is None:
         return f"the value is too near the bound for any number of samples{who} to decide soon"
     said = f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
-    # By how much runs differ as wholes no number of samples changes.
+    # More samples do not reduce the variation between runs.
     return f"{said} if runs differed by chance alone, else more runs" if row.of_runs else said
 
 
 def _rounded(number: float) -> int:
-    """Up, to two digits.
+    """Round up to two digits.
 
     >>> _rounded(1234.5), _rounded(3)
     (1300, 3)

@@ -1,7 +1,7 @@
-"""Gates: a bound on a metric that an audit passes, fails, or cannot decide, and its grammar.
+"""Gates (bounds on metrics) and their grammar.
 
-`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or
-`>=`. Read from left to right, once: time is linear in the text.
+`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or `>=`. A text
+is read once from left to right, so time is linear in its length.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pbias.errors import UserError
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TOKEN = re.compile(r"\w+|[()]")
-SHOWN = 80  # characters of a text that is no gate
+SHOWN = 80  # characters shown of an invalid text
 MEAN, WORST = "mean", "worst"
 
 Record = Mapping[str, Any]
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Gate:
-    """A parsed gate; `contrast` None: the rows that the metric has for groups as such."""
+    """A parsed gate; `contrast` None means the default rows of the metric for groups."""
 
     text: str
     metric: Metric
@@ -39,7 +39,7 @@ class Gate:
 
 
 def parse_gate(text: str) -> Gate:
-    """Return a gate from its text; raises UserError for anything else, and for unknown metrics."""
+    """Parse a gate; raises UserError for invalid text and unknown metrics."""
     parts = _split(text)
     head = None if parts is None else _read_head(parts.head)
     if parts is None or head is None:
@@ -78,10 +78,10 @@ class _Head(NamedTuple):
 
 
 def _split(text: str) -> _Parts | None:
-    """The parts between the signs `@`, `=`, `/` and `<=`; None where one of them is empty or wrong.
+    """Return the parts between the signs `@`, `=`, `/` and `<=`; None if one is empty or invalid.
 
-    Names hold no `<` or `>`, so that the first of them begins the bound; a group holds no `/` or
-    `=`, a contrast no `/`, and an attribute may hold anything else.
+    Names contain no `<` or `>`, so the first of them begins the bound. A group contains no `/` or
+    `=`, a contrast no `/`, and an attribute may contain anything else.
     """
     sides = [place for place in (text.find("<"), text.find(">")) if place >= 0]
     if not sides:
@@ -107,7 +107,7 @@ def _split(text: str) -> _Parts | None:
 
 
 def _read_head(text: str) -> _Head | None:
-    """Return `abs(change(METRIC))`, or less of it; None for anything else."""
+    """Parse `abs(change(METRIC))` or a part of it; None for anything else."""
     tokens = TOKEN.findall(text)
     if sum(map(len, tokens)) < sum(not char.isspace() for char in text):
         return None
@@ -136,7 +136,7 @@ def needs_reference(gate: Gate) -> bool:
 
 
 def numbers_of(gate: Gate, record: Record) -> tuple[float, float, float]:
-    """Value, low and high, of the change and of the absolute value where the gate says so."""
+    """Return value, low and high: of the change, or of the absolute value, if the gate says so."""
     names = ("change", "change_low", "change_high") if gate.change else ("value", "low", "high")
     value, low, high = (record[name] for name in names)
     if not gate.absolute:

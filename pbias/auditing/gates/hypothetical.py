@@ -1,4 +1,4 @@
-"""Compressed models that do not exist yet: the dense one with some of its predictions overturned.
+"""Simulated compressed models: the dense model with some of its predictions overturned.
 
 Shape suffixes: A targets, n samples.
 """
@@ -15,7 +15,7 @@ from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.totals import sigmoid
 from pbias.files.logits import UNKNOWN, Logits
 
-# No logit stays as it is, so that no audit takes the drawn model for the dense one.
+# Every logit changes, so that no audit takes the simulated model for the dense one.
 STRETCH = 1.0 + 2.0**-20
 Cells = NDArray[np.intp]
 
@@ -25,11 +25,11 @@ def draw_compressed(
 ) -> Logits:
     """Draw a model that overturns a share of the dense predictions and is worse for nobody.
 
-    In each combination of the values of `groups` and each label value, half of the flips go either
-    way on average, so that no true rate changes; where the dense model makes too few predictions of
-    one value, fewer flip. Unsure predictions flip first: each with odds like those of its other
-    value. A flipped logit is mirrored at its threshold; of classes, the best output changes places
-    with the second or, where it was wrong, with that of the label.
+    In each combination of the values of `groups` and each label value, half of the flips go in each
+    direction on average, so no true rate changes. If the dense model makes too few predictions of
+    one value, fewer flip. Uncertain predictions flip first, with odds like those of their other
+    value. A flipped logit is mirrored at its threshold. For classes, the largest output is swapped
+    with the second or, if it was wrong, with that of the label.
     """
     cells = _cells(dense, groups)
     flipped = _classes if dense.activation == "softmax" else _attributes
@@ -49,14 +49,14 @@ def _attributes(
         away = (column - cut) * STRETCH
         of_label = cells * 3 + dense.labels[:, a] + 1
         flips = _chosen(s, of_label, np.abs(away), discordance, rng)
-        # A logit at its threshold is negative, and must come to lie above.
+        # A logit at its threshold is negative, and must move above it.
         mirrored = np.where(s, cut - away, np.maximum(cut - away, _above(column, cut)))
         z[:, a] = np.where(flips, mirrored, cut + away)
     return z
 
 
 def _above(column: NDArray[np.floating], cut: float) -> float:
-    """Return the next number above a threshold that the type of the logits can hold."""
+    """Return the next number above a threshold in the type of the logits."""
     nearest = column.dtype.type(cut)
     return float(np.nextafter(nearest, column.dtype.type(np.inf)))
 
@@ -90,14 +90,15 @@ def _chosen(
     discordance: float,
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Which flip [n]: in each cell as many up as down on average, the least sure more often."""
+    """Return which predictions flip [n]: per cell as many up as down, uncertain ones more often."""
     _, cell = np.unique(cells, return_inverse=True)
     num, of_cell = int(cell.max()) + 1, 2 * cell + s
     size = np.bincount(of_cell, minlength=2 * num).reshape(num, 2)
     each_way = np.minimum(discordance / 2 * size.sum(axis=1), size.min(axis=1))
     rate = each_way[:, None] / np.maximum(size, 1)
     count = rng.binomial(size, np.minimum(rate, 1.0)).ravel()
-    # Sampling without replacement, with chances like the weights (Efraimidis and Spirakis 2006).
+    # Weighted sampling without replacement (Efraimidis and Spirakis 2006).
+    # REMOVE
     key = -np.log(np.maximum(sigmoid(-away), np.finfo(float).tiny)) - rng.gumbel(size=len(s))
     order = np.lexsort((key, of_cell))
     starts = np.concatenate([[0], np.cumsum(size.ravel())[:-1]])
@@ -107,7 +108,7 @@ def _chosen(
 
 
 def _cells(dense: Logits, groups: Sequence[str]) -> Cells:
-    """The combination of group values of each sample, int [n]; unknown is a value of its own."""
+    """Return each sample's combination of group values, int [n]; unknown is a value of its own."""
     cells = np.zeros(len(dense), np.intp)
     for partition in Strata.of(dense, groups).partitions[1:]:
         cells = cells * (len(partition.values) + 1) + partition.codes + 1

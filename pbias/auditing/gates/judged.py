@@ -1,4 +1,4 @@
-"""A row under a gate: where it lies, with its numbers, and the words for it."""
+"""A row under a gate: its place, its numbers, and their description."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pbias.errors import listed
 
 
 class Judged(NamedTuple):
-    """A row under a gate: where it lies, and its numbers; `far` is the simultaneous interval.
+    """A row under a gate: its place and numbers; `far` is the simultaneous interval.
 
-    `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
-    several.
+    `left`: what a mean leaves out; `certain`: the value is not an estimate; `of_runs`: a mean over
+    several runs.
     """
 
     place: str
@@ -31,7 +31,7 @@ class Judged(NamedTuple):
     of_runs: bool = False
 
     def words(self) -> str:
-        """Return which row, with its number or why there is none."""
+        """Name the row, with its number or the reason why there is none."""
         name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
         if self.value != self.value:
             return f"{name} ({self.reason or 'undefined in the reference'}){self._lost()}"

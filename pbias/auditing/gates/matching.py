@@ -1,4 +1,4 @@
-"""Which rows of a table a gate is about, and what there is where there are none."""
+"""Match gates to the rows of a table, and say what exists if nothing matches."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class _Key(NamedTuple):
 
 
 def covered(gate: Gate, table: Table) -> list[int]:
-    """Return the rows of a table that a gate is about; raises UserError where there are none.
+    """Return the rows of a table that a gate covers; raises UserError if there are none.
 
-    So it does where none of them has an interval: no bound could ever be held or broken.
-    Without a group: those of everyone, or of all groups for a metric that has no others. Without a
-    contrast: the group values, or whatever else the metric has. Without an attribute: all, but not
-    their mean, which `/mean` names; `/worst` covers the same.
+    It also raises if none of them has an interval, because then no bound could be kept or broken.
+    Without a group, a gate covers everyone, or all groups for a metric that only groups have.
+    Without a contrast, it covers the group values, or whatever else the metric has. Without an
+    attribute, it covers all attributes but not their mean, which is `/mean`; `/worst` covers the
+    same rows.
     """
     columns = table.columns
     keys = zip(*(columns[k] for k in ("metric", "attribute", "group", "contrast")), strict=True)
@@ -99,7 +100,7 @@ def _no_row(gate: Gate, why: str) -> UserError:
 
 
 def _missing(kind: str, name: str, known: Sequence[str]) -> str:
-    """Return which part of a gate is not there, and what is."""
+    """Say which part of a gate does not exist, and what does."""
     distinct = list(dict.fromkeys(known))
     hint = did_you_mean(name, distinct, f"there are: {listed(distinct, MAX_LISTED)}")
     return f"its metric has no {kind} '{name}'; {hint}"
@@ -111,6 +112,6 @@ def record_at(table: Table, index: int) -> Record:
 
 
 def _has_ends(gate: Gate, table: Table, index: int) -> bool:
-    """Return whether a row has an interval, or could have had one, were it not undefined."""
+    """Return whether a row has an interval, or would have one if it were defined."""
     value, low, _ = numbers_of(gate, record_at(table, index))
     return value != value or low == low

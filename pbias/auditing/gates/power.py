@@ -1,4 +1,4 @@
-"""What gates can decide before anything is compressed: audits of drawn models, averaged."""
+"""What gates can decide before compression: the averaged audits of simulated models."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ COLUMNS = (
 
 
 class Drawn:
-    """The audit of a drawn model, of which each table is made once."""
+    """The audit of a simulated model; each of its tables is made once."""
 
     def __init__(self, audit: Audit) -> None:
-        """Nothing is made yet."""
+        """Start without any tables."""
         self.samples_behind = audit.samples_behind
         self.table = cache(audit.table)
 
 
 class Expected:
-    """The audits of several drawn models, as one whose numbers are the means of theirs."""
+    """The audits of several simulated models, combined to one with their mean numbers."""
 
     def __init__(self, draws: Sequence[Drawn]) -> None:
-        """`draws` are of the same files and options."""
+        """Combine `draws`, which have the same files and options."""
         self.draws = draws
         self.samples_behind = draws[0].samples_behind
         self.table = cache(self._table)
 
     def _table(self, level: float | None = None, metric: str | None = None) -> Table:
-        """Return the rows of the first draw, with the mean of every number over those that have it.
+        """Return the rows of the first draw, with the mean of every number over draws that have it.
 
-        A number that most draws lack is undefined, for the reason that the first of them gives.
+        A number that most draws lack is undefined, with the reason from the first of them.
         """
         return _mean([draw.table(level, metric) for draw in self.draws])
 
@@ -55,8 +55,8 @@ def power_table(
     value, low, high: means over the draws; half_width: of the ordinary interval; detectable: the
     true value that fails the gate with 80 % power; place: where the mean row lies; inside, outside:
     the share of draws in which the row lies there; smallest_group and n: the group value with the
-    fewest labeled samples, and how many; n_needed: how many would decide the row with 80 % power,
-    if its value were true.
+    fewest labeled samples, and their number; n_needed: how many would decide the row with 80 %
+    power, if its value is true.
     """
     records = [
         {
@@ -72,10 +72,10 @@ def power_table(
 
 
 def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
-    """A gate as plain data: how many of the draws pass, fail and stay open, and what would decide.
+    """Return a gate as plain data: how many draws pass, fail or stay open, and what would decide.
 
-    `verdict` and `note` are those of the mean rows; where these are inside but more than a fifth
-    of the draws stay open, the note says, too, how many samples it takes.
+    `verdict` and `note` come from the mean rows. If these are inside but more than a fifth of the
+    draws stay open, the note also says how many samples are needed.
     """
     verdicts = [one.verdict for one in drawn]
     record = outcome.record()
@@ -89,7 +89,7 @@ def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def line_of(record: Mapping[str, Any]) -> str:
-    """Return the same on one line."""
+    """Return the same in one line."""
     counts = ", ".join(f"{v.value} in {record[v.value]}" for v in Verdict if record[v.value])
     text = (
         f"gate '{record['gate']}': of {record['draws']} draws {counts}; covers {record['covers']}"
@@ -98,7 +98,7 @@ def line_of(record: Mapping[str, Any]) -> str:
 
 
 def _numbers(outcome: Outcome, row: Judged) -> dict[str, Any]:
-    """Return the mean row, how wide its interval is, and what would be found outside."""
+    """Return the mean row, the width of its interval, and what would be found outside."""
     gate = outcome.gate
     if gate.absolute:  # the lower end stops at 0
         half, far = row.high - row.value, row.far_high - row.value

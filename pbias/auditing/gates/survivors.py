@@ -1,4 +1,4 @@
-"""Attributes that a mean leaves out, and why: a mean over survivors must not pass."""
+"""Attributes that a mean leaves out, with reasons: a mean over survivors must not pass."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pbias.files.table import Table
 class LeftOut(NamedTuple):
     """Names of attributes that a mean leaves out.
 
-    `lost`: the audited model has no number because of what it does, the reference has one; `open`:
-    the same without a reference, or the reference has one and only the data are to blame;
-    `unknown`: the data decide neither.
+    `lost`: the audited model has no number because of its predictions, and the reference has one;
+    `open`: the same without a reference, or the reference has one and only the data are to blame;
+    `unknown`: the data determine neither.
     """
 
     lost: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class LeftOut(NamedTuple):
 
 
 def left_out(gate: Gate, table: Table) -> dict[tuple[str, str], LeftOut]:
-    """What the mean leaves out by group and contrast; nothing unless the gate is about a mean."""
+    """Return what the mean leaves out by group and contrast; empty unless the gate is on a mean."""
     if gate.attribute != MEAN or gate.metric.pooled:
         return {}
     found: dict[tuple[str, str], LeftOut] = {}

@@ -1,4 +1,4 @@
-"""What gates say of an audit: pass, fail or inconclusive, and which rows decide."""
+"""Verdicts of gates on an audit (pass, fail or inconclusive), and the rows that decide them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACES = ("inside", "outside", "undecided", "not_assessable")
 
 
 class Verdict(enum.StrEnum):
-    """What a gate says; a fail beats an inconclusive one, which beats a pass."""
+    """The verdict of a gate; a fail outranks an inconclusive one, which outranks a pass."""
 
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
@@ -35,8 +35,8 @@ class Verdict(enum.StrEnum):
 class Outcome:
     """A verdict with its rows, those farthest beyond the bound first.
 
-    `strict`: rows that are not assessable keep it open. `error`: how often at most it fails or
-    passes wrongly; `joint`: that is so for all gates together. `samples`: the group behind a row.
+    `strict`: rows that are not assessable keep it open. `error`: the maximum rate of wrong fails or
+    passes; `joint`: for all gates together. `samples`: the group behind a row.
     """
 
     gate: Gate
@@ -48,7 +48,7 @@ class Outcome:
     samples: Samples | None = None
 
     def covers(self) -> str:
-        """Return what the gate is about: attributes, group and contrasts, and how they count."""
+        """Describe what the gate covers: attributes, group and contrasts, and how they count."""
         names = list(dict.fromkeys(row.attribute for row in self.rows))
         if self.gate.attribute == WORST:
             what = f"the worst of {_counted(len(names), 'attribute')}"
@@ -63,10 +63,10 @@ class Outcome:
         return f"{what}, {listed(groups)}"
 
     def largest(self) -> str:
-        """The largest harm over the covered rows, with an interval that holds for the largest.
+        """Describe the largest harm over the covered rows, with an interval for the largest.
 
-        The upper end is that of the rows' own intervals, for the largest is one of them; the lower
-        one needs all simultaneous intervals to hold.
+        The upper end comes from the rows' own intervals, because the largest is one of them. The
+        lower end needs all simultaneous intervals to hold.
         """
         known = [row for row in self.rows if row.low == row.low]
         if not known:
@@ -82,11 +82,11 @@ class Outcome:
         return [row for row in self.rows if row.place == place]
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows lie at each place."""
+        """Return the number of rows at each place."""
         return {place: len(self.at(place)) for place in PLACES}
 
     def note(self) -> str:
-        """Return the rows that decide, and the bounds that would have been decided."""
+        """Name the rows that decide, and the bounds that would have been decided."""
         missing = self.at("not_assessable")
         parts = [_named("outside", self.at("outside"))] if self.at("outside") else []
         if missing:
@@ -112,7 +112,7 @@ class Outcome:
         return "; ".join(parts)
 
     def line(self) -> str:
-        """Return all of it on one line."""
+        """Return everything in one line."""
         counts = self.counts()
         missing = counts.pop("not_assessable")
         said = ", ".join(f"{count} {place}" for place, count in counts.items())
@@ -123,7 +123,7 @@ class Outcome:
         return f"{text}; {note}" if note else text
 
     def record(self) -> dict[str, Any]:
-        """All of it as plain data: counts, the rows outside and not assessable, and the note."""
+        """Return the outcome as plain data: counts, rows outside or not assessable, the note."""
         keys = ("attribute", "group", "contrast")
         return {
             "gate": self.gate.text,
@@ -148,13 +148,13 @@ def judge(
     joint: bool = False,
     samples: Samples | None = None,
 ) -> Outcome:
-    """The verdict from the same audit at the ordinary level and at that level over all its rows.
+    """Return the verdict on an audit, from ordinary and simultaneous intervals over all rows.
 
-    Fail: some row lies outside with its simultaneous interval, or is undefined because of the
-    audited model. Pass: every row's ordinary interval is inside. `strict`: rows that the data
-    cannot decide keep a gate from passing; where there are no others, they always do. A mean fails,
-    too, where the audited model lost attributes that the reference has. The other arguments are
-    those of an Outcome.
+    Fail: the simultaneous interval of a row lies outside, or a row is undefined because of the
+    audited model. Pass: every row's ordinary interval lies inside. With `strict`, rows that the
+    data cannot decide keep a gate from passing; if there are no others, they always do. A mean also
+    fails if the audited model lost attributes that the reference has. The other arguments are those
+    of an Outcome.
     """
     left = left_out(gate, ordinary)
     found = [
@@ -185,7 +185,7 @@ def overall(outcomes: Sequence[Outcome]) -> Verdict:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Return the verdict of several gates together, and how often they err; "" for one or none."""
+    """State the verdict of several gates together, and how often they err; "" for one or none."""
     if len(outcomes) < 2:
         return ""
     verdicts = [outcome.verdict for outcome in outcomes]
@@ -267,7 +267,7 @@ def _within(gate: Gate, low: float, high: float) -> bool:
 
 
 def _beyond(gate: Gate, row: Judged) -> float:
-    """Return how far a row is beyond the bound; one without a number comes last."""
+    """Return how far a row is beyond the bound; rows without a number come last."""
     if row.value != row.value:
         return -math.inf
     return row.value - gate.bound if gate.at_most else gate.bound - row.value
@@ -278,7 +278,7 @@ def _named(kind: str, rows: Sequence[Judged]) -> str:
 
 
 def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
-    """Return the nearest bounds, of three digits, at which these rows would pass or fail."""
+    """Say the nearest bounds, with three digits, at which these rows would pass or fail."""
     measured = [row for row in rows if row.value == row.value]
     if any(row.low != row.low for row in measured):
         return "a row without an interval decides nothing"
@@ -296,12 +296,12 @@ def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
 
 
 def _rounded(number: float, *, beyond: bool = False) -> float:
-    """Up to three digits; `beyond`: to more than the number even if it has no more."""
+    """Round up to three digits; with `beyond`, to more than the number even if it has no more."""
     if not math.isfinite(number):
         return number
     exact = Decimal(
         repr(float(number))
-    )  # as it is written, so that a bound that is read back holds
+    )  # as printed, so that the bound holds when it is read again
     step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")
     up = exact.quantize(step, ROUND_CEILING)
     return float(up + step if beyond and up == exact else up)

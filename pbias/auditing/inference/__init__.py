@@ -1,1 +1,1 @@
-"""How sure a number is: intervals, exact tests, several runs, p-values."""
+"""Inference: intervals, exact tests, several runs, p-values."""

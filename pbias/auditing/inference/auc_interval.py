@@ -1,4 +1,4 @@
-"""The error and interval of an AUC, from what the folds show and what its counts imply.
+"""The error and interval of an AUC, from the folds and from its counts.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -26,13 +26,13 @@ _HALVINGS = 40
 def auc_estimate(
     estimates: Estimates, audited: Measure, reference: Measure | None = None
 ) -> Estimate:
-    """Return an AUC, a change of one, or a difference of either, where rows are not independent.
+    """Return an AUC, a change of one, or a difference of either, for rows that are not independent.
 
-    A few clusters make most of the error of a large AUC, and when luck is good the folds show
-    little of it. So the error is at least that of the design effect (variance over what the counts
-    imply) to which the median over all rows of a target adds `_WEIGHT_OF_OTHERS` degrees of
-    freedom. A difference keeps the correlation that the folds show of its sides. Simulated coverage
-    of 95 % with 100 to 1,000 clusters: 93-98 %; by folds alone: 89-95.
+    A few clusters cause most of the error of a large AUC, and by luck the folds may show little of
+    it. So the error is at least the error from the design effect (variance over the variance that
+    the counts imply) to which the median over all rows of a target adds `_WEIGHT_OF_OTHERS` degrees
+    of freedom. A difference keeps the correlation of its sides that the folds show. Simulated
+    coverage of 95 % intervals with 100 to 1,000 clusters: 93-98 %; from folds alone: 89-95.
     """
 
     def make(audited: Measure, reference: Measure | None) -> Estimate:
@@ -70,8 +70,10 @@ def _error_of_difference(
 
 
 def _implied(audited: Measure, reference: Measure | None) -> Floats:
-    """Variance that the counts imply, NaN where none; of both models together, as if they erred
-    independently."""
+    """Return the variance that the counts imply, NaN if none.
+
+    For both models together, it is the variance if they erred independently.
+    """
     assert audited.successes is not None and audited.trials is not None
     sides = [audited] if reference is None else [audited, reference]
     values = [side.value[:, 0].mean(axis=0) for side in sides]
@@ -81,12 +83,13 @@ def _implied(audited: Measure, reference: Measure | None) -> Floats:
 
 
 def unlike(estimates: Estimates, audited: Measure, reference: Measure, independent: bool) -> Floats:
-    """The error of a change of an AUC, in parts of what it were if the models erred independently.
+    """Return the error of a change of an AUC, as a share of the error of independent models.
 
-    [S, A], at most 1. Few samples show little of it, so that they count as `WEIGHT` more of which
-    the models are as unlike as over all rows, and those as `_UNLIKE` more with nothing in common;
-    never less than over all rows. Simulated: intervals in a group of some 5 positives are 2
-    to 3 times as wide as errors are; those of two models with nothing in common are 5 times.
+    It is [S, A], at most 1. Few samples show little of it. So they are combined with `WEIGHT` more
+    samples in which the models differ as over all rows, and those with `_UNLIKE` more with nothing
+    in common; the result is never less than over all rows. In simulations, intervals in a group of
+    about 5 positives are 2 to 3 times as wide as errors; intervals of two models with nothing in
+    common are 5 times as wide.
     """
     make = estimates.of if independent else partial(auc_estimate, estimates)
     fewer, whole = _shares(make(audited, reference), audited, reference)
@@ -99,14 +102,14 @@ def unlike(estimates: Estimates, audited: Measure, reference: Measure, independe
 
 
 def _shares(found: Estimate, audited: Measure, reference: Measure) -> tuple[Floats, Floats]:
-    """Samples of the smaller class, and the variance of the change over that of two others."""
+    """Return the samples of the smaller class, and the variance relative to unrelated models."""
     assert audited.successes is not None and audited.trials is not None
     fewer = np.minimum(audited.successes, audited.trials)
     return fewer, found.se**2 / _implied(audited, reference)
 
 
 def _median_of_rows(effect: Floats) -> Floats:
-    """Median of each target's known effects, [A]; NaN without any."""
+    """Return the median of each target's known effects, [A]; NaN without any."""
     ascending, known = np.sort(effect, axis=0), np.count_nonzero(~np.isnan(effect), axis=0)
     middle = [np.maximum(place, 0) // 2 for place in (known - 1, known)]
     parts = [np.take_along_axis(ascending, place[None], axis=0)[0] for place in middle]
@@ -114,11 +117,12 @@ def _median_of_rows(effect: Floats) -> Floats:
 
 
 def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: Level) -> Interval:
-    """Score interval [S, A] of an AUC from its estimate and its counts by class.
+    """Return the score interval [S, A] of an AUC from its estimate and its counts by class.
 
-    Where a class has few samples the folds show little error, least when luck was good: what the
-    counts alone imply weighs as much as `WEIGHT` samples of the smaller class. Simulated coverage
-    of 95 % with 5 to 50 samples of a class and an AUC of 0.58 to 0.98: 94-99 %; by plain t: 58-94.
+    If a class has few samples, the folds show little error, least of all after luck. So the error
+    that the counts imply has the weight of `WEIGHT` samples of the smaller class. Simulated
+    coverage of 95 % intervals with 5 to 50 samples in a class and an AUC of 0.58 to 0.98: 94-99 %;
+    plain t intervals: 58-94.
     """
     fewer = np.minimum(positives, negatives)
     implied = hanley_mcneil_variance(found.value, positives, negatives)
@@ -131,10 +135,11 @@ def auc_interval(found: Estimate, positives: Floats, negatives: Floats, level: L
 def auc_score(
     auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, reach: ArrayLike
 ) -> Interval:
-    """All AUCs from which the one observed is at most `reach` of their own standard errors away.
+    """Return all AUCs for which the observed one is at most `reach` of their standard errors away.
 
-    Those of Hanley and McNeil; not empty at 0 and 1, NaN with fewer than 2 of a class. Source:
-    Newcombe (2006), Statistics in Medicine 25:559.
+    The standard errors are those of Hanley and McNeil. The interval has a width even at 0 and 1; it
+    is NaN with fewer than 2 samples in a class. Source: Newcombe (2006), Statistics in Medicine
+    25:559.
     """
     arrays = (floats(v) for v in (auc, positives, negatives, reach))
     value, m, n, limit = np.broadcast_arrays(*arrays)
@@ -150,7 +155,7 @@ def auc_score(
 
 
 def hanley_mcneil_variance(auc: Floats, positives: Floats, negatives: Floats) -> Floats:
-    """Variance of an AUC, on the safe side: the class with fewer samples has the influence.
+    """Return a conservative variance of an AUC: the class with fewer samples has the influence.
 
     NaN without one of the classes. Source: Hanley and McNeil (1982), Radiology 143:29.
     """

@@ -1,8 +1,8 @@
 """Degrees of freedom of an error that is partly normal and partly Student's t.
 
-Of several runs, the samples' part of the error is well known, that of the runs rests on R - 1
-degrees of freedom. Satterthwaite's formula, which makes one t of both, covers 87 % for 95 % with
-two runs that differ much.
+With several runs, the samples' part of the error is well known, while the runs' part has R - 1
+degrees of freedom. Satterthwaite's formula, which uses one t for both, covers 87 % instead of 95 %
+with two runs that differ much.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _STEPS = 30
 
 
 def equivalent_df(share: Floats, df: Floats) -> Floats:
-    """df of the Student's t whose 95 % interval is that of `sqrt(1-share) Z + sqrt(share) t(df)`.
+    """Return df of the t whose 95 % interval is that of `sqrt(1-share) Z + sqrt(share) t(df)`.
 
-    For 0 <= share <= 1 and df >= 1, which broadcast; infinite at share 0, `df` at share 1. Exact to
-    2 % of the interval. The distribution is that of Behrens and Fisher (Kim and Cohen 1998, Journal
-    of Educational and Behavioral Statistics 23) with one variance known.
+    Arguments 0 <= share <= 1 and df >= 1 broadcast; the result is infinite at share 0, and `df` at
+    share 1. It is exact to 2 % of the interval. The distribution is that of Behrens and Fisher (Kim
+    and Cohen 1998, Journal of Educational and Behavioral Statistics 23) with one variance known.
     """
     place = np.sqrt(np.clip(share, 0.0, 1.0)) * (len(_SHARES) - 1)
     other = np.clip(1.0 / df, 0.0, 1.0) * (len(_INVERSE_DF) - 1)
@@ -42,7 +42,7 @@ def equivalent_df(share: Floats, df: Floats) -> Floats:
 
 @cache
 def _inverse_dfs() -> Floats:
-    """1 / df for every `_SHARES` [rows] and `_INVERSE_DF` [columns]."""
+    """Return 1 / df for every `_SHARES` [rows] and `_INVERSE_DF` [columns]."""
     exact = np.concatenate([np.linspace(0.0, 0.1, 20, endpoint=False), np.linspace(0.1, 1.0, 91)])
     with np.errstate(divide="ignore"):
         reaches = t_ppf(_TAIL, 1.0 / exact)
@@ -55,7 +55,7 @@ def _inverse_dfs() -> Floats:
 def reach(share: Floats, df: float) -> Floats:
     """Return the 97.5 % quantile of `sqrt(1-share) Z + sqrt(share) t(df)`, by bisection.
 
-    That is Z times `sqrt(1 - share + share / u)` with `df u` chi-squared: the tail is integrated
+    This is Z times `sqrt(1 - share + share / u)` with `df u` chi-squared. The tail is integrated
     over the log of u by the trapezoid rule, as in distributions.range_cdf.
     """
     spread = 8.0 / np.sqrt(df)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _CONVERGED = 1e-15
-_TINY = 1e-300  # Lentz's stand-in for a zero denominator
-_MANY = 256  # cells of which those that have converged are put aside
+_TINY = 1e-300  # Lentz's substitute for a zero denominator
+_MANY = 256  # from this number of cells on, converged ones are removed
 _MAX_ITERATIONS = 20_000
 _HILL_DF = 4_000.0
 _FEW_EVENTS = 3.0
@@ -33,7 +33,7 @@ _lgamma = np.frompyfunc(math.lgamma, 1, 1)
 
 @cache
 def _normal() -> NormalDist:
-    from statistics import NormalDist  # slow to import, and for intervals alone
+    from statistics import NormalDist  # slow to import, and needed only for intervals
 
     return NormalDist()
 
@@ -51,17 +51,17 @@ def floats(x: object) -> Floats:
 
 
 def normal_cdf(x: ArrayLike) -> Floats:
-    """Standard normal distribution function."""
+    """Return the standard normal distribution function."""
     return 0.5 * floats(_erfc(-floats(x) / math.sqrt(2.0)))
 
 
 def two_sided(z: ArrayLike) -> Floats:
-    """P(|Z| > |z|) of a standard normal."""
+    """Return P(|Z| > |z|) of a standard normal."""
     return floats(_erfc(np.abs(floats(z)) / math.sqrt(2.0)))
 
 
 def normal_ppf(q: ArrayLike) -> Floats:
-    """Standard normal quantile; infinite at 0 and 1, NaN outside (Wichura 1988, AS 241)."""
+    """Return the standard normal quantile; infinite at 0 and 1, NaN outside (AS 241, 1988)."""
     q = floats(q)
     inside = (q > 0) & (q < 1)
     ends = np.where(q == 0, -np.inf, np.where(q == 1, np.inf, np.nan))
@@ -69,10 +69,10 @@ def normal_ppf(q: ArrayLike) -> Floats:
 
 
 def log_factorial_rest(x: Floats) -> Floats:
-    """Return `log(x!) - x log x + x` for x >= 0, real: what Stirling's leading terms leave, 0 at 0.
+    """Return `log(x!) - x log x + x` for real x >= 0, the remainder of Stirling's leading terms.
 
-    It stays near `log(2 pi x) / 2`, so that differences of log factorials of millions keep 15
-    digits. Source: Loader (2000), Fast and accurate computation of binomial probabilities.
+    It is 0 at 0 and stays near `log(2 pi x) / 2`, so that differences of log factorials of millions
+    keep 15 digits. Source: Loader (2000), Fast and accurate computation of binomial probabilities.
     """
     large = np.maximum(x, 16.0)
     inverse = 1.0 / large**2
@@ -92,7 +92,7 @@ def _x_log_ratio(x: Floats, m: Floats) -> Floats:
 
 
 def log_binomial(k: Floats, n: Floats, p: Floats, q: Floats) -> Floats:
-    """Log of `n! / (k! (n-k)!) p^k q^(n-k)` for real 0 <= k <= n and q = 1 - p given exactly.
+    """Return the log of `n! / (k! (n-k)!) p^k q^(n-k)` for real 0 <= k <= n and an exact q = 1 - p.
 
     Source: Loader (2000), saddle-point form: relative error near 1e-14 for n in the millions.
     """
@@ -102,9 +102,10 @@ def log_binomial(k: Floats, n: Floats, p: Floats, q: Floats) -> Floats:
 
 
 def gamma_low(count: Floats, q: Floats) -> Floats:
-    """Expectation under which a Poisson count of 1 to 3 or more has probability q; NaN for others.
+    """Return the mean at which a Poisson count of 1 to 3 or more has probability q; NaN for others.
 
-    Counts need not be whole: of the gamma distribution. Newton's method on the log of its series.
+    Counts need not be whole, by the gamma distribution. Uses Newton's method on the log of its
+    series.
     """
     k, q = np.broadcast_arrays(floats(count), floats(q))
     inside = (k >= 0.5) & (k <= _FEW_EVENTS)
@@ -126,7 +127,7 @@ def gamma_low(count: Floats, q: Floats) -> Floats:
 
 
 def beta_cdf(a: Floats, b: Floats, x: Floats, y: Floats) -> Floats:
-    """Regularised incomplete beta function I_x(a, b) for finite a, b > 0 and y = 1 - x.
+    """Return the regularized incomplete beta function I_x(a, b) for finite a, b > 0 and y = 1 - x.
 
     Source: Numerical Recipes (3rd ed.) section 6.4, with Loader's prefactor.
     """
@@ -138,9 +139,9 @@ def beta_cdf(a: Floats, b: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def _beta_fraction(a: Floats, b: Floats, x: Floats) -> Floats:
-    """Continued fraction of the incomplete beta function by the modified Lentz method.
+    """Return the continued fraction of the incomplete beta function by the modified Lentz method.
 
-    Its guards against division by 0 take as long as all the rest, and are almost never needed.
+    Its guards against division by 0 take as long as everything else, and are almost never needed.
     """
     with np.errstate(all="ignore"):
         found = _lentz(a, b, x, lambda values: values)
@@ -177,10 +178,10 @@ def _nonzero(x: Floats) -> Floats:
 
 
 def t_sf(t: ArrayLike, df: ArrayLike) -> Floats:
-    """Upper tail of Student's t, P(T > t), for real df > 0 or infinite; NaN for other df.
+    """Return the upper tail of Student's t, P(T > t), for real or infinite df > 0, else NaN.
 
     Source: Numerical Recipes (3rd ed.) section 6.14.3; above 4,000 degrees of freedom the normal
-    approximation of Hill (1970), Algorithm 395, which errs by less than 1e-10 there.
+    approximation of Hill (1970), Algorithm 395, whose error there is below 1e-10.
     """
     t, df = np.broadcast_arrays(floats(t), floats(df))
     large, size = df > _HILL_DF, np.abs(t)
@@ -204,7 +205,7 @@ def _beta_variables(t: Floats, df: Floats) -> tuple[Floats, Floats]:
 
 
 def _hill(t: Floats, df: Floats) -> Floats:
-    """Normal deviate whose upper tail is that of t for large df, infinite included."""
+    """Return the normal deviate with the upper tail of t for large df, infinite included."""
     a = np.clip(df, _HILL_DF, 1e15) - 0.5
     b = 48.0 * a**2
     w = a * np.log1p(np.minimum(t, 1e100) ** 2 / (a + 0.5))
@@ -213,16 +214,16 @@ def _hill(t: Floats, df: Floats) -> Floats:
 
 
 def t_two_sided(t: ArrayLike, df: ArrayLike) -> Floats:
-    """P(|T| > |t|), the two-sided p-value of a t statistic."""
+    """Return P(|T| > |t|), the two-sided p-value of a t statistic."""
     return 2.0 * t_sf(np.abs(floats(t)), df)
 
 
 def t_ppf(q: ArrayLike, df: ArrayLike) -> Floats:
-    """Quantile of Student's t for real df >= 1 or infinite; infinite where q < 1e-150, as at 0.
+    """Return the quantile of Student's t for real df >= 1 or infinite; infinite for q < 1e-150.
 
-    Newton's method against log t on the log of the tail or, near the median, of what lies between
-    0 and t. Both are concave there: whatever the start, the iterates after the first all lie on one
-    side of the root and approach it monotonically.
+    Uses Newton's method against log t on the log of the tail or, near the median, of the
+    probability between 0 and t. Both are concave there: from any start, all iterates after the
+    first lie on one side of the root and approach it monotonically.
     """
     q, df = np.broadcast_arrays(floats(q), floats(df))
     tail = np.minimum(q, 1.0 - q)
@@ -263,17 +264,17 @@ def _t_isf(tail: Floats, df: Floats) -> Floats:
 
 
 def _t_times_pdf(t: Floats, df: Floats) -> Floats:
-    """t times its density: the derivative by log t."""
+    """Return t times its density, which is the derivative by log t."""
     df = np.minimum(df, 1e10)
     a, b = 0.5 * df, np.full_like(df, 0.5)
     return np.exp(log_binomial(a, a + b, *_beta_variables(t, df))) * a * b / (a + b)
 
 
 def range_cdf(width: float, num_groups: int, df: float) -> float:
-    """Distribution function of the studentised range of `num_groups` normal means.
+    """Return the distribution function of the studentized range of `num_groups` normal means.
 
-    Both integrals by the trapezoid rule, which converges exponentially for smooth integrands that
-    die out: over the smallest mean and, for finite df, over the log of the estimated standard
+    Both integrals use the trapezoid rule, which converges exponentially for smooth integrands that
+    vanish: over the smallest mean and, for finite df, over the log of the estimated standard
     deviation. Source: Lund and Lund (1983), Algorithm AS 190.
     """
     if math.isinf(df):
@@ -293,10 +294,10 @@ def _normal_range_cdf(width_w: Floats, num_groups: int) -> Floats:
 
 @lru_cache(maxsize=256)
 def range_ppf(q: float, num_groups: int, df: float = math.inf) -> float:
-    """Quantile of the studentised range for 0 < q < 1, at least 2 groups, df >= 1; to six digits.
+    """Return the quantile of the studentized range for 0 < q < 1, at least 2 groups, df >= 1.
 
-    Secant steps on the log of the upper tail against the log of the width, where it is nearly
-    straight, from Bonferroni's bound, which is a few percent too wide.
+    It is exact to six digits. Uses secant steps on the log of the upper tail against the log of the
+    width, where it is nearly straight, from Bonferroni's bound, which is a few percent too wide.
     """
     tail = (1.0 - q) / (num_groups * (num_groups - 1))
     bound = math.log(-math.sqrt(2.0) * float(t_ppf(tail, df)))

@@ -1,6 +1,6 @@
-"""How many clusters of the same size are worth as much as those that there are.
+"""The effective number of clusters: equal-sized clusters that would be as informative.
 
-A few clusters that hold most of the rows make most of the error, and so leave as few degrees of
+A few clusters that contain most rows cause most of the error, and so leave as few degrees of
 freedom as if there were no others. Source: Carter, Schnepel and Steigerwald (2017), Review of
 Economics and Statistics 99:698.
 """
@@ -20,11 +20,11 @@ FEW_CLUSTERS = 20
 
 
 def effective_number(share: Floats, size: Floats) -> Floats:
-    """Return `(sum v)^2 / sum v^2` over folds [J, ...] of which each holds `size` rows.
+    """Return `(sum v)^2 / sum v^2` over folds [J, ...] with `size` rows each.
 
-    `v`, what a fold adds to the variance, is its `share` (rows over all rows, say) times its size,
-    as if all rows of a cluster erred alike, which is on the safe side. Folds without rows count for
-    nothing; NaN where there are no others.
+    `v` is a fold's contribution to the variance: its `share` (such as its rows over all rows) times
+    its size. This conservatively assumes that all rows of a cluster err alike. Folds without rows
+    do not count; NaN if there are no others.
     """
     each = share * size
     squares = (each**2).sum(axis=0)
@@ -32,7 +32,7 @@ def effective_number(share: Floats, size: Floats) -> Floats:
 
 
 def in_words(effective: float) -> str:
-    """Return an effective number of clusters, rounded."""
+    """Format an effective number of clusters, rounded."""
     number = max(round(effective), 1)
     return "1 cluster" if number == 1 else f"{number} clusters"
 
@@ -40,10 +40,10 @@ def in_words(effective: float) -> str:
 def clusters_behind(
     sizes: NDArray[np.int64], strata: Strata, members: Mapping[Row, Sequence[int]]
 ) -> Callable[[Sequence[Row]], Floats]:
-    """From rows of the table to the effective numbers of clusters behind them, [S].
+    """Return the function from table rows to the effective numbers of clusters behind them, [S].
 
-    `sizes` [J, S] of folds, in rows of each stratum; `members` the strata of every row. Behind a
-    difference both sides count as much, however many rows they have.
+    `sizes` [J, S] are the folds' rows in each stratum; `members` the strata of every table row.
+    Both sides of a difference count equally, whatever their numbers of rows.
     """
     size = floats(sizes)
     differences = {Row(contrast.group, contrast.label) for contrast in strata.contrasts}

@@ -1,4 +1,4 @@
-"""How sure an interval is to be, and the estimates of measures, each computed once.
+"""Settings of inference, and the estimates of measures, each computed once.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -18,20 +18,20 @@ from pbias.auditing.metrics.measures import Measure, mean_over_targets
 
 
 class Estimates:
-    """Estimates of measures and changes, made when first asked for and kept.
+    """Estimates of measures and changes, computed when first needed and then kept.
 
-    Rows taken from another measure take their estimate from that one's.
+    Rows taken from another measure take their estimate from that one.
     """
 
     def __init__(self, clusters: Callable[[Sequence[Row]], Floats] | None = None) -> None:
-        """Nothing is known yet; `clusters`: how many there are in effect behind rows, [S]."""
+        """Start empty; `clusters` returns the effective number of clusters behind rows, [S]."""
         self.clusters = clusters
-        # The measures are kept with what was made of them, so that no other can get their identity.
+        # Measures are kept with their estimates, so that no other measure can get their identity.
         self._known: dict[tuple[str, int, int], tuple[Measure, Measure | None, Estimate]] = {}
         self._means: dict[tuple[int, bytes], tuple[Measure, Measure]] = {}
 
     def clear(self) -> None:
-        """Let go of all estimates and their measures."""
+        """Release all estimates and their measures."""
         self._known.clear()
         self._means.clear()
 
@@ -51,7 +51,7 @@ class Estimates:
         reference: Measure | None,
         make: Callable[[Measure, Measure | None], Estimate],
     ) -> Estimate:
-        """Return what `make` gives for these measures, made once."""
+        """Return what `make` gives for these measures, computed once."""
         key = (what, id(audited.value), id(reference and reference.value))
         if key not in self._known:
             self._known[key] = (audited, reference, make(audited, reference))
@@ -66,7 +66,7 @@ class Estimates:
         return estimate(audited.value, None if reference is None else reference.value, most)
 
     def mean(self, measure: Measure, defined: NDArray[np.bool_]) -> Measure:
-        """Return the mean over the targets that are `defined` [S, A], made once."""
+        """Return the mean over the targets that are `defined` [S, A], computed once."""
         key = (id(measure.value), defined.tobytes())
         if key not in self._means:
             self._means[key] = (measure, mean_over_targets(measure, defined))
@@ -75,10 +75,10 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Setting:
-    """The level of intervals; whether samples come in clusters; whether each side is one run.
+    """The level of intervals, whether samples have clusters, and whether each side is one run.
 
-    Without `intervals` only values are computed, and nothing about how sure they are. With two
-    models `compared`, p-values are those of changes alone.
+    Without `intervals`, only values are computed, without any errors. If two models are `compared`,
+    p-values are only those of changes.
     """
 
     level: float = 0.95
@@ -97,5 +97,5 @@ class Setting:
 
     @property
     def independent(self) -> bool:
-        """Whether rows are, so that counts are whole and exact tests hold."""
+        """Whether rows are independent, so that counts are whole and exact tests hold."""
         return self.single_runs and not self.clustered

@@ -1,4 +1,4 @@
-"""The error of a change of a score (brier, calibration) among few rows, from what all rows show.
+"""The error of a change of a score (brier, calibration) with few rows, supported by all rows.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -16,10 +16,10 @@ WEIGHT = 1.0
 
 
 def estimate_of_scores(estimates: Estimates, audited: Measure, reference: Measure) -> Estimate:
-    """A change whose error is at least that of its rows and `WEIGHT` more that vary as everyone's.
+    """Return a change with at least the error of its rows plus `WEIGHT` that vary like everyone's.
 
-    Few samples change much, and where none of some 15 is among them both the change and its error
-    are small. Beyond some 100 rows it makes no difference.
+    Few samples change much. If none of about 15 rows does, both the change and its error are small.
+    Beyond about 100 rows, this makes no difference.
     """
     found = estimates.of(audited, reference)
     if audited.errors is None:  # a mean over targets
@@ -28,7 +28,7 @@ def estimate_of_scores(estimates: Estimates, audited: Measure, reference: Measur
 
 
 def _unseen(estimates: Estimates, audited: Measure, reference: Measure) -> Floats:
-    """The variance that is added, [S, A]; that of a difference of two sides is the sum of both."""
+    """Return the added variance, [S, A]; for a difference, it is the sum over both sides."""
     if audited.sides is not None and reference.sides is not None:
         pairs = zip(audited.sides, reference.sides, strict=True)
         return floats(np.sum([_unseen(estimates, *pair) for pair in pairs], axis=0))

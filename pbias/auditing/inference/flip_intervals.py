@@ -1,4 +1,4 @@
-"""Intervals of changes from the rows that flip, which hold where hardly any does.
+"""Intervals of changes from the rows that flip, valid even if almost none do.
 
 Shapes as in metrics/flips.py: T tables, S rows, A targets.
 """
@@ -19,13 +19,15 @@ from pbias.auditing.metrics.flips import Flips, Scaled
 
 @dataclass(frozen=True)
 class FlipInterval:
-    """How far from a change [S, A] its interval reaches, for flips of which a `share` count.
+    """The interval of a change [S, A], from flips of which a `share` counts as independent.
 
-    That share is known with `df` degrees of freedom: Student's t takes the place of the normal.
+    The share is known with `df` degrees of freedom, so Student's t replaces the normal
+    distribution.
 
-    MOVER over the score intervals of both directions of every table, which are correlated as the
-    cells of a multinomial are: a row without a flip among few says little, however large the model.
-    Sources: Zou and Donner (2008), section 2; Wilson (1927), for the rates that are combined.
+    The interval is MOVER over the score intervals of both directions of every table, which are
+    correlated like the cells of a multinomial. With few rows, rows without a flip thus say little,
+    however large the model. Sources: Zou and Donner (2008), section 2; Wilson (1927), for the rates
+    that are combined.
     """
 
     flips: Flips
@@ -38,7 +40,7 @@ class FlipInterval:
         return Interval(value - down, value + up)
 
     def p(self, value: Floats, where: NDArray[np.bool_], level: float) -> Floats:
-        """Two-sided p that nothing changed, from this interval; NaN but `where`."""
+        """Return two-sided p for no change, from this interval; NaN except at `where`."""
         p = np.full(value.shape, np.nan)
         if not where.any():
             return p
@@ -55,7 +57,7 @@ class FlipInterval:
 
 
 def variance(flips: Flips) -> Floats:
-    """Of a change whose rows are independent, [S, A]."""
+    """Return the variance of a change whose rows are independent, [S, A]."""
     n = np.where(flips.trials > 0, flips.trials, np.nan)
     each = flips.num - (flips.gained - flips.lost) ** 2 / n
     return floats(np.nansum(flips.weight**2 * each, axis=0))
@@ -81,7 +83,7 @@ def _at(flips: Flips, where: NDArray[np.bool_]) -> Flips:
 
 
 def _reaches(flips: Flips, share: Floats, z: Floats) -> tuple[Floats, Floats]:
-    """Downwards and upwards, [S, A]."""
+    """Return how far the interval reaches down and up, [S, A]."""
     n = flips.trials * share
     gained, lost = (_distances(count * share, n, z) for count in (flips.gained, flips.lost))
     common = np.sqrt(_odds(flips.gained, flips.trials) * _odds(flips.lost, flips.trials))
@@ -105,14 +107,14 @@ def _reaches(flips: Flips, share: Floats, z: Floats) -> tuple[Floats, Floats]:
 
 
 def _distances(count: Floats, trials: Floats, z: Floats) -> tuple[Floats, Floats]:
-    """From a rate to the ends of its score interval; 0 without rows."""
+    """Return the distances from a rate to the ends of its score interval; 0 without rows."""
     low, high = wilson(count, trials, z)
     rate = count / np.where(trials > 0, trials, np.nan)
     return np.nan_to_num(rate - low), np.nan_to_num(high - rate)
 
 
 def _distances_of_odds(count: Floats, total: Floats, z: Floats) -> tuple[Floats, Floats]:
-    """How far the odds against a row of `count` may fall and rise, relative to what they are."""
+    """Return how far the odds against a row of `count` may fall and rise, relatively."""
     low, high = wilson(count, total, z)
     some = (count > 0) & (count < total)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,12 +1,12 @@
-"""Intervals from counts, which hold where these are small, and from standard errors.
+"""Intervals from counts, which hold even for small ones, and from standard errors.
 
-A standard error is used on the scale on which errors are even: logit within 0 and 1, log for
-ratios. An AUC near 1, or a rate among few people, errs more to one side, and has a small standard
-error whenever luck was good: plain t intervals of these cover 77-93 % for 95 %.
+A standard error is used on a scale on which errors are symmetric: logit within 0 and 1, log for
+ratios. An AUC near 1, or a rate among few people, errs more to one side, and by luck often has a
+small standard error: plain 95 % t intervals cover 77-93 %.
 
-Counts may be effective ones, not whole (`effective_total`); everything broadcasts. Without rows an
-interval is undefined (NaN). `df` are the degrees of freedom of an estimated design effect, infinite
-for whole counts.
+Counts may be effective ones, which are not whole (`effective_total`); everything broadcasts.
+Without rows an interval is undefined (NaN). `df` are the degrees of freedom of an estimated design
+effect, infinite for whole counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pbias.auditing.inference.distributions import (
 from pbias.auditing.inference.jackknife import Estimate, Level, student
 from pbias.auditing.metrics.entry import Scale
 
-_COMMON = 0.95  # up to this level the score interval of a rate errs about evenly
+_COMMON = 0.95  # up to this level the score interval of a rate errs about symmetrically
 _HALVINGS = 50
 
 
@@ -41,23 +41,24 @@ class Interval(NamedTuple):
 def wilson(
     successes: ArrayLike, total: ArrayLike, level: Level = 0.95, df: ArrayLike = np.inf
 ) -> Interval:
-    """Score interval of a rate. Source: Wilson (1927), JASA 22:209."""
+    """Return the score interval of a rate. Source: Wilson (1927), JASA 22:209."""
     k, n = np.broadcast_arrays(floats(successes), np.where(floats(total) > 0, total, np.nan))
     square = student(level, df) ** 2
     centre = (k + square / 2) / (n + square)
     margin = np.sqrt(square * (k * (n - k) / n + square / 4)) / (n + square)
-    # Rounding must not leave a rate of 0 or 1 outside of its own interval.
+    # Rounding must not exclude a rate of 0 or 1 from its own interval.
     low = np.where(k == 0, 0.0 * n, centre - margin)
     return Interval(low, np.where(k == n, 1.0, centre + margin))
 
 
 def rare_wilson(successes: ArrayLike, total: ArrayLike, level: Level = 0.95) -> Interval:
-    """The same, but for 1 to 3 successes or failures, where that covers 84 % of rates near 0 or 1.
+    """Return the same interval, but corrected for 1 to 3 successes or failures.
 
-    There an end is the rate under which so many or more are as rare as what the interval leaves
-    out. Source: Brown, Cai and DasGupta (2001), Statistical Science 16:101, section 4.1.1.
-    Beyond 95 %, as where many rows are judged at once, it reaches as far as that of the likelihood
-    ratio at least: the score's misses twice as many of the rare as it says.
+    There the score interval covers only 84 % for rates near 0 or 1. The corrected end is the rate
+    under which that many or more are as rare as the level implies. Source: Brown, Cai and DasGupta
+    (2001), Statistical Science 16:101, section 4.1.1. Beyond 95 %, for example if many rows are
+    judged at once, the interval reaches at least as far as the likelihood-ratio interval, because
+    the score interval misses twice as many of the rare ones as it states.
     """
     low, high = wilson(successes, total, level)
     k, n = np.broadcast_arrays(floats(successes), np.where(floats(total) > 0, total, np.nan))
@@ -77,7 +78,7 @@ def rare_wilson(successes: ArrayLike, total: ArrayLike, level: Level = 0.95) -> 
 
 
 def likelihood_interval(successes: Floats, total: Floats, reach: Floats) -> Interval:
-    """All rates whose deviance is at most `reach` squared, by bisection; NaN without rows."""
+    """Return the rates with a deviance of at most `reach` squared, by bisection, or NaN."""
     k, n = np.broadcast_arrays(successes, total)
     rate, ends = k / n, []
     for outermost in (0.0, 1.0):
@@ -91,7 +92,7 @@ def likelihood_interval(successes: Floats, total: Floats, reach: Floats) -> Inte
 
 
 def _deviance(k: Floats, n: Floats, rate: Floats) -> Floats:
-    """Twice the log of the likelihood ratio of k / n and a rate within 0 and 1."""
+    """Return twice the log of the likelihood ratio of k / n and a rate within 0 and 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         of_k = np.where(k > 0, k * np.log(k / (n * rate)), 0.0)
         others = np.where(k < n, (n - k) * np.log((n - k) / (n * (1 - rate))), 0.0)
@@ -107,9 +108,9 @@ def mover_difference(
     high_2: Floats,
     correlation: ArrayLike = 0.0,
 ) -> Interval:
-    """Interval of value 1 less value 2 from those of both and the correlation of the estimates.
+    """Return the interval of value 1 - value 2 from both intervals and the estimates' correlation.
 
-    Each end recovers the variances of the two near that end. Source: Zou and Donner (2008),
+    Each end recovers the variances of both values near that end. Source: Zou and Donner (2008),
     section 2.
     """
     r = floats(correlation)
@@ -132,10 +133,11 @@ def mover_ratio(
     low_2: Floats,
     high_2: Floats,
 ) -> Interval:
-    """Interval of value 1 over value 2, both at least 0 and independent, from those of both.
+    """Return the interval of value 1 / value 2, at least 0 and independent, from both intervals.
 
-    MOVER on the log scale. At a value 1 of 0 from 0 to the upper end over value 2's lower end.
-    Source: Donner and Zou (2012), Statistical Methods in Medical Research 21:347.
+    This is MOVER on the log scale. For a value 1 of 0, it reaches from 0 to the upper end of value
+    1 over the lower end of value 2. Source: Donner and Zou (2012), Statistical Methods in Medical
+    Research 21:347.
     """
     some = np.where(value_1 > 0, value_1, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -146,9 +148,9 @@ def mover_ratio(
 
 
 def ratio_of_counts(above: ArrayLike, below: ArrayLike, level: Level = 0.95) -> Interval:
-    """Interval of the ratio of two expectations from score intervals of both counts.
+    """Return the interval of the ratio of two expectations from score intervals of both counts.
 
-    MOVER on the log scale, as if the counts were independent; those that overlap vary less.
+    This is MOVER on the log scale, as if the counts were independent; overlapping counts vary less.
     Source: Li, Tang and Wong (2014), Computational Statistics 29, for the ratio of Poisson rates.
     """
     k, n = np.broadcast_arrays(floats(above), np.where(floats(below) > 0, below, np.nan))
@@ -169,12 +171,11 @@ def _poisson_score(count: Floats, level: Level) -> Interval:
 def pairwise_differences(
     successes: ArrayLike, totals: ArrayLike, level: float = 0.95, df: float = np.inf
 ) -> Interval:
-    """Simultaneous intervals of all differences rate i - rate j of K groups, [..., K, K].
+    """Return simultaneous intervals of all differences rate i - rate j of K groups, [..., K, K].
 
     Counts are [..., K]. Each interval adds a success and a failure to both groups (Agresti and
-    Caffo 2000); the studentised range makes all hold at once (Tukey and Kramer; Agresti et al.
-    2008, Biometrics 64:1270). NaN on the diagonal and for groups without rows, which count for
-    nothing.
+    Caffo 2000). The studentized range makes all hold at once (Tukey and Kramer; Agresti et al.
+    2008, Biometrics 64:1270). NaN on the diagonal and for groups without rows, which do not count.
     """
     k, n = np.broadcast_arrays(floats(successes), floats(totals))
     rate = np.where(n > 0, (k + 1) / (n + 2), np.nan)
@@ -187,7 +188,7 @@ def pairwise_differences(
 
 
 def _range_critical(num_groups: NDArray[np.integer], level: float, df: float) -> Floats:
-    """Standard errors of a difference to either side, for each number of groups; NaN below 2."""
+    """Return standard errors of a difference to either side, by number of groups; NaN below 2."""
     reach = np.full(num_groups.shape, np.nan)
     for num in np.unique(num_groups[num_groups > 1]):
         reach[num_groups == num] = range_ppf(level, int(num), df) / np.sqrt(2.0)
@@ -195,30 +196,31 @@ def _range_critical(num_groups: NDArray[np.integer], level: float, df: float) ->
 
 
 def largest_difference(pairwise: Interval) -> Interval:
-    """Interval of the largest less the smallest of K rates, from simultaneous ones [..., K, K].
+    """Return the interval of the range (largest minus smallest) of K rates, from [..., K, K].
 
-    Where all pairwise intervals hold, so does this: the range is the largest difference, hence at
-    least the largest lower end and at most the largest upper end. So the lower end is 0 unless some
-    pair differs, and a true range of 0 is covered, which a bootstrap interval never does. NaN with
-    fewer than 2 groups.
+    If all simultaneous pairwise intervals hold, so does this one: the range is the largest
+    difference, hence at least the largest lower end and at most the largest upper end. So the lower
+    end is 0 unless some pair differs, and a true range of 0 is covered, which a bootstrap interval
+    never does. NaN with fewer than 2 groups.
     """
     low, high = (np.fmax.reduce(end, axis=(-2, -1)) for end in pairwise)
     return Interval(np.maximum(low, 0.0), np.minimum(high, 1.0))
 
 
 def effective_total(total: ArrayLike, effect: ArrayLike) -> Floats:
-    """Independent rows worth as much as `total` rows of this design effect; never more than those.
+    """Return the number of independent rows worth `total` rows with this design effect.
 
-    Multiply counts by `effective_total / total`. Source: Korn and Graubard (1998).
+    It is never more than `total`. Multiply counts by `effective_total / total`. Source: Korn and
+    Graubard (1998).
     """
     return floats(total) / np.maximum(floats(effect), 1.0)
 
 
 def scaled_interval(scale: Scale, found: Estimate, level: Level) -> Interval:
-    """Student's t interval on a scale (delta method).
+    """Return Student's t interval on a scale (delta method).
 
-    NaN at the ends of a scale, where there is no such error.
-    Source: Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2, for the AUC.
+    NaN at the ends of a scale, where there is no such error. Source: Pepe (2003), The Statistical
+    Evaluation of Medical Tests, section 5.2, for the AUC.
     """
     value, reach = found.value, student(level, found.df) * found.se
     if scale is Scale.LOGIT:
@@ -235,11 +237,11 @@ def scaled_interval(scale: Scale, found: Estimate, level: Level) -> Interval:
 
 
 def _growing(value: Floats, se: Floats, reach: Floats) -> Interval:
-    """Score interval for sums of squared errors, whose variance grows with them.
+    """Return the score interval for sums of squared errors, whose variance grows with them.
 
-    `4 s^2 value + rest`: without a rest by `se^2 / value` for each unit, else by less; half of that
-    is taken, and no more than that of a value of one standard error. The end points solve
-    `(value - x)^2 = t^2 (se^2 + slope (x - value))`.
+    The variance is `4 s^2 value + rest`: it grows by `se^2 / value` per unit without a rest,
+    otherwise by less. Half of that is used as the slope, at most that of a value of one standard
+    error. The end points solve `(value - x)^2 = t^2 (se^2 + slope (x - value))`.
     """
     slope = 0.5 * se**2 / np.maximum(np.maximum(value, se), np.finfo(float).tiny)
     shift = slope * reach**2 / np.where(se > 0, se, 1.0) ** 2 / 2

@@ -1,4 +1,4 @@
-"""p-values from intervals: by the level at which an interval ends at 0."""
+"""p-values from intervals: from the level at which an interval ends at 0."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _CLOSE = 1e-9
 def p_of_reach(
     value: Floats, facing: Callable[[Floats], Floats], shown: Floats, level: float
 ) -> Floats:
-    """Two-sided p that the truth is 0: 1 less the level whose interval just reaches it.
+    """Return two-sided p that the truth is 0: 1 minus the level whose interval just reaches 0.
 
-    `facing` says how far the interval reaches from `value` towards 0 at so many standard errors of
-    the normal distribution, and never falls; `shown` how far the interval at `level` does. p < 1 -
-    level if and only if that one excludes 0, also where the steps have not quite arrived. Secant
-    steps on logarithms: reach is a power between 1 and 2 of the standard errors.
+    `facing` returns how far the interval reaches from `value` towards 0 at a number of standard
+    errors of the normal distribution; it never falls. `shown` is how far the interval at `level`
+    reaches. p < 1 - level if and only if that interval excludes 0, even if the iteration has not
+    quite converged. The steps are secant steps on logarithms, because the reach is a power between
+    1 and 2 of the standard errors.
     """
     size, printed = np.abs(value), floats_like(value, float(critical(level)))
     reach = facing(printed)

@@ -1,7 +1,7 @@
-"""Standard errors from values with each fold left out, and across runs.
+"""Standard errors from values without each fold, and across runs.
 
 Values are float64 [R, 1+J, ...]: run; then the whole sample followed by the J samples that lack one
-fold; then anything. NaN is undefined, and makes everything made of it NaN.
+fold; then anything. NaN is undefined, and makes every result NaN.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pbias.auditing.inference.behrens_fisher import equivalent_df
 from pbias.auditing.inference.distributions import Floats, critical, floats, t_ppf, t_two_sided
 
-# A level such as 0.95; an array: standard errors of the normal distribution, cell by cell.
+# A level such as 0.95; or an array of standard errors of the normal distribution, cell by cell.
 Level = float | Floats
 
 # Metrics are of order 1: a smaller standard error is the rounding of values that are all equal.
@@ -25,7 +25,7 @@ _TAIL = 0.975  # where tails of other levels are made exact
 
 
 class Estimate(NamedTuple):
-    """A value with its standard error and the degrees of freedom of that, all [...]."""
+    """A value with its standard error and the error's degrees of freedom, all [...]."""
 
     value: Floats
     se: Floats
@@ -35,20 +35,21 @@ class Estimate(NamedTuple):
 def estimate(
     audited: Floats, reference: Floats | None = None, most_df: Floats | None = None
 ) -> Estimate:
-    """Mean over runs, or the difference of two such means: audited less reference, [...].
+    """Return the mean over runs, or the difference of two such means, audited - reference, [...].
 
-    The two sides may differ in their number of runs but share their samples. The variance is that
-    of the delete-a-fold jackknife, plus, for each side of several runs, their variance / R less the
-    part of it that comes from the samples, which the jackknife has counted already (never below
-    0): the variance of two crossed factors. Its degrees of freedom are those of Behrens and Fisher:
-    a normal part of the samples, and one of the runs with R - 1 (see behrens_fisher.py). Simulated
-    coverage of 95 % by a normal model, from runs that differ by chance alone to runs that differ
-    as wholes: 93-98 % with 2 runs of a side, 95-98 % with 3 or more.
-    The folds have `most_df` degrees of freedom at most, where given: those of clusters of uneven
-    size. The standard error and df are NaN where a value is undefined on the whole or without some
-    fold, and where J is 0 or 1.
+    The two sides may have different numbers of runs but share their samples. The variance is the
+    delete-a-fold jackknife's plus, for each side of several runs, their variance / R minus the part
+    that comes from the samples, which the jackknife already counts (never below 0). This is the
+    variance of two crossed factors. Its degrees of freedom are those of Behrens and Fisher: a
+    normal part from the samples, and a part from the runs with R - 1 (see behrens_fisher.py).
+    Simulated coverage of 95 % in a normal model, from runs that differ by chance alone to runs that
+    differ as wholes: 93-98 % with 2 runs on a side, 95-98 % with 3 or more.
+
+    If given, `most_df` is the maximum of the folds' degrees of freedom, for clusters of uneven
+    size. The standard error and df are NaN if a value is undefined on the whole or without some
+    fold, and if J is 0 or 1.
     Sources: Efron and Tibshirani (1993) chapter 11; Cameron, Gelbach and Miller (2011), Journal of
-    Business and Economic Statistics 29(2), for what is subtracted.
+    Business and Economic Statistics 29(2), for the subtracted part.
     """
     sides = [audited] if reference is None else [audited, reference]
     means = audited.mean(axis=0)
@@ -60,11 +61,11 @@ def estimate(
 def estimate_of_pairs(
     values: Floats, runs: tuple[int, int], most_df: Floats | None = None
 ) -> Estimate:
-    """Mean over all pairs of runs of two sides, [R, 1+J, ...], R as in `JointSums`.
+    """Return the mean over all pairs of runs of two sides, [R, 1+J, ...], R as in `JointSums`.
 
-    Pairs are no runs of their own: they share a run with others. So a side varies as the means over
-    the other side's runs do: two crossed factors, and the samples as in `estimate`. A side of runs
-    that are all the same adds nothing, and makes nothing surer.
+    Pairs are not independent runs, because they share runs. So a side varies like the means over
+    the other side's runs (two crossed factors), and the samples vary as in `estimate`. A side whose
+    runs are all equal adds no variance, and makes nothing more certain.
     Sources: Obuchowski and Rockette (1995), Communications in Statistics 24; Hillis (2007),
     Statistics in Medicine 26:596.
     """
@@ -75,7 +76,7 @@ def estimate_of_pairs(
 
 
 def _estimate(means: Floats, sides: Sequence[Floats], most_df: Floats | None) -> Estimate:
-    """From means over runs [1+J, ...] and the runs of each side [R, 1+J, ...]."""
+    """Return the estimate from means over runs [1+J, ...] and each side's runs [R, 1+J, ...]."""
     within, df = _spread(means[1:])
     if most_df is not None:
         df = np.minimum(df, np.where(np.isnan(most_df), np.inf, most_df))
@@ -85,7 +86,7 @@ def _estimate(means: Floats, sides: Sequence[Floats], most_df: Floats | None) ->
     betweens, excesses, sizes = zip(*map(_of_runs, several), strict=True)
     variance = within + sum(excesses)
     safe = np.where(variance > 0, variance, 1.0)
-    # The part of the variance that the runs alone show lies between their variance and its excess.
+    # The part of the variance that only the runs show lies between their variance and its excess.
     parts = [np.sqrt(between * excess) for between, excess in zip(betweens, excesses, strict=True)]
     runs_df = _satterthwaite(parts, [size - 1.0 for size in sizes])
     rest = 1.0 / equivalent_df(sum(parts) / safe, runs_df)
@@ -94,18 +95,19 @@ def _estimate(means: Floats, sides: Sequence[Floats], most_df: Floats | None) ->
 
 
 def _satterthwaite(variances: Sequence[Floats], dfs: Sequence[float]) -> Floats:
-    """Degrees of freedom of a sum of variances; the least where all are 0."""
+    """Return the degrees of freedom of a sum of variances; the smallest if all are 0."""
     squares = np.sum([v**2 / df for v, df in zip(variances, dfs, strict=True)], axis=0)
     total, some = np.sum(variances, axis=0), squares > 0
     return floats(np.where(some, total**2 / np.where(some, squares, 1.0), min(dfs)))
 
 
 def _spread(left_out: Floats) -> tuple[Floats, Floats]:
-    """Delete-a-fold variance `(J-1)/J sum (theta_(-j) - mean)^2` of [J, ...] and its df.
+    """Return the delete-a-fold variance `(J-1)/J sum (theta_(-j) - mean)^2` of [J, ...] and its df.
 
-    J - 1 degrees of freedom hold where every fold counts alike. Where few do, as with a group of 15
-    people spread over 200 folds, t with 199 covers 92 % for 95 %. So Satterthwaite's df of a sum of
-    squares, (sum s^2)^2 / sum s^4, with E d^4 = 3 s^4, bounded by J - 1.
+    J - 1 degrees of freedom hold if every fold counts equally. If few folds count, as with a group
+    of 15 people spread over 200 folds, t with 199 covers 92 % instead of 95 %. So this uses
+    Satterthwaite's df of a sum of squares, (sum s^2)^2 / sum s^4, with E d^4 = 3 s^4, bounded by J
+    - 1.
     """
     num_folds = len(left_out)
     if num_folds < 2:
@@ -120,11 +122,12 @@ def _spread(left_out: Floats) -> tuple[Floats, Floats]:
 
 
 def _of_runs(side: Floats) -> tuple[Floats, Floats, int]:
-    """Variance of the mean of R runs as they differ, what samples do not explain of it, and R.
+    """Return the variance of the mean of R runs, its part beyond sampling, and R.
 
-    Runs differ because training is random and because each run errs on other samples. The second
-    part is `sum over runs of the jackknife variance of (run - mean) / (R (R-1))`; the jackknife of
-    the mean holds it too, and counting it twice would cover 99 % for 95 %.
+    Runs differ because training is random and because each run errs on different samples. The
+    second part is `sum over runs of the jackknife variance of (run - mean) / (R (R-1))`. The
+    jackknife of the mean already contains it, and counting it twice would cover 99 % instead of 95
+    %.
     """
     num_runs = len(side)
     between = side[:, 0].var(axis=0, ddof=1) / num_runs
@@ -133,7 +136,7 @@ def _of_runs(side: Floats) -> tuple[Floats, Floats, int]:
 
 
 def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Lower and upper end by Student's t; the value itself where nothing varies."""
+    """Return the lower and upper end by Student's t; the value itself if nothing varies."""
     margin = quantile((1.0 + level) / 2.0, found.df) * found.se
     return found.value - margin, found.value + margin
 
@@ -141,20 +144,21 @@ def interval(found: Estimate, level: float = 0.95) -> tuple[Floats, Floats]:
 def as_wide(found: Estimate, low: Floats, high: Floats, level: float) -> Estimate:
     """Return the estimate with the error that its interval has on the side of 0.
 
-    For intervals that are not Student's t of this error: p then agrees with them.
+    This is for intervals that are not Student's t of this error, so that p agrees with them.
     """
     facing = np.where(found.value > 0, found.value - low, high - found.value)
     return found._replace(se=facing / quantile((1.0 + level) / 2.0, found.df))
 
 
 def p_value(found: Estimate, null: float = 0.0) -> Floats:
-    """Two-sided p that the value is `null`, by Student's t.
+    """Return two-sided p that the value is `null`, by Student's t.
 
-    Where nothing varies: 1 if the value is `null`, else NaN, for there is no error to compare with.
+    If nothing varies, p is 1 if the value is `null`, else NaN, because there is no error to compare
+    with.
     """
     away = found.value - null
     varies = found.se > NOISE
-    # The degrees of freedom of the interval, which are rounded, so that both agree.
+    # The interval's degrees of freedom, which are rounded, so that both agree.
     df = np.where(np.isnan(found.df), np.nan, _GRID[_place(found.df)])
     p = t_two_sided(away / np.where(varies, found.se, 1.0), df)
     still = np.where(np.abs(away) <= NOISE, 1.0, np.nan)
@@ -164,37 +168,37 @@ def p_value(found: Estimate, null: float = 0.0) -> Floats:
 def detectable(found: Estimate, level: float = 0.95, power: float = 0.8) -> Floats:
     """Return the true difference from null that a test at this level finds with this power.
 
-    `(t_(1 - alpha/2) + t_power) se`; NaN where nothing varies. Source: Bloom (1995), Evaluation
-    Review 19(5).
+    The formula is `(t_(1 - alpha/2) + t_power) se`; NaN if nothing varies. Source: Bloom (1995),
+    Evaluation Review 19(5).
     """
     reach = quantile((1.0 + level) / 2.0, found.df) + quantile(power, found.df)
     return np.where(found.se > NOISE, reach * found.se, np.nan)
 
 
 def detectable_by_interval(found: Estimate, low: Floats, high: Floats, level: float) -> Floats:
-    """Return the same of an interval that is not Student's t: by what it reaches towards null.
+    """Return the same for an interval that is not Student's t, from its reach towards null.
 
-    NaN where there is no interval, or one of no width.
+    NaN if there is no interval, or if it has no width.
     """
     df = np.where(np.isnan(found.df), np.inf, found.df)
     return detectable(as_wide(found._replace(df=df), low, high, level), level)
 
 
-# df change little beyond: in tenths below 10, then whole, then by 1 %
+# quantiles change little in between: steps of 0.1 below 10, then 1, then 1 %
 _GRID = np.concatenate([np.arange(0.1, 10, 0.1), np.arange(10, 1000), np.geomspace(1000, 1e6, 700)])
 
 
 def quantile(q: float, df: Floats) -> Floats:
-    """Student's t quantile, df rounded down to a grid (whole numbers from 10 to 999 are on it).
+    """Return Student's t quantile, with df rounded down to a grid (which includes 10 to 999).
 
-    Every table asks for thousands with as many df: looking them up costs a hundredth, and errs on
-    the side of wider intervals, by less than 0.3 % from 2 df.
+    Every table needs thousands of quantiles with as many df. Looking them up takes a hundredth of
+    the time, and errs towards wider intervals, by less than 0.3 % from 2 df.
     """
     return np.where(np.isnan(df), np.nan, _quantiles(q)[_place(df)])
 
 
 def _place(df: Floats) -> NDArray[np.intp]:
-    known: Floats = np.fmin(df, _GRID[-1])  # NaN is given any place
+    known: Floats = np.fmin(df, _GRID[-1])  # NaN may get any place
     place = np.searchsorted(_GRID, known * (1 + 1e-12), side="right") - 1
     return np.asarray(np.maximum(place, 0))
 
@@ -202,8 +206,9 @@ def _place(df: Floats) -> NDArray[np.intp]:
 def student(level: Level, df: ArrayLike = np.inf) -> Floats:
     """Return how many standard errors an interval of this level reaches to either side.
 
-    An array is one of standard errors of the normal distribution instead, cell by cell: t with the
-    same tail, after Wallace (1959), Annals of Mathematical Statistics 30, made exact at 95 %.
+    An array contains standard errors of the normal distribution instead, cell by cell: the result
+    is t with the same tail, after Wallace (1959), Annals of Mathematical Statistics 30, made exact
+    at 95 %.
     """
     if not isinstance(level, np.ndarray):
         if np.ndim(df) == 0 and np.isinf(df):

@@ -1,4 +1,4 @@
-"""The interval of a mean over targets, where folds or counts alone say too little.
+"""The interval of a mean over targets if folds or counts alone are not enough.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -21,7 +21,7 @@ from pbias.auditing.inference.jackknife import (
 )
 from pbias.auditing.inference.numbers import Numbers
 
-_LARGEST_VARIANCE = 0.25  # of what lies between 0 and 1
+_LARGEST_VARIANCE = 0.25  # of values between 0 and 1
 
 
 def widen(
@@ -33,10 +33,10 @@ def widen(
 ) -> Numbers:
     """Return a mean over `count` targets [S, 1] with the errors of its `thin` ones [S, A].
 
-    Folds say how targets err together, but see too little of the error of a target of few rows: of
-    3 successes in 3 trials none at all, and none where all its rows lie in one fold. What the
-    interval of such a target reaches beyond its folds is added, as of errors that have nothing in
-    common (MOVER: Zou and Donner 2008).
+    Folds show how targets err together, but underestimate the error of a target with few rows: 3
+    successes in 3 trials show no error, and neither does a target whose rows all lie in one fold.
+    The excess of such a target's own interval over its folds is added, treated as independent
+    (MOVER: Zou and Donner 2008).
     """
     if not thin.any():
         return mean
@@ -62,12 +62,12 @@ def _unseen(each: Numbers, end: Floats, thin: NDArray[np.bool_], z: Floats) -> F
 
 
 def lengthen(mean: Numbers, values: Sequence[Floats], level: float) -> Numbers:
-    """A mean, from values [R, 1+J, S, 1] of each side, that reaches further where its tail is long.
+    """Return a mean that reaches further on its long tail, from sides' values [R, 1+J, S, 1].
 
-    Clusters are few and err unevenly, so that the error of a mean of them is skewed, and the
-    estimate and its standard error are low, or high, together: t missed 6 % on one side, for 2.5.
-    The end on that side moves by Johnson's `skew / 6 (1 + 2 z^2)` standard errors; the other end,
-    which would move as well, stays. Source: Johnson (1978), JASA 73:536.
+    Few clusters with uneven errors make the error of a mean skewed, and the estimate and its
+    standard error are low, or high, together: t missed 6 % instead of 2.5 on one side. The end on
+    that side moves by Johnson's `skew / 6 (1 + 2 z^2)` standard errors. The other end, which would
+    move as well, stays. Source: Johnson (1978), JASA 73:536.
     """
     without = values[0].mean(axis=0)[1:]
     if len(values) > 1:
@@ -85,10 +85,10 @@ def lengthen(mean: Numbers, values: Sequence[Floats], level: float) -> Numbers:
 
 
 def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: float) -> Numbers:
-    """A mean over the `defined` targets [S, A]: of few counts, its ends are the means of theirs.
+    """Return a mean over the `defined` targets [S, A] of few counts, with the means of their ends.
 
-    That is as wide as if all erred alike; the folds have nothing to say there. The mean over a
-    single target is that target's number.
+    This is as wide as if all erred alike; the folds show nothing there. The mean over a single
+    target is that target's number.
     """
     count = defined.sum(axis=1, keepdims=True)
     num = np.where(count > 0, count, np.nan)
@@ -105,7 +105,7 @@ def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: 
 
 
 def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
-    """With the p of an error as large as the interval reaches towards 0, where there is a p."""
+    """Add p for an error as large as the interval's reach towards 0, where there is a p."""
     df = np.where(np.isnan(mean.df), np.inf, mean.df)
     found = as_wide(Estimate(mean.value, mean.se, df), mean.low, mean.high, level)
     p = np.where(np.isnan(mean.low), np.nan, p_value(found))
@@ -113,7 +113,7 @@ def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
 
 
 def _only(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:
-    """Return the mean over one target as that target; its reason is its own."""
+    """Return the mean over one target as that target's number, with its reason."""
     alone = defined.sum(axis=1, keepdims=True) == 1
     if not alone.any():
         return mean

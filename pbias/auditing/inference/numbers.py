@@ -1,6 +1,6 @@
-"""From measures to numbers with intervals: by folds, or from the counts where these are small.
+"""Turn measures into numbers with intervals: from folds, or from the counts if these are small.
 
-How each metric behaves stands in its entry; docs/inference.md gives the reasons for every rule.
+The behavior of each metric is in its entry; docs/inference.md gives the reasons for every rule.
 Shape suffixes as in counts/sums.py.
 """
 
@@ -31,13 +31,13 @@ from pbias.auditing.metrics.entry import Behavior, Counted, Noise, Scale
 from pbias.auditing.metrics.measures import FEW, Measure
 
 IN_REFERENCE = " in the reference"
-# Undefined because of what a model does, not of the data.
+# Undefined because of a model's predictions, not of the data.
 MODEL_REASONS = ("never predicted", "constant predictions")
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """One number a row and target, [S, A] each; NaN where undefined (`reason`) or not assessed."""
+    """A number for each row and target, [S, A]; NaN if undefined (`reason`) or not assessed."""
 
     value: Floats
     se: Floats
@@ -51,7 +51,7 @@ class Numbers:
 
 
 def of_value(measure: Measure, setting: Setting) -> Numbers:
-    """Return the value of one model, a mean over runs; p for 0 where it is a difference."""
+    """Return the value of one model, a mean over runs; p for 0 if it is a difference."""
     found = _estimate(measure, None, setting)
     if not setting.intervals:
         return _values_alone(found, measure.few, _reason_of_runs(measure))
@@ -78,14 +78,14 @@ def of_value(measure: Measure, setting: Setting) -> Numbers:
 
 
 def _silent(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
-    """Return where no fold shows any error, of what is no fact: not that there is none."""
+    """Return where no fold shows any error, except for facts; there may still be one."""
     if measure.behavior.fact or measure.behavior.of_labels or measure.quotient is not None:
         return np.zeros(found.value.shape, bool)
     return np.asarray((found.se <= NOISE) & ~np.isnan(found.value))
 
 
 def _is_largest(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
-    """Return where the value of a group is its own yardstick, 1 without each fold, too."""
+    """Return where a group's value is the largest itself: 1, also without each fold."""
     if measure.quotient is None:
         return np.zeros(found.value.shape, bool)
     return np.asarray(found.se <= NOISE)
@@ -94,14 +94,14 @@ def _is_largest(found: Estimate, measure: Measure) -> NDArray[np.bool_]:
 def _without_certainty(
     silent: NDArray[np.bool_], low: Floats, high: Floats, p: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """No interval rather than one of no width, and no p of it, where no fold shows an error."""
+    """Omit the interval and p where no fold shows an error, instead of giving no width."""
     none = silent & ~(high - low > NOISE)
     low, high, p = (np.where(none, np.nan, part) for part in (low, high, p))
     return low, high, p
 
 
 def _value_p(measure: Measure, found: Estimate, ends: Interval, setting: Setting) -> Floats:
-    """p that a difference, or what has a sign, is 0: of the level whose interval ends there."""
+    """Return p that a difference or signed number is 0: 1 - the level that just reaches 0."""
     behavior, level = measure.behavior, setting.level
     if behavior.signed:
         p = p_value(found)
@@ -129,13 +129,13 @@ def _facing(found: Estimate, ends: Interval) -> Floats:
 
 
 def _by_errors(measure: Measure) -> NDArray[np.bool_]:
-    """Return where few errors make the interval of a value."""
+    """Return where few errors determine the interval of a value."""
     assert measure.errors is not None
     return measure.errors.few & measure.errors.steady
 
 
 def _estimate(audited: Measure, reference: Measure | None, setting: Setting) -> Estimate:
-    """Value and standard error of a measure or a change; those of an AUC see auc_interval.py."""
+    """Return value and standard error of a measure or a change; for AUCs see auc_interval.py."""
     by_classes = audited.behavior.counted is Counted.CLASSES
     if by_classes and not setting.independent and setting.intervals:
         return auc_estimate(setting.estimates, audited, reference)
@@ -149,7 +149,7 @@ def _is_plain_proportion(behavior: Behavior) -> bool:
 
 
 def _value_ends(measure: Measure, found: Estimate, setting: Setting) -> Interval:
-    """Of whole counts and few ones a score interval, of others t on the scale of the metric."""
+    """Return a score interval for whole or few counts, otherwise t on the scale of the metric."""
     behavior = measure.behavior
     if measure.sides is not None and not behavior.signed:
         each = [_estimate(side, None, setting) for side in measure.sides]
@@ -187,9 +187,9 @@ def _by_folds_or_counts(measure: Measure, found: Estimate, setting: Setting) -> 
 
 
 def _least_ends(members: Sequence[Measure], setting: Setting) -> Interval:
-    """Of the smallest of several values, from intervals that hold for all of them at once.
+    """Return the interval of the smallest of several values, from simultaneous intervals.
 
-    Where all of them hold (Bonferroni), the smallest value lies between the smallest ends.
+    If all of them hold (Bonferroni), the smallest value lies between the smallest ends.
     """
     lows, highs = [], []
     for member in members:
@@ -204,7 +204,7 @@ def _least_ends(members: Sequence[Measure], setting: Setting) -> Interval:
 def _difference(
     each: Sequence[Estimate], ends: Sequence[Interval], found: Estimate, setting: Setting
 ) -> Interval:
-    """MOVER's from two sides, correlated as the standard error of their difference says.
+    """Return MOVER's interval from two sides, correlated as the error of their difference implies.
 
     Independent rows of different groups are not correlated.
     """
@@ -221,9 +221,9 @@ def of_change(
     setting: Setting,
     num_discordant: NDArray[np.float64] | None = None,
 ) -> Numbers:
-    """Audited less reference; p that nothing changed. Undefined where either is.
+    """Return audited - reference, with p for no change; undefined if either is undefined.
 
-    `num_discordant` [S, A]: samples on which the two predict differently.
+    `num_discordant` [S, A] is the number of samples that the two predict differently.
     """
     found = _estimate(audited, reference, setting)
     few, behavior, flips = audited.few | reference.few, audited.behavior, audited.flips
@@ -259,17 +259,17 @@ def of_change(
 
 
 def most_changed(measure: Measure) -> float:
-    """Return how much a number can change at most; a difference of two numbers twice as much."""
+    """Return the maximum change of a number; twice as much for a difference of two numbers."""
     return measure.behavior.limit * (1.0 if measure.sides is None else 2.0)
 
 
 def _change_ends(
     audited: Measure, reference: Measure, found: Estimate, setting: Setting
 ) -> Interval:
-    """t of the change; that of an AUC as uneven as the interval of the AUC itself.
+    """Return the t interval of the change; for an AUC, as asymmetric as the AUC's own interval.
 
-    But towards 0 it reaches as far as t at least: the interval of an AUC ends at 1, and where that
-    of the reference is 1, the end of the change would never reach 0.
+    Towards 0 it reaches at least as far as t: the interval of an AUC ends at 1, and if that of the
+    reference is 1, the end of the change would otherwise never reach 0.
     """
     plain = scaled_interval(Scale.IDENTITY, found, setting.level)
     if audited.behavior.counted is not Counted.CLASSES:
@@ -288,7 +288,7 @@ def _change_ends(
         np.where(rises, np.minimum(ends.low, plain.low), ends.low),
         np.where(rises, ends.high, np.maximum(ends.high, plain.high)),
     )
-    # Not certain, for the folds show no error: one side of a difference may be so.
+    # Not certain although the folds show no error: this may be one side of a difference.
     none = found.se <= NOISE
     if small.has_counts(audited) and none.any():
         ends = Interval(*_where(none, small.change_interval(audited, reference, setting), ends))
@@ -323,7 +323,7 @@ def _where(
 
 
 def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
-    """Return the reason, and in how many runs, if not all: no run drops out unseen."""
+    """Return the reason, and in how many runs if not all, so that no run drops out unseen."""
     num_runs = len(measure.value)
     missing = np.isnan(measure.value[:, 0]).sum(axis=0)
     some = (missing > 0) & (missing < num_runs)
@@ -334,7 +334,7 @@ def _reason_of_runs(measure: Measure) -> NDArray[np.object_]:
 
 
 def _reason_of_both(audited: Measure, reference: Measure) -> NDArray[np.object_]:
-    """Return why a change is undefined: because of the audited model, the reference, or of both."""
+    """Return why a change is undefined: because of the audited model, the reference, or both."""
     ours, theirs = _reason_of_runs(audited), _reason_of_runs(reference)
     reasons = np.where((ours == "") & (theirs != ""), theirs + IN_REFERENCE, ours)
     for place in np.argwhere((ours != "") & (theirs != "")):

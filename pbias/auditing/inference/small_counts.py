@@ -1,8 +1,8 @@
-"""Intervals from counts, for where these are small.
+"""Intervals from small counts.
 
 A difference combines the intervals of its two sides, a change uses the rows that flip, and a spread
-takes the largest of all differences. Unless rows are independent (no clusters,
-one run), counts shrink by the design effect. Shapes [S, A] as in counts/sums.py.
+takes the largest of all differences. Unless rows are independent (no clusters, one run), counts are
+reduced by the design effect. Shapes [S, A] as in counts/sums.py.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def has_counts(measure: Measure) -> bool:
 
 
 def is_proportion(measure: Measure) -> bool:
-    """Return whether these are successes among trials."""
+    """Return whether a measure counts successes among trials."""
     return measure.trials is not None and measure.behavior.counted is Counted.PROPORTION
 
 
 def value_interval(measure: Measure, setting: Setting) -> Interval:
-    """Score interval of a proportion, ratio or AUC from its counts, MOVER's of a difference."""
+    """Return the score interval of a proportion, ratio or AUC, or MOVER's of a difference."""
     if measure.sides is not None:
         parts = [_with_value(m, value_interval(m, setting)) for m in measure.sides]
         return mover_difference(*parts[0], *parts[1])
@@ -76,10 +76,10 @@ def value_interval(measure: Measure, setting: Setting) -> Interval:
 
 
 def change_interval(audited: Measure, reference: Measure, setting: Setting) -> Interval:
-    """Of a change as of two models that have no rows in common, which is wider than it need be.
+    """Return the interval of a change as if the models had no rows in common, which is too wide.
 
-    That of an AUC is as much narrower as the models err alike. MOVER's of the difference of two
-    changes.
+    For an AUC it is narrowed as far as the models err alike. For the difference of two changes it
+    is MOVER's.
     """
     if audited.sides is not None and reference.sides is not None:
         pairs = list(zip(audited.sides, reference.sides, strict=True))
@@ -95,9 +95,9 @@ def change_interval(audited: Measure, reference: Measure, setting: Setting) -> I
 
 
 def flip_interval(flips: Flips, found: Estimate, setting: Setting) -> FlipInterval:
-    """Return the interval that flips make of a number whose error is `found` by folds.
+    """Return the interval from the flips of a number whose error from folds is `found`.
 
-    Unless rows are independent, only a share of them counts, as the design effect says.
+    Unless rows are independent, only a share of them counts, according to the design effect.
     """
     known = np.full(found.value.shape, np.inf)
     if setting.independent:
@@ -109,9 +109,9 @@ def flip_interval(flips: Flips, found: Estimate, setting: Setting) -> FlipInterv
 
 
 def spread_interval(measure: Measure, setting: Setting) -> Interval:
-    """Of the largest difference between values of a group, from simultaneous intervals of all.
+    """Return the interval of a group's largest difference, from simultaneous intervals.
 
-    A row made of several metrics (eod) shares the level among them. NaN where a metric is no
+    A row made of several metrics (eod) shares the level among them. NaN if a metric is not a
     proportion.
     """
     assert measure.spread is not None
@@ -136,7 +136,7 @@ def _spread(member: Measure, level: float, setting: Setting) -> Interval:
 
 
 def _share_of_rows(measure: Measure, setting: Setting) -> Floats:
-    """Share of the rows of a proportion that count as independent."""
+    """Return the share of the rows of a proportion that count as independent."""
     trials = _counts(measure)[1]
     if setting.independent:
         return np.ones_like(trials)
@@ -149,27 +149,28 @@ def _share_of_rows(measure: Measure, setting: Setting) -> Floats:
 
 
 def _share_of(effect: Floats, few: NDArray[np.bool_], trials: Floats) -> Floats:
-    """1 / design effect, never above 1.
+    """Return 1 / design effect, never above 1.
 
-    Rows of few counts show no error of their own: they take the median of their target's others.
+    Rows with few counts show no error of their own, so they take the median of their target's
+    others.
     """
     effect = _with_typical(np.where(few | (effect == 0), np.nan, effect), 1.0)
     return np.asarray(effective_total(trials, effect) / np.where(trials > 0, trials, 1.0))
 
 
 def _df_of(found: Estimate, few: NDArray[np.bool_]) -> Floats:
-    """How well the design effect of several runs is known; of few counts by that of the others.
+    """Return how well the design effect of several runs is known; for few counts, that of others.
 
-    `_LEAST_DF` at least: with fewer, simulated intervals of few counts, which are wide by
-    themselves, were twice as wide as they need be.
+    The minimum is `_LEAST_DF`. With fewer, simulated intervals of few counts, which are already
+    wide, were twice as wide as necessary.
     """
     return np.maximum(_with_typical(np.where(few, np.nan, found.df), np.inf), _LEAST_DF)
 
 
 def _with_typical(known: Floats, otherwise: float) -> Floats:
-    """NaN replaced by the median of a target's others, or of all, or what stands for these."""
+    """Replace NaN by the median of a target's others, else of all, else by `otherwise`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows of NaN alone
+        warnings.simplefilter("ignore", RuntimeWarning)  # rows with only NaN
         typical = np.nanmedian(known, axis=0)
         typical = np.where(np.isnan(typical), np.nanmedian(known), typical)
     return floats(np.where(np.isnan(known), np.nan_to_num(typical, nan=otherwise), known))
@@ -178,7 +179,7 @@ def _with_typical(known: Floats, otherwise: float) -> Floats:
 def _with_value(
     audited: Measure, ends: Interval, reference: Measure | None = None
 ) -> tuple[Floats, Floats, Floats]:
-    """Return a value (less that of the reference) and its ends."""
+    """Return a value (minus that of the reference) and its ends."""
     value = audited.value[:, 0].mean(axis=0)
     if reference is not None:
         value = value - reference.value[:, 0].mean(axis=0)
@@ -192,7 +193,7 @@ def _counts(measure: Measure) -> tuple[Floats, Floats]:
 
 
 def benjamini_hochberg(p: ArrayLike, axis: int = -1) -> Floats:
-    """p-values adjusted to control the false discovery rate along an axis; NaN stay NaN, uncounted.
+    """Adjust p-values to control the false discovery rate along an axis; NaN stay NaN, uncounted.
 
     Source: Benjamini and Hochberg (1995).
     """
@@ -201,7 +202,7 @@ def benjamini_hochberg(p: ArrayLike, axis: int = -1) -> Floats:
     num_tests = np.count_nonzero(~np.isnan(p), axis=-1)[..., None]
     ranks = np.arange(1, p.shape[-1] + 1)
     scaled = np.take_along_axis(p, order, -1) * num_tests / ranks
-    # NaN lie at the end: fmin passes them over and the where puts them back.
+    # NaN are at the end: fmin skips them and `where` restores them.
     smallest = np.fmin.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
     adjusted = np.empty_like(p)
     np.put_along_axis(adjusted, order, np.minimum(smallest, 1.0), -1)

@@ -1,1 +1,1 @@
-"""What is measured: every metric from counts, and its words."""
+"""Metrics: their computation from counts, and their descriptions."""

@@ -1,4 +1,4 @@
-"""Bias amplification: how much more a group is found among predicted than among true positives.
+"""Bias amplification: how much more frequent a group is among predicted than among true positives.
 
 Shape suffixes as in counts/sums.py; V values of a group; training counts are [A, G+1, V+1, 2].
 """
@@ -41,7 +41,8 @@ TOO_FEW = "fewer than 10 positives in a group"
 def bias_amplification(model: Model) -> Measure | None:
     """Return `P(g=a* given s=1) - P(g=a* given y=1)`, a row for each group.
 
-    a* is the group value with the largest training rate. When undefined: `BIAS_AMPLIFICATION`.
+    a* is the group value with the largest training rate. `BIAS_AMPLIFICATION` says when it is
+    undefined.
     """
     sums, trained = model.sums, model.trained
     if not trained:
@@ -58,17 +59,17 @@ def bias_amplification(model: Model) -> Measure | None:
 
 
 def share_of_predicted(model: Model) -> Measure | None:
-    """Return `P(g=a* given s=1)` over all rows, whose change is excess_ba: it needs no labels."""
+    """Return `P(g=a* given s=1)` over all rows; its change is excess_ba, which needs no labels."""
     if not model.trained:
         return None
     return _shares(model.sums.cells[..., 1].sum(-1), model.trained)
 
 
 def directional_ba(model: Model) -> Measure | None:
-    """Mean over group values of `+-[P(s=1 given g) - P(y=1 given g)]`, a row for each group.
+    """Return the mean over group values of `+-[P(s=1 given g) - P(y=1 given g)]`, a row per group.
 
-    Plus where training over-represents the pair (`P(g, y=1) > P(g) P(y=1)`), else minus. Undefined
-    without training counts, or where a value has no known labels.
+    The sign is plus if training over-represents the pair (`P(g, y=1) > P(g) P(y=1)`), else minus.
+    Undefined without training counts, or if a value has no known labels.
     Source: Wang and Russakovsky, Directional Bias Amplification (ICML 2021), attribute to task.
     """
     sums, trained = model.sums, model.trained
@@ -91,7 +92,7 @@ def directional_ba(model: Model) -> Measure | None:
 
 
 def _shares(counts: NDArray[np.int64], trained: Sequence[Trained]) -> Measure:
-    """Share of a* among the rows counted in [R, 1+J, S, A], a row for each group."""
+    """Return the share of a* among the rows counted in [R, 1+J, S, A], a row for each group."""
     values, reasons, few, chosen, totals = [], [], [], [], []
     for group in trained:
         by_value = counts[:, :, group.members]
@@ -115,7 +116,7 @@ def _shares(counts: NDArray[np.int64], trained: Sequence[Trained]) -> Measure:
 
 
 def _share(counts: NDArray[np.int64], largest: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Share of the value `largest` [A] among counts [R, 1+J, V, A]; NaN where there are none."""
+    """Return the share of the value `largest` [A] among counts [R, 1+J, V, A], or NaN."""
     chosen = np.take_along_axis(counts, largest[None, None, None], axis=2)[:, :, 0]
     total = counts.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -123,7 +124,7 @@ def _share(counts: NDArray[np.int64], largest: NDArray[np.intp]) -> NDArray[np.f
 
 
 def _split(counts: NDArray[Any], group: Trained) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Counts [S, A] of the value a* of a group and of all its others, [1, A] each."""
+    """Split counts [S, A] into those of the value a* of a group and all its others, [1, A] each."""
     mine = counts[group.members]
     chosen = np.take_along_axis(mine, group.largest[None], axis=0)
     return chosen, mine.sum(axis=0, keepdims=True) - chosen
@@ -132,7 +133,7 @@ def _split(counts: NDArray[Any], group: Trained) -> tuple[NDArray[Any], NDArray[
 def _share_flips(
     model: Model, before: NDArray[Any], after: NDArray[Any], table: Sequence[NDArray[Any]]
 ) -> Flips | None:
-    """Of the share of a*: counts before and after, and gained, lost and all rows, [S, A] each."""
+    """Return the flips of the share of a*, from counts before and after and a table, [S, A]."""
     if not model.trained:
         return None
     parts = []
@@ -144,7 +145,7 @@ def _share_flips(
 
 
 def flips_of_share(model: Model) -> Flips | None:
-    """Over all rows, known or not."""
+    """Return the flips over all rows, known or not."""
     c = model.flipped.sum(-3)
     return _share_flips(model, c[..., 1, :].sum(-1), c[..., 1].sum(-1), predicted_flips(model))
 
@@ -160,7 +161,7 @@ def _errors_of_bias_amplification(model: Model) -> Flips | None:
 
 
 def _directional(model: Model, table: Sequence[NDArray[Any]]) -> Flips | None:
-    """Of the mean over values of +- the rate of known rows: a table for each value."""
+    """Return the flips of the mean over values of +- the rate of known rows: a table per value."""
     if not model.trained:
         return None
     parts = []
@@ -184,10 +185,10 @@ def _errors_of_directional_ba(model: Model) -> Flips | None:
 def unassessable(
     labels: Labels, train: NDArray[np.int64], audited: NDArray[np.int64]
 ) -> dict[tuple[str, str], str]:
-    """Why bias amplification is undefined whatever the model, by (target, group); "" if it is not.
+    """Return why bias amplification is undefined for any model, by (target, group), or "".
 
-    By the training rates of the rows `train`, and the positive labels among the rows `audited`.
-    That a model may never predict a target comes on top.
+    The reasons follow from the training rates of the rows `train`, and the positive labels among
+    the rows `audited`. In addition, a model may never predict a target.
     """
     trained, tested = train_counts(labels, train), train_counts(labels, audited)
     reasons: dict[tuple[str, str], str] = {}

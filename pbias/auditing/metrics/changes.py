@@ -1,8 +1,8 @@
-"""What compression changed: flips of single predictions, and differences between two models.
+"""Metrics of change: flips of single predictions, and differences between two models.
 
 Shape suffixes as in counts/sums.py; joint counts are [R, 1+J, S, A, 3, 2, 2]: label (0, 1,
-unknown), reference prediction, audited prediction. With several runs a side these are sums over
-runs (`JointSums`), so a metric is a share of rows whose number labels alone decide.
+unknown), reference prediction, audited prediction. With several runs per side these are sums over
+runs (`JointSums`), so a metric must be a share of rows whose number depends on labels alone.
 """
 
 from __future__ import annotations
@@ -33,42 +33,42 @@ from pbias.auditing.metrics.rates import (
 
 
 def churn(joint: JointSums) -> Measure:
-    """P(s != d), over all rows."""
+    """Return P(s != d), over all rows."""
     c = joint.cells
     changed = c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1)
     return share_of_pairs(joint, changed, c.sum((-1, -2, -3)), NO_ROWS)
 
 
 def nfr(joint: JointSums) -> Measure:
-    """P(s != y, d = y)."""
+    """Return P(s != y, d = y)."""
     c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
     return share_of_pairs(joint, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
 
 
 def pfr(joint: JointSums) -> Measure:
-    """P(s = y, d != y)."""
+    """Return P(s = y, d != y)."""
     c = joint.cells
     known = c[..., :2, :, :].sum((-1, -2, -3))
     return share_of_pairs(joint, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
 
 
 def lost_positives(joint: JointSums) -> Measure:
-    """P(s = 0, d = 1 given y = 1)."""
+    """Return P(s = 0, d = 1 given y = 1)."""
     c = joint.cells
     return share_of_pairs(joint, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
 
 
 def gained_positives(joint: JointSums) -> Measure:
-    """P(s = 1, d = 0 given y = 0)."""
+    """Return P(s = 1, d = 0 given y = 0)."""
     c = joint.cells
     return share_of_pairs(joint, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
 
 
 def accuracy_gap(model: Model) -> Measure | None:
-    """Overall accuracy less each group value's; its change is ceag, with the maximum by group.
+    """Return overall accuracy minus each group value's; its change is ceag, with a maximum.
 
-    Overall runs over rows with a known group. Undefined where a value has no known labels.
+    The overall accuracy covers rows with a known group. Undefined if a value has no known labels.
     Source: Hashemizadeh et al., Balancing Act, ICLR 2024.
     """
     sums, strata = model.sums, model.strata
@@ -94,7 +94,7 @@ def accuracy_gap(model: Model) -> Measure | None:
 
 
 def _flips_of_accuracy_gap(model: Model) -> Flips | None:
-    """A table for each value of the group: all of them count for everyone, one for itself."""
+    """Return a table for each value of the group: all count for everyone, one for itself."""
     groups = [model.strata.values_of(p.name) for p in model.strata.partitions[1:]]
     if not groups:
         return None

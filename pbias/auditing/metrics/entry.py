@@ -1,8 +1,8 @@
-"""What a metric is: one entry holds its words, its function and its behavior.
+"""Metric entries: each contains the descriptions, the function and the behavior of a metric.
 
-Inference, gates, tables, `explain`, the docs, reports and the overriding curve ask the entry; no
-module tests the name of a metric. To add one, write its function and its entry beside the metrics
-it is like, and put the entry into the list in registry.py.
+Inference, gates, tables, `explain`, the docs, reports and the overriding curve read the entry; no
+module tests the name of a metric. To add a metric, write its function and its entry beside similar
+metrics, and add the entry to the list in registry.py.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Scale(enum.Enum):
     IDENTITY = "identity"
     LOGIT = "logit"  # shares, between 0 and 1
     LOG = "log"  # ratios
-    SQUARES = "squares"  # sums of squared errors, whose variance grows with them
+    SQUARES = "squares"  # sums of squared errors, whose variance grows with their value
 
 
 class Counted(enum.Enum):
-    """What the two counts of a measure, `successes` and `trials`, are."""
+    """The meaning of a measure's two counts, `successes` and `trials`."""
 
     PROPORTION = "successes among trials"
     RATIO = "counts above and below the line"
@@ -32,7 +32,7 @@ class Counted(enum.Enum):
 
 
 class Noise(enum.Enum):
-    """What noise alone does to a metric."""
+    """The effect of noise alone on a metric."""
 
     NONE = "nothing on average"
     ALIKE = "raises it, in both models alike: the change has an interval, the value has none"
@@ -40,7 +40,7 @@ class Noise(enum.Enum):
 
 
 class Compares(enum.Enum):
-    """What a metric needs, and so what its function takes."""
+    """The models that a metric compares, which determine the argument of its function."""
 
     NOTHING = "one model"  # Model -> Measure
     PREDICTIONS = "the predictions of both models, row by row"  # JointSums -> Measure
@@ -48,7 +48,7 @@ class Compares(enum.Enum):
 
 
 class Good(enum.Enum):
-    """Which way of a metric is good, where one of them is."""
+    """The good direction of a metric, if there is one."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -66,72 +66,73 @@ class Curve(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Behavior:
-    """How a measure behaves in inference; the defaults are those of a plain proportion."""
+    """The behavior of a measure in inference; the defaults are those of a plain proportion."""
 
     scale: Scale = Scale.IDENTITY
     counted: Counted = Counted.PROPORTION
     noise: Noise = Noise.NONE
-    highest: float = math.inf  # by definition, where the scale does not say so
-    signed: bool = False  # compared with 0 also without a reference
-    of_scores: bool = False  # from probabilities or their order: changes where no prediction does
-    of_labels: bool = False  # of labels alone: the same in both models
-    # What a value may rise to if a share more of the rows are wrong than were seen: (value, share).
+    highest: float = math.inf  # by definition, if the scale does not imply it
+    signed: bool = False  # compared with 0 even without a reference
+    of_scores: bool = False  # from probabilities or order, which change without predictions
+    of_labels: bool = False  # from labels alone, so equal in both models
+    # The value that would result if a further share of the rows were wrong: (value, share).
     risen: Callable[[Any, Any], Any] | None = None
-    rare: int = 10  # with fewer rows that are wrong, it may be that much higher
-    fact: str = ""  # a fact of the sample, not an estimate: how reports call attributes with a 1
+    rare: int = 10  # the rule applies with fewer wrong rows than this
+    fact: str = ""  # a fact of the sample, not an estimate: the word for attributes with a 1
 
     @property
     def limit(self) -> float:
-        """The highest value of a metric that is never below 0; inf where there is none."""
+        """The highest value of a metric that is never below 0; inf if there is none."""
         return 1.0 if self.scale is Scale.LOGIT else self.highest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(Behavior):
-    """One metric: words, function, behavior.
+    """A metric: its descriptions, function and behavior.
 
-    `compute` takes what `compares` says and returns None where the metric has no rows.
+    `compute` takes the argument that `compares` implies, and returns None if the metric has no
+    rows.
     """
 
     name: str
-    # What people read.
+    # Descriptions for people.
     title: str
     formula: str
     range: str
     better: str  # what a good value is
     undefined: str  # when there is no value
     source: str
-    good: Good = Good.NEITHER  # the same as `better`, for what is worse and what is not
-    spoken: str = ""  # what verdicts call it; those of no such name are not in verdicts
-    short: str = ""  # the name in narrow tables
-    mean_title: str = ""  # the name of its mean over attributes, where that is something else
-    # How it is computed.
+    good: Good = Good.NEITHER  # the same as `better`, for comparisons
+    spoken: str = ""  # name in verdicts; metrics without one are not in verdicts
+    short: str = ""  # name in narrow tables
+    mean_title: str = ""  # name of its mean over attributes, if different
+    # Computation.
     compute: Callable[[Any], Any]
     compares: Compares = Compares.NOTHING
     labels: bool = True  # needs labels
     ranked: bool = False  # needs the order of logits
-    products: bool = False  # needs products of the predictions for every two targets
-    # Model -> Flips: the rows whose flips are the change, and those whose errors are what the value
-    # differs by from that of perfect predictions.
+    products: bool = False  # needs products of the predictions for pairs of targets
+    # Model -> Flips: the rows whose flips make up the change, and the rows whose errors make up the
+    # difference from perfect predictions.
     flips: Callable[[Any], Any] | None = None
     errors: Callable[[Any], Any] | None = None
-    part: Metric | None = None  # the metric that this one is the change of differences of
-    # Where it is shown.
+    part: Metric | None = None  # the metric whose differences change, if this is such a change
+    # Presentation.
     contrasted: bool = False  # by group value, with contrasts and spreads
-    of_groups: bool = False  # one number a group, none for everyone
+    of_groups: bool = False  # one number per group, none for everyone
     pooled: bool = False  # one number over all attributes, in the row without attribute
-    largest: bool = False  # with the largest of a group's values
-    smallest: bool = False  # with the smallest of a group's values
+    largest: bool = False  # with the largest value of a group
+    smallest: bool = False  # with the smallest value of a group
     headline: bool = False  # among the means over attributes that reports begin with
     watched: bool = False  # reports say how large a change could have been missed
-    binary_only: bool = False  # says little of classes, of which one is always predicted
+    binary_only: bool = False  # not informative for classes, of which one is always predicted
     by_value: bool = False  # among the numbers that reports show for each group value
-    spotlight: str = ""  # the title of its own section in reports
+    spotlight: str = ""  # title of its own section in reports
     curve: Curve = Curve.NONE
 
     @property
     def is_change(self) -> bool:
-        """Whether it says what compression changed, and so needs a reference."""
+        """Whether the metric measures a change by compression, so that it needs a reference."""
         return self.compares is not Compares.NOTHING
 
     @property

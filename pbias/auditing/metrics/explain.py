@@ -1,4 +1,4 @@
-"""What metrics, scores, symbols and columns of tables mean, in words."""
+"""Explanations of metrics, scores, symbols and columns of tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbias.auditing.metrics.registry import METRICS, known_metric
 
 
 class Words(Protocol):
-    """What is said of a metric or a score."""
+    """The descriptions that metrics and scores have."""
 
     @property
     def title(self) -> str: ...  # noqa: D102
@@ -31,7 +31,7 @@ class Words(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """A number of single samples or attributes in words; no metric of an audit."""
+    """A number about single samples or attributes, with descriptions; not a metric of an audit."""
 
     title: str
     formula: str
@@ -42,7 +42,7 @@ class Score:
     labels: bool = False
 
 
-# What `pbias flag` and `pbias exemplars` say of samples: scores, no metrics of an audit.
+# Scores of `pbias flag` and `pbias exemplars`, which are not metrics of an audit.
 SCORES = {
     "flag_risk": Score(
         "risk that pruning overturns a prediction",
@@ -84,7 +84,7 @@ LEGEND = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table that `pbias metrics` writes, in words."""
+    """One column of the table that `pbias metrics` writes, with its description."""
 
     title: str
     content: str
@@ -127,13 +127,13 @@ COLUMNS = {
 
 
 def legend() -> str:
-    """Return the symbols of formulas, a line each."""
+    """List the symbols of formulas, one per line."""
     width = max(map(len, LEGEND))
     return "".join(f"  {symbols:<{width}}  {meaning}\n" for symbols, meaning in LEGEND.items())
 
 
 def describe_column(name: str) -> str:
-    """Return all that is said of a column, a line each."""
+    """Describe a column, one fact per line."""
     one = COLUMNS[name]
     return f"{name}: {one.title} (a column)\n  content    {one.content}\n  empty      {one.empty}\n"
 
@@ -144,7 +144,7 @@ def explained() -> Mapping[str, Words]:
 
 
 def list_metrics() -> str:
-    """Return every metric, score and column with its title, a line each, then what symbols mean."""
+    """List every metric, score and column with its title, one per line, then the symbols."""
     listed = explained()
     width = max(map(len, listed))
     metrics = "".join(f"{name:<{width}}  {one.title}\n" for name, one in listed.items())
@@ -153,7 +153,7 @@ def list_metrics() -> str:
 
 
 def describe(name: str) -> str:
-    """All that is known of a metric, score or column; raises UserError for an unknown one."""
+    """Describe a metric, score or column; raises UserError for an unknown one."""
     if name in COLUMNS:
         return describe_column(name)
     one: Words = SCORES[name] if name in SCORES else known_metric(name)

@@ -1,8 +1,8 @@
-"""What a change is made of: rows that flip, each with its weight. Shapes as in counts/sums.py.
+"""Flips: the rows that make up a change, each with its weight. Shapes as in counts/sums.py.
 
-A change of a rate is a sum over tables of rows: `weight * (gained - lost)`. So is what a number of
-one model differs by from that of the labels: its errors are flips from the label. From such counts
-come the intervals where few rows flip (inference/flip_intervals.py).
+A change of a rate is a sum over tables of rows: `weight * (gained - lost)`. The difference of one
+model's number from that of the labels is such a sum, too: its errors are flips from the label.
+Intervals for few flips are computed from these counts (inference/flip_intervals.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEW = 10
-# A table whose rows weigh less than this share of those of the weightiest does not decide.
+# A table whose rows weigh less than this share of the heaviest table's does not decide.
 _MATTERS = 0.1
 
 Floats = NDArray[np.float64]
@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 class Scaled:
     """A `part` of a change that is proportional to the odds of `total - count` to `count`.
 
-    As a sum over some rows divided by the number of others, which is no more certain. All
-    [U, S, A]: U such parts.
+    An example is a sum over some rows divided by the number of others; it is no more certain than
+    that number. All arrays are [U, S, A] for U such parts.
     """
 
     part: Floats
@@ -42,7 +42,7 @@ class Scaled:
 class Flips:
     """T tables, all [T, S, A]: the weight of a row, rows gained and lost, and all rows.
 
-    `steady` [S, A]: whether what the weights are divided by are 10 rows or more.
+    `steady` [S, A] says whether the denominators of the weights have 10 rows or more.
     """
 
     weight: Floats
@@ -54,16 +54,16 @@ class Flips:
 
     @property
     def num(self) -> Floats:
-        """Flips in each table, [T, S, A]."""
+        """The number of flips in each table, [T, S, A]."""
         return self.gained + self.lost
 
     @property
     def few(self) -> NDArray[np.bool_]:
-        """Whether fewer than 10 rows flip in some table that matters, [S, A]."""
+        """Whether fewer than 10 rows flip in a table that matters, [S, A]."""
         return self.fewer_than(FEW)
 
     def fewer_than(self, num: int) -> NDArray[np.bool_]:
-        """Return whether fewer rows than that flip in some table that matters, [S, A]."""
+        """Return whether fewer than `num` rows flip in a table that matters, [S, A]."""
         size = np.nan_to_num(np.abs(self.weight))
         matters = (size > _MATTERS * size.max(axis=0, keepdims=True)) & (self.trials > 0)
         return np.asarray((matters & (self.num < num)).any(axis=0))
@@ -81,7 +81,7 @@ class Flips:
         )
 
     def minus(self, other: Flips) -> Flips:
-        """Of the difference of two changes, made of other rows."""
+        """Return the flips of the difference of two changes, whose rows differ."""
 
         def both(name: str) -> Floats:
             return np.concatenate([getattr(self, name), getattr(other, name)])
@@ -105,7 +105,7 @@ class Flips:
 
 
 def of_rate(gained: Floats, lost: Floats, trials: Floats, sign: float = 1.0) -> Flips:
-    """Return the change of a rate of `trials` rows, [S, A]; `sign` -1 where a flip lowers it."""
+    """Return the flips of a rate of `trials` rows, [S, A]; `sign` is -1 if a flip lowers it."""
     weight = np.divide(sign, trials, out=np.full_like(trials, np.nan), where=trials > 0)
     steady = np.ones(trials.shape, bool)
     return Flips(weight[None], gained[None], lost[None], trials[None], steady)
@@ -114,10 +114,10 @@ def of_rate(gained: Floats, lost: Floats, trials: Floats, sign: float = 1.0) -> 
 def of_share(
     top: tuple[Floats, Floats], rest: tuple[Floats, Floats], tables: Sequence[Sequence[Floats]]
 ) -> Flips:
-    """Return the change of `top / (top + rest)`, both before and after, [S, A].
+    """Return the flips of `top / (top + rest)`, both before and after, [S, A].
 
-    `tables`: gained, lost and all rows of `top`, then of `rest`. Exact: `T' R - T R' = (T' - T) r -
-    t (R' - R)` with means t and r of before and after.
+    `tables`: gained, lost and all rows of `top`, then of `rest`. This is exact: `T' R - T R' = (T'
+    - T) r - t (R' - R)` with the means t and r of before and after.
     """
     (top_0, top_1), (rest_0, rest_1) = top, rest
     totals = top_0 + rest_0, top_1 + rest_1
@@ -128,7 +128,7 @@ def of_share(
 
 
 def stacked(parts: Sequence[Flips]) -> Flips:
-    """Return the rows of several, below each other; those of fewer tables get empty ones."""
+    """Stack the rows of several; those with fewer tables get empty ones."""
     most = max(len(part.weight) for part in parts)
 
     def column(name: str) -> Floats:

@@ -1,4 +1,4 @@
-"""The gap between the values of a group: equalized odds, impact ratio.
+"""Metrics of the gap between the values of a group: equalized odds, impact ratio.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -29,7 +29,7 @@ from pbias.auditing.metrics.rates import (
 def eod(model: Model) -> Measure | None:
     """Return the larger of the largest differences in TPR and FPR between values of a group.
 
-    Undefined where either is undefined for one of the values.
+    Undefined if either is undefined for one of the values.
     """
     tpr, fpr, strata = model.measure(TPR), model.measure(FPR), model.strata
     groups = [p.name for p in strata.partitions[1:]]
@@ -51,10 +51,10 @@ def eod(model: Model) -> Measure | None:
 
 
 def impact_ratio(model: Model) -> Measure | None:
-    """Share of positive predictions of each group value over the largest share of any value.
+    """Return each group value's share of positive predictions over the largest share of any value.
 
-    Undefined where that is 0. The value with the largest share has the ratio 1; its interval says
-    how far below the true largest share it may be.
+    Undefined if the largest share is 0. The value with the largest share has the ratio 1; its
+    interval says how far below the true largest share it may be.
     Source: Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4 D (four fifths).
     """
     rates = model.measure(PREDICTED_POSITIVE_RATE)
@@ -71,7 +71,7 @@ def impact_ratio(model: Model) -> Measure | None:
 
 
 def _against_largest(rates: Measure) -> tuple[Measure, Measure]:
-    """Rates of the values of one group, and beside each the largest of them."""
+    """Return the rates of the values of one group, and beside each the largest of them."""
     assert rates.successes is not None and rates.trials is not None
     value = np.fmax.reduce(rates.value, axis=2, keepdims=True)
     whole = np.nan_to_num(rates.value[:, 0].mean(axis=0), nan=-1.0)
@@ -94,7 +94,7 @@ def _against_largest(rates: Measure) -> tuple[Measure, Measure]:
 
 
 def _stacked(parts: Sequence[Measure]) -> Measure:
-    """Return the rows of several measures below each other."""
+    """Stack the rows of several measures."""
     successes = [part.successes for part in parts if part.successes is not None]
     trials = [part.trials for part in parts if part.trials is not None]
     return Measure(
@@ -108,7 +108,7 @@ def _stacked(parts: Sequence[Measure]) -> Measure:
 
 
 def _flips_of_impact_ratio(model: Model) -> Flips | None:
-    """To first order, against the largest share of the model: `dp / q - p / q dq / q`."""
+    """Return flips to first order, against the model's largest share: `dp / q - p / q dq / q`."""
     groups = [model.strata.values_of(p.name) for p in model.strata.partitions[1:]]
     if not groups:
         return None

@@ -1,4 +1,4 @@
-"""How well the predictions for one target follow from those for all the others.
+"""Interdependence: how well the predictions for one target follow from those for all others.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -15,9 +15,10 @@ from pbias.auditing.metrics.rates import PAPER
 
 
 def interdependence(model: Model) -> Measure | None:
-    """R^2 of a least-squares fit of one target's predictions on all the others', over all rows.
+    """Return R^2 of a least-squares fit of one target's predictions on all others', over all rows.
 
-    Undefined for constant predictions. No rows for classes: one prediction follows from the others.
+    Undefined for constant predictions. Classes have no rows, because one prediction follows from
+    the others.
     """
     if model.sums.classes.any():
         return None

@@ -1,4 +1,4 @@
-"""A measure: one metric over strata x targets, per run, on all folds and with each left out.
+"""Measures: one metric over strata x targets, by run, on all folds and without each.
 
 Shape suffixes as in counts/sums.py.
 """
@@ -26,20 +26,21 @@ PLAIN = Behavior()
 
 @dataclass(frozen=True)
 class Measure:
-    """Values float64 [R, 1 or 1+J, S, A], NaN where undefined; reasons str [S, A], else "".
+    """Values float64 [R, 1 or 1+J, S, A], NaN if undefined; reasons str [S, A], else "".
 
-    `few` bool [S, A] marks counts under 10, where a normal approximation does not hold: intervals
-    come from the counts then. A proportion has these, [S, A], means over runs: `successes`,
-    `trials`; `behavior.counted` says what else they may be. `flips` are the rows that its change
-    from the reference is made of, `errors` those by which its value differs from that of perfect
-    predictions. A difference has its two
-    `sides` instead, a quotient of two rates its `quotient`, and an increasing function `mapped` of
-    another measure that one as `raw`: their intervals are made from these. A largest difference has
-    `spread`, for each row the measures whose largest difference between rows it is, and a smallest
-    value has `least`, for each row the measure of which it is the smallest. A measure whose rows
-    are taken from another has that one as its
-    `origin`, and the `places` of its rows there. `runs` are those of each side where R is as in
-    `JointSums`.
+    `few` bool [S, A] marks counts under 10, for which a normal approximation does not hold;
+    intervals then come from the counts. A proportion has the counts `successes` and `trials`, [S,
+    A], as means over runs; `behavior.counted` says what else they may mean. `flips` are the rows
+    that make up its change from the reference, and `errors` the rows that make up its difference
+    from perfect predictions.
+
+    Some measures have parts instead, from which their intervals are made: a difference has its two
+    `sides`, a quotient of two rates its `quotient`, and an increasing function `mapped` of another
+    measure that measure as `raw`. A largest difference has `spread`: for each row, the measures
+    whose largest difference between rows it is. A smallest value has `least`: for each row, the
+    measure of which it is the smallest. A measure whose rows are taken from another has that one as
+    its `origin`, and the `places` of its rows there. `runs` are the numbers of runs per side if R
+    is as in `JointSums`.
     """
 
     rows: tuple[Row, ...]
@@ -86,14 +87,14 @@ class Measure:
     def as_metric(
         self, behavior: Behavior, flips: Flips | None = None, errors: Flips | None = None
     ) -> Measure:
-        """Return the same numbers, behaving as the metric does."""
+        """Return the same numbers with the behavior of a metric."""
         return replace(
             self, behavior=behavior, flips=flips or self.flips, errors=errors or self.errors
         )
 
     @property
     def of_extremes(self) -> bool:
-        """Whether every row is the largest or smallest of several."""
+        """Whether every row is the largest or smallest of several values."""
         return all(row.contrast in (MAX, MIN, SPREAD) for row in self.rows)
 
 
@@ -105,9 +106,9 @@ def ratio(
     *,
     counted: bool = True,
 ) -> Measure:
-    """numerator / denominator, [R, 1+J, S, A]; undefined because of `why` where the latter is 0.
+    """Return numerator / denominator, [R, 1+J, S, A]; undefined, with the reason `why`, for 0.
 
-    `counted`: the two are counts of successes and trials.
+    `counted` means that the two are counts of successes and trials.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(denominator > 0, numerator / denominator, np.nan)
@@ -122,7 +123,7 @@ def ratio(
 
 
 def share_of_pairs(joint: JointSums, top: NDArray[Any], bottom: NDArray[Any], why: str) -> Measure:
-    """Return a share of rows [R, 1+J, S, A] of two models; `bottom` rests on labels alone."""
+    """Return a share of rows [R, 1+J, S, A] of two models; `bottom` depends on labels alone."""
     found = ratio(joint.rows, top, bottom, why)
     successes, trials = (joint.over_pairs(count[:, 0]) for count in (top, bottom))
     few = np.minimum(successes, trials - successes) < FEW
@@ -132,7 +133,7 @@ def share_of_pairs(joint: JointSums, top: NDArray[Any], bottom: NDArray[Any], wh
 def ratio_of_counts(
     rows: tuple[Row, ...], top: NDArray[Any], bottom: NDArray[Any], why: str
 ) -> Measure:
-    """Return a ratio of two counts that is no share: few where either count is."""
+    """Return a ratio of two counts that is not a share: few if either count is few."""
     counts = [count[:, 0].mean(axis=0) for count in (top, bottom)]
     return replace(
         ratio(rows, top, bottom, why, counted=False),
@@ -143,7 +144,7 @@ def ratio_of_counts(
 
 
 def undefined(measure: Measure, reason: str) -> Measure:
-    """Return the same rows without any value, because of `reason`."""
+    """Return the same rows without values, because of `reason`."""
     return Measure(
         measure.rows,
         np.full_like(measure.value, np.nan),
@@ -153,7 +154,7 @@ def undefined(measure: Measure, reason: str) -> Measure:
 
 
 def contrasts(measure: Measure, strata: Strata) -> Measure:
-    """Signed differences between strata: one row for each contrast."""
+    """Return signed differences between strata, one row for each contrast."""
     plus = measure.take([c.plus for c in strata.contrasts])
     minus = measure.take([c.minus for c in strata.contrasts])
     return Measure(
@@ -170,7 +171,7 @@ def contrasts(measure: Measure, strata: Strata) -> Measure:
 
 
 def spreads(measure: Measure, strata: Strata) -> Measure:
-    """Largest minus smallest value of each group of three values or more: rows `max-min`."""
+    """Return largest minus smallest value of each group with three values or more: `max-min`."""
     groups = strata.ranges
     parts = [measure.value[:, :, members] for _, members in groups]
     return Measure(
@@ -201,12 +202,12 @@ def smallest(measure: Measure) -> Measure:
 def increasing(
     raw: Measure, mapped: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> Measure:
-    """An increasing function of a measure, with the interval that this function makes of its."""
+    """Return an increasing function of a measure; its interval is mapped by the function."""
     return Measure(raw.rows, mapped(raw.value), raw.reason, raw.few, raw=raw, mapped=mapped)
 
 
 def largest_change(audited: Measure, reference: Measure) -> Measure:
-    """The largest change among the values of each group, audited less reference: rows `max`."""
+    """Return the largest change among the values of each group, audited - reference: rows `max`."""
     change = audited.value.mean(axis=0) - reference.value.mean(axis=0)
     groups = list(dict.fromkeys(row.group for row in audited.rows))
     members = [[i for i, row in enumerate(audited.rows) if row.group == group] for group in groups]
@@ -223,8 +224,8 @@ def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
     """Return the mean over the targets that are `defined` [S, A], one column [S, 1].
 
     The mean of a difference is the difference of the means of its sides over these targets. A
-    target that is undefined without some fold (it rests on that alone) has its value there, and so
-    no error: inference/means.py adds one.
+    target that is undefined without some fold, because it depends on that fold alone, keeps its
+    value there and so shows no error; inference/means.py adds one.
     """
     count = defined.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -248,7 +249,7 @@ def _without_gaps(value: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fewest(measure: Measure) -> NDArray[np.float64]:
-    """The smallest count that decides, such as successes or failures, [S, A]; infinite without."""
+    """Return the smallest deciding count, such as successes or failures, [S, A]; else inf."""
     if measure.errors is not None:
         without = replace(measure, errors=None)
         return np.asarray(np.minimum(fewest(without), measure.errors.num.sum(axis=0)))
@@ -265,7 +266,7 @@ def fewest(measure: Measure) -> NDArray[np.float64]:
 
 
 def has_few_trials(measure: Measure) -> NDArray[np.bool_]:
-    """Return whether fewer than 10 rows lie below the line, [S, A]; for an AUC, of either class."""
+    """Return whether the denominator has fewer than 10 rows, [S, A]; for an AUC, either class."""
     if measure.raw is not None:
         return has_few_trials(measure.raw)
     if pair := measure.sides or measure.quotient:
@@ -283,14 +284,14 @@ def _any(few: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _stack(parts: list[NDArray[Any]], like: NDArray[Any], axis: int = 0) -> NDArray[Any]:
-    """Stacked, also where there is nothing to stack."""
+    """Stack arrays, even if there are none."""
     if parts:
         return np.stack(parts, axis=axis)
     return np.empty((*like.shape[:axis], 0, *like.shape[axis + 1 :]), like.dtype)
 
 
 def first_reason(measures: Sequence[Measure], members: Sequence[int]) -> NDArray[np.object_]:
-    """The reason of the first undefined member, with the group value that it is about; str [A]."""
+    """Return the reason of the first undefined member, with its group value; str [A]."""
     out = np.full(measures[0].reason.shape[1], "", object)
     for measure in reversed(measures):
         for index in reversed(members):

@@ -1,4 +1,4 @@
-"""What most functions of metrics take: one model of an audit, as its counts."""
+"""The argument of most metric functions: one model of an audit, as its counts."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from pbias.auditing.metrics.flips import Flips
 from pbias.auditing.metrics.measures import Measure, contrasts
 from pbias.files.logits import Logits
 
-NO_SCORES = "no_scores"  # key of a file's meta: {attribute: reason}
+NO_SCORES = "no_scores"  # key in a file's meta: {attribute: reason}
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model of an audit: the totals of its runs by stratum, and each metric computed once.
+    """A model of an audit: the totals of its runs by stratum; each metric is computed once.
 
-    Without `runs` there are counts alone: nothing is known of probabilities or their order.
+    Without `runs` there are only counts, and nothing about probabilities or their order.
     """
 
     design: Design
     sums: Sums
     runs: RunCounts | None = None
     joint: JointSums | None = None  # with the reference, for the audited model
-    reference: Sums | None = None  # of the reference, for the audited model
+    reference: Sums | None = None  # the reference's, for the audited model
     _measures: dict[str, Measure | None] = field(default_factory=dict)
     _contrasts: dict[str, Measure] = field(default_factory=dict)
 
@@ -41,27 +41,27 @@ class Model:
     def of(
         cls, runs: RunCounts, joint: JointSums | None = None, reference: Sums | None = None
     ) -> Model:
-        """Return the model that these runs are of."""
+        """Return the model to which these runs belong."""
         return cls(runs.design, runs.sums, runs, joint, reference)
 
     def clear(self) -> None:
-        """Let go of what was computed, which is computed again when it is asked for."""
+        """Release computed values; they are computed again when needed."""
         self._measures.clear()
         self._contrasts.clear()
 
     @property
     def strata(self) -> Strata:
-        """Who is compared with whom."""
+        """The strata that are compared."""
         return self.design.strata
 
     @property
     def trained(self) -> list[Trained]:
-        """What training says of each group; empty without groups."""
+        """The training facts about each group; empty without groups."""
         return self.design.trained
 
     @property
     def train_counts(self) -> NDArray[np.int64] | None:
-        """Training counts [A, G+1, V+1, 2] of the file, where it has any."""
+        """The training counts [A, G+1, V+1, 2] of the file, if it has any."""
         return self.design.train_counts
 
     @property
@@ -72,14 +72,14 @@ class Model:
 
     @property
     def scores(self) -> Sequence[Scores]:
-        """What the order of logits says, for each run."""
+        """The scores from the order of logits, for each run."""
         assert self.runs is not None
         return self.runs.scores
 
     def measure(self, metric: Metric) -> Measure | None:
-        """A metric of this model, or its part in a metric that compares models; None without rows.
+        """Return a metric of this model, or its part in a comparison of models; None without rows.
 
-        Probabilities and their order mean nothing for attributes whose file says so.
+        It is undefined for attributes whose file says that their logits are not scores.
         """
         if metric.name not in self._measures:
             found: Measure | None = metric.compute(self)
@@ -90,7 +90,7 @@ class Model:
         return self._measures[metric.name]
 
     def contrasts(self, metric: Metric) -> Measure | None:
-        """The differences of a metric between the values of each group; None without rows."""
+        """Return a metric's differences between the values of each group; None without rows."""
         measure = self.measure(metric)
         if measure is None or not self.strata.contrasts:
             return None
@@ -99,7 +99,7 @@ class Model:
         return self._contrasts[metric.name]
 
     def _flips(self, metric: Metric) -> tuple[Flips | None, Flips | None]:
-        """The rows that a change is made of, where there is a reference, and those of errors."""
+        """Return the flips of a change, if there is a reference, and the flips of errors."""
         changed = metric.flips if self.joint is not None else None
         return changed and changed(self), metric.errors and metric.errors(self)
 
@@ -107,7 +107,7 @@ class Model:
     def flipped(self) -> NDArray[np.float64]:
         """Rows by label, prediction of the reference and own prediction, [S, A, 3, 2, 2].
 
-        Means over pairs of runs.
+        They are means over pairs of runs.
         """
         assert self.joint is not None
         return self.joint.over_pairs(self.joint.cells[:, 0])
@@ -119,15 +119,15 @@ class Model:
 
 
 def no_scores(run: Logits) -> dict[str, str]:
-    """Return why the logits of an attribute are no scores, by attribute."""
-    said = run.meta.get(NO_SCORES)  # from a file, so anything
+    """Return why the logits of attributes are not scores, by attribute."""
+    said = run.meta.get(NO_SCORES)  # from a file, so it can be anything
     if not isinstance(said, dict):
         return {}
     return {name: str(said[name]) for name in run.targets if name in said}
 
 
 def without_scores(measure: Measure, runs: Sequence[Logits]) -> Measure:
-    """The measure; undefined, if it is made of scores, for attributes whose logits are none."""
+    """Return the measure; if it uses scores, it is undefined for attributes without scores."""
     found = [no_scores(run) if measure.behavior.of_scores else {} for run in runs]
     if not any(found):
         return measure

@@ -24,7 +24,7 @@ MIN_KNOWN = 2
 
 
 def auc(model: Model) -> Measure:
-    """Area under the ROC curve; undefined without positive or negative labels."""
+    """Return the area under the ROC curve; undefined without positive or negative labels."""
     sums = model.sums
     positive = sums.num_positive[0, 0]
     negative = sums.num_known[0, 0] - positive
@@ -40,31 +40,31 @@ def auc(model: Model) -> Measure:
 
 
 def uncertainty(model: Model) -> Measure:
-    """P(abs(p - 0.5) < 0.4), over all rows."""
+    """Return P(abs(p - 0.5) < 0.4), over all rows."""
     sums = model.sums
     return ratio(sums.rows, sums.uncertain, sums.num_rows, NO_ROWS)
 
 
 def ece(model: Model) -> Measure:
-    """Expected calibration error over 10 equal-width bins of p."""
+    """Return the expected calibration error over 10 equal-width bins of p."""
     sums = model.sums
     return ratio(sums.rows, sums.absolute_error, sums.num_known, NO_LABELS, counted=False)
 
 
 def brier(model: Model) -> Measure:
-    """mean((p - y)^2)."""
+    """Return mean((p - y)^2)."""
     sums = model.sums
     return ratio(sums.rows, sums.squares, sums.num_known, NO_LABELS, counted=False)
 
 
 def calibration_gap(model: Model) -> Measure:
-    """mean(p) - mean(y)."""
+    """Return mean(p) - mean(y)."""
     sums = model.sums
     return ratio(sums.rows, sums.error, sums.num_known, NO_LABELS, counted=False)
 
 
 def calibration_error_debiased(model: Model) -> Measure:
-    """Calibration error that group sizes do not bias; undefined under 2 known labels."""
+    """Return the calibration error that group sizes do not bias; undefined under 2 known labels."""
     num_known = model.sums.num_known[0, 0]
     reason = np.where(num_known < MIN_KNOWN, "fewer than 2 known labels", "").astype(object)
     value = np.stack([run.calibration for run in model.scores])
@@ -72,26 +72,26 @@ def calibration_error_debiased(model: Model) -> Measure:
 
 
 def _wrong(model: Model) -> Flips:
-    """Rows predicted wrongly; none is gained by the other direction."""
+    """Return wrongly predicted rows as flips in one direction."""
     over, under, known = label_errors(model)
     return of_rate(over + under, np.zeros_like(known), known)
 
 
 def _risen_brier(value: Floats, share: Floats) -> Floats:
-    """Return a row that is wrong costs between a quarter and 1."""
+    """Return the value after more rows are wrong, which cost between a quarter and 1 each."""
     return value + share / 2
 
 
 def _risen_calibration(value: Floats, share: Floats) -> Floats:
-    """As if all of them were in one bin of ten, or filled several: there they add to the gap."""
+    """Return the value if further wrong rows fill one bin of ten or more, adding to gaps."""
     added = np.minimum(10.0 * share**2, share)
     return np.asarray((np.sqrt(np.maximum(value, 0.0)) + np.sqrt(added)) ** 2)
 
 
 def _flips_of_uncertainty(model: Model) -> Flips | None:
-    """By fold, for no row is known by both models: what a fold gains or loses on balance.
+    """Return flips by fold, because no row is known in both models: each fold's net gain or loss.
 
-    Where few rows flip, hardly any two share a fold.
+    If few rows flip, hardly any two share a fold.
     """
     if model.reference is None:
         return None

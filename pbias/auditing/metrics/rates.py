@@ -35,53 +35,53 @@ Counts = NDArray[np.float64]
 
 
 def accuracy(model: Model) -> Measure:
-    """P(s = y)."""
+    """Return P(s = y)."""
     sums = model.sums
     return ratio(sums.rows, sums.num_right, sums.num_known, NO_LABELS)
 
 
 def prevalence(model: Model) -> Measure:
-    """P(y = 1)."""
+    """Return P(y = 1)."""
     sums = model.sums
     return ratio(sums.rows, sums.num_positive, sums.num_known, NO_LABELS)
 
 
 def predicted_positive_rate(model: Model) -> Measure:
-    """P(s = 1), over all rows."""
+    """Return P(s = 1), over all rows."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., 1].sum(-1), sums.num_rows, NO_ROWS)
 
 
 def tpr(model: Model) -> Measure:
-    """P(s = 1 given y = 1)."""
+    """Return P(s = 1 given y = 1)."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., 1, 1], sums.num_positive, NO_POSITIVES)
 
 
 def fpr(model: Model) -> Measure:
-    """P(s = 1 given y = 0)."""
+    """Return P(s = 1 given y = 0)."""
     sums = model.sums
     num_negative = sums.num_known - sums.num_positive
     return ratio(sums.rows, sums.cells[..., 0, 1], num_negative, NO_NEGATIVES)
 
 
 def fnr(model: Model) -> Measure:
-    """P(s = 0 given y = 1)."""
+    """Return P(s = 0 given y = 1)."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., 1, 0], sums.num_positive, NO_POSITIVES)
 
 
 def ppv(model: Model) -> Measure:
-    """P(y = 1 given s = 1)."""
+    """Return P(y = 1 given s = 1)."""
     sums = model.sums
     return ratio(sums.rows, sums.cells[..., 1, 1], sums.num_predicted, NEVER_PREDICTED)
 
 
 def f1(model: Model) -> Measure:
-    """2 tp / (2 tp + fp + fn).
+    """Return 2 tp / (2 tp + fp + fn).
 
-    An increasing function of tp / (tp + fp + fn), which is a proportion: its interval is mapped.
-    Source: Hand, Christen and Kirielle (2021), F*: an interpretable transformation of the
+    This is an increasing function of tp / (tp + fp + fn), which is a proportion, so its interval is
+    mapped. Source: Hand, Christen and Kirielle (2021), F*: an interpretable transformation of the
     F-measure, Machine Learning 110.
     """
     sums = model.sums
@@ -92,7 +92,7 @@ def f1(model: Model) -> Measure:
 
 
 def balanced_accuracy(model: Model) -> Measure:
-    """(TPR + TNR) / 2, as a function of TPR - FPR."""
+    """Return (TPR + TNR) / 2, as a function of TPR - FPR."""
     positive, negative = replace(tpr(model), behavior=SHARE), replace(fpr(model), behavior=SHARE)
     difference = Measure(
         positive.rows,
@@ -105,7 +105,7 @@ def balanced_accuracy(model: Model) -> Measure:
 
 
 def top1_accuracy(model: Model) -> Measure | None:
-    """P(the class with the largest output is the class of the sample); None for attributes."""
+    """Return P(the class with the largest output is the sample's class); None for attributes."""
     sums = model.sums
     known = sums.classes.sum(-1, keepdims=True)
     if not known.any():
@@ -114,13 +114,13 @@ def top1_accuracy(model: Model) -> Measure | None:
 
 
 def underprediction(model: Model) -> Measure:
-    """P(s = 1) / P(y = 1)."""
+    """Return P(s = 1) / P(y = 1)."""
     sums = model.sums
     return ratio_of_counts(sums.rows, sums.num_predicted, sums.num_positive, NO_POSITIVES)
 
 
 def tcb(model: Model) -> Measure:
-    """Threshold calibration bias: `underprediction` of the value that is rarer in training."""
+    """Return threshold calibration bias: `underprediction` of the value rarer in training."""
     sums, counts = model.sums, model.train_counts
     known, positive, predicted = sums.num_known, sums.num_positive, sums.num_predicted
     rare = np.ones(positive.shape[-1], bool) if counts is None else rare_is_one(counts)
@@ -134,7 +134,7 @@ def tcb(model: Model) -> Measure:
 
 
 def never_predicted(model: Model) -> Measure:
-    """1 where a target is never predicted positive, else 0."""
+    """Return 1 if a target is never predicted positive, else 0."""
     sums = model.sums
     never, some = sums.cells[..., 1].sum(-1) == 0, sums.num_rows > 0
     found = ratio(sums.rows, never, some, NO_ROWS, counted=False)
@@ -142,7 +142,7 @@ def never_predicted(model: Model) -> Measure:
 
 
 def _tables(model: Model) -> list[tuple[Counts, Counts, Counts]]:
-    """Rows gained, lost and all of them, of labels 0, 1 and unknown, [S, A] each."""
+    """Return rows gained, lost and in all, for labels 0, 1 and unknown, [S, A] each."""
     rows = model.flipped
     return [(c[..., 0, 1], c[..., 1, 0], c.sum((-1, -2))) for c in np.moveaxis(rows, -3, 0)]
 
@@ -153,23 +153,23 @@ def _sum(*tables: tuple[Counts, Counts, Counts]) -> tuple[Counts, Counts, Counts
 
 
 def right_flips(model: Model) -> tuple[Counts, Counts, Counts]:
-    """Known rows that are right now, that no longer are, and all of them."""
+    """Return known rows that became right, that became wrong, and all of them."""
     (gained_0, lost_0, trials_0), positive, _ = _tables(model)
     return _sum((lost_0, gained_0, trials_0), positive)
 
 
 def predicted_flips(model: Model) -> tuple[Counts, Counts, Counts]:
-    """Rows that are predicted positive now, that no longer are, and all of them."""
+    """Return rows newly predicted positive, no longer predicted positive, and all of them."""
     return _sum(*_tables(model))
 
 
 def known_flips(model: Model) -> tuple[Counts, Counts, Counts]:
-    """Return the same of rows with a known label."""
+    """Return the same for rows with a known label."""
     return _sum(*_tables(model)[:2])
 
 
 def label_errors(model: Model) -> tuple[Counts, Counts, Counts]:
-    """Known rows that are predicted positive and are not, the opposite, and all of them."""
+    """Return known rows that are false positives, false negatives, and all of them."""
     cells = model.predicted
     return cells[..., 0, 1], cells[..., 1, 0], cells[..., :2, :].sum((-1, -2))
 
@@ -201,7 +201,7 @@ def _flips_of_classes(model: Model) -> Flips:
 
 
 def _before_and_after(model: Model, label: int) -> tuple[Counts, Counts]:
-    """Rows of a label that are predicted positive, by the reference and by the model."""
+    """Return rows of a label that the reference and the model predict positive."""
     rows = model.flipped[..., label, :, :]
     return rows[..., 1, :].sum(-1), rows[..., :, 1].sum(-1)
 
@@ -212,7 +212,7 @@ def _flips_of_ppv(model: Model) -> Flips:
 
 
 def _flips_of_f1(model: Model) -> Flips:
-    """`2 T / (T + F + Y)` of true and false positives and Y positive labels; as in `of_share`."""
+    """Return flips of `2 T / (T + F + Y)` (true, false positives, Y labels), see `of_share`."""
     (t_0, t_1), (f_0, f_1) = _before_and_after(model, 1), _before_and_after(model, 0)
     tables = _tables(model)[1::-1]
     num_positive = tables[0][2]
@@ -234,9 +234,9 @@ def _rare(model: Model) -> NDArray[np.bool_]:
 
 
 def _ratio_flips(table: tuple[Counts, Counts, Counts], part: Counts, rare: Counts) -> Flips:
-    """Of the number of predictions of the `rare` value over its labels [S, A].
+    """Return flips of the number of predictions of the `rare` value over its labels [S, A].
 
-    `part`: what flips among the others, whose number the ratio is not relative to.
+    `part` contains the flips among the other rows, to whose number the ratio is not relative.
     """
     some = np.where(rare > 0, rare, np.nan)
     found = of_rate(*table)

@@ -58,7 +58,7 @@ METRICS: dict[str, Metric] = {
     )
 }  # fmt: skip
 
-# Other names of the field for these.
+# Other names for these metrics in the field.
 SYNONYMS = {
     "fall_out": "fpr",
     "false_alarm_rate": "fpr",
@@ -74,12 +74,12 @@ SYNONYMS = {
 
 
 def chosen_metrics(names: Sequence[str] | None) -> list[Metric]:
-    """Return the metrics of these names, or all for None; raises UserError for unknown names."""
+    """Return the metrics with these names, or all for None; raises UserError for unknown names."""
     return [known_metric(name) for name in names or METRICS]
 
 
 def known_metric(name: str) -> Metric:
-    """The metric of this name; raises UserError, with the nearest one, where there is none."""
+    """Return the metric with this name; UserError names the nearest one if there is none."""
     if name in METRICS:
         return METRICS[name]
     if name in SYNONYMS:

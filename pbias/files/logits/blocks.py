@@ -21,7 +21,7 @@ from pbias.files.logits.checks import (
 )
 from pbias.files.logits.npz import KNOWN, Npz
 
-BLOCK_MIB = 40  # of all arrays by row; what is made of a block takes about four times as much
+BLOCK_MIB = 40  # for all arrays by row; processing a block takes about four times as much
 MIB = 1 << 20
 BY_ROW = ("logits", "probabilities", "labels", "ids", "groups", "clusters")
 
@@ -30,8 +30,8 @@ BY_ROW = ("logits", "probabilities", "labels", "ids", "groups", "clusters")
 class LogitsBlocks:
     """A logits file read in blocks of `block_rows` rows.
 
-    `head` is its first row: what it says of all rows is said there. `thresholds` float64 [A]
-    replace those of the file.
+    `head` is its first row and holds the facts about all rows. `thresholds` float64 [A] replace
+    those of the file.
     """
 
     npz: Npz
@@ -46,7 +46,7 @@ class LogitsBlocks:
 
     @property
     def path(self) -> str:
-        """The file."""
+        """The path of the file."""
         return self.npz.path
 
     @property
@@ -56,12 +56,12 @@ class LogitsBlocks:
 
     @property
     def activation(self) -> str:
-        """Sigmoid or softmax."""
+        """The activation: sigmoid or softmax."""
         return self.head.activation
 
     @property
     def first_row(self) -> Logits:
-        """The head, with the thresholds that are used."""
+        """The head, with the thresholds in use."""
         if self.thresholds is None:
             return self.head
         return replace(self.head, thresholds=self.thresholds)
@@ -69,7 +69,7 @@ class LogitsBlocks:
     def blocks(self) -> Iterator[Logits]:
         """Yield the rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
 
-        But for ids that occur in more than one block, which must be looked for with `column`.
+        Ids that repeat in different blocks are the exception; use `column` to find them.
         """
         signs = LabelSigns(len(self.targets))
         low, high, row = math.inf, -math.inf, 0
@@ -84,7 +84,7 @@ class LogitsBlocks:
         signs.check(self.path, self.targets, self.head.meta)
 
     def column(self, name: str) -> Iterator[NDArray[np.str_]]:
-        """Ids or clusters in blocks of rows, as text."""
+        """Yield ids or clusters in blocks of rows, as text."""
         names = [name, *(["ids"] if name != "ids" and "ids" in self.npz.members else [])]
         row = 0
         for arrays in zip(*(self.npz.blocks(n, self.block_rows) for n in names), strict=True):
@@ -94,7 +94,7 @@ class LogitsBlocks:
 
 
 def num_mib(npz: Npz) -> float:
-    """Return the size of the logits in an open file, in MiB; 0 where there are none."""
+    """Return the size of the logits in an open file, in MiB; 0 if there are none."""
     member = npz.members.get("logits")
     return 0.0 if member is None else math.prod(member.shape) * member.dtype.itemsize / MIB
 
@@ -102,7 +102,7 @@ def num_mib(npz: Npz) -> float:
 def open_blocks(
     npz: Npz, *, probabilities: bool | None = None, block_rows: int | None = None
 ) -> LogitsBlocks:
-    """The blocks of an open file; raises UserError where what its headers say does not fit."""
+    """Return the blocks of an open file; raises UserError if its headers do not fit together."""
     head = next(_blocks(npz, 1))
     if block_rows is None:
         block_rows = max(1, BLOCK_MIB * MIB // _row_bytes(npz))
@@ -128,7 +128,7 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
 
 
 def _check_rows(npz: Npz, names: list[str]) -> None:
-    """Arrays with an entry for each sample must have as many as there are logits."""
+    """Raise UserError unless arrays by sample have as many entries as there are logits."""
     logits = npz.members["logits"]
     check_header(npz.path, logits.shape, logits.dtype)
     for name in names:

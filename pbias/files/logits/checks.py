@@ -1,6 +1,6 @@
-"""The checks of logits and of what comes with them, with a message for whatever does not fit.
+"""Checks of logits and the arrays beside them, with a message for each error.
 
-A path stands before each message where there is one: arrays may come from a file or from a caller.
+Messages begin with a path if there is one, because arrays may come from a file or from a caller.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 
 Array = TypeVar("Array", bound=NDArray[Any])
-# Arrays that passed a check, by its name: what is made of them with `replace` is not read again.
+# Arrays that passed a check, by its name, so that copies by `replace` are not checked again.
 _passed: WeakValueDictionary[tuple[str, int], NDArray[Any]] = WeakValueDictionary()
 
 
 def _pass(check: str, array: Array) -> Array:
-    """Return a view of an array that needs no check again, unlike the array of the caller."""
+    """Return a view of an array that needs no second check, unlike the caller's array."""
     own = array.view()
     _passed[check, id(own)] = own
     return own
@@ -48,12 +48,12 @@ def _has_passed(check: str, array: NDArray[Any]) -> bool:
 
 
 def at(path: str) -> str:
-    """Return what stands before a message."""
+    """Return the prefix of a message."""
     return f"{path}: " if path else ""
 
 
 def check_present(path: str, names: Collection[str]) -> None:
-    """Check that a logits file holds at least logits."""
+    """Raise UserError if a logits file has no logits."""
     if "logits" not in names:
         held = f" (only: {', '.join(sorted(names))})" if names else ""
         raise UserError(
@@ -65,7 +65,7 @@ def check_present(path: str, names: Collection[str]) -> None:
 def check_header(
     path: str, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "logits"
 ) -> None:
-    """Check what must hold of logits, or of probabilities alone, before their values are known."""
+    """Check logits, or probabilities alone, by shape and type, before their values are known."""
     if dtype.hasobject:
         raise UserError(
             f"{at(path)}'{name}' is {dtype} {list(shape)}; convert it with {name}.astype(float)"
@@ -78,7 +78,7 @@ def check_header(
 
 
 def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[np.floating]:
-    """Floating point [N, A], no NaN and nothing infinite; float32, or float64 if it was wider."""
+    """Check logits: floating point [N, A], finite; return float32, or float64 if it was wider."""
     if _has_passed("logits", array):
         return array
     check_header(path, array.shape, array.dtype)
@@ -97,7 +97,7 @@ def check_logits(path: str, array: NDArray[Any], first_row: int = 0) -> NDArray[
 
 
 def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.int8]:
-    """0, 1, and -1 or NaN for unknown in the shape of the logits; as int8, all unknown for None."""
+    """Check labels: 0, 1, and -1 or NaN for unknown; return int8, all unknown for None."""
     if array is None:
         return np.full(shape, UNKNOWN, np.int8)
     if array.shape != shape:
@@ -126,9 +126,9 @@ def check_labels(path: str, array: NDArray[Any] | None, shape: tuple[int, ...]) 
 def check_probabilities(
     path: str, array: NDArray[Any] | None, logits: NDArray[np.floating], activation: str
 ) -> NDArray[np.float64] | None:
-    """Numbers from 0 to 1 in the shape of the logits and those of the logits, as float64, or None.
+    """Check probabilities from 0 to 1 that match the logits; return float64, or None.
 
-    They may differ from what `activation` makes of the logits as float16 would round them.
+    They may differ from the `activation` of the logits as much as rounding to float16 would cause.
     """
     if array is None or _has_passed("probabilities", array):
         return array
@@ -151,7 +151,7 @@ def check_probabilities(
 
 
 def check_range(path: str, probabilities: NDArray[Any]) -> None:
-    """Refuse probabilities outside of [0, 1]."""
+    """Raise UserError for probabilities outside of [0, 1]."""
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise UserError(
             f"{at(path)}'probabilities' holds values that are not from 0 to 1; leave it out"
@@ -159,7 +159,7 @@ def check_range(path: str, probabilities: NDArray[Any]) -> None:
 
 
 def as_text(array: NDArray[Any]) -> NDArray[np.str_]:
-    """Text, of numbers too; whole ones without the `.0` that pandas adds."""
+    """Convert to text, also numbers; whole ones without the `.0` that pandas adds."""
     if array.dtype.kind == "f":
         return np.array([canonical(str(cell)) for cell in array.tolist()], np.str_)
     return array.astype(np.str_, copy=False)
@@ -168,7 +168,7 @@ def as_text(array: NDArray[Any]) -> NDArray[np.str_]:
 def own_names(
     names: NDArray[np.str_], ids: NDArray[np.str_] | None, first_row: int = 0
 ) -> NDArray[np.str_]:
-    """Names of clusters; a row whose cluster is unknown gets its id, or its row, as its own."""
+    """Return names of clusters; a row of an unknown one gets its id or row as its own."""
     if _has_passed("clusters", names):
         return names
     unknown = [name for name in set(names.tolist()) if is_unknown_text(name)]
@@ -180,7 +180,7 @@ def own_names(
 
 
 def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | None:
-    """Return each id once; None where there are none."""
+    """Return the ids; UserError for repeated ones; None if there are none."""
     if ids is None or _has_passed("ids", ids):
         return ids
     if len(set(ids.tolist())) == len(ids):
@@ -193,24 +193,25 @@ def check_ids(path: str, ids: NDArray[np.str_] | None) -> NDArray[np.str_] | Non
 
 
 class LabelSigns:
-    """Which of -1, 0 and 1 the labels of each target hold, gathered over blocks of rows.
+    """The values among -1, 0 and 1 in the labels of each target, collected over blocks of rows.
 
-    Labels of -1 and 1 without any 0 are negatives and positives, where -1 should mean unknown.
+    If labels are -1 and 1 without any 0, they are negatives and positives, but -1 should mean
+    unknown.
     """
 
     def __init__(self, num_targets: int) -> None:
-        """Nothing is seen yet of `num_targets` targets."""
+        """Start with no values seen, for `num_targets` targets."""
         self.seen = np.zeros((3, num_targets), bool)
 
     def add(self, labels: NDArray[np.int8]) -> None:
-        """Take in labels [N, A]."""
+        """Add the values in labels [N, A]."""
         self.seen |= np.stack([(labels == value).any(axis=0) for value in (-1, 0, 1)])
 
     def check(self, path: str, targets: Sequence[str], meta: Mapping[str, Any]) -> None:
-        """Refuse a file with -1 and 1 but no 0; warn of single targets that are so.
+        """Raise UserError for a file with -1 and 1 but no 0; warn about single targets like that.
 
-        Files that `predict` wrote are recognized by the digests in `meta` and pass: their -1 is
-        unknown.
+        Files that `predict` wrote pass, because -1 means unknown in them. The digests in `meta`
+        identify them.
         """
         unknown, negative, positive = self.seen
         if "sha256" in meta or not (doubtful := unknown & positive & ~negative).any():
@@ -228,7 +229,7 @@ class LabelSigns:
 
 
 def parse_meta(path: str, text: str | None) -> dict[str, Any]:
-    """Return the JSON object in `meta`, of a schema that is known."""
+    """Return the JSON object in `meta`, if its schema is known."""
     try:
         meta = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
@@ -244,7 +245,7 @@ def parse_meta(path: str, text: str | None) -> dict[str, Any]:
 
 
 class Reader:
-    """The optional arrays, each checked against the shape that the others ask for."""
+    """Reads the optional arrays, checking each against the shape that the others imply."""
 
     def __init__(self, path: str, arrays: dict[str, NDArray[Any]]) -> None:
         self.at = at(path)
@@ -257,7 +258,7 @@ class Reader:
         fits = array.ndim == len(shape) and all(
             want is None or have == want for have, want in zip(array.shape, shape, strict=True)
         )
-        # An empty list saved by numpy is float64: no entries have no kind.
+        # An empty list saved by numpy is float64, so empty arrays may have any kind.
         if not fits or (array.size and array.dtype.kind not in kinds):
             raise UserError(
                 f"{self.at}'{name}' is {_kind(array)} {_shape(array.shape)}; "
@@ -266,7 +267,7 @@ class Reader:
         return array
 
     def names(self, name: str, length: int | None) -> tuple[str, ...] | None:
-        """Distinct names, or None."""
+        """Return distinct names, or None."""
         array = self._get(name, TEXT, (length,))
         if array is None:
             return None
@@ -275,19 +276,19 @@ class Reader:
         return self.distinct(f"'{name}'", [str(item) for item in array])
 
     def text(self, name: str, length: int) -> NDArray[np.str_] | None:
-        """Text [N], or None; numbers as text, whole ones without the `.0` that pandas adds."""
+        """Return text [N], or None; numbers become text, whole ones without the `.0` of pandas."""
         array = self._get(name, TEXT_OR_NUMBERS, (length,))
         return None if array is None else as_text(array)
 
     def clusters(
         self, length: int, ids: NDArray[np.str_] | None, first_row: int = 0
     ) -> NDArray[np.str_] | None:
-        """Names of clusters [N]; a row of an unknown one is a cluster of its own. Or None."""
+        """Return names of clusters [N], or None; a row of an unknown cluster is its own cluster."""
         names = self.text("clusters", length)
         return None if names is None else own_names(names, ids, first_row)
 
     def values(self, group_names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-        """Return the values of each group, without the padding; "0" and "1" unless said."""
+        """Return the values of each group, without padding; "0" and "1" by default."""
         array = self._get("group_values", TEXT, (len(group_names), None))
         if array is None:
             return (("0", "1"),) * len(group_names)
@@ -310,7 +311,7 @@ class Reader:
         return self.distinct(f"'group_values' of {group}", values)
 
     def distinct(self, what: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Return names, each once."""
+        """Return names; UserError for repeated ones."""
         twice = first_repeated(names)
         if twice is not None:
             raise UserError(f"{self.at}{what} holds '{twice}' twice; rename one of them")
@@ -319,7 +320,7 @@ class Reader:
     def groups(
         self, num_rows: int, names: tuple[str, ...], values: tuple[tuple[str, ...], ...]
     ) -> NDArray[np.int16]:
-        """Codes int16 [N, G] within the values of each group."""
+        """Return codes int16 [N, G] within the values of each group."""
         given = self.arrays.get("groups")
         if given is None:
             if names:
@@ -345,7 +346,7 @@ class Reader:
         return array.astype(np.int16, copy=False)
 
     def _whole(self, codes: NDArray[Any]) -> NDArray[np.int64]:
-        """Codes that pandas made numbers with a point, NaN for unknown."""
+        """Return whole codes from floating-point ones of pandas, with NaN for unknown."""
         codes = np.where(np.isnan(codes), UNKNOWN, codes)
         odd = codes[~np.isfinite(codes) | (codes != np.round(codes))]
         if odd.size:
@@ -353,7 +354,7 @@ class Reader:
         return np.asarray(codes, np.int64)
 
     def counts(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
-        """int64 of this shape, none below 0, or None."""
+        """Return int64 counts of this shape, none below 0, or None."""
         array = self._get(name, INTEGERS, shape)
         if array is not None and array.size and array.min() < 0:
             raise UserError(
@@ -362,7 +363,7 @@ class Reader:
         return None if array is None else array.astype(np.int64, copy=False)
 
     def floats(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
-        """float64 of this shape without NaN, or None."""
+        """Return float64 of this shape without NaN, or None."""
         array = self._get(name, NUMBERS, shape)
         if array is not None and np.isnan(array.astype(np.float64)).any():
             raise UserError(f"{self.at}'{name}' holds NaN; use inf for 'never predicted'")
@@ -371,7 +372,7 @@ class Reader:
     def values_of(
         self, names: tuple[str, ...], values: Sequence[Sequence[str]]
     ) -> tuple[tuple[str, ...], ...]:
-        """Values of each group as a caller gives them; "0" and "1" unless given."""
+        """Return the values of each group as the caller gave them; "0" and "1" by default."""
         if not values:
             return (("0", "1"),) * len(names)
         if len(values) != len(names):
@@ -385,16 +386,16 @@ class Reader:
         )
 
     def scalar(self, name: str) -> str | None:
-        """Return one text, or None."""
+        """Return a single text, or None."""
         array = self._get(name, TEXT, ())
         return None if array is None else str(array)
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        """Return one of the allowed words, the first unless said."""
+        """Return one of the allowed words, by default the first."""
         return self.word(name, self.scalar(name) or allowed[0], allowed)
 
     def word(self, name: str, value: str, allowed: tuple[str, ...]) -> str:
-        """Return a word that is one of the allowed ones."""
+        """Return a word that is one of the allowed ones; UserError for others."""
         if value not in allowed:
             raise UserError(f"{self.at}'{name}' is '{value}'; use {' or '.join(allowed)}")
         return value

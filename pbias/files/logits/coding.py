@@ -1,4 +1,4 @@
-"""Arrays of callers as what logits hold: scores, labels, codes of groups, names of clusters."""
+"""Convert callers' arrays to the content of logits: scores, labels, group codes, clusters."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BINARY = ("0", "1")
 def scores(
     path: str, logits: ArrayLike | None, probabilities: ArrayLike | None, activation: str
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return logits [N, A] (or [N], of one target) and probabilities, of which one may be missing.
+    """Return logits [N, A] (or [N], for one target) and probabilities; one of them may be missing.
 
-    Logits that are missing are made of the probabilities. Raises UserError without either, and for
-    what is no floating point.
+    Missing logits are made from the probabilities. Raises UserError without either, and for arrays
+    that are not floating point.
     """
     z, p = (_columns(array) for array in (logits, probabilities))
     if z is not None:
@@ -55,7 +55,7 @@ def _columns(array: ArrayLike | None) -> NDArray[Any] | None:
 def known_labels(
     path: str, labels: ArrayLike | None, shape: tuple[int, ...], targets: Sequence[str]
 ) -> NDArray[np.int8]:
-    """Return labels [N, A] (or [N], of one target) as 0, 1 and -1, which NaN and None become.
+    """Return labels [N, A] (or [N], for one target) as 0, 1 and -1; NaN and None become -1.
 
     Raises UserError for other values, and for -1 and 1 without any 0.
     """
@@ -77,7 +77,7 @@ def known_labels(
 
 
 def _numbers(path: str, array: NDArray[Any]) -> NDArray[np.float64]:
-    """Return an array of objects as numbers, NaN where one is unknown."""
+    """Convert an array of objects to numbers, NaN for unknown ones."""
     try:
         cells = [np.nan if is_unknown(cell) else float(cell) for cell in array.flat]
     except (TypeError, ValueError) as error:
@@ -92,8 +92,8 @@ def group_codes(
 ) -> tuple[NDArray[np.int16], tuple[tuple[str, ...], ...]]:
     """Return codes int16 [N, G], -1 unknown, and the values of each group, in order.
 
-    Values are sorted, numbers by value; those of a group of 0 and 1 (or of booleans) are both "0"
-    and "1". Raises UserError for a group of another length, or of too many values.
+    Values are sorted, numbers by value; a group of 0 and 1 (or booleans) always has both "0" and
+    "1". Raises UserError for a group of another length, or with too many values.
     """
     codes = np.full((num_rows, len(groups)), UNKNOWN, np.int16)
     values = []
@@ -123,13 +123,13 @@ def _values(path: str, name: str, found: set[str]) -> tuple[str, ...]:
 
 
 def cluster_names(clusters: ArrayLike) -> NDArray[np.str_]:
-    """Return clusters as text; "" for unknown ones, which `Logits` gives a name of their own."""
+    """Return clusters as text; "" for unknown ones, to which `Logits` gives a unique name."""
     cells = np.asarray(clusters).tolist()
     return np.array(["" if is_unknown(cell) else _text(cell) for cell in cells], np.str_)
 
 
 def is_unknown(cell: Any) -> bool:
-    """Return whether a cell is None, NaN, -1, empty text, or missing in the way of pandas."""
+    """Return whether a cell is None, NaN, -1, empty text, or missing in pandas."""
     if cell is None or isinstance(cell, str):
         return cell is None or is_unknown_text(cell)
     try:

@@ -1,4 +1,4 @@
-"""Whether logits files can be compared: runs of one model, a dense reference, training alike."""
+"""Check whether logits files can be compared: runs of a model, a dense reference, training."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:  # audits start without torch
     from pbias.files.checkpoint import Checkpoint
     from pbias.files.logits import Logits
 
-# A name says nothing of its own, runs differ in their seeds, and compiled networks are the same.
+# A name means nothing by itself, runs differ in their seeds, and compiled networks are equal.
 NO_DIFFERENCE = {"name", "seed", "compile"}
-# Runs pruned to one sparsity have as many weights left, but for rounding by layer.
+# Runs pruned to one sparsity have equal numbers of weights left, except for rounding by layer.
 ALIKE = 1.1
 
 logger = logging.getLogger(__name__)
 
 
 def training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
-    """For the `meta` of a logits file: how the network came about."""
+    """Return the record of the network's training, for the `meta` of a logits file."""
     return {
         "model": checkpoint.model["name"],
         "model_arguments": checkpoint.model["args"],
@@ -38,9 +38,9 @@ def training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def warn_unless_alike(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
-    """Warn where the networks of two sides differ in more than pruning and seeds.
+    """Warn if the networks of two sides differ in more than pruning and seeds.
 
-    Files that say nothing of it (other programs wrote them) are taken as alike.
+    Files without a record (from other programs) are assumed to be equal.
     """
     pairs = [(ours.meta, theirs.meta) for ours in audited for theirs in references]
     found = dict.fromkeys(line for pair in pairs for line in differences(*pair))
@@ -53,9 +53,9 @@ def warn_unless_alike(audited: Sequence[Logits], references: Sequence[Logits]) -
 
 
 def differences(audited: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
-    """Return what two `meta` say differently of training, each as `NAME VALUE, reference VALUE`.
+    """List the differences of training in two `meta`, each as `NAME VALUE, reference VALUE`.
 
-    A network that was pruned after it was trained may have taken any number of epochs to it.
+    A network that was pruned after its training may have any number of epochs.
     """
     ignored = NO_DIFFERENCE | ({"epochs"} if _pruned_later(audited) else set())
     found = []
@@ -77,7 +77,7 @@ def _pruned_later(meta: Mapping[str, Any]) -> bool:
 
 
 def _part(meta: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Other programs may put anything there."""
+    """Return a part of the metadata as a mapping; other programs may store anything there."""
     part = meta.get(name)
     return part if isinstance(part, Mapping) else {}
 
@@ -87,13 +87,13 @@ def _title(part: str, name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return a hash by its start."""
+    """Shorten a hash to its start."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return text[:8] if len(text) == 64 else text or "(none)"
 
 
 def sparsity_of(logits: Logits) -> float | None:
-    """Return what a file says, for it may come from anywhere: a share of zeros, or nothing."""
+    """Return the sparsity that a file states, or None for an invalid or missing one."""
     found = logits.meta.get("sparsity")
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
         return None
@@ -101,9 +101,9 @@ def sparsity_of(logits: Logits) -> float | None:
 
 
 def check_runs(runs: Sequence[Logits], *, alone: bool = False) -> None:
-    """Refuse runs of several sparsities, of which a mean says nothing; warn of what may be those.
+    """Raise UserError for runs of several sparsities, whose mean has no meaning; warn if likely.
 
-    `alone`: there is no reference, and one of the runs may have been meant as such.
+    `alone` means that there is no reference, and one of the runs may have been meant as such.
     """
     known = [(sparsity, run.path) for run in runs if (sparsity := sparsity_of(run)) is not None]
     if known:
@@ -124,7 +124,7 @@ def check_runs(runs: Sequence[Logits], *, alone: bool = False) -> None:
 
 
 def _compare_thresholds(runs: Sequence[Logits]) -> None:
-    """Thresholds fitted to each run differ by right; with some runs at 0 the mean is of neither."""
+    """Warn if only some runs have thresholds; thresholds fitted to each run may differ."""
     fitted = [run.path for run in runs if calibrated(run)]
     if 0 < len(fitted) < len(runs):
         logger.warning(
@@ -136,7 +136,7 @@ def _compare_thresholds(runs: Sequence[Logits]) -> None:
 
 
 def warn_of_copies(fingerprints: Sequence[tuple[str, Hashable]]) -> None:
-    """Warn of files, of one side, with the same logits: (path, fingerprint of the logits)."""
+    """Warn about files on one side with the same logits: (path, fingerprint of the logits)."""
     first: dict[Hashable, str] = {}
     for path, fingerprint in fingerprints:
         other = first.setdefault(fingerprint, path)
@@ -148,7 +148,7 @@ def warn_of_copies(fingerprints: Sequence[tuple[str, Hashable]]) -> None:
 
 
 def warn_of_roles(audited: Sequence[Logits], references: Sequence[Logits]) -> None:
-    """Warn where the reference is the pruned side, and where one side alone has thresholds."""
+    """Warn if the reference is the pruned side, and if only one side has thresholds."""
     ours, theirs = (
         [s for run in side if (s := sparsity_of(run)) is not None] for side in (audited, references)
     )
@@ -167,5 +167,5 @@ def warn_of_roles(audited: Sequence[Logits], references: Sequence[Logits]) -> No
 
 
 def calibrated(logits: Logits) -> bool:
-    """Return whether any prediction is made at another threshold than 0."""
+    """Return whether any prediction uses a threshold other than 0."""
     return logits.thresholds is not None and bool((logits.thresholds != 0).any())

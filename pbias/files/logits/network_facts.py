@@ -1,6 +1,6 @@
-"""What a logits file says of its network: architecture, seed and strategy, where it says so.
+"""Facts about the network in a logits file, if it states them: architecture, seed, strategy.
 
-`meta` may come from anywhere, so that values of the wrong type count as unknown.
+`meta` may come from anywhere, so values of the wrong type count as unknown.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 
 DENSE = "dense"
 INT8 = "int8"
-# What training began with, as a pruned network records it.
+# The starting points of training, as a pruned network records them.
 RANDOM, TRAINED = "random", "trained"
 FROM = {RANDOM: "from-scratch", TRAINED: "from-dense"}
-# Ways to choose weights that are not worth a word.
+# Default ways to choose weights, which are not mentioned.
 USUAL = {"score": "magnitude", "scope": "global", "pattern": "unstructured"}
 
 Meta = Mapping[str, Any]
@@ -29,7 +29,7 @@ def architecture_of(meta: Meta) -> str:
 
 
 def seed_of(meta: Meta) -> int | None:
-    """Return the seed that the network was trained or pruned with last, or None.
+    """Return the seed of the last training or pruning, or None.
 
     >>> seed_of({"recipe": {"seed": 23}}), seed_of({"recipe": {"seed": "23"}}), seed_of({})
     (23, None, None)
@@ -39,9 +39,9 @@ def seed_of(meta: Meta) -> int | None:
 
 
 def strategy_of(meta: Meta) -> str:
-    """How the network was compressed: `dense`, or words such as `from-dense`, `one-shot`, `int8`.
+    """Return how the network was compressed: `dense`, `from-dense`, `one-shot`, `int8` and so on.
 
-    A score, scope or pattern that is not the usual one stands behind; "" where nothing is known.
+    A score, scope or pattern other than the default is appended; "" if nothing is known.
 
     >>> strategy_of({"pruning": {"method": "gradual", "start": "random"}})
     'from-scratch'
@@ -70,12 +70,12 @@ def is_quantized(meta: Meta) -> bool:
 
 
 def _way(meta: Meta, pruning: Meta) -> str:
-    """Return how zeros came about: files of version 0.1 name no start, but their parents."""
+    """Return how zeros came about; files of version 0.1 record no start, but parents."""
     method = _text(pruning, "method")
     if method != "gradual":
         return method
     start = _text(pruning, "start")
-    if not start and "runtime" not in meta:  # the parent of an ONNX file is what was exported
+    if not start and "runtime" not in meta:  # an ONNX file's parent is what was exported
         start = TRAINED if meta.get("parents") else RANDOM
     return FROM.get(start, method)
 

@@ -1,4 +1,4 @@
-"""NPZ archives read member by member: no pickle, shapes known before any data, rows in blocks."""
+"""Read NPZ archives member by member: no pickle, shapes known before any data, rows in blocks."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from pbias.files.signatures import check_is_logits, first_bytes
 from pbias.files.streams import STDIO, check_inputs, first_of, input_name, is_regular, spool
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError)
-# What numpy lets through when the text of a header is no Python literal, or a very deep one.
+# Exceptions that numpy raises for headers that are not a Python literal, or a very deep one.
 SENSELESS = (SyntaxError, tokenize.TokenError, TypeError, RecursionError, MemoryError)
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# The arrays of a logits file; others in it are neither read nor checked.
+# The arrays of a logits file; others are neither read nor checked.
 KNOWN = frozenset((
     "logits", "probabilities", "labels", "ids", "targets", "groups", "group_names", "group_values",
     "clusters", "train_counts", "activation", "thresholds", "split", "meta",
 ))  # fmt: skip
 ENCRYPTED = 1
 MAX_AXES = 32
-# zlib cannot shrink data by more than about 1,032 times: a larger claim is a lie or a bomb.
+# zlib cannot shrink data by more than about 1,032 times; a larger claim is false or a bomb.
 MAX_EXPANSION = 1100
-# Of all arrays that are read. Real logits hardly shrink; zeros do, and a small file fills memory.
+# In total for all arrays. Real logits hardly shrink; zeros do, and a small file can fill memory.
 MAX_UNFOLDED = 1 << 28
 MAX_UNFOLDING = 64
-# What arrays of objects, as pandas gives them, should be saved as; the others as text.
+# The types as which arrays of objects, which pandas makes, should be saved; others are text.
 OBJECT_KINDS = {
     "logits": "float", "probabilities": "float", "labels": "float", "thresholds": "float",
     "groups": "int", "train_counts": "int",
@@ -44,7 +44,7 @@ OBJECT_KINDS = {
 
 
 class Member(NamedTuple):
-    """What the header of an array says, before its data are read."""
+    """The header of an array, known before its data are read."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -52,7 +52,7 @@ class Member(NamedTuple):
 
 
 class Npz:
-    """An open archive; `-` and pipes are copied first, for archives need seeking."""
+    """An open archive; `-` and pipes are copied first, because archives need seeking."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class Npz:
         what: str = "",
         again: str = "write it again with numpy",
     ) -> None:
-        """Open the archive and read every header, or those of `names` alone.
+        """Open the archive and read every header, or only those of `names`.
 
-        It should be `what` (nothing: logits). Raises UserError naming what is wrong, and what to do
-        `again`.
+        `what` names the expected content (default: logits). Raises UserError naming the error, and
+        `again`, what to do.
         """
         self.path = input_name(path)
         self._what, self._again = what or "NPZ file", again
@@ -88,7 +88,7 @@ class Npz:
         self._check_unfolded()
 
     def __enter__(self) -> Npz:
-        """Use as a context manager: the file is closed at the end."""
+        """Enter the context that closes the file at its end."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -102,19 +102,19 @@ class Npz:
         return blocks[0] if blocks else np.empty(member.shape, member.dtype)
 
     def checksum(self, name: str) -> tuple[int, int]:
-        """CRC-32 and size of an array, as the archive has them: nothing is read."""
+        """Return CRC-32 and size of an array from the archive, without reading its data."""
         info = self._zip.getinfo(f"{name}.npy")
         return info.CRC, info.file_size
 
     def packed_size(self, name: str) -> int:
-        """Return how many bytes an array takes in the archive."""
+        """Return the number of bytes of an array in the archive."""
         return self._zip.getinfo(f"{name}.npy").compress_size
 
     def blocks(self, name: str, rows: int) -> Iterator[NDArray[Any]]:
         """Yield the array in blocks of `rows` rows (first axis), stored or deflated.
 
-        An array in Fortran order, whose rows are not together, is read whole. Raises UserError for
-        one of Python objects.
+        An array in Fortran order, whose rows are not contiguous, is read whole. Raises UserError
+        for arrays of Python objects.
         """
         member = self.members[name]
         if member.dtype.hasobject:
@@ -134,7 +134,7 @@ class Npz:
                     shape = (count, *member.shape[1:]) if member.shape else ()
                     order: Literal["F", "C"] = "F" if member.fortran else "C"
                     yield _array(data, member.dtype).reshape(shape, order=order)
-                file.read(1)  # reaching the end makes zipfile check the CRC
+                file.read(1)  # at the end of the file, zipfile checks the CRC
         except DAMAGED as error:
             raise self._damaged(error) from error
 
@@ -160,7 +160,7 @@ class Npz:
         return member
 
     def _check_unfolded(self) -> None:
-        """Refuse a small file whose arrays would fill memory, before any of them is read."""
+        """Raise UserError for a small file whose arrays would fill memory, before reading them."""
         packed = sum(self._zip.getinfo(f"{name}.npy").compress_size for name in self.members)
         limit = max(MAX_UNFOLDED, MAX_UNFOLDING * packed)
         unfolded = sum(_size(member) for member in self.members.values())
@@ -182,7 +182,7 @@ class Npz:
         return self.damaged(" ".join(str(error).split(";")[0].split()) or type(error).__name__)
 
     def damaged(self, what: str) -> UserError:
-        """Return the error of a file that is damaged; `what` is wrong with it."""
+        """Return the error for a damaged file; `what` is wrong with it."""
         return UserError(f"{self.path} is not a usable {self._what}: {what}; {self._again}")
 
 
@@ -197,11 +197,11 @@ def _read_header(file: IO[bytes]) -> Member:
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy's, about files from Python 2
+            warnings.simplefilter("ignore")  # numpy's warnings about files from Python 2
             shape, fortran, dtype = read(file)
     except SENSELESS as error:
         raise ValueError("the header of an array makes no sense") from error
-    # numpy makes no array of such sides, even where another side is 0 and there are no data.
+    # numpy makes no array with such sides, even if another side is 0 and there are no data.
     if any(type(side) is not int for side in shape):  # True is a number to numpy
         raise ValueError(f"an array claims the shape {str(shape)[:80]}")
     largest = max(dtype.itemsize, 1) * math.prod(max(side, 1) for side in shape)
@@ -211,7 +211,7 @@ def _read_header(file: IO[bytes]) -> Member:
 
 
 def _array(data: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The values; text must be Unicode, for Python cannot print (or even hold) what is not."""
+    """Return the values; text must be Unicode, because Python cannot print other text."""
     if dtype.kind == "U":
         points = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
         if ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any():

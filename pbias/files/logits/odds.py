@@ -1,4 +1,4 @@
-"""Probabilities as logits and back, in float64.
+"""Convert probabilities to logits and back, in float64.
 
 Shapes: N samples, A targets.
 """
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can tell
-CERTAIN_LOGIT = 745.0  # of the probabilities 0 and 1: further out than that of any other float64
-TOLERANCE = 1e-6  # how far rounding carries probabilities out of [0, 1]
-AGREE = 1e-3  # how far float16 and rounded digits carry probabilities from their logits
-ROWS = 1 << 16  # compared at a time
+LARGEST_LOGIT = 40.0  # its sigmoid differs from 1 by less than float64 can represent
+CERTAIN_LOGIT = 745.0  # for the probabilities 0 and 1: beyond the logit of any other float64
+TOLERANCE = 1e-6  # how far rounding may move probabilities out of [0, 1]
+AGREE = 1e-3  # how far float16 and rounded digits may move probabilities from their logits
+ROWS = 1 << 16  # compared at once
 
 
 def logits_of(p: NDArray[np.float64], activation: str = "sigmoid") -> NDArray[np.float64]:
-    """Logits whose sigmoid (or softmax) the probabilities are; finite, and none below another's.
+    """Return logits whose sigmoid (or softmax) the probabilities are: finite, in the same order.
 
-    `log(p / (1 - p))` rises with p after rounding too, unlike a difference of logarithms.
+    `log(p / (1 - p))` rises with p even after rounding, unlike a difference of logarithms.
     """
     with np.errstate(divide="ignore"):
         odds = p if activation == "softmax" else p / (1.0 - p)
@@ -28,7 +28,7 @@ def logits_of(p: NDArray[np.float64], activation: str = "sigmoid") -> NDArray[np
 
 
 def threshold_logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logits of thresholds: below 0 everything is above it, beyond 1 nothing."""
+    """Return logits of thresholds: below 0 everything is above it, beyond 1 nothing."""
     inside = logits_of(np.clip(p, 0.0, 1.0))
     return np.where(p < 0, -np.inf, np.where(p > 1, np.inf, inside))
 
@@ -36,9 +36,9 @@ def threshold_logits(p: NDArray[np.float64]) -> NDArray[np.float64]:
 def disagreement(
     p_na: NDArray[Any], z_na: NDArray[Any], activation: str
 ) -> tuple[int, int, float] | None:
-    """Return where probabilities are furthest from those of the logits, and these, if it matters.
+    """Return where probabilities differ most from those of the logits, if the difference matters.
 
-    That is a row, a target, and the probability that belongs to the logit.
+    The result is a row, a target, and the probability that belongs to the logit.
     """
     for start in range(0, len(p_na), ROWS):
         p = np.asarray(p_na[start : start + ROWS], np.float64)
@@ -51,9 +51,10 @@ def disagreement(
 
 
 def _meant(z: NDArray[np.float64], p: NDArray[np.float64], activation: str) -> NDArray[np.float64]:
-    """Probabilities [N, A] of logits; of classes, scaled to add up to what is given.
+    """Return probabilities [N, A] of logits; for classes, scaled to the sum of the given ones.
 
-    For a file may hold some of the classes, of which the ratios alone are known, and of one none.
+    A file may have only some of the classes, so only their ratios are known; for one class,
+    nothing.
     """
     if activation != "softmax":
         with np.errstate(over="ignore"):

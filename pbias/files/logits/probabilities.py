@@ -1,7 +1,7 @@
-"""The scale of logits files: logits, or probabilities that become logits when that is said.
+"""The scale of logits files: logits, or probabilities to convert on request.
 
-What pbias wrote is logits, for its `meta` says so. Files of other programs are taken as logits
-unless all their values lie in [0, 1]: then it must be said what they are.
+Files from pbias contain logits, as their `meta` shows. Files from other programs are taken as
+logits unless all their values lie in [0, 1]; then the user must say which they are.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pbias.files.logits.odds import TOLERANCE, logits_of, threshold_logits
 
 
 def as_logits(logits: Logits, *, probabilities: bool | None = None) -> Logits:
-    """Return the file as logits: probabilities, when it is said that they are, become their logits.
+    """Return the file as logits, converting probabilities if the user says that they are.
 
-    Their own values are kept beside the logits, for bins and ranks. `probabilities` False says that
-    values are logits, None says nothing. Raises UserError for values all in [0, 1] of which nothing
-    is said, for others that are said to be probabilities, and for logits of pbias that are.
-    Thresholds in the file are taken as probabilities too.
+    The given probabilities are kept beside the logits, for bins and ranks. `probabilities` False
+    says that values are logits, None says nothing. Raises UserError for values all in [0, 1]
+    without a statement, for other values that are said to be probabilities, and for logits from
+    pbias that are. Thresholds in the file are taken as probabilities, too.
     """
     low, high = float(logits.logits.min()), float(logits.logits.max())
     check_scale(logits, low, high, probabilities=probabilities)
@@ -41,7 +41,7 @@ def as_logits(logits: Logits, *, probabilities: bool | None = None) -> Logits:
 def check_scale(
     logits: Logits, low: float, high: float, *, probabilities: bool | None = None
 ) -> None:
-    """Refuse values from `low` to `high` that are not what is said, or that could be either."""
+    """Raise UserError for values from `low` to `high` that contradict the statement or need one."""
     path, inside = logits.path, low >= 0 and 0 < high <= 1  # all 0 is the same either way
     if says_logits(logits.meta) or logits.probabilities is not None:
         if probabilities:
@@ -64,5 +64,5 @@ def check_scale(
 
 
 def says_logits(meta: dict[str, Any]) -> bool:
-    """Whether a file says that it holds logits: pbias wrote it, as the digests in `meta` show."""
+    """Return whether a file says that it contains logits: digests in `meta` show pbias's."""
     return "sha256" in meta

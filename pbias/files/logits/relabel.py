@@ -1,4 +1,4 @@
-"""Labels, groups and clusters from a manifest, put into a logits file by id."""
+"""Add labels, groups and clusters from a manifest to a logits file, by id."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 def relabel(
     logits: Logits, manifest: Manifest, groups: Sequence[str] = (), cluster: str | None = None
 ) -> Logits:
-    """Return `logits` with the labels, the groups and the clusters that the manifest has.
+    """Return `logits` with the labels, groups and clusters of the manifest.
 
-    Targets that are columns there take their labels from it; `groups` that are columns there are
-    added to (or replace) those of the file, which keep what is known of them in training. A file
-    without training counts gets those of the manifest's training rows, where its splits are not
-    drawn. Raises UserError where the file has no ids, an id is not in the manifest, or nothing in
-    the manifest is of the file.
+    Targets that are columns there take their labels from it. `groups` that are columns there are
+    added to (or replace) those of the file, which keep their training counts. A file without
+    training counts gets those of the manifest's training rows, unless its splits were drawn. Raises
+    UserError if the file has no ids, if an id is not in the manifest, or if the manifest has
+    nothing for the file.
     """
     rows = _rows(logits, manifest)
     targets = [name for name in logits.targets if name in manifest.columns]
@@ -44,7 +44,7 @@ def relabel(
 
 
 def _counted(logits: Logits, manifest: Manifest) -> Logits:
-    """With the training counts of the manifest, where the file has none."""
+    """Add the manifest's training counts to a file without any."""
     if logits.train_counts is not None or manifest.drawn or "train" not in manifest.splits:
         return logits
     known = select(
@@ -79,7 +79,7 @@ def _rows(logits: Logits, manifest: Manifest) -> NDArray[np.intp]:
 
 
 def with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits:
-    """`logits` with its groups that are not replaced, then those found, of its samples `rows`."""
+    """Return `logits` with its groups that are not replaced, then those found for its `rows`."""
     kept = [i for i, name in enumerate(logits.group_names) if name not in found.group_names]
     names = (*(logits.group_names[i] for i in kept), *found.group_names)
     values = (*(logits.group_values[i] for i in kept), *map(tuple, found.group_values))
@@ -95,7 +95,7 @@ def with_groups(logits: Logits, found: Labels, rows: NDArray[np.intp]) -> Logits
 def train_counts_of(
     logits: Logits, names: Sequence[str], values: Sequence[tuple[str, ...]]
 ) -> NDArray[np.int64] | None:
-    """Training counts in the layout of these groups; 0 for groups and values that were not there.
+    """Return training counts in the layout of these groups; 0 for new groups and values.
 
     Layout: docs/files.md, "Logits".
     """

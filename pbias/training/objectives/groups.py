@@ -47,7 +47,7 @@ class Members:
 
 
 def joint(groups: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int64], list[list[int]]]:
-    """Number the combinations of group values [N, G] that occur; -1 if a value is unknown.
+    """Assign numbers to the combinations of group values [N, G]; -1 if a value is unknown.
 
     Returns the numbers [N], and the values of each combination [V, G].
     """

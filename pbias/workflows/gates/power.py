@@ -52,7 +52,7 @@ class PowerResult(Result):
     """Decidable gates: `table`, one row per gate and number, and `gates` as plain data."""
 
     def __init__(self, rows: Table, gates: Sequence[dict[str, Any]], options: PowerOptions) -> None:
-        """`gates` contains the number of draws that passed, failed and were inconclusive."""
+        """Build the result; `gates` counts the draws that passed, failed and were inconclusive."""
         super().__init__(rows)
         self.gates = list(gates)
         self._options = options
@@ -201,7 +201,7 @@ def _measured(gates: Sequence[Gate], options: PowerOptions) -> Options:
 
 
 def _with_ids(run: Logits) -> Logits:
-    """Number the rows of a run without ids, because simulated models have the same rows."""
+    """Add row numbers as ids to a run without ids, as simulated models have the same rows."""
     import numpy as np
 
     return run if run.ids is not None else replace(run, ids=np.arange(len(run)).astype(str))

@@ -29,7 +29,7 @@ class SelectResult(Result):
     """Verdicts of several candidates: `table`, one row each, and `selected`, a name or None."""
 
     def __init__(self, selection: Selection, level: float) -> None:
-        """`level` is the level of the whole selection, `judged_at` the level of each candidate."""
+        """Build the result; `level` is for the whole selection, `judged_at` for each candidate."""
         super().__init__(selection.table())
         self.selection = selection
         self.level = level

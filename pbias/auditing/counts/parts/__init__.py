@@ -1,1 +1,1 @@
-"""Counts of parts of the samples, which add up to those of the whole."""
+"""Counts of parts of the samples, which add up to the counts of the whole."""

@@ -1,4 +1,4 @@
-"""Whether the totals of a counts file can be counts of any rows, and whether parts fit together.
+"""Check whether totals of a counts file are possible, and whether parts fit together.
 
 Shape suffixes as in counts.py.
 """
@@ -22,7 +22,7 @@ _ROUNDING = 1e-6
 def check_totals(
     facts: Facts, arrays: Mapping[str, Sparse], damaged: Callable[[str], UserError]
 ) -> None:
-    """Refuse totals that no rows can have; `damaged` makes the error."""
+    """Raise an error for totals that no rows can have; `damaged` makes the error."""
     for what in _faults(facts, arrays):
         raise damaged(f"its totals do not fit together ({what})")
 
@@ -64,7 +64,7 @@ def _faults(facts: Facts, arrays: Mapping[str, Sparse]) -> Iterator[str]:
 
 
 def _faults_of_products(gram: NDArray[np.int64], cells: NDArray[np.int64]) -> Iterator[str]:
-    """Products [R, J, A+1, A+1] and cells of everyone [R, J, A, 3, 2]."""
+    """Yield the faults of products [R, J, A+1, A+1] beside everyone's cells [R, J, A, 3, 2]."""
     predicted = cells[..., 1].sum(-1)
     diagonal = np.diagonal(gram, axis1=-2, axis2=-1)
     if (gram[..., 0, 0] != cells[:, :, 0].sum((-1, -2))).any():
@@ -98,7 +98,7 @@ def _faults_of_pairs(
     cells: NDArray[np.int64],
     classes: NDArray[np.int64],
 ) -> Iterator[str]:
-    """Yield each pair must have the predictions of its runs; of a run with all others, as often."""
+    """Yield the faults of pairs, whose predictions must match those of their runs."""
     joint, both = _dense(arrays["joint"]), _dense(arrays["joint_classes"])
     ours, theirs = range(facts.audited), range(facts.audited, len(facts.runs))
     sides = [*((run, None) for run in ours), *((None, run) for run in theirs)]
@@ -129,7 +129,7 @@ def _magnitude(found: Sparse, num_axes: int) -> Floats:
 
 
 def check_fit(facts: Facts, path: str, first: Facts, first_path: str) -> None:
-    """Refuse a part that cannot be added to the first; raises UserError naming what differs."""
+    """Raise UserError naming the difference if a part cannot be added to the first."""
     for what, ours, theirs in _differences(facts, first):
         raise UserError(
             f"{path} and {first_path} do not fit together: {what} differ ({ours} against {theirs});"
@@ -138,7 +138,7 @@ def check_fit(facts: Facts, path: str, first: Facts, first_path: str) -> None:
 
 
 def _differences(facts: Facts, first: Facts) -> Iterator[tuple[str, str, str]]:
-    """Yield what differs, and what each of both says."""
+    """Yield the name of each difference, and the values of both."""
     pairs = {
         "targets": (facts.targets, first.targets),
         "groups": ([g.name for g in facts.groups], [g.name for g in first.groups]),
@@ -166,7 +166,7 @@ def _differences(facts: Facts, first: Facts) -> Iterator[tuple[str, str, str]]:
 
 
 def _folds(facts: Facts, first: Facts) -> tuple[str, str]:
-    """Clusters of one part and ids of the other would count one person as several."""
+    """Describe the kinds of folds: mixing clusters and ids would count a person several times."""
     if "clusters" not in (facts.owners, first.owners):
         return "", ""
     return f"by {facts.owners}", f"by {first.owners}"
@@ -194,7 +194,7 @@ def _yes(flag: bool) -> str:
 
 
 def _shown(ours: list[str], theirs: list[str]) -> tuple[str, str]:
-    """Return two lists of names in brief: what one alone has, or the order."""
+    """Shorten two lists of names to their difference: names in only one of them, or the order."""
     alone = [[n for n in a if n not in b] for a, b in ((ours, theirs), (theirs, ours))]
     if any(alone):
         return listed(alone[0]) or "none", listed(alone[1]) or "none"

@@ -1,4 +1,4 @@
-"""Counts of one part, in one pass over blocks of its rows."""
+"""Count one part of the samples, in one pass over blocks of its rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pbias.files.logits.relabel import train_counts_of
 
 log = logging.getLogger(__name__)
 
-# Of what `predict` says of a run: how it was trained and compressed, nothing of its samples.
+# The facts about a run that `predict` records: training and compression, nothing about samples.
 _FACTS = (
     "model", "model_arguments", "recipe", "preprocess", "data", "sparsity", "pruning", "parents",
 )  # fmt: skip
@@ -38,10 +38,10 @@ def count_blocks(
     first_row: int = 0,
     progress: Advance | None = None,
 ) -> Counts:
-    """Count the rows of files, whose samples stand in the same order in all.
+    """Count the rows of files whose samples have the same order in all of them.
 
-    Folds are hashes of clusters, else of ids, else of the number of a row, from `first_row` on.
-    Raises UserError where files do not fit together, and for ids that occur twice.
+    Folds are hashes of clusters, else of ids, else of row numbers, which start at `first_row`.
+    Raises UserError for files that do not fit together, and for repeated ids.
     """
     files, first = [*audited, *references], audited[0]
     check_lengths(files)
@@ -74,7 +74,7 @@ def count_blocks(
 
 
 class _Owners:
-    """Folds of rows as they come, and a look at their ids."""
+    """The folds of successive rows, and a check of their ids."""
 
     def __init__(self, first: LogitsBlocks, first_row: int) -> None:
         known = first.npz.members
@@ -83,7 +83,7 @@ class _Owners:
         self._ids: list[NDArray[np.uint64]] = []
 
     def folds(self, block: Logits, row: int) -> NDArray[np.intp]:
-        """Return the folds of a block that begins at a row."""
+        """Return the folds of a block that begins at `row`."""
         if block.ids is not None:
             self._ids.append(hash_owners(block.ids))
         if self.kind == "rows":
@@ -93,7 +93,7 @@ class _Owners:
         return (hashes % np.uint64(NUM_FOLDS)).astype(np.intp)
 
     def check(self, files: Sequence[LogitsBlocks]) -> None:
-        """Refuse ids that occur more than once, with a second look at the file that has them."""
+        """Raise UserError for repeated ids, reading the file that has ids a second time."""
         if not self._ids:
             return
         hashes = np.concatenate(self._ids)
@@ -105,13 +105,13 @@ class _Owners:
 def _run(file: LogitsBlocks) -> Run:
     cuts = file.first_row.thresholds
     if cuts is not None and file.probabilities and file.thresholds is None:
-        cuts = threshold_logits(cuts)  # those of a file are on the scale of its values
+        cuts = threshold_logits(cuts)  # thresholds in a file are on the scale of its values
     name = Path(file.path).name
     return Run(name, None if cuts is None else tuple(cuts.tolist()), _meta(file.head))
 
 
 def _meta(head: Logits) -> dict[str, Any]:
-    """Return what a file says of its network; other programs may have put anything there."""
+    """Return the facts about a file's network; other programs may store anything there."""
     meta, found = head.meta, {}
     if isinstance(digests := meta.get("sha256"), dict):
         found = {name: meta[name] for name in _FACTS if name in meta}
@@ -124,7 +124,7 @@ def _meta(head: Logits) -> dict[str, Any]:
 
 
 def _same_logits(audited: Sequence[LogitsBlocks], references: Sequence[LogitsBlocks]) -> bool:
-    """Whether a model is held against itself: both sides have the same logits and thresholds."""
+    """Return whether a model is compared with itself: equal logits and thresholds on both sides."""
 
     def of(file: LogitsBlocks) -> tuple[object, ...]:
         cuts = file.first_row.thresholds
@@ -134,7 +134,7 @@ def _same_logits(audited: Sequence[LogitsBlocks], references: Sequence[LogitsBlo
 
 
 def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]]:
-    """The arrays of a counts file, in its layout, without those that were added to in place."""
+    """Return the arrays of a counts file, in its layout, except those added to in place."""
     totals = [found for found in sums.totals if found is not None]
     parts: dict[str, list[NDArray[Any]]] = {
         "cells": [run.cells for run in totals],
@@ -155,14 +155,14 @@ def _arrays(sums: RunSums, facts: Facts, head: Logits) -> dict[str, NDArray[Any]
         if name in RANKED:
             continue
         stacked = parts.pop(name)
-        # One run needs no second copy.
+        # A single run needs no second copy.
         found[name] = stacked[0][None] if len(stacked) == 1 else np.stack(stacked)
         assert (found[name].shape, found[name].dtype) == (shape, dtype), name
     return found
 
 
 def _train_counts(facts: Facts, head: Logits, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return all 0 where there are none."""
+    """Return the training counts, all 0 if there are none."""
     groups = [group for group in facts.groups if group.column]
     names, values = [g.name for g in groups], [g.values for g in groups]
     found = train_counts_of(head, names, values)

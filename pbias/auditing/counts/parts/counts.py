@@ -1,7 +1,8 @@
-"""The totals of a part of the samples, or of several: what they are of, and their arrays.
+"""The totals of one or several parts of the samples: their description and their arrays.
 
-Shape suffixes as in totals.py and sums.py: J is always 200, by a hash of the id or cluster. R runs
-of both sides, the audited first; K pairs of them, in the order of `JointSums`.
+Shape suffixes as in totals.py and sums.py: J is always 200, by a hash of the id or cluster. R is
+the number of runs of both sides, the audited first; K that of their pairs, in the order of
+`JointSums`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ _UINT32 = 1 << 32
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted, and the arrays by name, as `layout` gives their shapes."""
+    """A description of the counts, and the arrays by name, with the shapes of `layout`."""
 
     facts: Facts
     arrays: Arrays
 
 
 def num_pairs(facts: Facts) -> int:
-    """How many joint totals there are: of every pair, or of each run with all of the other side."""
+    """Return the number of joint totals: every pair, or each run with all of the other side."""
     ours, theirs = facts.audited, facts.references
     if min(ours, theirs) < 2 or every_pair(facts):
         return ours * theirs
@@ -45,19 +46,19 @@ def num_pairs(facts: Facts) -> int:
 
 
 def every_pair(facts: Facts) -> bool:
-    """Whether joint totals are of every pair of several runs a side: a range is not linear."""
+    """Return whether joint totals are kept for every pair, because a range is not linear."""
     many = any(len(group.values) > 2 for group in facts.groups)
     return many and min(facts.audited, facts.references) > 1
 
 
 def layout(facts: Facts, *, products: bool, ranked: bool) -> Layout:
-    """Shapes and types of the arrays, of those alone that were counted and are asked for."""
+    """Return shapes and types of the arrays that were counted and are requested."""
     runs, pairs, targets = len(facts.runs), num_pairs(facts), len(facts.targets)
     values = 1 + sum(len(group.values) for group in facts.groups)
     by_fold = (runs, NUM_FOLDS, values, targets)
     most = max((len(group.values) for group in columns(facts)), default=0)
     whole, real = np.dtype(np.int64), np.dtype(np.float64)
-    # Counts by bucket are many, and rarely so large.
+    # There are many counts by bucket, and they are rarely that large.
     count = np.dtype(np.uint32 if facts.rows < _UINT32 else np.uint64)
     found: Layout = {
         "cells": ((*by_fold, NUM_LABELS, 2), whole),
@@ -80,12 +81,12 @@ def layout(facts: Facts, *, products: bool, ranked: bool) -> Layout:
 
 
 def columns(facts: Facts) -> list[Group]:
-    """Return the groups that training counts may be of: columns of the files."""
+    """Return the groups that may have training counts: columns of the files."""
     return [group for group in facts.groups if group.column]
 
 
 def places(facts: Facts) -> Iterator[tuple[Group, slice]]:
-    """Yield each group, and where its values are among the P values of all."""
+    """Yield each group, and the place of its values among the P values of all."""
     start = 1
     for group in facts.groups:
         yield group, slice(start, start + len(group.values))
@@ -93,10 +94,10 @@ def places(facts: Facts) -> Iterator[tuple[Group, slice]]:
 
 
 def drop_small(counts: Counts, min_cell: int) -> Counts:
-    """Without the group values of fewer rows, and those that would hide fewer rows than that.
+    """Drop group values with fewer rows, and those that would reveal fewer rows.
 
-    What is left of a group must not tell, by the difference to everyone, what a dropped value was.
-    Values without any rows stay. The counts are changed in place.
+    The remaining values must not reveal a dropped value by their difference from everyone. Values
+    without any rows stay. The counts are changed in place.
     """
     facts = counts.facts
     rows = counts.arrays["cells"][0, :, :, 0].sum((0, -1, -2))
@@ -119,7 +120,7 @@ def drop_small(counts: Counts, min_cell: int) -> Counts:
 def _small(
     rows: NDArray[np.int64], everyone: int, min_cell: int, *, whole: bool
 ) -> NDArray[np.bool_]:
-    """Which values of a group are dropped, bool [V]; all of an intersection if any is small."""
+    """Return which values of a group are dropped, bool [V]; an intersection as a whole."""
     small = (rows > 0) & (rows < min_cell)
     if not small.any():
         return small
@@ -133,7 +134,7 @@ def _small(
 
 
 def _drop_training(counts: Counts, groups: list[Group], min_cell: int) -> None:
-    """No training counts of a group that is dropped in part, or that was small in training."""
+    """Remove the training counts of groups that are partly dropped, or small in training."""
     training = counts.arrays["train_counts"]
     for index, group in enumerate(group for group in groups if group.column):
         rows = training[:, index].sum(-1)

@@ -1,4 +1,4 @@
-"""Counts files, checked and added up one after the other."""
+"""Read counts files, check them, and add them up one after the other."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class _Part(NamedTuple):
 def read_parts(paths: Sequence[str], wanted: Wanted, progress: Advance | None = None) -> Counts:
     """Return the sum of counts files, with the arrays that are wanted and were counted.
 
-    Memory: the arrays once, and the cells of one file. Raises UserError for what is no usable
-    counts file, and where files do not fit together, naming what differs.
+    Memory: the arrays once, and the cells of one file. Raises UserError for unusable files and for
+    files that do not fit together, naming the difference.
     """
     found: Counts | None = None
     parts: list[_Part] = []
@@ -53,7 +53,7 @@ def read_parts(paths: Sequence[str], wanted: Wanted, progress: Advance | None = 
 
 
 def _add(so_far: Counts | None, file: CountsFile, wanted: Wanted) -> Counts:
-    """Return the counts with those of one more file; the arrays are added to in place."""
+    """Add one more file to the counts; the arrays are changed in place."""
     facts = file.facts if so_far is None else _sum(so_far.facts, file.facts)
     shapes = layout(file.facts, products=wanted.products, ranked=wanted.ranked)
     file.check_sizes(shapes)
@@ -77,7 +77,7 @@ def _add(so_far: Counts | None, file: CountsFile, wanted: Wanted) -> Counts:
 
 
 def _sum(one: Facts, other: Facts) -> Facts:
-    """The facts of both parts together; a value that one of them dropped is not in the sum."""
+    """Combine the facts of both parts; a value that one of them dropped is not in the sum."""
     groups = [
         replace(a, dropped=tuple(x or y for x, y in zip(a.dropped, b.dropped, strict=True)))
         for a, b in zip(one.groups, other.groups, strict=True)
@@ -94,7 +94,7 @@ def _sum(one: Facts, other: Facts) -> Facts:
 def _agreed(
     ours: NDArray[np.int64], theirs: NDArray[np.int64], file: CountsFile
 ) -> NDArray[np.int64]:
-    """Training counts [A, G+1, V+1, 2] that both have; none of a group that one of them lacks."""
+    """Return training counts [A, G+1, V+1, 2] on which both agree; 0 for groups that one lacks."""
     found = ours.copy()
     for group in range(ours.shape[1]):
         one, other = ours[:, group], theirs[:, group]

@@ -1,4 +1,4 @@
-"""From counts to what an audit is made from."""
+"""Reduce counts to the input of an audit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from pbias.files.logits.relabel import train_counts_of
 
 log = logging.getLogger(__name__)
 
-# With more clusters than folds, nearly as many folds as that are not empty: one of 200 is empty
-# with a chance of 1 / e where there are 200 clusters, so that 100 folds mean fewer clusters.
+# With more clusters than folds, almost all folds are non-empty. With 200 clusters, one of 200 folds
+# is empty with a probability of 1 / e, so 100 folds mean fewer clusters.
 _EMPTY_FROM = NUM_FOLDS // 2
 # Sums of products are squared in int64 (fits.py).
 MOST_ROWS_OF_PRODUCTS = 3_000_000_000
@@ -47,9 +47,9 @@ def reduce_counts(
     *,
     wanted: Wanted,
 ) -> Reduction:
-    """As `reduce_blocks`, of counts; with `num_folds` 1, without intervals.
+    """Return the result of `reduce_blocks` from counts; with `num_folds` 1, without intervals.
 
-    Raises UserError for names that are not known, and for groups that were not counted.
+    Raises UserError for unknown names, and for groups that were not counted.
     """
     if wanted.products and counts.facts.rows > MOST_ROWS_OF_PRODUCTS:
         raise UserError(
@@ -86,7 +86,7 @@ def reduce_counts(
 
 
 def _strata(facts: Facts, names: Sequence[str] | None) -> tuple[Strata, list[int]]:
-    """Return the strata of the groups `names`, and which of the P values they are of."""
+    """Return the strata of the groups `names`, and their positions among the P values."""
     known = {group.name: (group, place) for group, place in places(facts)}
     nobody = np.empty(0, np.int16)
     partitions, chosen = [Partition("", ("",), nobody)], [0]
@@ -107,7 +107,7 @@ def _strata(facts: Facts, names: Sequence[str] | None) -> tuple[Strata, list[int
 
 
 def _heads(counts: Counts, strata: Strata) -> list[Logits]:
-    """Return a file for each run with one row, of which nothing is known."""
+    """Return a file with one row for each run, without any known values."""
     facts = counts.facts
     stored = columns(facts)
     first = _head(facts, 0, [(group.name, group.values) for group in stored])
@@ -138,7 +138,7 @@ def _head(facts: Facts, run: int, groups: Sequence[tuple[str, tuple[str, ...]]])
 
 
 def _chosen(arrays: Arrays, values: list[int], targets: list[int], num_folds: int) -> Arrays:
-    """Return the arrays of some group values and targets; by fold, or all folds together."""
+    """Return the arrays of some group values and targets, by fold or summed over folds."""
     with_one = [0, *(target + 1 for target in targets)]
     found: dict[str, NDArray[Any]] = {}
     rows = arrays["cells"][0, :, 0, 0].sum((-1, -2))
@@ -165,7 +165,7 @@ def _chosen(arrays: Arrays, values: list[int], targets: list[int], num_folds: in
 
 
 def _take(array: NDArray[Any], chosen: dict[int, list[int]]) -> NDArray[Any]:
-    """Parts of some axes; no copy where all of an axis is taken in its order."""
+    """Take parts of some axes, without a copy if all of an axis is taken in order."""
     for axis, places_ in chosen.items():
         if places_ != list(range(array.shape[axis])):
             array = np.take(array, places_, axis=axis)
@@ -173,7 +173,7 @@ def _take(array: NDArray[Any], chosen: dict[int, list[int]]) -> NDArray[Any]:
 
 
 def _fill(sums: RunSums, arrays: Arrays) -> None:
-    """Put the arrays of all runs in the place of what blocks add up to."""
+    """Store the arrays of all runs as the sums over blocks."""
     none = np.zeros((len(arrays["cells"]), arrays["cells"].shape[1], 0, 0), np.int64)
     products = arrays.get("gram", none)
     sums.totals = [

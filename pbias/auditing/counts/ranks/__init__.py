@@ -1,1 +1,1 @@
-"""Scores in order: exact ranks in memory, buckets where files are read in blocks."""
+"""Scores from the order of logits: exact ranks in memory, buckets for files read in blocks."""

@@ -1,8 +1,8 @@
 """AUC and debiased calibration error of files larger than memory, from sums that add over blocks.
 
-Samples in one bucket of the logit (auc_buckets.py) count as equal. What a fold does to a score is
-taken from counts in 128 wider buckets, the same for all files, so that sums of several files add
-up: a standard error needs no more.
+Samples in one bucket of the logit (auc_buckets.py) count as equal. The effect of a fold on a score
+is computed from counts in 128 wider buckets, which are enough for a standard error. They are the
+same for all files, so that sums of several files add up.
 
 Shape suffixes: J folds, P group values (strata.py), S strata, A targets, n rows of a block, B fine
 buckets, C those of the calibration error, F those of the folds.
@@ -45,19 +45,20 @@ Floats = NDArray[np.float64]
 _C_SHIFT = 4
 NUM_C = NUM_BUCKETS >> _C_SHIFT
 NUM_F = 128
-# Folds show how a score varies only where the wide buckets tell nearly as much as the fine ones.
+# Folds show the variation of a score only if the wide buckets are almost as informative as the fine
+# ones.
 _NEAR = 0.01
 
 
 class BucketedScores:
-    """Sums of one run over blocks of rows, and the scores made of them.
+    """Sums of one run over blocks of rows, and the scores made from them.
 
     counts uint32 [P, A, 2, B]: rows by label; moments float64 [P, A, C, 2]: sums of p - y and of
-    its squares; by_fold uint32 [J, P, A, F, 2]: rows by label, J 0 where no fold is left out.
+    its squares; by_fold uint32 [J, P, A, F, 2]: rows by label, with J 0 if no fold is left out.
     """
 
     def __init__(self, num_values: int, num_targets: int, num_folds: int) -> None:
-        """Nothing yet, of P group values, A targets and J folds (1: none are left out)."""
+        """Start empty, with P group values, A targets and J folds (1: none are left out)."""
         self.num_folds = num_folds
         self.counts = empty_buckets(num_values, num_targets)
         self.moments = np.zeros((num_values, num_targets, NUM_C, 2))
@@ -71,7 +72,7 @@ class BucketedScores:
         moments: Floats,
         by_fold: NDArray[np.uint32],
     ) -> BucketedScores:
-        """Sums that were made elsewhere, in these shapes; `by_fold` of one fold counts as none."""
+        """Use sums made elsewhere, in these shapes; `by_fold` of one fold counts as none."""
         found = cls.__new__(cls)
         found.num_folds = len(by_fold)
         found.counts, found.moments = counts, moments
@@ -117,7 +118,7 @@ class BucketedScores:
             start = values.stop
 
     def scores(self, strata: Strata) -> tuple[Scores, float]:
-        """Return the scores, and how far the AUC can be from the exact one at most."""
+        """Return the scores, and the maximum distance of the AUC from the exact one."""
         shape = (1 + len(self.by_fold), len(strata.rows), self.counts.shape[1])
         aucs, errors, worst = np.empty(shape), np.empty(shape), 0.0
         for s, values in enumerate(strata.sums.astype(bool)):
@@ -130,16 +131,16 @@ class BucketedScores:
         return Scores(aucs, errors), worst
 
     def _of(self, values: NDArray[np.bool_], a: int) -> tuple[BucketedAuc, Floats]:
-        """AUC and debiased calibration error of the rows with these group values."""
+        """Return AUC and debiased calibration error of the rows with these group values."""
         counts = self.counts[values, a].sum(axis=0, dtype=np.int64)
         rows = counts.sum(axis=0).reshape(NUM_C, -1).sum(axis=1)
         sums = np.concatenate([rows[:, None], self.moments[values, a].sum(axis=0)], axis=1)
         return auc_from_buckets(counts), debiased_error(equal_mass_of_buckets(sums[None])[0])
 
     def _changes(self, values: NDArray[np.bool_], a: int, auc: Floats) -> tuple[Floats, Floats]:
-        """Return what leaving out each fold does to both scores, [J] each.
+        """Return the effect of leaving out each fold on both scores, [J] each.
 
-        NaN where the wide buckets do not show the AUC: where all logits lie in a few of them.
+        NaN if the wide buckets do not show the AUC, because all logits lie in a few of them.
         """
         if not len(self.by_fold):
             return np.empty(0), np.empty(0)
@@ -153,10 +154,10 @@ class BucketedScores:
 
 
 def _share_out(by_fold: NDArray[np.int64], moments: Floats) -> Floats:
-    """Rows and both moments by fold and wide bucket, [J, F, 3], of rows [J, F, 2] by label.
+    """Return rows and both moments by fold and wide bucket, [J, F, 3], of rows [J, F, 2] by label.
 
-    Of `moments` [F, 2], of all folds together, a fold gets what its labels say, as if all
-    probabilities of a bucket were its mean one, and its share by rows of what is left.
+    From `moments` [F, 2] over all folds, a fold gets what its labels imply, as if all probabilities
+    of a bucket were equal to its mean, and a share by rows of the remainder.
     """
     negative, positive = by_fold[..., 0], by_fold[..., 1]
     rows = negative + positive
@@ -169,7 +170,7 @@ def _share_out(by_fold: NDArray[np.int64], moments: Floats) -> Floats:
 
 @cache
 def _wide() -> NDArray[np.int8]:
-    """The wide bucket of each of C: near 0 equal parts of the logit, further out of its log."""
+    """Return the wide bucket of each of C: equal parts of the logit near 0, else of its log."""
     edges = np.arcsinh(lower_edges()[:: 1 << _C_SHIFT]) / np.arcsinh(LARGEST)
     return np.asarray(np.clip((edges + 1) / 2 * NUM_F, 0, NUM_F - 1), np.int8)
 
@@ -181,7 +182,7 @@ def _first_narrow() -> NDArray[np.intp]:
 
 
 def _near(sums: Floats) -> Callable[[int, int], Floats]:
-    """Rows and moments on both sides of an edge [2, 3], as if even within buckets [J, F, 3]."""
+    """Return the function for rows and moments at an edge, from even buckets [J, F, 3]."""
     before = np.concatenate([np.zeros((1, 3)), sums.sum(axis=0).cumsum(axis=0)])
 
     def near(edge: int, reach: int) -> Floats:

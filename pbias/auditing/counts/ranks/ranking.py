@@ -1,8 +1,8 @@
-"""Samples of one target in ascending order, and the area under the ROC curve from that order.
+"""Sort the samples of one target, and compute the area under the ROC curve from that order.
 
-AUC is the share of (positive, negative) pairs in which the positive has the larger logit, ties
-counted half; undefined (NaN) without positives or without negatives. It is exact, and so is the AUC
-with each fold left out.
+AUC is the share of (positive, negative) pairs in which the positive has the larger logit, with ties
+counted half. It is undefined (NaN) without positives or without negatives. The AUC and the AUC
+without each fold are exact.
 
 Shape suffixes: J folds; n samples; k those of a stratum, ascending, within each block b; t those of
 them that tie; m the positives among them.
@@ -20,14 +20,14 @@ Integers = NDArray[np.int64]
 
 
 class Ranking(NamedTuple):
-    """Which sample, ascending, and numbers of the runs of equal values, ascending too."""
+    """The samples in ascending order, and the run numbers of equal values, also ascending."""
 
     order_n: NDArray[np.intp]
     run_n: NDArray[np.int32]
 
 
 class Ties(NamedTuple):
-    """Places of samples that tie, and where the run of each starts and (exclusive) ends."""
+    """Positions of tied samples, and where the run of each starts and (exclusive) ends."""
 
     place_t: NDArray[np.intp]
     first_t: NDArray[np.intp]
@@ -37,7 +37,7 @@ class Ties(NamedTuple):
 def rank(values_n: NDArray[np.floating]) -> Ranking:
     """Sort one target's values; 0.0 and -0.0 tie. NaN must have been refused.
 
-    In linear time: bit patterns ascend with the values, and numpy sorts 16 bits by radix.
+    This takes linear time: bit patterns ascend with the values, and numpy sorts 16 bits by radix.
     """
     width = 8 * values_n.itemsize
     bits = (values_n + 0).view(f"i{values_n.itemsize}")
@@ -50,8 +50,8 @@ def rank(values_n: NDArray[np.floating]) -> Ranking:
 
 
 def ties(run_k: NDArray[np.int32], start_b: Integers) -> Ties:
-    """Runs of two or more; those that go on in another block (`start_b`, and the end) are cut."""
-    same = np.zeros(len(run_k) + 1, bool)  # as the one before
+    """Return runs of two or more, cut where a block begins (`start_b`) and at the end."""
+    same = np.zeros(len(run_k) + 1, bool)  # equal to the previous value?
     np.equal(run_k[1:], run_k[:-1], out=same[1:-1])
     same[start_b] = False
     later = np.flatnonzero(same)
@@ -66,7 +66,7 @@ def ties(run_k: NDArray[np.int32], start_b: Integers) -> Ties:
 
 
 class _Wins(NamedTuple):
-    """Pairs that positives win, doubled so that half ones are whole; samples of either class."""
+    """Pairs that positives win, doubled to make halves whole, and samples of either class."""
 
     doubled: Integers
     negative: Integers
@@ -79,11 +79,11 @@ def auc_left_out(
     fold_k: NDArray[np.integer] | None,
     num_folds: int,
 ) -> Floats:
-    """AUC of samples in ascending order, then of those without each fold, exact: [1+J].
+    """Return the AUC of samples in ascending order, then without each fold, exactly: [1+J].
 
-    `y_k` are labels 0 and 1, `run_k` numbers of the runs of equal logits. Without folds, [1]. What
-    is left of all pairs is all, less those that a positive or a negative of the fold is in, plus
-    those counted twice because both are. Linear time for all folds together.
+    `y_k` are labels 0 and 1, `run_k` run numbers of equal logits. Without folds, [1]. The remaining
+    pairs are all pairs, minus those with a positive or a negative in the fold, plus those
+    subtracted twice because both are in it. This takes linear time for all folds together.
     """
     ends = np.array([0, len(y_k)])
     tied = ties(run_k, ends)
@@ -108,8 +108,8 @@ def auc_left_out(
 
 
 def _wins_of_all(y_k: NDArray[np.int8], tied: Ties) -> _Wins:
-    """As `_wins` of one block, without the places of all samples: few of them tie."""
-    positive_m = np.flatnonzero(y_k == 1)  # of bool it is fast
+    """Return the `_wins` of one block without positions of all samples, as few of them tie."""
+    positive_m = np.flatnonzero(y_k == 1)  # fast for bool
     num = len(positive_m)
     moved = (tied.first_t + tied.last_t - 1 - 2 * tied.place_t)[y_k[tied.place_t] == 1]
     doubled = 2 * positive_m.sum() - num * (num - 1) + moved.sum()
@@ -117,14 +117,14 @@ def _wins_of_all(y_k: NDArray[np.int8], tied: Ties) -> _Wins:
 
 
 def _below(counted: Integers, tied: Ties) -> Integers:
-    """Twice the samples below each one, ties and itself half, of counts before each place."""
+    """Return twice the samples below each, ties and itself half, from counts before each place."""
     below_k = counted[:-1] + counted[1:]
     below_k[tied.place_t] = counted[tied.first_t] + counted[tied.last_t]
     return below_k
 
 
 def _wins(y_k: NDArray[np.int8], places_k: Integers, start_b: Integers) -> _Wins:
-    """By the sum of the ranks of the positives in each block. Source: Mann and Whitney (1947)."""
+    """Sum the ranks of the positives in each block. Source: Mann and Whitney (1947)."""
     positive_m = np.flatnonzero(y_k == 1)
     start_m = np.searchsorted(positive_m, start_b)
     ranks = _before(places_k[positive_m])[start_m]
@@ -134,7 +134,7 @@ def _wins(y_k: NDArray[np.int8], places_k: Integers, start_b: Integers) -> _Wins
 
 
 def _before(values_k: NDArray[np.integer]) -> Integers:
-    """Sums of the values before each place, and of all."""
+    """Return sums of the values before each position, and of all."""
     sums = np.zeros(len(values_k) + 1, np.int64)
     np.cumsum(values_k, out=sums[1:])
     return sums
