@@ -5,7 +5,7 @@
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
 #   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
 #       bash examples/remedies.sh
-# Existing files are kept, and an interrupted network continues where it stopped.
+# What is there already is kept, and a network that was broken off goes on where it was.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
 # male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
 set -euo pipefail

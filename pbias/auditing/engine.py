@@ -343,7 +343,7 @@ def _is_same(one: _Run, other: _Run) -> bool:
 
 
 def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:
-    """Count the rows behind the numbers; predictions are means over runs."""
+    """Rows behind the numbers; predictions are means over runs."""
     whole = {
         "n": sums.num_known,
         "n_positive": sums.num_positive,

@@ -29,11 +29,11 @@ def headline() -> list[Metric]:
 
 
 def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
-    """Return one row per run: facts about the network, means over attributes, and counts.
+    """Return one row a run: what its file says of the network, means over attributes, and counts.
 
-    A mean covers the attributes defined in all runs, because means over different sets cannot be
-    compared. A column `<metric>_over` counts them if any run leaves some out. Raises UserError if
-    the runs have different samples.
+    A mean runs over the attributes defined in all runs, and a column `<metric>_over` counts them
+    where some are left out in one run or another: means over different sets cannot be compared.
+    Raises UserError where the runs are not of the same samples.
     """
     chosen = headline()
     values = replace(options or Options(), metrics=[m.name for m in chosen], num_folds=1)

@@ -74,7 +74,7 @@ def write_junit(path: str | None, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def say_power(records: Sequence[Mapping[str, Any]]) -> None:
-    """Print on standard error how often each gate would be decided."""
+    """Say on standard error how often each gate would be decided."""
     from pbias.auditing.gates.power import line_of
 
     for record in records:

@@ -90,7 +90,7 @@ def file_without_name(num_bytes: int, folder: str | None) -> int:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free without swapping, within a container's limit."""
+    """Bytes of memory that can be had without swapping, within the limit of a container."""
     limits = [_system_memory()]
     try:
         limit = int((CGROUP / "memory.max").read_text())

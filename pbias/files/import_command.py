@@ -16,7 +16,7 @@ from pbias.files.cells import BINARY, is_unknown_text
 
 SAMPLE = 1 << 16  # bytes of a file to inspect
 SEPARATORS = ",;\t|"
-MAX_VALUES = 20  # in a column that may be a group
+MAX_VALUES = 20  # of a column that may be a group
 IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name", "sample", "uuid")
 # Words in column names, in the order in which they decide.
 KINDS = {

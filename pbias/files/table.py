@@ -89,9 +89,9 @@ def _uncomputed(column: Sequence[Any]) -> list[Any]:
 
 
 def _cells(column: Sequence[Any]) -> list[str]:
-    """Return a column as text, quoted where necessary."""
+    """Return a column as text, quoted where it must be."""
     if not any(issubclass(kind, str) for kind in set(map(type, column))):
-        # The same as `_number`, without a call for each of several hundred thousand cells.
+        # As `_number` does, without a call for each of some hundred thousand cells.
         return ["" if value is None or value != value else repr(value) for value in column]
     quoted = {value: _quoted(value) for value in set(column) if isinstance(value, str)}
     return [quoted[v] if isinstance(v, str) else _number(v) for v in column]

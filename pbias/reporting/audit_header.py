@@ -16,7 +16,7 @@ COUNTS = ("inside", "outside", "undecided", "not_assessable")
 
 @dataclass(frozen=True)
 class File:
-    """A file of an audit, and the sparsity that it states for its network."""
+    """A file of an audit and the share of zeros that it says its network has."""
 
     path: str
     sparsity: float | None

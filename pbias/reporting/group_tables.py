@@ -12,7 +12,7 @@ from pbias.reporting.sections import Record, Section, interval, mark, number, si
 
 MAX_VALUES = 12
 FEW = "few"
-WIDE = 13  # characters of a value beyond which a column of metrics does not fit in 80
+WIDE = 13  # characters of a value beside which a column of metrics has no room in 80
 
 
 def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool) -> list[Section]:

@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 
 def power_sections(gates: Sequence[Record], table: Table, discordance: float) -> list[Section]:
-    """Report how often each gate would be decided, and the rows nearest to its bound."""
+    """Return how often each gate would be decided, and for each the rows nearest to its bound."""
     records = table.records()
     return [
         _gates(gates, discordance),

@@ -134,7 +134,7 @@ def _may_be_chance(finding: Finding) -> bool:
 
 
 def _lost(findings: Findings) -> str:
-    """Name attributes that are no longer predicted, if no number is named before them."""
+    """Attributes that are no longer predicted lead where no number is named before them."""
     names = findings.never.new
     if not (names and findings.paired) or findings.worse:
         return ""

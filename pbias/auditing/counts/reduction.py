@@ -256,7 +256,7 @@ def say_how_many_folds(found: int) -> None:
 
 
 def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
-    """Warn about what a file lacks, with or without known `labels`, and so leaves undefined."""
+    """Warn of what a file, with or without known `labels`, lacks and so leaves undefined."""
     if logits.train_counts is None:
         log.warning(
             "%s has no training counts: bias amplification and tcb stay undefined; "

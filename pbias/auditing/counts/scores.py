@@ -21,7 +21,7 @@ from pbias.files.logits import UNKNOWN
 Floats = NDArray[np.float64]
 NUM_BINS = 10
 _SMALLEST_BIN = 2  # rows; a variance needs two
-_FEW_IN_BIN = 10  # rows; without a fold, a bin with fewer may join the next
+_FEW_IN_BIN = 10  # rows; without a fold, a bin of fewer may join the next
 _CLEAR = 3.0  # standard errors
 
 
@@ -58,7 +58,7 @@ def score_rows(
 class _Ascending(NamedTuple):
     """Samples of known label in ascending order.
 
-    They have labels, errors p - y, run numbers of equal values, and folds; members bool [S, n].
+    Labels, errors p - y, numbers of the runs of equal values, folds; members bool [S, n].
     """
 
     y_n: NDArray[np.int8]
@@ -101,11 +101,11 @@ def equal_mass_totals(
     fold_k: NDArray[np.integer] | None,
     num_folds: int,
 ) -> Floats:
-    """Return rows and sums of p - y and (p - y)^2 by equal-mass bin, then without each fold.
+    """Rows, sums of p - y and of (p - y)^2 by equal-mass bin, then without each fold: [1+J, 10, 3].
 
-    `error_k` is p - y of samples in ascending order of p, `run_k` the run numbers of equal p. The
-    r-th of n samples, from 0, lies in bin `10 r // n`, and equal p stay with the first of them.
-    The shape is [1+J, 10, 3]; without folds, [1, 10, 3].
+    `error_k` is p - y of samples in ascending order of p, `run_k` numbers the runs of equal p. The
+    r-th of n samples, from 0, lies in bin `10 r // n`, and equal p go with the first of them.
+    Without folds, [1, 10, 3].
     """
     bounds = _bounds(run_k)
     if fold_k is None:
@@ -117,7 +117,7 @@ def equal_mass_totals(
     totals = np.asarray(parts, np.float64).T.reshape(num_folds, NUM_BINS, 3)
 
     def near(edge: int, reach: int) -> Floats | None:
-        """Return rows and moments on both sides of an edge [2, 3]; None within a run of ties."""
+        """Rows and moments on both sides of an edge [2, 3]; None within a run of ties."""
         first, end = np.searchsorted(run_k, run_k[edge - 1] + np.arange(2))
         if end - first > reach:
             return None
@@ -128,7 +128,7 @@ def equal_mass_totals(
 
 
 def equal_mass_of_buckets(sums: Floats) -> Floats:
-    """Return these totals by fold, [J, 10, 3], from ordered sums by fold and bucket, [J, B, 3].
+    """Such totals by fold, [J, 10, 3], from sums by fold and bucket, [J, B, 3], in order of p.
 
     Samples in one bucket count as equal: a bin ends with the bucket that it would cut.
     """
@@ -141,13 +141,13 @@ def equal_mass_of_buckets(sums: Floats) -> Floats:
 
 
 def with_bins_moved(totals: Floats, near: Callable[[int, int], Floats | None]) -> Floats:
-    """Turn totals by bin [J, B, 3] into [1+J, B, 3]: all folds, then without each, in own bins.
+    """Totals of bins [J, B, 3] as [1+J, B, 3]: of all folds, then without each, in bins of its own.
 
     Equal-mass bins belong to a sample: without a fold that has many rows below an edge, this edge
-    moves up. If the classes meet near an edge, that is most of the error. Which rows cross is
-    chance, so the rows within one standard error of the edge are used; `near(edge, reach)` returns
-    them (position and number of rows). Samples with fewer than 10 rows per bin keep the bins of the
-    whole.
+    moves up. Where the classes part near an edge, that is most of the error. Which rows cross is
+    chance, so that those count which lie within one standard error of the edge, which is what
+    `near(edge, reach)` gives (places and numbers of rows). Samples with fewer than 10 rows a bin
+    keep the bins of the whole.
     """
     stacked = whole_and_left_out(totals)
     num_folds, num_bins = totals.shape[:2]
@@ -172,10 +172,10 @@ def with_bins_moved(totals: Floats, near: Callable[[int, int], Floats | None]) -
 
 
 def _typical_row(sides: Floats) -> Floats:
-    """Return a typical row near an edge, 1 and its moments [3], from those on either side [2, 3].
+    """Return a row near an edge, 1 and its moments [3], of those on either side [2, 3].
 
-    It is the mean over both sides, or one side if the rows there clearly err in one direction: the
-    worse one, because an edge between two classes can have moved across their border.
+    The mean over both sides; of one side, where the rows there clearly err in one direction:
+    the worse one, for an edge between two classes can have moved across their border.
     """
     _, total, squares = sides.T
     clear = (total**2 >= _CLEAR**2 * squares) & (squares > 0)
@@ -208,10 +208,10 @@ def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
 def debiased_error(totals: Floats) -> Floats:
     """Return `sum_b n_b/N ((mean p - mean y)^2 - var(p - y)/n_b)` of totals [..., bins, 3], [...].
 
-    Its expectation is 0 for a calibrated model of any group size, so it can be below 0 and is never
-    clipped. A bin with less than 2 rows joins the next non-empty one, and at the end the previous
-    one; undefined below 2 rows in all. Source: Brocker (2012); Kumar, Liang and Ma (2019), Verified
-    uncertainty calibration.
+    Its expectation is 0 for a calibrated model whatever the size of the group, so it can be below 0
+    and is never clipped. A bin under 2 rows joins the next that has rows, at the end the previous
+    one; undefined under 2 rows in all. Source: Brocker (2012); Kumar, Liang
+    and Ma (2019), Verified uncertainty calibration.
     """
     weighted = np.zeros(totals.shape[:-2])
     closed = np.zeros((*totals.shape[:-2], 3))  # the last bin that is large enough
@@ -228,7 +228,7 @@ def debiased_error(totals: Floats) -> Floats:
 
 
 def _excess(bins: Floats) -> Floats:
-    """Return n ((sum/n)^2 - var/n) with the sample variance, 0 for a bin with less than 2 rows."""
+    """n ((sum/n)^2 - var/n) with the sample variance, 0 for a bin under 2 rows."""
     n, total, squares = bins[..., 0], bins[..., 1], bins[..., 2]
     enough = n >= _SMALLEST_BIN
     n = np.where(enough, n, _SMALLEST_BIN)

@@ -51,8 +51,8 @@ class Undefined:
 def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[SmallGroup, ...]:
     """Return group values where a change of `LARGE` would be missed more than once in five times.
 
-    This uses the median over attributes of the first of these metrics that is measured there, which
-    is the accuracy, because it uses all samples.
+    By the median over the attributes of the first of these metrics that is measured there: the
+    accuracy, which rests on all samples.
     """
     found = []
     for group, values in group_values(records).items():

@@ -12,7 +12,7 @@ from pbias.auditing.inference.distributions import critical, normal_ppf
 # The smallest group value behind a row (attribute, group, contrast), and its labeled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
 POWER = 0.8
-MOST = 1000.0  # times as many samples; larger numbers are not worth naming
+MOST = 1000.0  # times as many samples; beyond, no number is worth naming
 
 
 def times_as_many(gate: Gate, row: Judged, error: float) -> float:

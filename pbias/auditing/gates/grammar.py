@@ -1,7 +1,7 @@
 """Gates (bounds on metrics) and their grammar.
 
-`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or `>=`. A text
-is read once from left to right, so time is linear in its length.
+`[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or
+`>=`. Read from left to right, once: time is linear in the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pbias.errors import UserError
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TOKEN = re.compile(r"\w+|[()]")
-SHOWN = 80  # characters shown of an invalid text
+SHOWN = 80  # characters of a text that is no gate
 MEAN, WORST = "mean", "worst"
 
 Record = Mapping[str, Any]
@@ -80,8 +80,8 @@ class _Head(NamedTuple):
 def _split(text: str) -> _Parts | None:
     """Return the parts between the signs `@`, `=`, `/` and `<=`; None if one is empty or invalid.
 
-    Names contain no `<` or `>`, so the first of them begins the bound. A group contains no `/` or
-    `=`, a contrast no `/`, and an attribute may contain anything else.
+    Names hold no `<` or `>`, so that the first of them begins the bound; a group holds no `/` or
+    `=`, a contrast no `/`, and an attribute may hold anything else.
     """
     sides = [place for place in (text.find("<"), text.find(">")) if place >= 0]
     if not sides:

@@ -12,8 +12,8 @@ from pbias.errors import listed
 class Judged(NamedTuple):
     """A row under a gate: its place and numbers; `far` is the simultaneous interval.
 
-    `left`: what a mean leaves out; `certain`: the value is not an estimate; `of_runs`: a mean over
-    several runs.
+    `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
+    several.
     """
 
     place: str

@@ -74,8 +74,8 @@ def power_table(
 def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
     """Return a gate as plain data: how many draws pass, fail or stay open, and what would decide.
 
-    `verdict` and `note` come from the mean rows. If these are inside but more than a fifth of the
-    draws stay open, the note also says how many samples are needed.
+    `verdict` and `note` are those of the mean rows; where these are inside but more than a fifth
+    of the draws stay open, the note says, too, how many samples it takes.
     """
     verdicts = [one.verdict for one in drawn]
     record = outcome.record()

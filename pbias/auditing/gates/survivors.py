@@ -13,9 +13,9 @@ from pbias.files.table import Table
 class LeftOut(NamedTuple):
     """Names of attributes that a mean leaves out.
 
-    `lost`: the audited model has no number because of its predictions, and the reference has one;
-    `open`: the same without a reference, or the reference has one and only the data are to blame;
-    `unknown`: the data determine neither.
+    `lost`: the audited model has no number because of what it does, the reference has one; `open`:
+    the same without a reference, or the reference has one and only the data are to blame;
+    `unknown`: the data decide neither.
     """
 
     lost: tuple[str, ...] = ()

@@ -185,7 +185,7 @@ def overall(outcomes: Sequence[Outcome]) -> Verdict:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """State the verdict of several gates together, and how often they err; "" for one or none."""
+    """Return the verdict of several gates together, and how often they err; "" for one or none."""
     if len(outcomes) < 2:
         return ""
     verdicts = [outcome.verdict for outcome in outcomes]
@@ -278,7 +278,7 @@ def _named(kind: str, rows: Sequence[Judged]) -> str:
 
 
 def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
-    """Say the nearest bounds, with three digits, at which these rows would pass or fail."""
+    """Return the nearest bounds, of three digits, at which these rows would pass or fail."""
     measured = [row for row in rows if row.value == row.value]
     if any(row.low != row.low for row in measured):
         return "a row without an interval decides nothing"
@@ -296,12 +296,12 @@ def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
 
 
 def _rounded(number: float, *, beyond: bool = False) -> float:
-    """Round up to three digits; with `beyond`, to more than the number even if it has no more."""
+    """Up to three digits; `beyond`: to more than the number even if it has no more."""
     if not math.isfinite(number):
         return number
     exact = Decimal(
         repr(float(number))
-    )  # as printed, so that the bound holds when it is read again
+    )  # as it is written, so that a bound that is read back holds
     step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")
     up = exact.quantize(step, ROUND_CEILING)
     return float(up + step if beyond and up == exact else up)

@@ -105,7 +105,7 @@ def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: 
 
 
 def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
-    """Add p for an error as large as the interval's reach towards 0, where there is a p."""
+    """With the p of an error as large as the interval reaches towards 0, where there is a p."""
     df = np.where(np.isnan(mean.df), np.inf, mean.df)
     found = as_wide(Estimate(mean.value, mean.se, df), mean.low, mean.high, level)
     p = np.where(np.isnan(mean.low), np.nan, p_value(found))

@@ -133,7 +133,7 @@ def legend() -> str:
 
 
 def describe_column(name: str) -> str:
-    """Describe a column, one fact per line."""
+    """Return all that is said of a column, a line each."""
     one = COLUMNS[name]
     return f"{name}: {one.title} (a column)\n  content    {one.content}\n  empty      {one.empty}\n"
 
@@ -153,7 +153,7 @@ def list_metrics() -> str:
 
 
 def describe(name: str) -> str:
-    """Describe a metric, score or column; raises UserError for an unknown one."""
+    """All that is known of a metric, score or column; raises UserError for an unknown one."""
     if name in COLUMNS:
         return describe_column(name)
     one: Words = SCORES[name] if name in SCORES else known_metric(name)

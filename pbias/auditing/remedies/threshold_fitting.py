@@ -46,7 +46,7 @@ class _Cuts(NamedTuple):
 
 
 def check_split(logits: Logits, *, allow_test: bool) -> None:
-    """Refuse to fit thresholds on the data that they will be judged on; warn about training data.
+    """Refuse thresholds from the data that they will be judged on; warn of those from training.
 
     Raises UserError for a file of the test split, or of all splits, unless it is allowed.
     """
@@ -66,12 +66,11 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
 
 
 def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
-    """Return a threshold for each attribute, with the resulting counts on this file.
+    """Return a threshold for each attribute, with the counts that it gives on this file.
 
-    Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these,
-    with the thresholds of the file), n_predicted_positive (with the new threshold), note. Raises
-    UserError without any labels, and for a softmax, which predicts its largest output at any
-    threshold.
+    Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these, as
+    the file stands), n_predicted_positive (with the threshold), note. Raises UserError without any
+    labels, and for a softmax, whose largest output is predicted whatever the threshold.
     """
     if logits.activation == "softmax":
         raise UserError(

@@ -33,7 +33,7 @@ def evaluate(
 ) -> Table:
     """Evaluate the flags of `flag_samples` and the risk of attributes on each pruned model.
 
-    `margin`, `budget` and `by_group` define the list; other rankings flag the same number.
+    `margin`, `budget` and `by_group` are those of the list; other rankings flag as many.
 
     Measures are described in `score_ranking`, `carried` and `foretold`; rankings of predictions in
     `prediction_rankings`, and of attributes in `attribute_rankings`. Raises UserError if files have

@@ -96,7 +96,7 @@ def in_order(
 
 
 def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
-    """Return the number of flagged samples for each attribute, the largest first."""
+    """Return how many samples are flagged for each attribute, the most first."""
     names, counts = np.unique(table.columns["attribute"], return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
     return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])

@@ -30,8 +30,8 @@ BY_ROW = ("logits", "probabilities", "labels", "ids", "groups", "clusters")
 class LogitsBlocks:
     """A logits file read in blocks of `block_rows` rows.
 
-    `head` is its first row and holds the facts about all rows. `thresholds` float64 [A] replace
-    those of the file.
+    `head` is its first row: what it says of all rows is said there. `thresholds` float64 [A]
+    replace those of the file.
     """
 
     npz: Npz
@@ -84,7 +84,7 @@ class LogitsBlocks:
         signs.check(self.path, self.targets, self.head.meta)
 
     def column(self, name: str) -> Iterator[NDArray[np.str_]]:
-        """Yield ids or clusters in blocks of rows, as text."""
+        """Ids or clusters in blocks of rows, as text."""
         names = [name, *(["ids"] if name != "ids" and "ids" in self.npz.members else [])]
         row = 0
         for arrays in zip(*(self.npz.blocks(n, self.block_rows) for n in names), strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 
 DENSE = "dense"
 INT8 = "int8"
-# The starting points of training, as a pruned network records them.
+# What training began with, as a pruned network records it.
 RANDOM, TRAINED = "random", "trained"
 FROM = {RANDOM: "from-scratch", TRAINED: "from-dense"}
 # Default ways to choose weights, which are not mentioned.

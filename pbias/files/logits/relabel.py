@@ -21,11 +21,11 @@ def relabel(
 ) -> Logits:
     """Return `logits` with the labels, groups and clusters of the manifest.
 
-    Targets that are columns there take their labels from it. `groups` that are columns there are
-    added to (or replace) those of the file, which keep their training counts. A file without
-    training counts gets those of the manifest's training rows, unless its splits were drawn. Raises
-    UserError if the file has no ids, if an id is not in the manifest, or if the manifest has
-    nothing for the file.
+    Targets that are columns there take their labels from it; `groups` that are columns there are
+    added to (or replace) those of the file, which keep what is known of them in training. A file
+    without training counts gets those of the manifest's training rows, where its splits are not
+    drawn. Raises UserError where the file has no ids, an id is not in the manifest, or nothing in
+    the manifest is of the file.
     """
     rows = _rows(logits, manifest)
     targets = [name for name in logits.targets if name in manifest.columns]
@@ -44,7 +44,7 @@ def relabel(
 
 
 def _counted(logits: Logits, manifest: Manifest) -> Logits:
-    """Add the manifest's training counts to a file without any."""
+    """With the training counts of the manifest, where the file has none."""
     if logits.train_counts is not None or manifest.drawn or "train" not in manifest.splits:
         return logits
     known = select(

@@ -43,8 +43,8 @@ def make_plan(
 ) -> Plan:
     """Find the columns that `score` and `label` name, for `targets` if they are given.
 
-    Either names one column, or several with `{target}` or `{class}` in place of a name. Raises
-    UserError for missing columns and inconsistent names.
+    Either names one column, or many with `{target}` or `{class}` in place of a name. Raises
+    UserError for columns that are not there and for names that do not go together.
     """
     if targets is not None and (twice := first_repeated(targets)) is not None:
         raise UserError(f"{argument('targets')} names '{twice}' twice; name each one once")

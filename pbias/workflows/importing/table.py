@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 class TableOptions:
     """The roles of a table's columns; the options of `pbias import table`.
 
-    Exactly one of `probability`, `logit` and `prediction` names the scores. It and `label` name one
-    column, or one for each name with `{target}` or `{class}` in place of it. `threshold` is on the
-    scale of the scores. `sep` and `decimal` are those of pandas.
+    Exactly one of `probability`, `logit` and `prediction` names the scores. These and `label` name
+    one column, or one for each name with `{target}` or `{class}` in place of it. `threshold` is on
+    the scale of the scores. `sep` and `decimal` are those of pandas.
     """
 
     id: str | None = None

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 def say_never_predicted(run: Logits) -> None:
     """Warn about attributes that are predicted for no sample, although some samples have them.
 
-    If no label is known, an attribute counts as present. One class is always predicted, so there is
-    no warning for classes.
+    Without known labels, an attribute may occur. Of classes, one is always predicted, so there is
+    no warning.
     """
     from pbias.auditing.counts.totals import predictions
     from pbias.errors import listed

@@ -18,12 +18,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def error(p: Array, y: Array) -> float:
-    """Return the error of one target over everyone."""
+    """The error of one target over everyone."""
     return float(debiased_error(totals(p, y)[0]))
 
 
 def totals(p: Array, y: Array, folds: Array | None = None, num_folds: int = 1) -> Array:
-    """Return the totals of rows with a known label."""
+    """Those of rows with a known label."""
     known = y >= 0
     order, run = rank(p[known])
     fold = None if folds is None else folds[known][order]

@@ -182,7 +182,7 @@ def _first_narrow() -> NDArray[np.intp]:
 
 
 def _near(sums: Floats) -> Callable[[int, int], Floats]:
-    """Return the function for rows and moments at an edge, from even buckets [J, F, 3]."""
+    """Rows and moments on both sides of an edge [2, 3], as if even within buckets [J, F, 3]."""
     before = np.concatenate([np.zeros((1, 3)), sums.sum(axis=0).cumsum(axis=0)])
 
     def near(edge: int, reach: int) -> Floats:

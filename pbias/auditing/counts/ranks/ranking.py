@@ -81,9 +81,9 @@ def auc_left_out(
 ) -> Floats:
     """Return the AUC of samples in ascending order, then without each fold, exactly: [1+J].
 
-    `y_k` are labels 0 and 1, `run_k` run numbers of equal logits. Without folds, [1]. The remaining
-    pairs are all pairs, minus those with a positive or a negative in the fold, plus those
-    subtracted twice because both are in it. This takes linear time for all folds together.
+    `y_k` are labels 0 and 1, `run_k` numbers of the runs of equal logits. Without folds, [1]. What
+    is left of all pairs is all, less those that a positive or a negative of the fold is in, plus
+    those counted twice because both are. Linear time for all folds together.
     """
     ends = np.array([0, len(y_k)])
     tied = ties(run_k, ends)
@@ -108,8 +108,8 @@ def auc_left_out(
 
 
 def _wins_of_all(y_k: NDArray[np.int8], tied: Ties) -> _Wins:
-    """Return the `_wins` of one block without positions of all samples, as few of them tie."""
-    positive_m = np.flatnonzero(y_k == 1)  # fast for bool
+    """As `_wins` of one block, without the places of all samples: few of them tie."""
+    positive_m = np.flatnonzero(y_k == 1)  # of bool it is fast
     num = len(positive_m)
     moved = (tied.first_t + tied.last_t - 1 - 2 * tied.place_t)[y_k[tied.place_t] == 1]
     doubled = 2 * positive_m.sum() - num * (num - 1) + moved.sum()
@@ -117,14 +117,14 @@ def _wins_of_all(y_k: NDArray[np.int8], tied: Ties) -> _Wins:
 
 
 def _below(counted: Integers, tied: Ties) -> Integers:
-    """Return twice the samples below each, ties and itself half, from counts before each place."""
+    """Twice the samples below each one, ties and itself half, of counts before each place."""
     below_k = counted[:-1] + counted[1:]
     below_k[tied.place_t] = counted[tied.first_t] + counted[tied.last_t]
     return below_k
 
 
 def _wins(y_k: NDArray[np.int8], places_k: Integers, start_b: Integers) -> _Wins:
-    """Sum the ranks of the positives in each block. Source: Mann and Whitney (1947)."""
+    """By the sum of the ranks of the positives in each block. Source: Mann and Whitney (1947)."""
     positive_m = np.flatnonzero(y_k == 1)
     start_m = np.searchsorted(positive_m, start_b)
     ranks = _before(places_k[positive_m])[start_m]
