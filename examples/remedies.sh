@@ -4,16 +4,17 @@
 #   bash examples/remedies.sh                                       (faces)
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
 #   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
-#       bash examples/remedies.sh
+#       PHOTO_NET=width=16 bash examples/remedies.sh
 # What is there already is kept, and a network that was broken off goes on where it was.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
 # male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} out=${OUT:-remedies}
-remedies=${REMEDIES:-distill balance dro constrain taylor fisher-groups}
-both=${BOTH:-distill+balance}   # the two that are tried together
-net=${NET:-width=48}   # of resnet_small: named, so that the numbers stay those of this network whatever the default is
+remedies=${REMEDIES:-distill balance dro constrain taylor fisher fisher-groups}
+both=${BOTH:-fisher-groups+balance}   # the two that are tried together
+# Networks are named, so that the numbers stay those of these networks whatever the default is.
+net=${NET:-width=48} photo_net=${PHOTO_NET:-width=16}   # of resnet_small: for faces, for photographs of 64 px
 sparsities=${SPARSITIES:-0.95 0.98}   # beyond the first only plain pruning and the two together
 for name in CLOTHING ISIC; do
     [ -z "${!name:-}" ] || declare "$name=$(realpath "${!name}")"
@@ -41,16 +42,17 @@ options() {
             dro) printf '%s\n' --group-dro "$2" ;;
             constrain) printf '%s\n' --constrain "ceag@$2 <= 0.005" ;;
             taylor) printf '%s\n' --score taylor ;;
+            fisher) printf '%s\n' --score fisher ;;
             fisher-groups) printf '%s\n' --score fisher --score-groups "$2" ;;
             *) echo "no remedy '$part'" >&2; exit 2 ;;
         esac
     done
 }
 
-# one SET LABELS GROUP EPOCHS PRUNE_EPOCHS TRAIN...: everything on one set of images.
+# one SET LABELS GROUP NET EPOCHS PRUNE_EPOCHS TRAIN...: everything on one set of images.
 one() {
-    local set=$1 labels=$2 group=$3 epochs=$4 prune_epochs=$5 seed name s extra
-    shift 5
+    local set=$1 labels=$2 group=$3 net=$4 epochs=$5 prune_epochs=$6 seed name s extra
+    shift 6
     for seed in $seeds; do
         make "$set-dense-$seed.pt" pbias train "$labels" --arch resnet_small --model-args "$net" \
             --epochs "$epochs" --seed "$seed" --resume "$@"
@@ -79,8 +81,8 @@ one() {
 }
 
 [ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size "${SIZE:-32}" --seed 20
-one faces faces/labels.csv Male "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" --groups Male,Young,Chubby,Pale_Skin
-[ -z "${CLOTHING:-}" ] || one clothing "$CLOTHING/labels.csv" kids "${EPOCHS:-16}" "${PRUNE_EPOCHS:-8}" \
+one faces faces/labels.csv Male "$net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" --groups Male,Young,Chubby,Pale_Skin
+[ -z "${CLOTHING:-}" ] || one clothing "$CLOTHING/labels.csv" kids "$photo_net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" \
     --groups kids --cluster sender --image-size 64
-[ -z "${ISIC:-}" ] || one isic "$ISIC/labels.csv" male "${EPOCHS:-20}" "${PRUNE_EPOCHS:-10}" \
+[ -z "${ISIC:-}" ] || one isic "$ISIC/labels.csv" male "$photo_net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" \
     --groups male,age60plus --image-size 64
