@@ -461,7 +461,7 @@ complete -c pbias -n '__fish_seen_subcommand_from evidence' -l debug -d 'Also sh
 complete -c pbias -n '__fish_seen_subcommand_from evidence' -s h -l help -d 'Show this message and exit.'
 complete -c pbias -n '__fish_seen_subcommand_from power' -l ref -r -d 'Dense model’s logits; repeatable, or quote a glob.'
 complete -c pbias -n '__fish_seen_subcommand_from power' -l gate -x -d 'METRIC@GROUP/ATTRIBUTE <= NUMBER; repeatable.'
-complete -c pbias -n '__fish_seen_subcommand_from power' -l discordance -x -d 'Share of predictions that compression is assumed to change.'
+complete -c pbias -n '__fish_seen_subcommand_from power' -l discordance -x -d 'Share of predictions that compression is assumed to change; try 0.05 for pruning, 0.005 for int8.'
 complete -c pbias -n '__fish_seen_subcommand_from power' -l draws -x -d 'Number of simulated models.'
 complete -c pbias -n '__fish_seen_subcommand_from power' -l groups -x -a '(__pbias_columns)' -d 'Groups [default: groups of the gates].'
 complete -c pbias -n '__fish_seen_subcommand_from power' -l attributes -x -d 'Attributes to use [default: all].'

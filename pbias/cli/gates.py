@@ -22,7 +22,7 @@ def leave_with(outcomes: Sequence[Outcome]) -> None:
     """Print each verdict on standard error; exit with status 1 or 4 unless all pass."""
     if not outcomes:
         return
-    from pbias.auditing.gates.verdicts import overall, summary
+    from pbias.auditing.gates.together import overall, summary
 
     for outcome in outcomes:
         log.log(VERDICT, "%s", outcome.line())
@@ -75,7 +75,8 @@ def write_junit(path: str | None, records: Sequence[Mapping[str, Any]]) -> None:
 
 def say_power(records: Sequence[Mapping[str, Any]]) -> None:
     """Say on standard error how often each gate would be decided."""
-    from pbias.auditing.gates.power import line_of
+    from pbias.auditing.gates.power import assumed, line_of
 
+    log.log(VERDICT, "%s", assumed(records[0]))
     for record in records:
         log.log(VERDICT, "%s", line_of(record))

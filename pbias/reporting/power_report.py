@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pbias.auditing.gates.power import assumed
 from pbias.files.table import Table
 from pbias.reporting.sections import Section, number, signed
 
@@ -13,24 +14,22 @@ VERDICTS = ("pass", "inconclusive", "fail")
 Record = Mapping[str, Any]
 
 
-def power_sections(gates: Sequence[Record], table: Table, discordance: float) -> list[Section]:
+def power_sections(gates: Sequence[Record], table: Table) -> list[Section]:
     """Return how often each gate would be decided, and for each the rows nearest to its bound."""
     records = table.records()
     return [
-        _gates(gates, discordance),
+        _gates(gates),
         *(_rows(r["gate"], [row for row in records if row["gate"] == r["gate"]]) for r in gates),
     ]
 
 
-def _gates(gates: Sequence[Record], discordance: float) -> Section:
+def _gates(gates: Sequence[Record]) -> Section:
     rows = [
         [r["gate"], *(f"{r[verdict] / r['draws']:.0%}" for verdict in VERDICTS), r["note"]]
         for r in gates
     ]
-    notes = [
-        f"Supposed: a model that differs in {discordance:.3g} of predictions and is worse for "
-        f"nobody, drawn {gates[0]['draws']} times."
-    ]
+    said = assumed(gates[0])
+    notes = [f"{said[:1].upper()}{said[1:]}. Drawn {gates[0]['draws']} times."]
     return Section("What gates can decide", ["gate", *VERDICTS, "expected"], rows, notes)
 
 

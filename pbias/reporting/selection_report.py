@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pbias.auditing.gates.choosing import Candidate, Selection
-from pbias.auditing.gates.verdicts import Verdict, summary
+from pbias.auditing.gates.together import summary
+from pbias.auditing.gates.verdicts import Verdict
 from pbias.reporting.audit_header import gate_sections
 from pbias.reporting.sections import Section
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.findings.unknowns import Never
+from pbias.auditing.losses import counted
 from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
@@ -134,12 +136,26 @@ def _may_be_chance(finding: Finding) -> bool:
 
 
 def _lost(findings: Findings) -> str:
-    """Attributes that are no longer predicted lead where no number is named before them."""
-    names = findings.never.new
-    if not (names and findings.paired) or findings.worse:
+    """Attributes that are lost beyond chance lead where no number is named before them."""
+    lost = _never_named(findings, holds=True)
+    if not (lost and findings.paired) or findings.worse:
         return ""
-    verb = "is" if len(names) == 1 else "are"
-    return f"Worst: {listed(names)} {verb} never predicted any more, unlike by the reference."
+    verb = "is" if len(lost) == 1 else "are"
+    return f"Worst: {listed(lost)} {verb} never predicted any more."
+
+
+def _never_named(findings: Findings, *, holds: bool) -> list[str]:
+    """Return what is newly never predicted, with counts: beyond chance, or perhaps by chance."""
+    return [_with_counts(never) for never in findings.never.new if never.holds == holds]
+
+
+def _with_counts(never: Never) -> str:
+    known = []
+    if never.num_before == never.num_before:
+        known.append(f"{counted(never.num_before, never.n)} before, now 0")
+    if never.n_positive == never.n_positive:
+        known.append(f"positive labels: {never.n_positive:.3g}")
+    return f"{never.attribute} ({'; '.join(known)})" if known else never.attribute
 
 
 def _in_all(findings: Findings) -> str:
@@ -157,7 +173,7 @@ def _attributes(num: int) -> str:
 
 def _nothing(findings: Findings) -> str:
     num = f"the {findings.looked_at} numbers looked at"
-    nothing = "Nothing else got worse" if findings.never.new else "Nothing got worse"
+    nothing = "Nothing else got worse" if _lost(findings) else "Nothing got worse"
     what = (
         nothing if findings.paired else "No gap between groups"
     ) + f" that holds after correction over {num}."
@@ -189,13 +205,14 @@ def _too_few(findings: Findings) -> str:
 
 
 def _never(findings: Findings) -> str:
-    told = _lost(findings)
-    new = findings.never.new
-    said = f"Never predicted: {listed(new)}." if new and not told else ""
-    if findings.never.before:
-        also = f"Never predicted, nor by the reference: {listed(findings.never.before)}."
-        return f"{said} {also}".strip()
-    return said
+    held, chance = (_never_named(findings, holds=holds) for holds in (True, False))
+    told = "No longer predicted, which may be chance" if findings.paired else "Never predicted"
+    said = {
+        "Never predicted": [] if _lost(findings) else held,
+        told: chance,
+        "Never predicted, nor by the reference": findings.never.before,
+    }
+    return " ".join(f"{what}: {listed(names)}." for what, names in said.items() if names)
 
 
 def _undefined(findings: Findings) -> str:

@@ -401,7 +401,7 @@ def _in_blocks(
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
-    from pbias.auditing.gates.verdicts import summary
+    from pbias.auditing.gates.together import summary
 
     return summary(outcomes)
 

@@ -57,7 +57,8 @@ def test_the_report_and_json_have_the_verdicts(pbias: Run) -> None:
     document = json.loads(pbias(*asked, "--report", "power.md").stdout)
     assert document["command"] == "power" and document["gates"][0]["draws"] == 2
     report = Path("power.md").read_text()
-    assert "What gates can decide" in report and "drawn 2 times" in report
+    assert "What gates can decide" in report and "Drawn 2 times" in report
+    assert "Assumed: compression changes 5 % of predictions (--discordance 0.05)" in report
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         for (row, finding), holds in zip(looked_at, held, strict=True)
         if holds
     ]
-    never = never_predicted(records, paired=paired)
+    never = never_predicted(records, p, 1.0 - level, paired=paired)
     found.sort(key=lambda f: (not f.worse, -f.nearer_end))
     sizes = [row["detectable"] for row in rows if row["detectable"] == row["detectable"]]
     return Findings(
@@ -153,7 +153,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         level=level,
         selected_level=selected,
         looked_at=num,
-        found=_lost_once(found, never.new if paired else ()),
+        found=_lost_once(found, never.names if paired else ()),
         missed=median(sizes) if sizes else float("nan"),
         missed_most=max(sizes, default=float("nan")),
         too_few=small_groups(records, metrics),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.inference.numbers import MODEL_REASONS
+from pbias.auditing.inference.small_counts import benjamini_hochberg
+from pbias.auditing.losses import num_lost, p_of_loss
 from pbias.auditing.metrics.registry import METRICS
 
 LARGE = 0.1  # if a change this large could be missed in a group, the group is too small
@@ -27,14 +33,34 @@ class SmallGroup:
 
 
 @dataclass(frozen=True)
+class Never:
+    """An attribute that is never predicted in `n` samples, of which `n_positive` have it.
+
+    `num_before` are the predictions of the reference, all of them lost; NaN without a reference.
+    `holds`: that so many are lost is beyond chance, after correction.
+    """
+
+    attribute: str
+    num_before: float
+    n: float
+    n_positive: float
+    holds: bool = False
+
+
+@dataclass(frozen=True)
 class NeverPredicted:
     """Attributes that are never predicted: `new` ones, and those that the reference never predicts.
 
     With one model all are `new`.
     """
 
-    new: tuple[str, ...] = ()
+    new: tuple[Never, ...] = ()
     before: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The new ones by name."""
+        return tuple(never.attribute for never in self.new)
 
 
 @dataclass(frozen=True)
@@ -68,14 +94,25 @@ def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Sma
     return tuple(found)
 
 
-def never_predicted(records: Sequence[Record], *, paired: bool) -> NeverPredicted:
-    """Return the attributes for which a fact about predictions holds, by whether it is new."""
+def never_predicted(
+    records: Sequence[Record], p: NDArray[np.float64], error: float, *, paired: bool
+) -> NeverPredicted:
+    """Return the attributes for which a fact about predictions holds, by whether it is new.
+
+    New ones hold if the p-values of their losses do among the others `p` that were looked at.
+    """
     facts = [r for r in records if METRICS[r["metric"]].fact and not r["group"] and r["attribute"]]
     holds = [r for r in facts if r["value"] == 1]
     before = tuple(r["attribute"] for r in holds if paired and r["reference"] == 1)
-    return NeverPredicted(
-        tuple(r["attribute"] for r in holds if r["attribute"] not in before), before
-    )
+    mine = [r for r in holds if r["attribute"] not in before]
+    lost = [num_lost(r, r["value"] - r["reference"]) if paired else math.nan for r in mine]
+    of_losses = [p_of_loss(num) if num == num else math.nan for num in lost]
+    adjusted = benjamini_hochberg([*p, *of_losses])[len(p) :]
+    new = [
+        Never(r["attribute"], num, r["n"], r["n_positive"], bool(corrected <= error))
+        for r, num, corrected in zip(mine, lost, adjusted, strict=True)
+    ]
+    return NeverPredicted(tuple(new), before)
 
 
 def undefined(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Undefined, ...]:

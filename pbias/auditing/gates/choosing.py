@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pbias.auditing.gates.verdicts import Outcome, Verdict, overall
+from pbias.auditing.gates.together import overall
+from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.files.logits import Logits
 from pbias.files.logits.comparability import sparsity_of
 from pbias.files.logits.network_facts import (

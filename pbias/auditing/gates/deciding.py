@@ -12,7 +12,10 @@ from pbias.auditing.inference.distributions import critical, normal_ppf
 # The smallest group value behind a row (attribute, group, contrast), and its labeled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
 POWER = 0.8
-MOST = 1000.0  # times as many samples; beyond, no number is worth naming
+# Times as many samples; beyond, the value is so near its bound, for its interval, that a number
+# would rest on the noise in it.
+MOST = 400.0
+ON_BOUND = 1e-9  # what rounding leaves of a value on its bound
 
 
 def times_as_many(gate: Gate, row: Judged, error: float) -> float:
@@ -54,15 +57,19 @@ def would_decide(
     """Say how many samples would decide: a single row outside fails a gate, all inside pass."""
     if samples is None:
         return ""
-    outside = [r for r in undecided if (r.value > gate.bound) == gate.at_most]
-    pick, rows = (min, outside) if outside else (max, list(undecided))
-    row = pick(rows, key=lambda r: times_as_many(gate, r, error))
-    if math.isnan(times_as_many(gate, row, error)):
+    known = [r for r in undecided if not math.isnan(times_as_many(gate, r, error))]
+    if not known:
         return ""
+    outside = [r for r in known if (r.value > gate.bound) == gate.at_most]
+    pick, rows = (min, outside) if outside else (max, known)
+    row = pick(rows, key=lambda r: times_as_many(gate, r, error))
     name, num = samples(row.attribute, row.group, row.contrast)
     who, needed = f" of {name}" if name else "", samples_needed(gate, row, error, num)
     if needed is None:
-        return f"the value is too near the bound for any number of samples{who} to decide soon"
+        if abs(row.value - gate.bound) <= ON_BOUND:
+            return "the value lies on the bound, which no number of samples decides"
+        more = f"more than {MOST:.0f} times as many labeled samples{who} would decide it"
+        return f"{more}, because the value is so near the bound (now {num:,})"
     said = f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
     # More samples do not reduce the variation between runs.
     return f"{said} if runs differed by chance alone, else more runs" if row.of_runs else said

@@ -13,7 +13,7 @@ class Judged(NamedTuple):
     """A row under a gate: its place and numbers; `far` is the simultaneous interval.
 
     `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
-    several.
+    several; `loss`: how often the reference predicts what the audited model does not, in words.
     """
 
     place: str
@@ -29,14 +29,17 @@ class Judged(NamedTuple):
     left: LeftOut = LeftOut()
     certain: bool = False
     of_runs: bool = False
+    loss: str = ""
 
     def words(self) -> str:
         """Name the row, with its number or the reason why there is none."""
         name = " ".join(filter(None, (self.attribute or MEAN, self.group, self.contrast)))
         if self.value != self.value:
-            return f"{name} ({self.reason or 'undefined in the reference'}){self._lost()}"
+            why = "; ".join(filter(None, (self.reason or "undefined in the reference", self.loss)))
+            return f"{name} ({why}){self._lost()}"
         ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
-        return f"{name} {self.value:.4g}{ends}{self._lost()}"
+        loss = f" ({self.loss})" if self.loss else ""
+        return f"{name} {self.value:.4g}{ends}{loss}{self._lost()}"
 
     def _lost(self) -> str:
         lost = self.left.lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,11 +11,15 @@ import numpy as np
 
 from pbias.auditing.engine import Audit
 from pbias.auditing.gates.deciding import POWER, samples_needed, strays, would_decide
+from pbias.auditing.gates.grammar import MEAN
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.verdicts import Outcome, Verdict
+from pbias.errors import argument, listed
 from pbias.files.table import Table
 
-MEASURED = ("value", "low", "high", "reference", "change", "change_low", "change_high")
+MEASURED = (
+    "value", "low", "high", "reference", "change", "change_low", "change_high", "n_discordant",
+)  # fmt: skip
 COLUMNS = (
     "gate", "attribute", "group", "contrast", "value", "low", "high", "half_width", "detectable",
     "place", "inside", "outside", "smallest_group", "n", "n_needed", "reason",
@@ -62,7 +67,7 @@ def power_table(
         {
             "gate": outcome.gate.text,
             **_numbers(outcome, row),
-            **_shares([_place_of(draw[index], row) for draw in drawn]),
+            **_shares(row, [_place_of(draw[index], row) for draw in drawn]),
             **_samples(outcome, row, expected),
         }
         for index, outcome in enumerate(outcomes)
@@ -71,21 +76,53 @@ def power_table(
     return Table({name: [record[name] for record in records] for name in COLUMNS})
 
 
-def said_of(outcome: Outcome, drawn: Sequence[Outcome]) -> dict[str, Any]:
+def said_of(outcome: Outcome, drawn: Sequence[Outcome], discordance: float) -> dict[str, Any]:
     """Return a gate as plain data: how many draws pass, fail or stay open, and what would decide.
 
     `verdict` and `note` are those of the mean rows; where these are inside but more than a fifth
-    of the draws stay open, the note says, too, how many samples it takes.
+    of the draws stay open, the note says, too, how many samples it takes. Of a gate on facts, whose
+    means say nothing, the note names what is not inside in some draws.
     """
     verdicts = [one.verdict for one in drawn]
     record = outcome.record()
     kept = {name: record[name] for name in ("gate", "verdict", "covers", "note")}
+    kept["discordance"] = discordance
+    if outcome.of_facts:
+        kept["verdict"] = max(verdicts, key=verdicts.count).value
+        kept["note"] = _beyond_bound(outcome, drawn)
+        return {**kept, "draws": len(drawn), **{v.value: verdicts.count(v) for v in Verdict}}
     inside = outcome.at("inside")
     often_open = verdicts.count(Verdict.INCONCLUSIVE) > (1 - POWER) * len(drawn)
     if outcome.verdict is Verdict.PASS and often_open and inside:
         needed = would_decide(outcome.gate, inside, outcome.error, outcome.samples)
         kept["note"] = "; ".join(filter(None, (kept["note"], needed)))
     return {**kept, "draws": len(drawn), **{v.value: verdicts.count(v) for v in Verdict}}
+
+
+def _beyond_bound(outcome: Outcome, drawn: Sequence[Outcome]) -> str:
+    """Return which rows are not inside in some draws, and in how many."""
+    parts = []
+    for place in ("outside", "undecided", "not_assessable"):
+        found = Counter(
+            " ".join(filter(None, (row.attribute or MEAN, row.group, row.contrast)))
+            for draw in drawn
+            for row in draw.at(place)
+        )
+        if found:
+            named = listed([f"{name} in {num} draws" for name, num in found.most_common()])
+            parts.append(f"{place.replace('_', ' ')}: {named}")
+    where = "; ".join(parts) or f"inside in all {len(drawn)} draws"
+    return f"compares facts of the samples, which have no interval; {where}"
+
+
+def assumed(record: Mapping[str, Any]) -> str:
+    """Return what is supposed of the models that are drawn."""
+    share = record["discordance"]
+    return (
+        f"assumed: compression changes {100 * share:.3g} % of predictions "
+        f"({argument('discordance', share)}) and is worse for nobody, so that a fail is a false "
+        "alarm"
+    )
 
 
 def line_of(record: Mapping[str, Any]) -> str:
@@ -120,8 +157,10 @@ def _numbers(outcome: Outcome, row: Judged) -> dict[str, Any]:
     }
 
 
-def _shares(places: Sequence[str]) -> dict[str, float]:
-    return {name: places.count(name) / len(places) for name in ("inside", "outside")}
+def _shares(row: Judged, places: Sequence[str]) -> dict[str, Any]:
+    """Return where a row lies, and how often; a fact, whose mean says nothing, where most do."""
+    shares = {name: places.count(name) / len(places) for name in ("inside", "outside")}
+    return {"place": max(places, key=places.count), **shares} if row.certain else shares
 
 
 def _samples(outcome: Outcome, row: Judged, expected: Expected) -> dict[str, Any]:

@@ -6,15 +6,16 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from pbias.auditing.gates.deciding import Samples, would_decide
 from pbias.auditing.gates.grammar import WORST, Gate, Record, needs_reference, numbers_of
+from pbias.auditing.gates.hints import decided_at
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.matching import covered, record_at
 from pbias.auditing.gates.survivors import LeftOut, left_out
 from pbias.auditing.inference.numbers import IN_REFERENCE, MODEL_REASONS
+from pbias.auditing.losses import counted, is_beyond_chance, num_lost
 from pbias.auditing.notes import is_lost
 from pbias.auditing.table_rows import SAME_MODEL
 from pbias.errors import argument, listed
@@ -46,6 +47,11 @@ class Outcome:
     error: float = 0.05
     joint: bool = False
     samples: Samples | None = None
+
+    @property
+    def of_facts(self) -> bool:
+        """Whether it compares facts of the samples, which have no interval."""
+        return all(row.certain for row in self.rows)
 
     def covers(self) -> str:
         """Describe what the gate covers: attributes, group and contrasts, and how they count."""
@@ -104,8 +110,8 @@ class Outcome:
             if left:
                 names = left[0].open or left[0].unknown
                 parts.append(f"open, for the mean leaves out {len(names)} ({listed(names)})")
-            elif not (self.strict and missing):
-                parts += [_decided_at(self.gate, self.rows)]
+            elif not (self.strict and missing) and not any(row.loss for row in open_rows):
+                parts += [decided_at(self.gate, self.rows)]
                 parts += filter(
                     None, [would_decide(self.gate, open_rows, self.error, self.samples)]
                 )
@@ -156,12 +162,11 @@ def judge(
     fails if the audited model lost attributes that the reference has. The other arguments are those
     of an Outcome.
     """
-    left = left_out(gate, ordinary)
+    left, mine = left_out(gate, ordinary, error), covered(gate, ordinary)
+    errors = error, error / len(mine)
     found = [
-        _judged(
-            gate, record_at(ordinary, index), record_at(simultaneous, index), left, strict=strict
-        )
-        for index in covered(gate, ordinary)
+        _judged(gate, (record_at(ordinary, i), record_at(simultaneous, i)), errors, left, strict)
+        for i in mine
     ]
     rows = tuple(sorted(found, key=lambda row: -_beyond(gate, row)))
     places = {row.place for row in rows}
@@ -173,36 +178,6 @@ def judge(
         open_ = strict and "not_assessable" in places
         verdict = Verdict.INCONCLUSIVE if open_ else Verdict.PASS
     return Outcome(gate, verdict, rows, strict, error, joint, samples)
-
-
-def overall(outcomes: Sequence[Outcome]) -> Verdict:
-    """Return the verdict of all gates together."""
-    verdicts = {outcome.verdict for outcome in outcomes}
-    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        if verdict in verdicts:
-            return verdict
-    return Verdict.PASS
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """Return the verdict of several gates together, and how often they err; "" for one or none."""
-    if len(outcomes) < 2:
-        return ""
-    verdicts = [outcome.verdict for outcome in outcomes]
-    said = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
-    num, error = len(outcomes), outcomes[0].error
-    together = f"{num} gates: {overall(outcomes)} ({said})"
-    if outcomes[0].joint:
-        return f"{together}; any of them fails or passes wrongly in at most {_percent(error * num)}"
-    return (
-        f"{together}; each fails or passes wrongly in at most {_percent(error)} of samples, any of "
-        f"them in at most {_percent(min(error * num, 1.0))} ({argument('joint', True)}: "
-        f"{_percent(error)})"
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _counted(num: int, what: str) -> str:
@@ -222,12 +197,13 @@ def _stays_open(row: Judged, *, strict: bool) -> bool:
 
 def _judged(
     gate: Gate,
-    record: Record,
-    wide: Record,
+    records: tuple[Record, Record],
+    errors: tuple[float, float],
     left: Mapping[tuple[str, str], LeftOut],
-    *,
     strict: bool,
 ) -> Judged:
+    """Judge a row from its record at the ordinary level and the simultaneous one."""
+    record, wide = records
     numbers, (_, *far) = numbers_of(gate, record), numbers_of(gate, wide)
     where = (record["attribute"], record["group"], record["contrast"], _reason(gate, record))
     gone = left.get((record["group"], record["contrast"]), LeftOut())
@@ -236,6 +212,8 @@ def _judged(
     )
     row = Judged("", *where, *numbers, far[0], far[1])._replace(left=gone, certain=certain)
     row = row._replace(of_runs=str(record["runs"]) not in ("1", "1:1"))
+    if (share := _share_lost(gate, row)) > 0:
+        return _lost(row, record, share, errors)
     if gone.lost:
         place = "outside"
     elif numbers[0] != numbers[0]:
@@ -245,6 +223,32 @@ def _judged(
         if place == "inside" and _stays_open(row, strict=strict):
             place = "undecided"
     return row._replace(place=place)
+
+
+def _share_lost(gate: Gate, row: Judged) -> float:
+    """Return in which share of pairs of runs the audited one lost what the reference predicts.
+
+    0 unless that breaks the gate: the bound on such a fact, or having a number at all.
+    """
+    if not (needs_reference(gate) and row.attribute):
+        return 0.0
+    if row.value != row.value:
+        return float(is_lost(row.reason))
+    broken = gate.metric.fact and gate.at_most and row.value > max(gate.bound, 0.0)
+    return row.value if broken else 0.0
+
+
+def _lost(row: Judged, record: Record, share: float, errors: tuple[float, float]) -> Judged:
+    """Judge what the audited model no longer predicts: outside only where that is beyond chance."""
+    num = num_lost(record, share)
+    ordinary, simultaneous = (is_beyond_chance(num, error) for error in errors)
+    place = "outside" if simultaneous else "undecided" if ordinary else "not_assessable"
+    if num != num:
+        return row._replace(place=place)
+    chance = {"outside": "", "undecided": ", beyond chance only if it were the only row"}
+    does = "predicts it" if row.value == row.value else "differs"
+    said = f"the reference {does} in {counted(num, record['n'])}"
+    return row._replace(place=place, loss=said + chance.get(place, ", which may be chance"))
 
 
 def _reason(gate: Gate, record: Record) -> str:
@@ -275,33 +279,3 @@ def _beyond(gate: Gate, row: Judged) -> float:
 
 def _named(kind: str, rows: Sequence[Judged]) -> str:
     return f"{kind}: {listed([row.words() for row in rows])}"
-
-
-def _decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
-    """Return the nearest bounds, of three digits, at which these rows would pass or fail."""
-    measured = [row for row in rows if row.value == row.value]
-    if any(row.low != row.low for row in measured):
-        return "a row without an interval decides nothing"
-    if gate.at_most:
-        passes = _rounded(max(row.high for row in measured))
-        fails = -_rounded(-max(row.far_low for row in measured), beyond=True)
-        possible, sign = not gate.absolute or fails >= 0, "<="
-    else:
-        passes = -_rounded(-min(row.low for row in measured))
-        fails = _rounded(min(row.far_high for row in measured), beyond=True)
-        possible, sign = True, ">="
-    return f"would pass at {sign} {passes:.3g}" + (
-        f", fail at {sign} {fails:.3g}" if possible else ""
-    )
-
-
-def _rounded(number: float, *, beyond: bool = False) -> float:
-    """Up to three digits; `beyond`: to more than the number even if it has no more."""
-    if not math.isfinite(number):
-        return number
-    exact = Decimal(
-        repr(float(number))
-    )  # as it is written, so that a bound that is read back holds
-    step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")
-    up = exact.quantize(step, ROUND_CEILING)
-    return float(up + step if beyond and up == exact else up)

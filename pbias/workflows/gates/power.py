@@ -61,7 +61,7 @@ class PowerResult(Result):
         """Return the gates, then the rows of each."""
         from pbias.reporting.power_report import power_sections
 
-        return power_sections(self.gates, self.rows, self._options.discordance)
+        return power_sections(self.gates, self.rows)
 
 
 def power(
@@ -167,7 +167,7 @@ def power_runs(
 
     outcomes, drawn = judged(expected), [judged(draw) for draw in draws]
     said = [
-        rooms.said_of(outcome, [draw[place] for draw in drawn])
+        rooms.said_of(outcome, [draw[place] for draw in drawn], o.discordance)
         for place, outcome in enumerate(outcomes)
     ]
     return PowerResult(rooms.power_table(outcomes, expected, drawn), said, o)

@@ -11,7 +11,7 @@ import pytest
 import pbias
 from pbias.auditing.findings.finding import Finding, Findings
 from pbias.auditing.findings.labels import group_values
-from pbias.auditing.findings.unknowns import NeverPredicted, SmallGroup
+from pbias.auditing.findings.unknowns import Never, NeverPredicted, SmallGroup
 from pbias.auditing.metrics.entry import Good
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
@@ -66,7 +66,13 @@ def test_who_was_hurt_is_said_first(one_hurt: AuditResult) -> None:
 
 
 def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
-    assert "Too few samples to tell: age 60+ (20). Never predicted: mustache." in one_hurt.verdict
+    (row,) = one_hurt.rows.where(metric="never_predicted", attribute="mustache", group="")
+    before, positive = row["n_discordant"], row["n_positive"]
+    assert before > 300 and row["n_predicted_positive"] == 0
+    assert (
+        "Too few samples to tell: age 60+ (20). Never predicted: mustache "
+        f"({before} of 3000 before, now 0; positive labels: {positive})." in one_hurt.verdict
+    )
     assert "Next: `pbias calibrate" in one_hurt.verdict
     lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
     assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # not the fewer false alarms
@@ -124,17 +130,53 @@ def test_the_exact_sentence() -> None:
         FOUND,
         found=(HURT, *OTHERS),
         too_few=(SmallGroup("age", "60+", 14, 0.3),),
-        never=NeverPredicted(("mustache",)),
+        never=NeverPredicted((Never("mustache", 40, 500, 38, holds=True),)),
     )
     assert verdict(replace(found, found=(HURT,))).startswith(
         "Worst: sensitivity of `smiling` for sex=f fell from 0.94 to 0.71 [-0.26, -0.20]. "
-        "Too few samples to tell: age 60+ (14). Never predicted: mustache. Next: "
+        "Too few samples to tell: age 60+ (14). Never predicted: mustache (40 of 500 before, now "
+        "0; positive labels: 38). Next: "
     )
     assert verdict(found).startswith(
         "Worst: sensitivity of `smiling` for sex=f fell from 0.94 to 0.71 [-0.26, -0.20]; "
         "sensitivity of `smiling` for everyone fell from 0.94 to 0.84 [-0.26, -0.05]. In all, 1 of "
         "3 attributes got worse for everyone or a group. Too"
     )
+
+
+def rare(num_before: int, seed: int = 0) -> AuditResult:
+    """120 faces and 5 attributes; the first is predicted so often before, and never after."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((120, 5)) < [0.025, 0.3, 0.3, 0.3, 0.3]).astype(int)
+    dense = np.where(labels == 1, 3.0, -3.0) + rng.normal(0, 1.0, labels.shape)
+    dense[:, 0] = np.where(np.arange(120) < num_before, 0.5, -1.0)
+    sparse = dense * 1.001
+    sparse[:, 0] = -1.0
+    metrics = ["tpr", "never_predicted"]
+    return pbias.audit(sparse, labels, reference=dense, targets=[*"abcde"], metrics=metrics)
+
+
+def test_a_single_prediction_that_flips_is_no_headline() -> None:
+    found = rare(1)
+    assert [(n.num_before, n.n, n.holds) for n in found.findings.never.new] == [(1, 120, False)]
+    assert found.verdict.startswith("Nothing got worse that holds after correction over the ")
+    positive = found.findings.never.new[0].n_positive
+    assert (
+        f"No longer predicted, which may be chance: a (1 of 120 before, now 0; positive labels: "
+        f"{positive})." in found.verdict
+    )
+
+
+def test_an_attribute_that_is_lost_beyond_chance_leads() -> None:
+    """2 * 2^-n is at most 0.05 over five sensitivities, of which none changed, and this loss."""
+    assert 2 * 2.0**-7 > 0.05 / 6 > 2 * 2.0**-8
+    for num, leads in ((7, False), (8, True)):
+        found = rare(num).findings
+        assert found.looked_at == 5 and not found.worse
+        assert [never.holds for never in found.never.new] == [leads]
+        said = f"Worst: a ({num} of 120 before, now 0; positive labels: "
+        assert verdict(found).startswith(said) == leads
+        assert ("is never predicted any more. Nothing else got worse" in verdict(found)) == leads
 
 
 def test_no_more_than_three_are_named_and_attributes_take_turns() -> None:

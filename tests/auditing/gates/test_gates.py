@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pbias.auditing.engine import Audit, Options, audit
 from pbias.auditing.gates.grammar import needs_reference, parse_gate
 from pbias.auditing.gates.matching import covered
-from pbias.auditing.gates.verdicts import Outcome, Verdict, judge, overall
+from pbias.auditing.gates.together import overall
+from pbias.auditing.gates.verdicts import Outcome, Verdict, judge
 from pbias.errors import UserError
 from pbias.files.logits import Logits
 from pbias.files.table import COLUMNS, Table

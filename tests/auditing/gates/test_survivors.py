@@ -14,7 +14,8 @@ import pytest
 from pbias.auditing.engine import Audit, Options
 from pbias.auditing.gates.deciding import would_decide
 from pbias.auditing.gates.grammar import parse_gate
-from pbias.auditing.gates.verdicts import Outcome, judge, summary
+from pbias.auditing.gates.together import summary
+from pbias.auditing.gates.verdicts import Outcome, judge
 from pbias.files.logits import Logits
 from pbias.files.table import COLUMNS, Table
 from pbias.workflows.audit import AuditResult
@@ -123,6 +124,25 @@ def test_an_open_gate_of_several_runs_says_that_samples_may_not_be_all_it_takes(
     several = [{**row, "runs": "3:1"} for row in rows((0.06, 0.14))]
     found = judged("ppv <= 0.12", several, several, samples=lambda *_: ("Male=1", 500))
     assert found.note().endswith("(now 500) if runs differed by chance alone, else more runs")
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((0.06, 0.18), "the value lies on the bound, which no number of samples decides"),
+        (
+            (0.0596, 0.1796),
+            "more than 400 times as many labeled samples of Male=1 would decide it, because the "
+            "value is so near the bound (now 500)",
+        ),
+    ],
+)
+def test_no_number_of_samples_decides_a_value_on_its_bound(
+    ends: tuple[float, float], said: str
+) -> None:
+    samples = lambda *_: ("Male=1", 500)  # noqa: E731
+    found = judged("ppv <= 0.12", rows(ends), rows(ends), samples=samples)
+    assert found.note().endswith(said)
 
 
 def test_one_row_that_would_fail_decides() -> None:

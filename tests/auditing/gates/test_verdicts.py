@@ -75,6 +75,14 @@ def test_the_worst_row_of_an_open_gate_is_one_that_is_undecided() -> None:
     assert "worst: A1 0.1 [-0.2, 0.4]" in line("tpr <= 0.3", ends(0.28, 0.29), ends(-0.2, 0.4))
 
 
+def test_who_allows_a_loss_is_not_told_to_ask_for_a_gain() -> None:
+    near = ends(-0.03, 0.03)
+    assert line("tpr >= -0.02", near).endswith("would pass at >= -0.03")
+    assert line("tpr <= 0.02", near).endswith("would pass at <= 0.03")
+    assert line("tpr >= 0.02", near).endswith("would pass at >= -0.03, fail at >= 0.0301")
+    assert line("tpr >= -0.2", ends(-0.3, -0.1)).endswith("at >= -0.3, fail at >= -0.099")
+
+
 BOUNDS = st.floats(-5, 5).filter(lambda x: x == 0 or abs(x) > 1e-3)
 
 

@@ -54,7 +54,8 @@ def power(
             min=0.0,
             max=0.5,
             callback=no_nan,
-            help="Share of predictions that compression is assumed to change.",
+            help="Share of predictions that compression is assumed to change; "
+            "try 0.05 for pruning, 0.005 for int8.",
         ),
     ] = 0.05,
     draws: Annotated[
@@ -88,7 +89,8 @@ def power(
     """Check before compression which gates these samples can decide.
 
     Simulates models from the dense model and audits them. The simulated models differ in a share
-    of the predictions and are worse for nobody. Exits with status 0 whatever the gates decide.
+    of the predictions (--discordance) and are worse for nobody, so that a gate that fails them
+    raises a false alarm. Exits with status 0 whatever the gates decide.
     """
     from pbias.cli.gates import say_power
     from pbias.cli.progress import bar
