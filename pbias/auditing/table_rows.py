@@ -16,7 +16,7 @@ from pbias.auditing import notes
 from pbias.auditing.counts.sums import Row
 from pbias.auditing.counts.trained import ITSELF
 from pbias.auditing.inference.estimates import Estimates, Setting
-from pbias.auditing.inference.means import ends_alike, lengthen, widen
+from pbias.auditing.inference.means import common_errors, ends_of_few, lengthen, widen
 from pbias.auditing.inference.numbers import Numbers, most_changed, of_change, of_value
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.measures import Measure, has_few_trials
@@ -214,7 +214,10 @@ class _Writer:
             mean = widen(mean, each, thin, defined.sum(axis=1, keepdims=True), level)
             if self.setting.clustered:
                 mean = lengthen(mean, [side.value for side in means], level)
-            mean = ends_alike(mean, each, defined, level)
+            alike: NDArray[np.float64] | float = 1.0
+            if len(sides) > 1 and mean.few.any():
+                alike = common_errors(self.setting.estimates, sides, means, defined)
+            mean = ends_of_few(mean, each, defined, level, alike)
         names = [f.name for f in fields(Numbers)]
         parts = [np.concatenate([getattr(mean, n), getattr(each, n)], axis=-1) for n in names]
         return Numbers(*parts)

@@ -20,7 +20,7 @@ from pbias.files.table import Table
 from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
 from pbias.reporting.class_tables import are_classes, class_sections
 from pbias.reporting.group_tables import group_sections
-from pbias.reporting.sections import Record, Section, number, numbers
+from pbias.reporting.sections import Record, Section, few_left, number, numbers, over
 
 SMALL = 0.05  # a change that people who ship a model would want to know about
 
@@ -107,6 +107,7 @@ def _headline(records: list[Record], groups: list[str], paired: bool, asked: lis
     title += ", and what changed" if paired else ""
     facts = [metric for metric in chosen if metric.fact]
     notes = [note for metric in facts for note in _facts(metric, records, paired)]
+    notes += few_left([(_title(*key), record) for key, record in found])
     return Section(title, ["metric", *columns, "over"], rows, notes)
 
 
@@ -135,11 +136,7 @@ def _title(name: str, group: str) -> str:
 
 
 def _over(record: Record) -> str:
-    """Return `over 18 of 40, without ...` shortened to `18 of 40`."""
-    if record["status"] == "undefined":
-        return "none"
-    reason = str(record["reason"])
-    return reason.partition(",")[0].removeprefix("over ") if reason.startswith("over ") else "all"
+    return "none" if record["status"] == "undefined" else over(record) or "all"
 
 
 def undefined_section(records: Iterable[Record]) -> Section:

@@ -8,7 +8,16 @@ from dataclasses import replace
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
-from pbias.reporting.sections import Record, Section, interval, mark, number, signed
+from pbias.reporting.sections import (
+    Record,
+    Section,
+    few_left,
+    interval,
+    mark,
+    number,
+    over,
+    signed,
+)
 
 MAX_VALUES = 12
 FEW = "few"
@@ -36,12 +45,12 @@ def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool)
 
 
 class _Rows:
-    """The rows of a metric: value, n, numbers, mark; and the attributes that means leave out."""
+    """The rows of one metric: value, n, numbers, over how many attributes, mark."""
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.rows: list[list[str]] = []
-        self.over: dict[str, list[str]] = {}  # attributes in a mean, and for which values
+        self.means: list[tuple[str, Record]] = []  # by what they are called
 
     @classmethod
     def of(
@@ -61,21 +70,10 @@ class _Rows:
             sizes = [r["n"] for r in mine if r["contrast"] == value and r["n"] == r["n"]]
             size = f"{round(max(sizes))}" if sizes else ""
             record = numbers[value]
-            found.rows.append(
-                [value, size, *_numbers(record, paired=paired), FEW * bool(mark(record))]
-            )
-            if record["reason"].startswith("over "):
-                over = record["reason"].partition(",")[0].removeprefix("over ")
-                found.over.setdefault(over, []).append(value)
+            said = _numbers(record, paired=paired), over(record).partition(" (")[0]
+            found.rows.append([value, size, *said[0], said[1], FEW * bool(mark(record))])
+            found.means.append((f"{metric.label} of {record['group']}={value}", record))
         return found
-
-    def without(self) -> list[str]:
-        """Say which means leave attributes out, without naming the values if all of them do."""
-        num = len(self.rows)
-        return [
-            f"{self.metric.label} over {over}" + (f" ({', '.join(of)})" if len(of) < num else "")
-            for over, of in self.over.items()
-        ]
 
 
 def _numbers(record: Record, *, paired: bool) -> list[str]:
@@ -96,9 +94,13 @@ def _tables(
     notes = [f"and {more} more values: -f csv has all"] if more > 0 else []
     if any(row[-1] for rows in found for row in rows.rows):
         notes.append("few: fewer than 10 of what is counted; the interval is made from the counts.")
-    without = [text for rows in found for text in rows.without()]
-    if without:
-        notes.append(f"Means over some attributes alone: {', '.join(without)}.")
+    if any(row[-2] for rows in found for row in rows.rows):
+        columns.append("over")
+        notes.append("over: how many attributes have a number; the mean is over these alone.")
+        notes += few_left([mean for rows in found for mean in rows.means])
+    else:  # all means are over all attributes
+        for rows in found:
+            rows.rows = [[*row[:-2], row[-1]] for row in rows.rows]
     if max(map(len, values[:MAX_VALUES])) > WIDE:
         header = ["n", group, *columns, ""]  # long names may break, but only in the first column
         parts = [

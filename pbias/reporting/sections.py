@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pbias.errors import listed
 
 TOP = 5  # attributes that a section lists
 Record = dict[str, Any]
@@ -64,6 +67,34 @@ def numbers(record: Record, changed: bool) -> list[str]:
         return [value + interval(record["low"], record["high"])]
     change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
     return [number(record["reference"]), value, change]
+
+
+def over(record: Record) -> str:
+    """Return over how many attributes a mean is, where it leaves some out; else nothing.
+
+    >>> over({"reason": "over 18 of 40 (3 lost), without hat, bald"}), over({"reason": ""})
+    ('18 of 40 (3 lost)', '')
+    """
+    reason = str(record["reason"])
+    return reason.partition(",")[0].removeprefix("over ") if reason.startswith("over ") else ""
+
+
+def is_over_few(record: Record) -> bool:
+    """Return whether a mean leaves most attributes out, and so says little of them.
+
+    >>> is_over_few({"reason": "over 1 of 35 (34 lost), without hat"})
+    True
+    """
+    kept, _, rest = over(record).partition(" of ")
+    return bool(rest) and 2 * int(kept) < int(rest.split()[0])
+
+
+def few_left(means: Sequence[tuple[str, Record]]) -> list[str]:
+    """Return a warning for means that leave most attributes out, each with its name; or nothing."""
+    found = [f"{name} over {over(record)}" for name, record in means if is_over_few(record)]
+    if not found:
+        return []
+    return [f"Means that leave out most attributes, of which they say nothing: {listed(found)}."]
 
 
 def mark(record: Record) -> str:

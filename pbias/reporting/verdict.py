@@ -5,6 +5,7 @@ from __future__ import annotations
 from pbias.auditing.findings.finding import Finding, Findings
 from pbias.auditing.findings.unknowns import Never
 from pbias.auditing.losses import counted
+from pbias.auditing.metrics.flips import FEW
 from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
 from pbias.reporting.sections import Section, number
@@ -175,8 +176,10 @@ def _nothing(findings: Findings) -> str:
     num = f"the {findings.looked_at} numbers looked at"
     nothing = "Nothing else got worse" if _lost(findings) else "Nothing got worse"
     what = (
-        nothing if findings.paired else "No gap between groups"
-    ) + f" that holds after correction over {num}."
+        _few_changed(findings)
+        + (nothing if findings.paired else "No gap between groups")
+        + f" that holds after correction over {num}."
+    )
     if findings.missed != findings.missed:
         return what
     kind = "changes" if findings.paired else "gaps"
@@ -187,6 +190,16 @@ def _nothing(findings: Findings) -> str:
         f"{what} What could have been missed (power 80 %): {kind} under {half} in half of these "
         f"numbers, and {worst} where samples are fewest."
     )
+
+
+def _few_changed(findings: Findings) -> str:
+    """Return how few predictions changed, where these are too few for the folds."""
+    if findings.changed is None or findings.changed[0] >= FEW:
+        return ""
+    num, total = findings.changed
+    if not num:
+        return f"None of {total:,.0f} predictions changed. "
+    return f"Only {num:.3g} of {total:,.0f} predictions changed. "
 
 
 def _better(findings: Findings) -> str:

@@ -262,6 +262,11 @@ def test_gates_are_drawn_with_the_row_that_decides() -> None:
     names = [value["gate"] for value in figure.spec["data"]["values"]]
     assert names == ["FAIL: tpr@sex <= 0.2", "PASS: tpr@sex/young >= 0.01"]
     assert gates([nothing]) is None
+    assert figure.caption.endswith(
+        " Not drawn, because there is no interval: tpr@sex/bald >= 0.01: pass."
+    )
+    drawn = gates([fails, passes])
+    assert drawn is not None and "Not drawn" not in drawn.caption
 
 
 def test_a_chart_of_too_many_marks_is_one_line(pbias: Run, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from pbias.auditing.findings.unknowns import (
     SmallGroup,
     Undefined,
     never_predicted,
+    num_changed,
     small_groups,
     undefined,
 )
@@ -80,7 +81,7 @@ class Findings:
     `missed` is the median of the smallest true changes that would have been found four times out of
     five, and `missed_most` the largest of them. `attributes` are those with any examined number.
     `beside` is the worst finding's number for the other values of its group, with intervals at
-    `level`.
+    `level`. `changed`: how many predictions changed, of how many; of attributes, not of classes.
     """
 
     paired: bool
@@ -98,6 +99,7 @@ class Findings:
     metrics: tuple[str, ...]
     attributes: tuple[str, ...] = ()
     beside: tuple[Finding, ...] = ()
+    changed: tuple[float, float] | None = None
 
     @property
     def worse(self) -> tuple[Finding, ...]:
@@ -162,6 +164,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         metrics=metrics,
         attributes=tuple(dict.fromkeys(r["attribute"] for r in rows if r["attribute"])),
         beside=_beside(found, looked_at, widened) if paired else (),
+        changed=num_changed(records, metrics) if paired else None,
     )
 
 

@@ -115,6 +115,17 @@ def never_predicted(
     return NeverPredicted(tuple(new), before)
 
 
+def num_changed(records: Sequence[Record], metrics: Sequence[str]) -> tuple[float, float] | None:
+    """Return how many predictions for attributes changed, of how many; None where no row tells."""
+    if any(METRICS[name].pooled for name in metrics):
+        return None
+    everyone = [r for r in records if r["attribute"] and not r["group"] and r["n"] == r["n"]]
+    mine = [r for r in everyone if r["metric"] == everyone[0]["metric"]]
+    if not mine or any(r["n_discordant"] != r["n_discordant"] for r in mine):
+        return None
+    return sum(r["n_discordant"] for r in mine), sum(r["n"] for r in mine)
+
+
 def undefined(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Undefined, ...]:
     """Return the undefined numbers for everyone or a group value that are not a model's fault."""
     values = group_values(records)

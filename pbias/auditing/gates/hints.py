@@ -1,4 +1,4 @@
-"""The nearest bounds at which an audit would have passed or failed a gate."""
+"""Why a gate is open: the nearest bounds that would be decided, and how little changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from pbias.auditing.gates.grammar import Gate
+from pbias.auditing.gates.grammar import Gate, Record, needs_reference
 from pbias.auditing.gates.judged import Judged
+from pbias.auditing.metrics.flips import FEW
+from pbias.files.table import Table
 
 
 def decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
@@ -28,6 +30,25 @@ def decided_at(gate: Gate, rows: Sequence[Judged]) -> str:
         possible, sign = fails <= 0 or gate.bound > 0, ">="
     return f"would pass at {sign} {passes:.3g}" + (
         f", fail at {sign} {fails:.3g}" if possible else ""
+    )
+
+
+def few_changes(gate: Gate, table: Table, record: Record) -> str:
+    """Return how many predictions behind a row of the table changed, if these are few.
+
+    A mean has the sum over its attributes.
+    """
+    if not needs_reference(gate):
+        return ""
+    place = {name: record[name] for name in ("metric", "group", "contrast")}
+    rows = [record] if record["attribute"] else table.where(**place)
+    mine = [row for row in rows if row["n"] == row["n"] and row["n_discordant"] >= 0]
+    num, total = (sum(row[name] for row in mine) for name in ("n_discordant", "n"))
+    if not mine or num >= FEW:
+        return ""
+    return (
+        f"{num:.3g} of {total:,.0f} predictions changed: with fewer than {FEW} the interval "
+        "allows for changes that these samples do not show"
     )
 
 

@@ -13,7 +13,8 @@ class Judged(NamedTuple):
     """A row under a gate: its place and numbers; `far` is the simultaneous interval.
 
     `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
-    several; `loss`: how often the reference predicts what the audited model does not, in words.
+    several; `loss`: how often the reference predicts what the audited model does not, in words;
+    `changes`: how few predictions changed, in words.
     """
 
     place: str
@@ -30,6 +31,7 @@ class Judged(NamedTuple):
     certain: bool = False
     of_runs: bool = False
     loss: str = ""
+    changes: str = ""
 
     def words(self) -> str:
         """Name the row, with its number or the reason why there is none."""
@@ -39,7 +41,12 @@ class Judged(NamedTuple):
             return f"{name} ({why}){self._lost()}"
         ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
         loss = f" ({self.loss})" if self.loss else ""
-        return f"{name} {self.value:.4g}{ends}{loss}{self._lost()}"
+        return f"{name} {self.value:.4g}{ends}{loss}{self._over()}{self._lost()}"
+
+    def _over(self) -> str:
+        """Return over how many attributes a mean is, where some have no number."""
+        some = not self.attribute and self.reason.startswith("over ")
+        return f" {self.reason.partition(',')[0].partition(' (')[0]}" if some else ""
 
     def _lost(self) -> str:
         lost = self.left.lost

@@ -10,7 +10,7 @@ from typing import Any
 
 from pbias.auditing.gates.deciding import Samples, would_decide
 from pbias.auditing.gates.grammar import WORST, Gate, Record, needs_reference, numbers_of
-from pbias.auditing.gates.hints import decided_at
+from pbias.auditing.gates.hints import decided_at, few_changes
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.matching import covered, record_at
 from pbias.auditing.gates.survivors import LeftOut, left_out
@@ -112,9 +112,8 @@ class Outcome:
                 parts.append(f"open, for the mean leaves out {len(names)} ({listed(names)})")
             elif not (self.strict and missing) and not any(row.loss for row in open_rows):
                 parts += [decided_at(self.gate, self.rows)]
-                parts += filter(
-                    None, [would_decide(self.gate, open_rows, self.error, self.samples)]
-                )
+                needed = would_decide(self.gate, open_rows, self.error, self.samples)
+                parts += filter(None, [needed, open_rows[0].changes])
         return "; ".join(parts)
 
     def line(self) -> str:
@@ -167,6 +166,12 @@ def judge(
     found = [
         _judged(gate, (record_at(ordinary, i), record_at(simultaneous, i)), errors, left, strict)
         for i in mine
+    ]
+    found = [
+        row._replace(changes=few_changes(gate, ordinary, record_at(ordinary, i)))
+        if row.place == "undecided"
+        else row
+        for row, i in zip(found, mine, strict=True)
     ]
     rows = tuple(sorted(found, key=lambda row: -_beyond(gate, row)))
     places = {row.place for row in rows}

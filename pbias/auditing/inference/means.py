@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbias.auditing.inference.distributions import Floats, critical, floats
+from pbias.auditing.inference.estimates import Estimates
 from pbias.auditing.inference.jackknife import (
     Estimate,
     as_wide,
@@ -20,8 +21,12 @@ from pbias.auditing.inference.jackknife import (
     p_value,
 )
 from pbias.auditing.inference.numbers import Numbers
+from pbias.auditing.metrics.measures import Measure
 
 _LARGEST_VARIANCE = 0.25  # of values between 0 and 1
+# Where few predictions change, a sample whose change was never seen may change in half of the
+# targets at once: half of what is possible is the root of this share of the variance.
+_LEAST_ALIKE = 0.25
 
 
 def widen(
@@ -84,19 +89,53 @@ def lengthen(mean: Numbers, values: Sequence[Floats], level: float) -> Numbers:
     return _tested(longer, np.ones_like(mean.few), level)
 
 
-def ends_alike(mean: Numbers, each: Numbers, defined: NDArray[np.bool_], level: float) -> Numbers:
-    """Return a mean over the `defined` targets [S, A] of few counts, with the means of their ends.
+def common_errors(
+    estimates: Estimates,
+    sides: Sequence[Measure],
+    means: Sequence[Measure],
+    defined: NDArray[np.bool_],
+) -> Floats:
+    """Return how alike the `defined` targets [S, A] of the models err: a correlation, [S, 1].
 
-    This is as wide as if all erred alike; the folds show nothing there. The mean over a single
+    That of their numbers, by folds, of the side where it is larger; at least `_LEAST_ALIKE`, and 1
+    where the folds of a mean rest on few counts.
+    """
+    found = np.full((len(defined), 1), _LEAST_ALIKE)
+    for side, mean in zip(sides, means, strict=True):
+        each, whole = (estimates.of(one).se for one in (side, mean))
+        each = np.where(defined, np.nan_to_num(each), 0.0)
+        alone = (each**2).sum(axis=1, keepdims=True)
+        together = each.sum(axis=1, keepdims=True) ** 2
+        variance = (whole * defined.sum(axis=1, keepdims=True)) ** 2
+        beyond = np.where(together > alone, together - alone, np.nan)
+        alike = np.where(mean.few, 1.0, (variance - alone) / beyond)
+        found = np.fmax(found, np.nan_to_num(alike, nan=1.0))
+    return floats(np.minimum(found, 1.0))
+
+
+def ends_of_few(
+    mean: Numbers,
+    each: Numbers,
+    defined: NDArray[np.bool_],
+    level: float,
+    alike: Floats | float = 1.0,
+) -> Numbers:
+    """Return a mean over the `defined` targets [S, A] of few counts, with ends made from theirs.
+
+    The folds show nothing there. So the ends of the targets are combined as of errors with the
+    correlation `alike` (MOVER); with 1 these are the means of the ends. The mean over a single
     target is that target's number.
     """
     count = defined.sum(axis=1, keepdims=True)
     num = np.where(count > 0, count, np.nan)
-    ends = (np.where(defined, end, 0.0).sum(axis=1, keepdims=True) for end in (each.low, each.high))
-    low, high = (
-        np.where(mean.few, end / num, own)
-        for end, own in zip(ends, (mean.low, mean.high), strict=True)
-    )
+
+    def reach(to: Floats) -> Floats:
+        to = np.where(defined, to, 0.0)
+        of_one, of_sum = ((to**2).sum(axis=1, keepdims=True), to.sum(axis=1, keepdims=True) ** 2)
+        return floats(np.sqrt(alike * of_sum + (1.0 - alike) * of_one) / num)
+
+    low = np.where(mean.few, mean.value - reach(each.value - each.low), mean.low)
+    high = np.where(mean.few, mean.value + reach(each.high - each.value), mean.high)
     found = Estimate(mean.value, mean.se, mean.df)
     by_ends = detectable_by_interval(found, low, high, level)
     found_at = np.where(mean.few, by_ends, mean.detectable)

@@ -25,12 +25,16 @@ LOOKS = {
 
 
 def gates(outcomes: Sequence[Outcome]) -> Figure | None:
-    """Draw gates in the given order, one per line; None if no gate has a row with an interval."""
-    values, rows = [], []
+    """Draw gates in the given order, one per line; None if no gate has a row with an interval.
+
+    The caption names those that have none.
+    """
+    values, rows, missing = [], [], []
     for outcome in outcomes:
         deciding = outcome.at("outside") or outcome.at("undecided") or outcome.at("inside")
         known = [row for row in deciding if row.low == row.low]
         if not known:
+            missing.append(f"{printable(outcome.gate.text)}: {outcome.verdict}")
             continue
         worst, gate = known[0], outcome.gate
         verdict = outcome.verdict.value
@@ -46,9 +50,15 @@ def gates(outcomes: Sequence[Outcome]) -> Figure | None:
         rows.append([text, verdict, printable(name), *numbers])
     if not values:
         return None
-    return Figure(
-        "gates-chart", TITLE, CAPTION, whole(_spec(values), TITLE), Section(TITLE, HEADER, rows)
-    )
+    table = Section(TITLE, HEADER, rows)
+    return Figure("gates-chart", TITLE, _caption(missing), whole(_spec(values), TITLE), table)
+
+
+def _caption(missing: Sequence[str]) -> str:
+    """Return how to read the chart, and which gates are not in it."""
+    if not missing:
+        return CAPTION
+    return f"{CAPTION} Not drawn, because there is no interval: {'; '.join(missing)}."
 
 
 def _spec(values: Sequence[Spec]) -> Spec:

@@ -159,7 +159,9 @@ def rare(num_before: int, seed: int = 0) -> AuditResult:
 def test_a_single_prediction_that_flips_is_no_headline() -> None:
     found = rare(1)
     assert [(n.num_before, n.n, n.holds) for n in found.findings.never.new] == [(1, 120, False)]
-    assert found.verdict.startswith("Nothing got worse that holds after correction over the ")
+    assert found.verdict.startswith(
+        "Only 1 of 600 predictions changed. Nothing got worse that holds after correction over the "
+    )
     positive = found.findings.never.new[0].n_positive
     assert (
         f"No longer predicted, which may be chance: a (1 of 120 before, now 0; positive labels: "
@@ -176,7 +178,22 @@ def test_an_attribute_that_is_lost_beyond_chance_leads() -> None:
         assert [never.holds for never in found.never.new] == [leads]
         said = f"Worst: a ({num} of 120 before, now 0; positive labels: "
         assert verdict(found).startswith(said) == leads
-        assert ("is never predicted any more. Nothing else got worse" in verdict(found)) == leads
+        nothing = "Nothing else got worse" if leads else "Nothing got worse"
+        assert f" {num} of 600 predictions changed. {nothing} that holds" in verdict(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [(0, "None of 4,200 predictions changed. "), (4, "Only 4 of 4,200 predictions changed. "),
+     (10, "")],
+)  # fmt: skip
+def test_how_few_predictions_changed_is_said(changed: int, said: str) -> None:
+    found = replace(FOUND, found=(), changed=(changed, 4200))
+    assert verdict(found).startswith(f"{said}Nothing got worse that holds after correction")
+
+
+def test_predictions_that_changed_are_counted() -> None:
+    assert rare(1).findings.changed == (1, 5 * 120)
 
 
 def test_no_more_than_three_are_named_and_attributes_take_turns() -> None:

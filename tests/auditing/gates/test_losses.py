@@ -97,6 +97,23 @@ def test_power_says_what_it_supposes_and_names_the_attributes_that_drop_out() ->
     assert gate["note"].startswith(said) and gate["note"].endswith(" draws")
 
 
+def test_an_open_gate_says_how_little_changed() -> None:
+    dense = faces([30, 40, 50])
+    z = dense.logits * np.float32(1.5)
+    z[:2, 0] *= -1
+    audited = replace(dense, logits=z)
+    said = (
+        " of 360 predictions changed: with fewer than 10 the interval allows for changes that "
+        "these samples do not show"
+    )
+    found = result(audited, dense, "accuracy").gate("change(accuracy)/mean >= -0.01")
+    assert found.verdict == "inconclusive" and found.note().endswith(f"; 2{said}")
+    single = result(audited, dense, "accuracy").gate("change(accuracy)/a1 >= -0.01")
+    assert "; 0 of 120 predictions changed: " in single.note()
+    wide = result(audited, dense, "accuracy").gate("accuracy/mean >= 0.5")
+    assert "predictions changed" not in wide.note()
+
+
 def outcomes(*gates: str, joint: bool = False) -> list[Outcome]:
     dense = faces([20, 40])
     found = result(without(dense, 0), dense, "never_predicted", "accuracy")

@@ -84,6 +84,25 @@ def test_an_attribute_predicted_once_widens_the_interval_of_the_mean(thin: Table
         assert max(own / 3, rest) < abs(row[end] - row["value"]) < own / 3 + rest
 
 
+@pytest.mark.parametrize(("alike", "share"), [(False, 0.25), (True, 1.0)])
+def test_a_mean_without_a_flip_is_as_wide_as_its_targets_err_alike(
+    alike: bool, share: float
+) -> None:
+    """Half of the attributes may flip at once; all of them, where one is wrong if all are."""
+    s = predicted((150, 160, 170))
+    one = file(s)
+    if alike:
+        one = replace(one, logits=one.logits[:, [0] * 3], labels=one.labels[:, [0] * 3])
+    other = replace(one, logits=one.logits * np.float32(1.1))
+    rows = audit([other], [one], Options(metrics=["accuracy"])).where(metric="accuracy", group="")
+    whole, *each = sorted(rows, key=lambda row: row["attribute"])
+    reach = np.array([row["change_high"] for row in each])
+    expected = np.sqrt(share * reach.mean() ** 2 + (1 - share) * (reach**2).sum() / 9)
+    assert whole["change_high"] == pytest.approx(expected, rel=1e-9)
+    assert whole["change_low"] == -whole["change_high"] and whole["change"] == 0
+    assert reach == pytest.approx(2 * 1.96**2 / (2 * NUM), rel=0.5)  # about 3.8 / 400 each
+
+
 def test_the_mean_change_of_interdependence_has_an_interval(thin: Table) -> None:
     row = mean(thin, "interdependence")
     assert row["change_low"] < row["change"] < row["change_high"]

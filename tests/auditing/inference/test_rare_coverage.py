@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from few_flips import Setting, covered
 from simulation import Row, World, audits
 
 SMALL = World(num=300, shares=(0.95, 0.05), prevalence=(0.3, 0.3))
@@ -25,6 +26,21 @@ SURE = World(num=1500, separation=3.1, noise=0.1, loss=(0.0, 0.0))
 def test_few_flips_and_errors_are_covered(world: World, rows: list[Row]) -> None:
     for row, one in audits(world, rows, draws=400).items():
         assert one.coverage >= 0.915, (row, one.coverage)
+
+
+@pytest.mark.parametrize(
+    ("setting", "widest"),
+    [
+        (Setting(4, 1 / 35), 0.017),  # 0.031 where all attributes were taken to flip at once
+        (Setting(2, 0.5), 0.017),
+        (Setting(2, 1.0), 0.03),
+        (Setting(2, 0.5, attributes=5), 0.025),
+    ],
+    ids=["one at a time", "half at once", "all at once", "few attributes"],
+)
+def test_a_mean_change_of_few_flips_is_covered(setting: Setting, widest: float) -> None:
+    holds, width, _ = covered(setting, 60, 0)
+    assert holds >= 0.93 and width < widest
 
 
 def test_few_errors_are_covered_in_what_is_made_of_probabilities() -> None:
