@@ -12,7 +12,6 @@ from dataclasses import replace
 from statistics import median
 
 from pbias.auditing.findings.selection import Widened
-from pbias.auditing.losses import counted, num_lost
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import listed
@@ -116,18 +115,12 @@ def _facts(metric: Metric, records: list[Record], paired: bool) -> list[str]:
     mine = [r for r in records if r["metric"] == metric.name and not r["group"]]
     holds = [r for r in mine if r["attribute"] and r["value"] == 1]
     both = [r["attribute"] for r in holds if r["reference"] == 1]
-    new = [r["attribute"] + _of_reference(r) for r in holds if r["reference"] != 1]
+    new = [r["attribute"] for r in holds if r["reference"] != 1]
     told = {
         f"{metric.fact}, but by the reference" if paired else metric.fact: new,
         f"{metric.fact}, nor by the reference": both,
     }
     return [f"{what} ({len(who)}): {', '.join(who)}" for what, who in told.items() if who]
-
-
-def _of_reference(record: Record) -> str:
-    """Return how often the reference predicts what the audited model never does."""
-    share = record["value"] - record["reference"]
-    return f" (in {counted(num_lost(record, share), record['n'])})" if share == share else ""
 
 
 def _title(name: str, group: str) -> str:

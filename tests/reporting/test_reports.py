@@ -82,7 +82,7 @@ def test_attributes_never_predicted_are_named_new_ones_first(make_logits: MakeLo
     both = np.array([0.0, np.inf, np.inf]), NEVER_HATS
     runs = [make_logits(thresholds=t, path=f"{i}.npz") for i, t in enumerate(both)]
     assert audit_sections(audit(runs[:1], runs[1:]))[0].notes[:-1] == [
-        "Never predicted, but by the reference (1): Young (in 31 of 60)",
+        "Never predicted, but by the reference (1): Young",
         "Never predicted, nor by the reference (1): Wearing_Hat",
         "Means that leave out most attributes, of which they say nothing: interdependence over 1 "
         "of 3 (1 lost).",
