@@ -21,11 +21,11 @@ ON_BOUND = 1e-9  # what rounding leaves of a value on its bound
 def times_as_many(gate: Gate, row: Judged, error: float) -> float:
     """Return how many times as many samples would decide a row with 80 % power.
 
-    It is assumed that the row's value is true and that widths shrink with 1/sqrt(n). For a value
-    inside the bound, the interval's end must come back to the bound; outside, the other end of the
-    simultaneous interval must. In both cases an estimate from that many samples must not stray too
-    far (Bloom 1995). `error` is that of the ordinary interval. Infinite for a value at the bound,
-    NaN without an interval.
+    It is assumed that the row's value is true and that widths shrink with 1/sqrt(n), or with 1/n
+    where few predictions changed. For a value inside the bound, the interval's end must come back
+    to the bound; outside, the other end of the simultaneous interval must. In both cases an
+    estimate from that many samples must not stray too far (Bloom 1995). `error` is that of the
+    ordinary interval. Infinite for a value at the bound, NaN without an interval.
     """
     beyond = row.value - gate.bound if gate.at_most else gate.bound - row.value
     if beyond <= 0:
@@ -34,7 +34,7 @@ def times_as_many(gate: Gate, row: Judged, error: float) -> float:
         end = row.far_high if gate.absolute or not gate.at_most else row.far_low
     half = row.high - row.value if gate.absolute else (row.high - row.low) / 2
     width = abs(end - row.value) + strays(half, error)
-    return math.inf if beyond == 0 else (width / beyond) ** 2
+    return math.inf if beyond == 0 else (width / abs(beyond)) ** (1 if row.changes else 2)
 
 
 def strays(half_width: float, error: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -107,6 +108,11 @@ def test_an_open_gate_says_how_little_changed() -> None:
         "these samples do not show"
     )
     found = result(audited, dense, "accuracy").gate("change(accuracy)/mean >= -0.01")
+    (row,) = found.rows
+    half = (row.high - row.low) / 2  # shrinks like 1 / n; 0.84 of 1.96 errors are for the power
+    needed = 120 * (row.value - row.low + half * 0.841621 / 1.959964) / (row.value + 0.01)
+    (told,) = re.findall(r"about (\S+) labeled samples would decide it \(now 120\)", found.note())
+    assert needed <= int(told.replace(",", "")) <= 1.1 * needed
     assert found.verdict == "inconclusive" and found.note().endswith(f"; 2{said}")
     single = result(audited, dense, "accuracy").gate("change(accuracy)/a1 >= -0.01")
     assert "; 0 of 120 predictions changed: " in single.note()
