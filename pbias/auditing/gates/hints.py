@@ -53,7 +53,7 @@ def few_changes(gate: Gate, table: Table, record: Record) -> str:
 
 
 def _rounded(number: float, *, beyond: bool = False) -> float:
-    """Up to three digits; `beyond`: to more than the number even if it has no more."""
+    """Round up to three digits; `beyond`: to more than the number even if it has no more."""
     if not math.isfinite(number):
         return number
     # As it is written, so that a bound that is read back holds.
