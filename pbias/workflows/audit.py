@@ -336,9 +336,13 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
 def header_of(audit: Audit) -> Header:
     """Collect the facts that a report begins with: the files, samples and sizes of groups."""
     from pbias.files.logits.comparability import sparsity_of
+    from pbias.files.logits.network_facts import precision_of
     from pbias.reporting.audit_header import File, Header
 
-    files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
+    files = [
+        [File(run.path, sparsity_of(run), precision_of(run.meta)) for run in side.heads]
+        for side in audit.sides
+    ]
     sizes = audit.sides[0].sums.cells[0, 0].sum((-1, -2))[:, 0].tolist()
     first, options = audit.sides[0].heads[0], audit.options
     whole = first.clusters is not None and len(first) == sizes[0]
