@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from pbias.auditing.findings.finding import Finding, Findings
 from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
@@ -16,11 +18,20 @@ PLAIN = {
 }
 
 
-def calibrate_hint() -> str:
-    """Return advice on attributes that are never predicted, also for early warnings."""
+# A command that writes valid.npz, for those whose files are not known.
+PREDICT_VALID = "`pbias predict NET LABELS.csv --split valid -o valid.npz` (or `import table`)"
+
+
+def calibrate_hint(first: str = PREDICT_VALID, valid: str = "valid.npz") -> str:
+    """Return the commands that make predictions of what is never predicted.
+
+    `first` writes the validation predictions `valid`; "" if they exist already.
+    """
+    fit = f"`{shlex.join(['pbias', 'calibrate', valid, '-o', 'thresholds.csv'])}`"
+    commands = f"{first} and then {fit} fit" if first else f"{fit} fits"
     return (
-        "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that "
-        f"predict it again; give them by {argument('thresholds')}"
+        f"{commands} thresholds on validation data that predict it again; give them by "
+        f"{argument('thresholds', 'thresholds.csv')}"
     )
 
 

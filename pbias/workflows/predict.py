@@ -96,7 +96,8 @@ def predict(
     if output is not None and not several.rank:
         write_logits(logits, str(output))
     if not several.rank:
-        say_never_predicted(dataclasses.replace(logits, path=str(output or model)))
+        named = dataclasses.replace(logits, path=str(output or model))
+        say_never_predicted(named, str(model), str(labels))
     return logits
 
 

@@ -67,7 +67,7 @@ def test_who_was_hurt_is_said_first(one_hurt: AuditResult) -> None:
 
 def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
     assert "Too few samples to tell: age 60+ (20). Never predicted: mustache." in one_hurt.verdict
-    assert "Next: `pbias calibrate" in one_hurt.verdict
+    assert "Next: `pbias predict NET" in one_hurt.verdict
     lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
     assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # not the fewer false alarms
 
@@ -202,8 +202,10 @@ def test_flag_says_it_too_with_the_command(
     say_never_predicted(replace(silent, activation="softmax", thresholds=None))
     said = [r.getMessage() for r in caplog.records if "never predicted" in r.getMessage()]
     assert said == [
-        "s.npz: never predicted: Wearing_Hat; `pbias calibrate VALID.npz -o thresholds.csv` fits "
-        "thresholds on validation data that predict it again; give them by `thresholds`"
+        "s.npz: never predicted: Wearing_Hat; `pbias predict NET LABELS.csv --split valid -o "
+        "valid.npz` (or `import table`) and then `pbias calibrate valid.npz -o thresholds.csv` fit "
+        "thresholds on validation data that predict it again; give them by "
+        "`thresholds='thresholds.csv'`"
     ]
 
 
