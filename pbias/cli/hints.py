@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 MOST = 3
@@ -21,12 +22,13 @@ def hint(error: Any, arguments: Sequence[str]) -> str:
     options = [p for p in context.command.params if p.param_type_name == "option"]
     wrong = getattr(error, "option_name", None)
     if hasattr(error, "possibilities"):
-        short = wrong and len(wrong) == 2 and not error.possibilities
-        return _meant(_with_letter(options, wrong[1])) if short else ""
+        if wrong is None or len(wrong) != 2 or error.possibilities:
+            return ""
+        return _meant(_with_letter(options, wrong[1]))
     extra = EXTRA.search(error.message)
     if extra is None:
         return ""
-    for word, value in zip(arguments, arguments[1:], strict=False):
+    for word, value in pairwise(arguments):
         flag = next((o for o in options if word in o.opts and (o.is_flag or o.count)), None)
         if flag is None or value not in extra[1].split(" "):
             continue

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
-from pbias.reporting.sections import Record, Section, interval, mark, number, signed
+from pbias.reporting.sections import FEW, Record, Section, interval, mark, number, signed
 
 MAX_VALUES = 12
-FEW = "few"
 WIDE = 13  # characters of a value beside which a column of metrics has no room in 80
 
 
@@ -94,8 +93,6 @@ def _tables(
     columns = ["from, to", "change"] if paired else ["value"]
     more = len(values) - MAX_VALUES
     notes = [f"and {more} more values: -f csv has all"] if more > 0 else []
-    if any(row[-1] for rows in found for row in rows.rows):
-        notes.append("few: fewer than 10 of what is counted; the interval is made from the counts.")
     without = [text for rows in found for text in rows.without()]
     if without:
         notes.append(f"Means over some attributes alone: {', '.join(without)}.")
