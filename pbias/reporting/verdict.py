@@ -195,7 +195,7 @@ def _better(findings: Findings) -> str:
 
 
 def _too_few(findings: Findings) -> str:
-    groups = [f"{small.group} {small.value} ({small.n})" for small in findings.too_few]
+    groups = [f"{small.group} {small.value} ({small.size})" for small in findings.too_few]
     return f"Too few samples to tell: {listed(groups)}." if groups else ""
 
 

@@ -233,3 +233,32 @@ def test_no_change_beyond_1_is_said_to_be_missed() -> None:
         "have been missed (power 80 %): changes under 0.112 in half of these numbers, and of any "
         "size where samples are fewest."
     )
+
+
+def test_a_group_with_many_samples_and_few_positives_is_named() -> None:
+    """400 samples a value: `young` has 3 positives, `old` 3 negatives, `middle` 200 of each."""
+    positive = np.concatenate([np.arange(400) < num for num in (3, 200, 397)])
+    age = np.repeat(["young", "middle", "old"], 400)
+    rng = np.random.default_rng(0)
+    right = rng.random((2, 1200)) < 0.97
+    ours, theirs = np.where(right, 1.0, -1.0) * np.where(positive, 1.0, -1.0)
+    labels = positive[:, None].astype(int)
+    result = pbias.audit(
+        ours[:, None], labels, reference=theirs[:, None], groups={"age": age}, targets=["ill"]
+    )
+    said = {small.value: small.size for small in result.findings.too_few}
+    assert said == {"young": "3 positive", "old": "3 negative"}
+    assert "Too few samples to tell: age" in result.verdict
+    assert "age young (3 positive)" in result.verdict and "age old (3 negative)" in result.verdict
+    alone = pbias.audit(ours[:, None], labels, groups={"age": age}, targets=["ill"])
+    assert "age young (3 positive)" in alone.verdict
+    several = pbias.audit(
+        np.stack([ours, ours], 1), np.hstack([labels, labels]), reference=np.stack([theirs] * 2, 1),
+        groups={"age": age}, targets=["ill", "sick"],
+    )  # fmt: skip
+    assert "age young (median 3 positive)" in several.verdict
+    rates = pbias.audit(
+        ours[:, None], labels, reference=theirs[:, None], groups={"age": age}, targets=["ill"],
+        metrics=["accuracy"],
+    )  # fmt: skip
+    assert rates.findings.too_few == ()  # what was not asked for is not judged
