@@ -602,6 +602,7 @@ complete -c pbias -n '__fish_seen_subcommand_from override' -l config -r -d 'Rea
 complete -c pbias -n '__fish_seen_subcommand_from override' -l debug -d 'Also show the traceback of an error.'
 complete -c pbias -n '__fish_seen_subcommand_from override' -s h -l help -d 'Show this message and exit.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -s o -l output -r -d 'Write the page to FILE.html.'
+complete -c pbias -n '__fish_seen_subcommand_from report' -l title -x -d 'Title and first heading of the page.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -l ref -r -d 'Dense model’s logits; repeatable, or quote a glob.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -l curves -r -d 'Runs to draw against their sparsity; repeatable, or quote a glob.'
 complete -c pbias -n '__fish_seen_subcommand_from report' -l groups -x -a '(__pbias_columns)' -d 'Group or target columns, ’:’ for intersections [default: the file’s groups].'

@@ -128,6 +128,7 @@ class AuditResult(AuditTable):
         self,
         path: str | os.PathLike[str],
         *,
+        title: str = "",
         curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         images: str | os.PathLike[str] | None = None,
         examples: int = 24,
@@ -137,16 +138,18 @@ class AuditResult(AuditTable):
     ) -> None:
         """Write the report as an HTML page in one file, with charts; `-` is standard output.
 
-        `curves` are logits files of several sparsities, drawn against sparsity. `images` is the
-        folder that the ids are paths in; `examples` images per attribute are then embedded as
-        thumbnails. `labels` and `probabilities` mean the same as in `audit`, for the files of
-        `curves`. `evidence` contains sections for a technical file. Raises UserError if the extra
-        `report` is not installed.
+        `title` replaces the names of the files in the title and the first heading. `curves` are
+        logits files of several sparsities, drawn against sparsity. `images` is the folder that the
+        ids are paths in; `examples` images per attribute are then embedded as thumbnails. `labels`
+        and `probabilities` mean the same as in `audit`, for the files of `curves`. `evidence`
+        contains sections for a technical file. Raises UserError if the extra `report` is not
+        installed.
         """
         from pbias.workflows.reports.report import ReportOptions, write_page
 
         files = [curves] if isinstance(curves, str | os.PathLike) else curves
         options = ReportOptions(
+            title=title,
             curves=[os.fspath(file) for file in files],
             images=None if images is None else os.fspath(images),
             examples=examples,

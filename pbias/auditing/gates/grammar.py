@@ -97,10 +97,11 @@ def _split(text: str) -> _Parts | None:
     found = NAMES.fullmatch(text[:at]) if at >= 0 else None
     if found is None or not NUMBER.fullmatch(bound):
         return None
-    names = {name: _unquoted(found[name]) for name in ("group", "contrast", "attribute")}
-    if "" in names.values():
+    named = ("group", "contrast", "attribute")
+    group, contrast, attribute = (_unquoted(found[name]) for name in named)
+    if "" in (group, contrast, attribute):
         return None
-    return _Parts(found["head"], *names.values(), text[at] == "<", float(bound))
+    return _Parts(found["head"], group, contrast, attribute, text[at] == "<", float(bound))
 
 
 def _unquoted(name: str | None) -> str | None:
