@@ -169,7 +169,7 @@ def list_metrics() -> str:
 
 
 def describe(name: str) -> str:
-    """All that is known of a metric, score, column or mark; raises UserError for an unknown one.
+    """Return all that is known of a metric, score, column or mark; UserError for an unknown name.
 
     Metrics are also known by what tables and other tools call them, as `TPR` and `recall`.
     """
