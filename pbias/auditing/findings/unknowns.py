@@ -89,7 +89,8 @@ def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Sma
 def _small_by_label(group: str, value: str, rows: Sequence[Record]) -> SmallGroup | None:
     """Return which label is too rare in a group value for the rates that rest on it."""
     for metric, (kind, counted) in COUNTED.items():
-        mine = [r for r in rows if r["metric"] == metric and r["attribute"] != group]
+        mine = [r for r in rows if r["metric"] == metric and r["attribute"] not in ("", group)]
+        mine = [r for r in mine if r["n_positive"] == r["n_positive"]]
         if not mine:
             continue
         num, missed = int(median(map(counted, mine))), _missed(mine)
