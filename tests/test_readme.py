@@ -189,6 +189,20 @@ def test_every_command_about_onnx_runs_as_it_stands(folder: Path, onnx: Any) -> 
     run_workflow(folder, "audit-int8.yml")
 
 
+def test_the_workflow_on_two_tables_decides_its_gates(tmp_path: Path, quick_pbias: str) -> None:
+    """The second model of the example misses the smiles of women, so that a gate fails."""
+    subprocess.run([sys.executable, REPO / "examples" / "tables.py", tmp_path], check=True)
+    (gates,) = {body for body in fences("text") if "# gates" in body}
+    (tmp_path / "gates.txt").write_text(gates)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", quick_pbias)
+        *imports, audit = [run(tmp_path, step) for step in workflow("audit-tables.yml")]
+    assert [done.returncode for done in imports] == [0, 0] and audit.returncode == 1
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.startswith("###") and "FAIL" in summary.upper()
+    assert "did_tpr" in summary and (tmp_path / "audit.csv").stat().st_size > 1000
+
+
 def test_every_path_begins_with_a_command_that_is_run() -> None:
     table = README.partition("## Choose your path")[2].partition("\n## ")[0]
     named = re.findall(r"^\|[^|]+\| `(pbias [^`]+)`", table, re.MULTILINE)

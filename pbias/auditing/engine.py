@@ -22,6 +22,7 @@ from pbias.auditing.counts.reduction import Reduction, RunCounts, Wanted, reduce
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.streaming import reduce_blocks
 from pbias.auditing.counts.sums import NOT, JointSums, Row, Sums, strata_rows
+from pbias.auditing.counts.trained import NO_TRAIN_COUNTS
 from pbias.auditing.inference.distributions import Floats
 from pbias.auditing.inference.effective_clusters import FEW_CLUSTERS, clusters_behind, in_words
 from pbias.auditing.inference.estimates import Estimates, Setting
@@ -40,6 +41,7 @@ from pbias.auditing.metrics.models import Model
 from pbias.auditing.metrics.registry import chosen_metrics
 from pbias.auditing.pair_spreads import spreads_of_pairs
 from pbias.auditing.table_rows import Block, RowCounts, make_table
+from pbias.errors import argument
 from pbias.files.logits import Logits, select_rows
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
@@ -99,6 +101,7 @@ class Audit:
         self.design = self.sides[0].design
         self.of_counts = isinstance(audited, Counts)
         self.strata = self.design.strata
+        _say_if_untrained(self.sides[0].heads[0], self.metrics if options.metrics else [])
         self.same_model = _are_the_same(audited, references, self.sides)
         if not options.keep_predictions:
             self.sides = list(map(_with_one_run, self.sides))
@@ -380,3 +383,13 @@ def row_members(strata: Strata) -> dict[Row, list[int]]:
         for label in ("", MAX, MIN, SPREAD):
             members[Row(partition.name, label)] = strata.values_of(partition.name)
     return members
+
+
+def _say_if_untrained(logits: Logits, metrics: Sequence[Metric]) -> None:
+    """Note which of the metrics that were asked for need training counts that a file lacks."""
+    needed = [metric.name for metric in metrics if NO_TRAIN_COUNTS in metric.undefined]
+    if needed and logits.train_counts is None:
+        log.info(
+            "%s has no training counts: %s stay undefined; %s adds them from rows of split train",
+            logits.path, ", ".join(needed), argument("train_labels"),
+        )  # fmt: skip

@@ -117,7 +117,7 @@ def _run(arguments: list[str]) -> int:
             tree(command)(arguments, prog_name="pbias", standalone_mode=False) or Status.DONE
         )
     except typer.TyperException as error:
-        return _usage(error)
+        return _usage(error, arguments)
     except UserError as error:
         return _refused(str(error))
     except SystemExit as ended:
@@ -200,8 +200,11 @@ def _missing_package(command: str, error: Exception) -> str:
     return f"pbias {command} needs {package}; install it with '{how}'"
 
 
-def _usage(error: typer.TyperException) -> int:
+def _usage(error: typer.TyperException, arguments: list[str]) -> int:
+    from pbias.cli.hints import hint
+
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pbias"
-    console.logger.error("%s; see '%s -h'", error.format_message().rstrip("."), command)
+    said = error.format_message().rstrip(".") + hint(error, arguments)
+    console.logger.error("%s; see '%s -h'", said, command)
     return Status.USAGE

@@ -12,10 +12,11 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pbias.files.cells import BINARY, is_unknown_text
+from pbias.files.cells import BINARY, canonical, is_unknown_text
 
 SAMPLE = 1 << 16  # bytes of a file to inspect
 SEPARATORS = ",;\t|"
+_NUMBER = re.compile(r"[+-]?\d*[.,]?\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 MAX_VALUES = 20  # of a column that may be a group
 IDS = ("image", "id", "image_id", "sample_id", "filename", "file", "path", "name", "sample", "uuid")
 # Words in column names, in the order in which they decide.
@@ -24,7 +25,19 @@ KINDS = {
     "probability": ("probability", "prob", "proba", "p", "score", "confidence", "conf"),
     "prediction": ("prediction", "pred", "predicted", "hat", "top1", "argmax"),
 }
-LABELS = ("label", "labels", "true", "truth", "gt", "target", "actual", "class", "y")
+LABELS = (
+    "label",
+    "labels",
+    "true",
+    "truth",
+    "gt",
+    "target",
+    "actual",
+    "class",
+    "y",
+    "diagnosis",
+    "outcome",
+)
 LABEL_PATTERNS = ("{}", "label_{}", "{}_label", "y_{}", "{}_true", "true_{}", "gt_{}")
 
 Columns = Mapping[str, Sequence[str]]
@@ -63,6 +76,8 @@ def import_command(path: str, columns: Columns, sep: str = ",", output: str = ""
         return ""
     kind, score, label, used = found
     options = {"id": identity, "label": label, kind: score}
+    if kind != "prediction" and label in rest and score in rest and _holds_two_texts(rest[label]):
+        options["positive"] = likely_positive(rest[label], rest[score])
     options["groups"] = ",".join(n for n in rest if n not in used and _is_group(n, rest[n])) or None
     if sep != ",":
         options["sep"] = "\\t" if sep == "\t" else sep
@@ -73,6 +88,22 @@ def import_command(path: str, columns: Columns, sep: str = ",", output: str = ""
     words = ["pbias", "import", "table", path]
     words += [w for name, value in options.items() if value for w in (f"--{name}", value)]
     return shlex.join([*words, "-o", output])
+
+
+def likely_positive(labels: Sequence[str], scores: Sequence[str] | None) -> str:
+    """Return the value of a column of texts with the highest mean score, or the rarest value.
+
+    >>> likely_positive(["ill", "well", "ill"], ["0.9", "0.2", "0.7"])
+    'ill'
+    >>> likely_positive(["ill", "well", "ill"], None)
+    'well'
+    """
+    sums: dict[str, list[float]] = {}
+    for label, score in zip(labels, scores or ["0"] * len(labels), strict=True):
+        number = _NUMBER.fullmatch(score)
+        if number and not is_unknown_text(label):
+            sums.setdefault(canonical(label), []).append(float(score.replace(",", ".")))
+    return max(sorted(sums), key=lambda v: (sum(sums[v]) / len(sums[v]), -len(sums[v])), default="")
 
 
 Found = tuple[str, str, str | None, set[str]]  # kind, scores, labels, columns used
@@ -110,7 +141,7 @@ def _single(columns: Columns) -> Found | None:
     for kind, words in KINDS.items():
         for name in columns:
             if _words(name) & set(words):
-                label = _label(columns, {name})
+                label = _label(columns, {name}) or _like_predictions(columns)
                 used = {name} | ({label} if label else set())
                 return _by_values(kind, [columns[name]]), name, label, used
     return None
@@ -134,6 +165,14 @@ def _of_classes(columns: Columns, used: set[str], classes: Sequence[str]) -> str
     return None
 
 
+def _like_predictions(columns: Columns) -> str | None:
+    """Return the column that holds texts as one of predictions does."""
+    for name, cells in columns.items():
+        if _is_prediction(name) and _holds_two_texts(cells):
+            return _of_classes(columns, {name}, cells)
+    return None
+
+
 def _by_values(kind: str, columns: Iterable[Sequence[str]]) -> str:
     """Return the kind of scores, which is `logit` if a probability would be below 0."""
     below = any(cell.startswith("-") for cells in columns for cell in cells)
@@ -149,8 +188,17 @@ def _is_binary(cells: Sequence[str]) -> bool:
     return len(known) > 1 and known <= BINARY.keys() | {"true", "false"}
 
 
+def _is_prediction(name: str) -> bool:
+    return bool(_words(name) & set(KINDS["prediction"]))
+
+
+def _holds_two_texts(cells: Sequence[str]) -> bool:
+    known = {canonical(cell) for cell in cells} - {""}
+    return len(known) == 2 and not _is_binary(cells)
+
+
 def _is_group(name: str, cells: Sequence[str]) -> bool:
     known = [cell for cell in cells if not is_unknown_text(cell)]
     num = len(set(known))
     few = 1 < num <= MAX_VALUES and 2 * num <= len(known)
-    return few and name != "split" and "," not in name
+    return few and name != "split" and "," not in name and not _is_prediction(name)

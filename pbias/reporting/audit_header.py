@@ -16,10 +16,11 @@ COUNTS = ("inside", "outside", "undecided", "not_assessable")
 
 @dataclass(frozen=True)
 class File:
-    """A file of an audit and the share of zeros that it says its network has."""
+    """A file of an audit, and what it says of its network: share of zeros, `int8` or nothing."""
 
     path: str
     sparsity: float | None
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ def header_from(told: Any) -> Header | None:
 def _header_from(told: Any) -> Header:
     audited, references = (
         [
-            File(_is(one["path"], str), _is(one["sparsity"], float, int, _NONE))
+            File(
+                _is(one["path"], str),
+                _is(one["sparsity"], float, int, _NONE),
+                _is(one.get("precision", ""), str),
+            )
             for one in _is(told[side], list)
         ]
         for side in ("audited", "references")
@@ -102,7 +107,10 @@ def _files(files: Sequence[File]) -> str:
 
 
 def _file(file: File) -> str:
-    return file.path if file.sparsity is None else f"{file.path} (sparsity {file.sparsity:.1%})"
+    facts = [file.precision] if file.precision else []
+    if file.sparsity is not None and (file.sparsity or not facts):
+        facts.append(f"sparsity {file.sparsity:.1%}")
+    return f"{file.path} ({', '.join(facts)})" if facts else file.path
 
 
 def _clusters(header: Header) -> str:

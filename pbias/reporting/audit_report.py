@@ -11,15 +11,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import median
 
+from pbias.auditing.counts.trained import NO_TRAIN_COUNTS
 from pbias.auditing.findings.selection import Widened
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
-from pbias.errors import listed
+from pbias.errors import argument, listed
 from pbias.files.table import Table
 from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
 from pbias.reporting.class_tables import are_classes, class_sections
 from pbias.reporting.group_tables import group_sections
-from pbias.reporting.sections import Record, Section, few_left, number, numbers, over
+from pbias.reporting.sections import Record, Section, few_left, number, numbers, over, with_legend
 
 SMALL = 0.05  # a change that people who ship a model would want to know about
 
@@ -60,9 +61,10 @@ def value_sections(table: Table, widened: Widened | None = None) -> list[Section
 
 
 def with_scope(section: Section, records: list[Record]) -> Section:
-    """Add a note that says whether the intervals are about these weights or the method."""
+    """Add notes on what `few` means, and on whether intervals are about the method."""
     if not any(" [" in cell for row in section.rows for cell in row):
-        return section
+        return with_legend(section)
+    section = with_legend(section)
     said = f"Intervals are about {_scope([int(num) for num in records[0]['runs'].split(':')])}."
     return replace(section, notes=[*section.notes, said])
 
@@ -148,6 +150,10 @@ def undefined_section(records: Iterable[Record]) -> Section:
         for why in ranked
     ]
     notes = [] if rows else ["nothing"]
+    if NO_TRAIN_COUNTS in ranked:
+        notes.append(
+            f"Training counts: {argument('train_labels')} adds them from rows of split train."
+        )
     return Section("Undefined, and why", ["reason", "metrics", "places", "where"], rows, notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pbias.files.table import Table
-from pbias.reporting.sections import Section, interval, number, signed
+from pbias.reporting.sections import FEW_EXEMPLARS, Section, interval, number, signed, with_legend
 
 SHOWN = 20
 LEFT_OUT = ("top", "dense_share", "sparse_share")
@@ -30,14 +30,14 @@ def over_representation_sections(table: Table) -> list[Section]:
         mine = [record for record in records if record["kind"] == kind]
         together = [record for record in mine if not record["attribute"]]
         title = f"Among {kind} exemplars of all attributes"
-        sections.append(Section(title, _HEADER[1:], [_row(r)[1:] for r in together]))
+        sections.append(with_legend(Section(title, _HEADER[1:], [_row(r)[1:] for r in together])))
         sure = [r for r in mine if r["attribute"] and r["status"] == "ok" and _clear(r)]
         worst = sorted(sure, key=lambda r: -abs(r["value"]))[:TOP]
         num = len({r["attribute"] for r in mine}) - 1
         notes = [f"Intervals one by one, not corrected for being of {num} attributes."]
         notes = notes if worst else ["no single attribute is beyond doubt"]
         title = f"Attributes whose {kind} exemplars are of one group most"
-        sections.append(Section(title, _HEADER, [_row(r) for r in worst], notes))
+        sections.append(with_legend(Section(title, _HEADER, [_row(r) for r in worst], notes)))
     return sections
 
 
@@ -62,7 +62,7 @@ def _row(record: dict[str, Any]) -> list[str]:
         number(record["share"]),
         number(record["base"]),
         str(record["n_exemplars"]),
-        {"ok": "", "low_power": "few exemplars"}.get(record["status"], record["reason"]),
+        {"ok": "", "low_power": FEW_EXEMPLARS}.get(record["status"], record["reason"]),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pbias.files.table import Table
-from pbias.reporting.sections import Section, interval, number, signed
+from pbias.reporting.sections import Section, interval, number, signed, with_legend
 
 SHOWN = 20
 VERDICTS = ("high", "raised", "low", "undefined")
@@ -131,7 +131,7 @@ def _ranked(title: str, records: list[Record], column: Callable[[Record], str]) 
     notes = _without_value(records, column)
     if all(r["reason"] for r in records):
         return Section(title, [], [], notes)
-    return Section(title, ["by", *columns], rows, notes)
+    return with_legend(Section(title, ["by", *columns], rows, notes))
 
 
 def _without_value(records: list[Record], column: Callable[[Record], str]) -> list[str]:

@@ -9,6 +9,7 @@ from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.sections import (
+    FEW,
     Record,
     Section,
     few_left,
@@ -20,7 +21,6 @@ from pbias.reporting.sections import (
 )
 
 MAX_VALUES = 12
-FEW = "few"
 WIDE = 13  # characters of a value beside which a column of metrics has no room in 80
 
 
@@ -92,8 +92,6 @@ def _tables(
     columns = ["from, to", "change"] if paired else ["value"]
     more = len(values) - MAX_VALUES
     notes = [f"and {more} more values: -f csv has all"] if more > 0 else []
-    if any(row[-1] for rows in found for row in rows.rows):
-        notes.append("few: fewer than 10 of what is counted; the interval is made from the counts.")
     if any(row[-2] for rows in found for row in rows.rows):
         columns.append("over")
         notes.append("over: how many attributes have a number; the mean is over these alone.")

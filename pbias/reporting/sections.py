@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pbias.errors import listed
 
 TOP = 5  # attributes that a section lists
+# Beside numbers that few samples carry, and what it says.
+FEW, FEW_SAMPLES, FEW_EXEMPLARS = "few", "few samples", "few exemplars"
+LEGEND = "few: fewer than 10 samples decide it, so that its interval is made from counts."
 Record = dict[str, Any]
 
 
@@ -100,4 +103,14 @@ def few_left(means: Sequence[tuple[str, Record]]) -> list[str]:
 def mark(record: Record) -> str:
     """Return a word that marks numbers with few samples."""
     low = "low_power" in (record["status"], record["change_status"])
-    return "few samples" if low else ""
+    return FEW_SAMPLES if low else ""
+
+
+def with_legend(section: Section) -> Section:
+    """Return the section with what `few` means below it, where a cell says it."""
+    cells = (cell for row in section.rows for cell in row)
+    if any(
+        cell in (FEW, FEW_SAMPLES, FEW_EXEMPLARS) or cell.endswith(f"({FEW})") for cell in cells
+    ):
+        return replace(section, notes=[*section.notes, LEGEND])
+    return section

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pbias.auditing.gates.choosing import Candidate, Selection
 from pbias.auditing.gates.together import summary
 from pbias.auditing.gates.verdicts import Verdict
+from pbias.files.logits.network_facts import INT8
 from pbias.reporting.audit_header import gate_sections
 from pbias.reporting.sections import Section
 
@@ -78,7 +79,10 @@ def _candidates(selection: Selection, level: float, judged_at: float) -> Section
 
 
 def _described(candidate: Candidate) -> str:
-    return "" if candidate.sparsity is None else f", {candidate.sparsity:.1%} zeros"
+    int8 = f", {INT8}" if INT8 in candidate.strategy.split() else ""
+    if candidate.sparsity is None or (int8 and not candidate.sparsity):
+        return int8
+    return f"{int8}, {candidate.sparsity:.1%} zeros"
 
 
 def _percent(share: float) -> str:

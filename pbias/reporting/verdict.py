@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from pbias.auditing.findings.finding import Finding, Findings
 from pbias.auditing.findings.unknowns import Never
 from pbias.auditing.losses import counted
@@ -19,11 +21,20 @@ PLAIN = {
 }
 
 
-def calibrate_hint() -> str:
-    """Return advice on attributes that are never predicted, also for early warnings."""
+# A command that writes valid.npz, for those whose files are not known.
+PREDICT_VALID = "`pbias predict NET LABELS.csv --split valid -o valid.npz` (or `import table`)"
+
+
+def calibrate_hint(first: str = PREDICT_VALID, valid: str = "valid.npz") -> str:
+    """Return the commands that make predictions of what is never predicted.
+
+    `first` writes the validation predictions `valid`; "" if they exist already.
+    """
+    fit = f"`{shlex.join(['pbias', 'calibrate', valid, '-o', 'thresholds.csv'])}`"
+    commands = f"{first} and then {fit} fit" if first else f"{fit} fits"
     return (
-        "`pbias calibrate VALID.npz -o thresholds.csv` fits thresholds on validation data that "
-        f"predict it again; give them by {argument('thresholds')}"
+        f"{commands} thresholds on validation data that predict it again; give them by "
+        f"{argument('thresholds', 'thresholds.csv')}"
     )
 
 
@@ -213,7 +224,7 @@ def _better(findings: Findings) -> str:
 
 
 def _too_few(findings: Findings) -> str:
-    groups = [f"{small.group} {small.value} ({small.n})" for small in findings.too_few]
+    groups = [f"{small.group} {small.value} ({small.size})" for small in findings.too_few]
     return f"Too few samples to tell: {listed(groups)}." if groups else ""
 
 

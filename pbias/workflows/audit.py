@@ -128,6 +128,7 @@ class AuditResult(AuditTable):
         self,
         path: str | os.PathLike[str],
         *,
+        title: str = "",
         curves: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         images: str | os.PathLike[str] | None = None,
         examples: int = 24,
@@ -137,16 +138,18 @@ class AuditResult(AuditTable):
     ) -> None:
         """Write the report as an HTML page in one file, with charts; `-` is standard output.
 
-        `curves` are logits files of several sparsities, drawn against sparsity. `images` is the
-        folder that the ids are paths in; `examples` images per attribute are then embedded as
-        thumbnails. `labels` and `probabilities` mean the same as in `audit`, for the files of
-        `curves`. `evidence` contains sections for a technical file. Raises UserError if the extra
-        `report` is not installed.
+        `title` replaces the names of the files in the title and the first heading. `curves` are
+        logits files of several sparsities, drawn against sparsity. `images` is the folder that the
+        ids are paths in; `examples` images per attribute are then embedded as thumbnails. `labels`
+        and `probabilities` mean the same as in `audit`, for the files of `curves`. `evidence`
+        contains sections for a technical file. Raises UserError if the extra `report` is not
+        installed.
         """
         from pbias.workflows.reports.report import ReportOptions, write_page
 
         files = [curves] if isinstance(curves, str | os.PathLike) else curves
         options = ReportOptions(
+            title=title,
             curves=[os.fspath(file) for file in files],
             images=None if images is None else os.fspath(images),
             examples=examples,
@@ -336,9 +339,13 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
 def header_of(audit: Audit) -> Header:
     """Collect the facts that a report begins with: the files, samples and sizes of groups."""
     from pbias.files.logits.comparability import sparsity_of
+    from pbias.files.logits.network_facts import precision_of
     from pbias.reporting.audit_header import File, Header
 
-    files = [[File(run.path, sparsity_of(run)) for run in side.heads] for side in audit.sides]
+    files = [
+        [File(run.path, sparsity_of(run), precision_of(run.meta)) for run in side.heads]
+        for side in audit.sides
+    ]
     sizes = audit.sides[0].sums.cells[0, 0].sum((-1, -2))[:, 0].tolist()
     first, options = audit.sides[0].heads[0], audit.options
     whole = first.clusters is not None and len(first) == sizes[0]

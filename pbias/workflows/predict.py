@@ -25,6 +25,7 @@ from pbias.files.signatures import holds_onnx, holds_program
 from pbias.files.streams import check_inputs, check_output, input_name
 from pbias.files.threshold_file import Thresholds, read_thresholds
 from pbias.models.network_files import network, read_network, read_onnx, read_program
+from pbias.models.onnx.inventory import weight_facts
 from pbias.models.onnx.runtime import OnnxNetwork
 from pbias.models.preprocess import Preprocess
 from pbias.training.evaluation import check_input, predict_logits
@@ -58,6 +59,7 @@ class _Job:
     device: torch.device
     precision: str
     activation: str
+    counted: dict[str, float]  # in the weights of an ONNX graph
 
 
 def predict(
@@ -94,7 +96,8 @@ def predict(
     if output is not None and not several.rank:
         write_logits(logits, str(output))
     if not several.rank:
-        say_never_predicted(dataclasses.replace(logits, path=str(output or model)))
+        named = dataclasses.replace(logits, path=str(output or model))
+        say_never_predicted(named, str(model), str(labels))
     return logits
 
 
@@ -105,7 +108,11 @@ def say_what_would_be_predicted(
     job = _prepare(str(model), str(labels), str(output), options)
     logger.info(
         "would predict %d targets of %s images of split %s in %s; would write %s",
-        *(len(job.checkpoint.targets), f"{len(job.rows):,}", options.split, job.precision, output),
+        *(len(job.checkpoint.targets), f"{len(job.rows):,}", options.split),
+        *(
+            "the graph's precision" if isinstance(job.network, OnnxNetwork) else job.precision,
+            output,
+        ),
     )
 
 
@@ -114,7 +121,7 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
     if output is not None:
         check_output(output, [model, labels, cuts], no_clobber=options.no_clobber)
     check_inputs([model, labels, *([] if cuts is None else [cuts])])
-    checkpoint, net, device_name = _read(model, options)
+    checkpoint, net, device_name, counted = _read(model, options)
     manifest = read_manifest(
         labels,
         image_root=text_or_none(options.image_root),
@@ -137,25 +144,27 @@ def _prepare(model: str, labels: str, output: str | None, options: PredictOption
     check_input(net, Preprocess.from_dict(checkpoint.preprocess).crop, len(checkpoint.targets))
     return _Job(
         options, checkpoint, net, manifest, known, rows, pictures, bad, thresholds, device,
-        _precision(net, device, options), scale,
+        _precision(net, device, options), scale, counted,
     )  # fmt: skip
 
 
-def _read(path: str, options: PredictOptions) -> tuple[Checkpoint, nn.Module, str]:
-    """Read the network, the facts known about it, and the device it runs on."""
+def _read(
+    path: str, options: PredictOptions
+) -> tuple[Checkpoint, nn.Module, str, dict[str, float]]:
+    """Read the network, the facts known about it, its device, and what its weights say."""
     said = named(options, options.groups)
     device = "cpu" if options.device == "auto" else options.device
     if holds_onnx(path):
-        checkpoint, net, _ = read_onnx(path, said, options.output_name, threads=options.threads)
-        return checkpoint, net, device
+        checkpoint, net, file = read_onnx(path, said, options.output_name, threads=options.threads)
+        return checkpoint, net, device, weight_facts(file)
     if options.output_name is not None:
         raise UserError(
             f"{input_name(path)} is not an ONNX network; leave out {argument('output_name')}"
         )
     if holds_program(path):
-        return *read_program(path, said, trusted=options.trust_program), device
+        return *read_program(path, said, trusted=options.trust_program), device, {}
     checkpoint = read_network(path, said)
-    return checkpoint, network(checkpoint), options.device
+    return checkpoint, network(checkpoint), options.device, {}
 
 
 def _precision(net: nn.Module, device: torch.device, options: PredictOptions) -> str:
@@ -246,10 +255,11 @@ def _meta(job: _Job) -> dict[str, object]:
         "arguments": {
             "split": job.options.split,
             "batch_size": job.options.batch_size,
-            "precision": job.precision,
+            **({} if isinstance(job.network, OnnxNetwork) else {"precision": job.precision}),
             **({"fast_decode": True} if job.options.fast_decode else {}),
         },
         "skipped": len(job.bad.skipped),
+        **job.counted,
         **(job.network.facts() if isinstance(job.network, OnnxNetwork) else {}),
     }
 

@@ -70,10 +70,15 @@ def test_help_is_plain_and_fits_100_columns(pbias: Run, command: str) -> None:
         (("calibrate", "a.npz", "b.npz"), "unexpected extra argument"),
         (("flag", "a.npz", "b.npz"), "one dense file, but 2"),
         (("flag", "a.npz", "--margins", "1"), "No such option: --margins"),
+        (("synth", "-n", "600"), "-n (--no-clobber) takes no value; did you mean --num 600?; see"),
+        (("synth", "-o", "x", "-v", "3"), "(3); -v (--verbose) takes no value; see 'pbias synth"),
+        (("metrics", "a.npz", "-g", "sex"), "No such option: -g; did you mean --groups or --gate"),
+        (("train", "a.csv", "b.csv", "-n"), "unexpected extra argument(s) (b.csv); see 'pbias tr"),
+        (("synth", "-x", "3"), "No such option: -x; see 'pbias synth -h'"),
         (("flag", "a.npz", "-f", "xml"), "'xml' is not one of 'auto', 'table', 'csv'"),
         (("flag", "a.npz", "--color", "red"), "'red' is not one of"),
         (("flag", "a.npz", "-o"), "requires an argument"),
-        (("explain", "tpd"), "unknown metric 'tpd'"),
+        (("explain", "tpd"), "'tpd' is not a metric, score or column; did you mean 'tpr'?"),
     ],
 )
 def test_usage_errors_are_one_line_and_status_2(
@@ -302,3 +307,21 @@ def test_tracebacks_are_escaped(pbias: Run) -> None:
 def test_a_name_that_is_too_long_is_no_bug(pbias: Run) -> None:
     done = pbias("manifest", "check", "labels.csv", "--image-root", "a" * 300)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [
+        ("few", "few: a mark beside a number that few samples decide"),
+        ("low_power", "few: a mark"),
+        ("TPR", "tpr: true-positive rate"),
+        ("positive", "predicted_positive_rate: share of positive"),
+        ("impact", "impact_ratio: impact ratio"),
+        ("false-positive rate", "fpr: false-positive rate"),
+        ("status", "status: whether there is a number, and how far it can be trusted (a column)"),
+    ],
+)
+def test_words_of_tables_are_explained(pbias: Run, word: str, first: str) -> None:
+    done = pbias("explain", word)
+    assert done.returncode == 0 and done.stdout.startswith(first), done.stderr
+    assert "\nfew " in pbias("explain").stdout

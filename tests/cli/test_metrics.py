@@ -251,9 +251,15 @@ def test_without_labels_what_needs_none_remains(pbias: Run) -> None:
 
 
 def test_without_training_counts_it_is_said_what_is_missing(pbias: Run) -> None:
+    """Where it matters: if a metric that needs them is asked for, and among what is undefined."""
     change("s90.npz", train_counts=None)
-    done = pbias("metrics", "s90.npz", *FAST)
-    assert "s90.npz has no training counts: bias amplification and tcb stay" in done.stderr
+    assert "training counts" not in pbias("metrics", "s90.npz", "-f", "csv").stderr
+    asked = ("--metrics", "accuracy,tcb,excess_ba", "-f", "csv")
+    done = pbias("metrics", "s90.npz", *asked)
+    assert "pbias: s90.npz has no training counts: tcb, excess_ba stay undefined; --" in done.stderr
+    assert "training counts" not in pbias("metrics", "s90.npz", *asked, "-q").stderr
+    report = pbias("metrics", "s90.npz", "-f", "table").stdout.partition("Undefined, and why")[2]
+    assert "no training counts" in report and "Training counts: --labels adds them from" in report
 
 
 def test_samples_that_differ_are_refused_with_the_first(pbias: Run) -> None:

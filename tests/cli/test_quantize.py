@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -81,6 +83,43 @@ def test_it_says_the_sizes_and_how_far_int8_is_from_floating_point(pbias: Run) -
     both = [read_logits(f"{name}.npz").logits for name in ("s90.onnx", "again.onnx")]
     said = float(difference.split(" at most ")[1].split(",")[0])
     assert 0 < said <= 1.01 * np.abs(both[0] - both[1]).max()
+
+
+@pytest.mark.usefixtures("pruned")
+def test_every_place_says_that_a_network_is_in_int8(pbias: Run, onnx: Any) -> None:
+    """Its own file, one without metadata as other programs write it, and a counts file."""
+    model = onnx.load("int8.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, "foreign.onnx")
+    labels = ("photos/labels.csv", "--split", "train")
+    named = ("--targets", "bright,red", "--groups", "male", "--image-size", "24")
+    for command in (
+        ("predict", "s90.pt", *labels, "-qo", "s90.npz"),
+        ("predict", "int8.onnx", *labels, "-qo", "int8.npz"),
+        ("predict", "foreign.onnx", *labels, *named, "-qo", "foreign.npz"),
+        ("count", "int8.npz", "-qo", "counts.npz"),
+    ):
+        assert pbias(*command).returncode == 0
+    share = read_logits("foreign.npz").meta["sparsity"]
+    arrays = weights(onnx, "int8.onnx").values()
+    assert share == sum((a == 0).sum() for a in arrays) / sum(a.size for a in arrays)
+    assert "precision" not in read_logits("int8.npz").meta["arguments"]
+    strategies = {}
+    done = pbias("compare", "s90.npz", "int8.npz", "foreign.npz")
+    for row in csv.DictReader(io.StringIO(done.stdout)):
+        strategies[row["run"]] = row["strategy"]
+    assert strategies == {"s90": "one-shot", "int8": "one-shot int8", "foreign": "int8"}
+    for files, expected in (
+        (
+            ("int8.npz", "--ref", "s90.npz"),
+            "int8.npz (int8, sparsity 90.0%)\n\nReference: s90.npz (s",
+        ),
+        (("foreign.npz",), f"foreign.npz (int8, sparsity {share:.1%})"),
+        (("counts.npz",), "int8.npz (int8, sparsity 90.0%)"),
+    ):
+        assert f"Audited: {expected}" in pbias("metrics", *files, "--report", "-", "-o", "t").stdout
+    done = pbias("select", "int8.npz", "--ref", "s90.npz", "--gate", "did_tpr <= 1")
+    assert "selected: int8.npz, int8, 90.0% zeros" in done.stderr
 
 
 def simple(onnx: Any, kind: int, outputs: tuple[str, ...] = ("logits",)) -> Any:

@@ -7,13 +7,14 @@ import html
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pbias.files.logits import Logits, write_logits
+from pbias.files.logits import Logits, read_logits, write_logits
 from tests.conftest import Run, needs
 
 
@@ -222,3 +223,61 @@ def test_without_the_extra_one_line_says_what_to_install(
         done = pbias(*command, "-o", "a.html")
         assert done.returncode == 2
         assert "pip install 'pbias[report]'" in done.stderr.splitlines()[-1]
+
+
+def test_a_title_is_text_in_the_title_and_the_first_heading(audit_files: Path, pbias: Run) -> None:
+    title = "  <b>Release 4</b> & `x`  "
+    for source in ("s90.npz", "t.json"):
+        if source == "t.json":
+            assert pbias("metrics", "s90.npz", "-o", "t.json").returncode == 0
+        done = pbias("report", source, "--title", title, "-o", "a.html")
+        assert done.returncode == 0, done.stderr
+        page = (audit_files / "a.html").read_text()
+        said = "&lt;b&gt;Release 4&lt;/b&gt; &amp; `x`"
+        assert f"<title>{said}</title>" in page and f"<h1>{said}</h1>" in page
+    assert pbias("report", "s90.npz", "--title", " ", "-o", "a.html").returncode == 0
+    assert "<h1>Audit of s90.npz</h1>" in (audit_files / "a.html").read_text()
+
+
+def test_names_that_hold_backticks_keep_them_and_are_code(tmp_path: Path, pbias: Run) -> None:
+    """Verdicts put names between backticks, which a name or a group value may hold itself."""
+    rng, num = np.random.default_rng(0), 300
+    labels = (rng.random((num, 2)) < 0.4).astype(int)
+    sex = rng.integers(0, 2, num)
+    z = 4.0 * labels - 2 + rng.normal(size=labels.shape)
+    for name, loss in (("d`s.npz", 0), ("s90.npz", 4)):
+        Logits.from_arrays(
+            z - loss * labels * (sex == 0)[:, None], labels, targets=["a`b", "<i>x"],
+            groups={"se`x": np.array(["`f`<i>", "m"])[sex]},
+        ).save(name)  # fmt: skip
+    assert pbias("report", "s90.npz", "--ref", "d`s.npz", "-o", "a.html").returncode == 0
+    page = (tmp_path / "a.html").read_text()
+    verdict = page.partition('class="verdict"')[2].partition("</section>")[0]
+    assert "sensitivity of <code>a`b</code> for se`x=`f`&lt;i&gt; fell" in verdict
+    assert "sensitivity of <code>&lt;i&gt;x</code> for se`x=`f`&lt;i&gt; fell" in verdict
+    assert "<h3>se`x: each value, means over attributes</h3>" in page
+    assert not re.search(r"<code>[^<]*(for|fell|,)", verdict)
+
+
+def test_flags_say_of_which_run_they_are_where_there_are_several(
+    audit_files: Path, pbias: Run
+) -> None:
+    for name in ("s90", "dense"):
+        found = read_logits(f"{name}.npz")
+        noise = np.random.default_rng(1).normal(0, 0.1, found.logits.shape)
+        write_logits(
+            replace(found, logits=found.logits + noise, probabilities=None), f"{name}2.npz"
+        )
+
+    def intro(*files: str) -> str:
+        assert pbias("report", *files, "-o", "a.html").returncode == 0
+        part = (audit_files / "a.html").read_text().partition('<section id="flags"')[2]
+        return part.partition("</p>")[0]
+
+    assert "first counts" not in intro("s90.npz", "--ref", "dense.npz")
+    said = "Of several runs, the first counts: "
+    both = intro("s90.npz", "s902.npz", "--ref", "dense.npz", "--ref", "dense2.npz")
+    flags, found = (f"{what} of <code>" for what in ("the flags are", "what they found is"))
+    assert f"{said}{flags}dense.npz</code>, and {found}s90.npz</code>." in both
+    assert f"{said}{found}s90.npz</code>." in intro("s90.npz", "s902.npz", "--ref", "dense.npz")
+    assert f"{said}{flags}s90.npz</code>." in intro("s90.npz", "s902.npz")

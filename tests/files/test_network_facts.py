@@ -25,6 +25,10 @@ GRADUAL: dict[str, Any] = {"method": "gradual", "score": "magnitude", "scope": "
         ({"pruning": {"method": "one-shot", "pattern": "2:4"}}, "one-shot 2:4"),
         ({"model": "a", "pruning": {}, "quantization": {"method": "static"}}, "int8"),
         ({"pruning": {**GRADUAL, "start": "trained"}, "quantization": {}}, "from-dense int8"),
+        # An int8 graph of another program has no record of how it was quantized.
+        ({"model": "onnx", "int8_share": 1.0, "sparsity": 0.01}, "int8"),
+        ({"model": "onnx", "int8_share": 0.4, "sparsity": 0.0}, "dense"),
+        ({"model": "onnx", "int8_share": "all"}, "dense"),
         ({"paper_run": {"strategy": "GMP-RI"}}, "GMP-RI"),
         ({"pruning": "gradual", "model": ["a"], "quantization": 8, "paper_run": 1}, ""),
         ({"pruning": {**GRADUAL, "start": "elsewhere"}}, "gradual"),

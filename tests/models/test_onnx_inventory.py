@@ -9,7 +9,7 @@ import pytest
 
 from pbias.errors import UserError
 from pbias.models.onnx.graph_file import OnnxFile, parse_onnx
-from pbias.models.onnx.inventory import count, facts, inventory
+from pbias.models.onnx.inventory import count, facts, inventory, weight_facts
 
 KERNEL = np.zeros((2, 3, 1, 1), np.float32)
 KERNEL[0, 0] = KERNEL[1, 1] = 1.0  # 6 weights, 4 of them zero
@@ -72,6 +72,13 @@ def test_facts_are_of_the_whole_file(onnx: Any) -> None:
     assert said["int8_share"] == 0.4 and said["opsets"] == {"ai.onnx": 13}
     assert said["bytes_file"] == len(file.data()) and said["other_metadata"] == ["stage"]
     assert count(file) == (10, 7)
+
+
+def test_weights_say_the_share_of_int8_and_of_zeros(onnx: Any) -> None:
+    """Of 10 weights 4 are in int8; 7 are zero, which metadata of pbias say themselves."""
+    assert weight_facts(graph(onnx)) == {"int8_share": 0.4, "sparsity": 0.7}
+    said = {"pbias.targets": '["a", "b"]'}
+    assert weight_facts(graph(onnx, said)) == {"int8_share": 0.4}
 
 
 def test_zeros_of_chosen_layers_are_not_compared(onnx: Any) -> None:

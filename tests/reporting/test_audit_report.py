@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -17,7 +18,7 @@ from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections, value_sections
 from pbias.reporting.change_lists import Ranking, chosen_lists
 from pbias.reporting.renderers.terminal import render_terminal
-from pbias.reporting.sections import Section
+from pbias.reporting.sections import Section, with_legend
 
 MakeLogits = Callable[..., Logits]
 CHOSEN = ["tpr", "churn"]
@@ -71,7 +72,8 @@ def test_no_list_leaves_out_groups_with_few_samples(table: Table) -> None:
     (section,) = chosen_lists([blank | row for row in few], ["tpr"], Ranking())
     assert [row[0] for row in section.rows] == ["a9", "a8", "a7", "a6", "a5"]
     assert [row[-1] for row in section.rows] == ["few samples", "", "", "", ""]
-    assert section.notes == ["First 5 of 10, by the end of the interval nearer 0."]
+    assert with_legend(section).notes[-1].startswith("few: fewer than 10 samples decide it")
+    assert with_legend(replace(section, rows=section.rows[1:])).notes == section.notes
 
 
 def test_a_list_widens_its_intervals_for_the_choice(table: Table) -> None:

@@ -32,6 +32,14 @@ def test_int8_of_the_dense_network_alone_is_a_place_of_its_own() -> None:
     assert line_names(metas, [0.0, 0.0, 0.9]) == [["from-dense"], ["int8"], ["from-dense"]]
 
 
+def test_int8_and_floating_point_without_pruning_are_two_lines() -> None:
+    """They were one line, whose only point was the mean of both."""
+    metas = [meta(), meta(), meta(quantization={}), {"model": "small", "int8_share": 1.0}]
+    assert line_names(metas, [0.0] * 4) == [["dense"], ["dense"], ["int8"], ["int8"]]
+    pruned = meta("trained", quantization={})
+    assert line_names([meta(), pruned], [0.0, 0.9]) == [["dense"], ["from-dense int8"]]
+
+
 def test_networks_are_told_apart_only_where_they_differ() -> None:
     metas = [meta("random", "a"), meta("random", "b")]
     assert line_names(metas, [0.9, 0.9]) == [["a"], ["b"]]

@@ -297,6 +297,27 @@ def test_lines_to_sign_on_are_there_on_a_phone(visit: Any) -> None:
         assert box is not None and box["height"] > 15 and box["width"] > 200
 
 
+def test_long_tables_begin_with_a_few_rows_on_a_phone_alone(visit: Any) -> None:
+    """Six rows of a group are seen; the button, paper and a page without scripts show all."""
+    rows = "#groups table.cards tbody tr"
+    num = visit(1400).page.locator(rows).count()
+    assert num > 8 and visit(1400).page.locator(f"{rows}:visible").count() == num
+    page = visit(360).page
+    button = page.locator("#groups button", has_text=f"Show all {num} rows")
+    assert page.locator(f"{rows}:visible").count() == 6
+    assert button.get_attribute("aria-expanded") == "false"
+    button.click()
+    assert page.locator(f"{rows}:visible").count() == num
+    button = page.locator("#groups button", has_text="Show 6 rows")
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    assert page.locator(f"{rows}:visible").count() == 6
+    page.emulate_media(media="print")
+    assert page.locator(f"{rows}:visible").count() == num and not button.is_visible()
+    plain = visit(360, java_script_enabled=False).page
+    assert plain.locator(f"{rows}:visible").count() == num
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_no_table_is_cut(visit: Any, width: int) -> None:
     page = visit(width).page

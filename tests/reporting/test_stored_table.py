@@ -65,6 +65,19 @@ def test_the_page_of_a_table_is_that_of_its_logits_without_predictions(
     assert "sparsity 90.0%" in ours and "FAIL</strong> <code>accuracy &gt;= 0.99" in ours
 
 
+def test_a_table_from_before_precision_was_told_is_read(stored: Path, pbias: Run) -> None:
+    document = json.loads((stored / "t.json").read_text())
+    (file,) = document["audit"]["audited"]
+    assert file.pop("precision") == ""
+    (stored / "old.json").write_text(json.dumps(document))
+    assert pbias("report", "old.json", "-o", "b.html").returncode == 0
+    assert "Audited: s90.npz (sparsity 90.0%)" in (stored / "b.html").read_text()
+    file["precision"] = "int8"
+    (stored / "new.json").write_text(json.dumps(document))
+    assert pbias("report", "new.json", "-o", "b.html").returncode == 0
+    assert "Audited: s90.npz (int8, sparsity 90.0%)" in (stored / "b.html").read_text()
+
+
 def test_a_csv_names_neither_files_nor_gates(stored: Path, pbias: Run) -> None:
     assert pbias("report", "t.csv", "-o", "b.html").returncode == 0
     page = (stored / "b.html").read_text()

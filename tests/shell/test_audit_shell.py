@@ -253,7 +253,7 @@ def test_logits_of_another_framework_are_audited(shell: Run, tmp_path: Path) -> 
     np.savez(tmp_path / "any.npz", logits=z, labels=(z > 0).astype(int))
     done = shell("pbias metrics any.npz -f csv --metrics accuracy")
     assert done.returncode == 0 and "\naccuracy,output_1,,,1.0," in done.stdout
-    assert "any.npz has no training counts" in done.stderr
+    assert "training counts" not in done.stderr
 
 
 def test_control_characters_of_a_plan_are_escaped(tmp_path: Path) -> None:

@@ -257,13 +257,6 @@ def say_how_many_folds(found: int) -> None:
 
 def say_what_is_missing(logits: Logits, *, labels: bool) -> None:
     """Warn of what a file, with or without known `labels`, lacks and so leaves undefined."""
-    if logits.train_counts is None:
-        log.warning(
-            "%s has no training counts: bias amplification and tcb stay undefined; "
-            "%s adds them from rows of split train",
-            logits.path,
-            argument("train_labels"),
-        )
     if not labels:
         log.warning(
             "%s has no labels: only metrics that need none are defined; %s adds them",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -20,16 +20,32 @@ from pbias.auditing.metrics.registry import METRICS
 LARGE = 0.1  # if a change this large could be missed in a group, the group is too small
 LEAST = 30  # samples, if no interval shows the size
 Record = Mapping[str, Any]
+# Rates that rest on samples with one label: its name, and their number in a row.
+COUNTED: Mapping[str, tuple[str, Callable[[Record], float]]] = {
+    "tpr": ("positive", lambda row: float(row["n_positive"])),
+    "fpr": ("negative", lambda row: float(row["n"] - row["n_positive"])),
+}
 
 
 @dataclass(frozen=True)
 class SmallGroup:
-    """A group value with too few samples; `missed`: a change that could be missed there."""
+    """A group value with too few samples; `missed`: a change that could be missed there.
+
+    `kind`: "positive" or "negative" where samples are enough, but not those with such a label, of
+    which there are `n`: the median over the attributes, if there are `several`.
+    """
 
     group: str
     value: str
     n: int
     missed: float
+    kind: str = ""
+    several: bool = False
+
+    @property
+    def size(self) -> str:
+        """Return how many samples there are, as `14` or `3 positive`."""
+        return f"{'median ' * self.several}{self.n} {self.kind}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -77,21 +93,42 @@ class Undefined:
 def small_groups(records: Sequence[Record], metrics: Sequence[str]) -> tuple[SmallGroup, ...]:
     """Return group values where a change of `LARGE` would be missed more than once in five times.
 
-    By the median over the attributes of the first of these metrics that is measured there: the
-    accuracy, which rests on all samples.
+    By the median over the attributes: first of the first of these metrics that is measured there,
+    the accuracy, which rests on all samples; then of the rates that rest on those with a positive
+    label, or with a negative one. The groups with the fewest come first in each kind.
     """
-    found = []
+    of_all, by_label = [], []
     for group, values in group_values(records).items():
         rows = [r for r in records if r["group"] == group and r["metric"] in metrics]
         for value in values:
             mine = [r for r in rows if r["contrast"] == value and r["n"] == r["n"]]
             first = [r for r in mine if r["metric"] == mine[0]["metric"]]
             num = max((int(r["n"]) for r in first), default=0)
-            sizes = [r["detectable"] for r in first if r["detectable"] == r["detectable"]]
-            missed = median(sizes) if sizes else float("nan")
-            if missed > LARGE or (not sizes and num < LEAST):
-                found.append(SmallGroup(group, value, num, missed))
-    return tuple(found)
+            missed = _missed(first)
+            if missed > LARGE or (missed != missed and num < LEAST):
+                of_all.append(SmallGroup(group, value, num, missed))
+            elif small := _small_by_label(group, value, mine):
+                by_label.append(small)
+    return (*of_all, *sorted(by_label, key=lambda small: small.n))
+
+
+def _small_by_label(group: str, value: str, rows: Sequence[Record]) -> SmallGroup | None:
+    """Return which label is too rare in a group value for the rates that rest on it."""
+    for metric, (kind, counted) in COUNTED.items():
+        mine = [r for r in rows if r["metric"] == metric and r["attribute"] not in ("", group)]
+        mine = [r for r in mine if r["n_positive"] == r["n_positive"]]
+        if not mine:
+            continue
+        num, missed = int(median(map(counted, mine))), _missed(mine)
+        if missed > LARGE or (missed != missed and num < LEAST):
+            return SmallGroup(group, value, num, missed, kind, several=len(mine) > 1)
+    return None
+
+
+def _missed(rows: Sequence[Record]) -> float:
+    """Return the median of the smallest changes that would be found; NaN where none is known."""
+    sizes = [r["detectable"] for r in rows if r["detectable"] == r["detectable"]]
+    return median(sizes) if sizes else float("nan")
 
 
 def never_predicted(

@@ -1,7 +1,8 @@
 """Gates (bounds on metrics) and their grammar.
 
 `[abs(][change(]METRIC[)][)][@GROUP[=CONTRAST]][/ATTRIBUTE|/mean|/worst] <= NUMBER`, or
-`>=`. Read from left to right, once: time is linear in the text.
+`>=`. Names that hold one of these signs stand in quotes, as `@age="<30"`. Time is linear in the
+text.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from pbias.errors import UserError
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 TOKEN = re.compile(r"\w+|[()]")
+# A name in quotes, which may hold any sign and doubled quotes, or one that does not begin with one.
+_NAME = r'\s*"(?:[^"]|"")*"\s*|(?!\s*"){}*'
+NAMES = re.compile(
+    r"(?P<head>[^@/]*)"
+    rf"(?:@(?P<group>{_NAME.format('[^/=]')})(?:=(?P<contrast>{_NAME.format('[^/]')}))?)?"
+    rf"(?:/(?P<attribute>{_NAME.format('.')}))?",
+    re.DOTALL,
+)
 SHOWN = 80  # characters of a text that is no gate
 MEAN, WORST = "mean", "worst"
 
@@ -80,30 +89,31 @@ class _Head(NamedTuple):
 def _split(text: str) -> _Parts | None:
     """Return the parts between the signs `@`, `=`, `/` and `<=`; None if one is empty or invalid.
 
-    Names hold no `<` or `>`, so that the first of them begins the bound; a group holds no `/` or
-    `=`, a contrast no `/`, and an attribute may hold anything else.
+    The last `<=` or `>=` begins the bound. Outside of quotes a group holds no `/` or `=`, a
+    contrast no `/`, and an attribute may hold anything else.
     """
-    sides = [place for place in (text.find("<"), text.find(">")) if place >= 0]
-    if not sides:
-        return None
-    at = min(sides)
+    at = max(text.rfind("<="), text.rfind(">="))
     bound = text[at + 2 :].strip()
-    if text[at + 1 : at + 2] != "=" or not NUMBER.fullmatch(bound):
+    found = NAMES.fullmatch(text[:at]) if at >= 0 else None
+    if found is None or not NUMBER.fullmatch(bound):
         return None
-    rest, slash, attribute = text[:at].partition("/")
-    head, sign, of_group = rest.partition("@")
-    group, equals, contrast = of_group.partition("=")
-    named = ((attribute, slash), (group, sign), (contrast, equals))
-    if any(sign and not name.strip() for name, sign in named):
+    named = ("group", "contrast", "attribute")
+    group, contrast, attribute = (_unquoted(found[name]) for name in named)
+    if "" in (group, contrast, attribute):
         return None
-    return _Parts(
-        head,
-        group.strip() if sign else None,
-        contrast.strip() if equals else None,
-        attribute.strip() if slash else None,
-        text[at] == "<",
-        float(bound),
-    )
+    return _Parts(found["head"], group, contrast, attribute, text[at] == "<", float(bound))
+
+
+def _unquoted(name: str | None) -> str | None:
+    """Return a name without the quotes and the spaces around it.
+
+    >>> _unquoted(' "<30 ""or"" so" '), _unquoted("18-30 ")
+    ('<30 "or" so', '18-30')
+    """
+    if name is None:
+        return None
+    plain = name.strip()
+    return plain[1:-1].replace('""', '"') if plain.startswith('"') else plain
 
 
 def _read_head(text: str) -> _Head | None:
@@ -123,7 +133,10 @@ def _read_head(text: str) -> _Head | None:
 def _no_gate(text: str) -> UserError:
     shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
     strict = re.search(r"[<>](?!=)", text)
-    hint = f"use {strict[0]}= in place of {strict[0]}; " if strict else ""
+    if (strict and len(re.findall("[<>]", text)) > 1) or '"' in text:
+        hint = 'put names that hold signs in quotes, as @age="<30"; '
+    else:
+        hint = f"use {strict[0]}= in place of {strict[0]}; " if strict else ""
     return UserError(
         f"gate '{shown}' is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER; "
         f"{hint}for example 'abs(did_tpr)@Male <= 0.05'"

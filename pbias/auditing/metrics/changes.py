@@ -190,7 +190,8 @@ EXCESS_BA = Metric(
     name="excess_ba", title="bias amplification against the reference",
     formula="P(g = a* given s = 1) - P(g = a* given d = 1)", range="-1 to 1",
     better="0; above 0 compression added",
-    undefined="as bias_amplification, without the rules on labels; never predicted by either model",
+    undefined="no training counts; as bias_amplification, without the rules on labels; never "
+    "predicted by either model",
     source=PAPER, labels=False,
     compute=share_of_predicted, flips=flips_of_share, compares=Compares.MODELS, of_groups=True,
 )  # fmt: skip

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pbias.auditing.metrics.rates import PAPER
-from pbias.auditing.metrics.registry import METRICS, known_metric
+from pbias.auditing.metrics.registry import METRICS, SYNONYMS
+from pbias.errors import UserError, did_you_mean
 
 
 class Words(Protocol):
@@ -126,6 +127,19 @@ COLUMNS = {
 }
 
 
+# Words beside numbers in the tables for people.
+MARKS = {
+    "few": Column(
+        "a mark beside a number that few samples decide",
+        "fewer than 10 successes, failures, or samples on which the models differ: low_power in "
+        "the columns status and change_status, whose entry says which are counted; the interval "
+        "is made from the counts",
+        "where 10 or more decide it",
+    ),
+}
+SPELLINGS = {"few_samples": "few", "low_power": "few"}
+
+
 def legend() -> str:
     """List the symbols of formulas, one per line."""
     width = max(map(len, LEGEND))
@@ -133,9 +147,10 @@ def legend() -> str:
 
 
 def describe_column(name: str) -> str:
-    """Return all that is said of a column, a line each."""
-    one = COLUMNS[name]
-    return f"{name}: {one.title} (a column)\n  content    {one.content}\n  empty      {one.empty}\n"
+    """Return all that is said of a column or a mark, a line each."""
+    one = MARKS[name] if name in MARKS else COLUMNS[name]
+    kind = " (a column)" if name in COLUMNS else ""
+    return f"{name}: {one.title}{kind}\n  content    {one.content}\n  empty      {one.empty}\n"
 
 
 def explained() -> Mapping[str, Words]:
@@ -148,15 +163,20 @@ def list_metrics() -> str:
     listed = explained()
     width = max(map(len, listed))
     metrics = "".join(f"{name:<{width}}  {one.title}\n" for name, one in listed.items())
-    columns = "".join(f"{name:<{width}}  {one.title}\n" for name, one in COLUMNS.items())
+    told = COLUMNS | MARKS
+    columns = "".join(f"{name:<{width}}  {one.title}\n" for name, one in told.items())
     return f"{metrics}\nColumns of tables\n{columns}\nSymbols in formulas\n{legend()}"
 
 
 def describe(name: str) -> str:
-    """All that is known of a metric, score or column; raises UserError for an unknown one."""
-    if name in COLUMNS:
+    """Return all that is known of a metric, score, column or mark; UserError for an unknown name.
+
+    Metrics are also known by what tables and other tools call them, as `TPR` and `recall`.
+    """
+    name = _found(name)
+    if name in COLUMNS or name in MARKS:
         return describe_column(name)
-    one: Words = SCORES[name] if name in SCORES else known_metric(name)
+    one: Words = explained()[name]
     lines = {
         "formula": one.formula,
         "range": one.range,
@@ -167,3 +187,17 @@ def describe(name: str) -> str:
     }
     told = "".join(f"  {key:<10} {text}\n" for key, text in lines.items())
     return f"{name}: {one.title}\n{told}\n{legend()}"
+
+
+def _found(name: str) -> str:
+    """Return the name of the entry that is meant; UserError, with the nearest one, for none."""
+    plain = name.strip().casefold().replace(" ", "_").replace("-", "_")
+    called = {m.label.casefold().replace(" ", "_"): m.name for m in METRICS.values()}
+    known = [*explained(), *COLUMNS, *MARKS]
+    for spellings in (SPELLINGS, SYNONYMS, called):
+        plain = plain if plain in known else spellings.get(plain, plain)
+    if plain in known:
+        return plain
+    near = {**dict.fromkeys(known), **called, **SYNONYMS}
+    hint = did_you_mean(plain, near, "'pbias explain' lists what there is")
+    raise UserError(f"'{name}' is not a metric, score or column; {hint}")

@@ -53,7 +53,7 @@ Table = Annotated[
 TableFormat = Annotated[
     Format,
     typer.Option(
-        "--format", "-f", help="auto: table on a terminal, else by file suffix, else CSV."
+        "--format", "-f", help="auto: table on a terminal, CSV in a pipe, by suffix in a file."
     ),
 ]
 ColorWhen = Annotated[Color, typer.Option("--color", help="When to use color.")]

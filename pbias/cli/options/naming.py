@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 # Options whose name differs from the argument's.
 OPTIONS = {
     "clusters": "--cluster",
@@ -23,8 +25,10 @@ def option(name: str, value: object = None) -> str:
     ('--in-memory', '--probabilities', '--ref dense.npz')
     >>> option("probabilities", False)
     '--logits'
+    >>> option("positive", "not bad")
+    "--positive 'not bad'"
     """
     if value is False and name in OPPOSITES:
         return OPPOSITES[name]
     found = OPTIONS.get(name, f"--{name.replace('_', '-')}")
-    return found if value is None or isinstance(value, bool) else f"{found} {value}"
+    return found if value is None or isinstance(value, bool) else f"{found} {quote(str(value))}"

@@ -10,6 +10,8 @@ from typing import Any
 
 DENSE = "dense"
 INT8 = "int8"
+INT8_SHARE = "int8_share"  # of the weights of an ONNX graph, counted by predict
+MOST = 0.5
 # What training began with, as a pruned network records it.
 RANDOM, TRAINED = "random", "trained"
 FROM = {RANDOM: "from-scratch", TRAINED: "from-dense"}
@@ -58,15 +60,26 @@ def strategy_of(meta: Meta) -> str:
     words = [
         _way(meta, pruning),
         *(word for name, word in told.items() if word != USUAL[name]),
-        INT8 if is_quantized(meta) else "",
+        precision_of(meta),
     ]
     dense = DENSE if _text(meta, "model") and not meta.get("sparsity") else ""
     return " ".join(filter(None, words)) or dense
 
 
 def is_quantized(meta: Meta) -> bool:
-    """Return whether the network computes in int8."""
-    return isinstance(meta.get("quantization"), Mapping)
+    """Return whether the network is in int8: pbias quantized it, or most weights of the graph are.
+
+    >>> is_quantized({"quantization": {}}), is_quantized({"int8_share": 0.98}), is_quantized({})
+    (True, True, False)
+    """
+    share = meta.get(INT8_SHARE)
+    counted = isinstance(share, int | float) and share > MOST
+    return counted or isinstance(meta.get("quantization"), Mapping)
+
+
+def precision_of(meta: Meta) -> str:
+    """Return `int8`, or "" for floating point and where nothing is known."""
+    return INT8 if is_quantized(meta) else ""
 
 
 def _way(meta: Meta, pruning: Meta) -> str:

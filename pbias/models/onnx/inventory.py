@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pbias.errors import UserError
 from pbias.extras import load_extra
+from pbias.files.logits.network_facts import INT8_SHARE
 from pbias.files.table import Table
 from pbias.models.onnx.graph_file import OnnxFile, ports
 from pbias.models.onnx.metadata import PREFIX, QUANTIZATION, checkpoint_of, value_of
@@ -84,6 +85,22 @@ def count(file: OnnxFile) -> tuple[int, int]:
     return sum(w.num for w in of_all), sum(w.num_zeros for w in of_all)
 
 
+def weight_facts(file: OnnxFile) -> dict[str, float]:
+    """Return what its weights say of a graph for the logits file: the share of them in int8.
+
+    The share of zeros too where no metadata of pbias say it.
+    """
+    of_all = _multiplied(file)
+    num = sum(w.num for w in of_all)
+    if not num:
+        return {}
+    int8 = sum(w.num for w in of_all if w.is_int8) / num
+    found = {INT8_SHARE: int8} if int8 else {}
+    if PREFIX + "targets" not in file.properties:
+        found["sparsity"] = sum(w.num_zeros for w in of_all) / num
+    return found
+
+
 def facts(file: OnnxFile) -> dict[str, Any]:
     """Return the facts about a file: format, size, inputs, outputs and metadata."""
     inputs, outputs = ports(file.model)
@@ -102,7 +119,7 @@ def facts(file: OnnxFile) -> dict[str, Any]:
         "prunable": num,
         "nonzero": num - zeros,
         "sparsity": zeros / num if num else 0.0,
-        "int8_share": int8 / num if num else 0.0,
+        INT8_SHARE: int8 / num if num else 0.0,
         "bytes_file": file.num_bytes,
         **_metadata(file),
     }

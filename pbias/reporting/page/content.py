@@ -56,7 +56,8 @@ class Part:
 class Page:
     """A whole page: its subject, the verdict as text, gates, parts, and explained terms.
 
-    `notes` describe its intervals.
+    `notes` describe its intervals. `odd_names` contain a backtick, which texts otherwise put around
+    names.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Page:
     gates: Sequence[Gate] = ()
     parts: Sequence[Part] = ()
     terms: Sequence[Term] = field(default_factory=tuple)
+    odd_names: Sequence[str] = ()
 
     @property
     def known(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -20,19 +21,19 @@ from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
 from pbias.reporting.sections import Section
 
-_CODE = re.compile(r"`([^`]+)`")
+_CODE = r"`([^`]+)`"
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 _INTERVAL = re.compile(r"(?<=\[)([+−]?\d[\d.]*,) (?=[+−]?\d[\d.]*\])")
 
 
 def render_page(page: Page) -> str:
     """Return the whole page; UserError if Jinja2 or vl-convert are not installed."""
-    return _render("audit.html.jinja", page=page, known=page.known)
+    return _render("audit.html.jinja", page.odd_names, page=page, known=page.known)
 
 
 def figure_page(figure: Figure) -> str:
     """Return a page of one chart and its numbers."""
-    return _render("figure.html.jinja", figure=figure, known={})
+    return _render("figure.html.jinja", (), figure=figure, known={})
 
 
 def minus(text: str) -> str:
@@ -53,7 +54,26 @@ def unbroken(text: str) -> str:
     return _INTERVAL.sub("\\1\xa0", text)
 
 
-def _render(name: str, **values: Any) -> str:
+def code(text: str, odd_names: Sequence[str] = ()) -> str:
+    """Return a text as HTML, in which names and commands in backticks are code.
+
+    `odd_names` hold backticks, which stay: those of a name that is code, and of one that is not.
+
+    >>> code("accuracy of `<b>` fell"), code("`a`b` and `c` for a`b", ["a`b"])
+    ('accuracy of <code>&lt;b&gt;</code> fell', '<code>a`b</code> and <code>c</code> for a`b')
+    """
+    names = {html_text(shown) for name in odd_names for shown in (name, minus(name))}
+    longest = sorted(map(re.escape, names), key=len, reverse=True)
+    spans = [*(f"`({name})`" for name in longest), *longest, _CODE]
+
+    def tagged(match: re.Match[str]) -> str:
+        inner = next(filter(None, match.groups()), None)
+        return match[0] if inner is None else f"<code>{inner}</code>"
+
+    return re.sub("|".join(spans), tagged, html_text(text))
+
+
+def _render(name: str, odd_names: Sequence[str], **values: Any) -> str:
     jinja2 = load_extra("jinja2", "report", "writing an HTML page")
     safe = load_extra("markupsafe", "report", "writing an HTML page").Markup
     environment = jinja2.Environment(
@@ -77,7 +97,7 @@ def _render(name: str, **values: Any) -> str:
     environment.filters |= {
         "minus": minus,
         "unbroken": unbroken,
-        "code": lambda text: safe(_CODE.sub(r"<code>\1</code>", html_text(text))),
+        "code": lambda text: safe(code(text, odd_names)),
         "lines": lambda texts: safe("&#10;").join(map(printable, texts)),
         "columns": _numeric,
         "used": _used,

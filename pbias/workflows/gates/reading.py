@@ -21,7 +21,7 @@ def read_gates(
     from pbias.files.streams import input_name, read_bytes
 
     lines = [] if path is None else read_bytes(path).decode("utf-8", "replace").splitlines()
-    listed = [*texts, *filter(None, (line.partition("#")[0].strip() for line in lines))]
+    listed = [*texts, *filter(None, map(_without_comment, lines))]
     if path is not None and len(listed) == len(texts):
         raise UserError(f"{input_name(path)} holds no gates; write one gate per line")
     gates = [parse_gate(text) for text in listed]
@@ -34,3 +34,13 @@ def read_gates(
                 f"name the dense model with {argument('reference')}"
             )
     return gates
+
+
+def _without_comment(line: str) -> str:
+    """Return a line up to the first `#` that is not in quotes."""
+    parts = line.split('"')
+    for place, part in enumerate(parts):
+        closed = place % 2 == 0 or place == len(parts) - 1  # a last quote without an end is a sign
+        if closed and "#" in part:
+            return '"'.join([*parts[:place], part.partition("#")[0]]).strip()
+    return line.strip()

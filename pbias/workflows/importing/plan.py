@@ -39,18 +39,25 @@ class Plan:
 
 
 def make_plan(
-    source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
+    source: Source,
+    kind: str,
+    score: str,
+    label: str | None,
+    targets: Sequence[str] | None,
+    *,
+    binary: bool = False,
 ) -> Plan:
     """Find the columns that `score` and `label` name, for `targets` if they are given.
 
-    Either names one column, or many with `{target}` or `{class}` in place of a name. Raises
-    UserError for columns that are not there and for names that do not go together.
+    Either names one column, or many with `{target}` or `{class}` in place of a name. `binary`: one
+    column of predictions is of a target, whatever it holds. Raises UserError for columns that are
+    not there and for names that do not go together.
     """
     if targets is not None and (twice := first_repeated(targets)) is not None:
         raise UserError(f"{argument('targets')} names '{twice}' twice; name each one once")
     mark = next((mark for mark in (TARGET, CLASS) if mark in score), None)
     if mark is None:
-        return _plain(source, kind, score, label, targets)
+        return _plain(source, kind, score, label, targets, binary=binary)
     if mark == CLASS and kind == "prediction":
         raise UserError(
             f"{argument('prediction', score)} has a column for each class; name the one column of "
@@ -75,7 +82,13 @@ def make_plan(
 
 
 def _plain(
-    source: Source, kind: str, score: str, label: str | None, targets: Sequence[str] | None
+    source: Source,
+    kind: str,
+    score: str,
+    label: str | None,
+    targets: Sequence[str] | None,
+    *,
+    binary: bool,
 ) -> Plan:
     """Return one column of scores: for one binary target, or the predicted class."""
     if label is not None and (TARGET in label or CLASS in label):
@@ -87,7 +100,8 @@ def _plain(
     known = [] if label is None else source.cells(label, "label")
     labels = () if label is None else (label,)
     several = targets is not None and len(targets) >= MIN_CLASSES
-    if kind == "prediction" and (several or not (is_binary(cells) and is_binary(known))):
+    binary = binary or (is_binary(cells) and is_binary(known))
+    if kind == "prediction" and (several or not binary):
         names = _classes(source, score, label, targets)
         return Plan(kind, names, (score,), labels, classes=True)
     if several:

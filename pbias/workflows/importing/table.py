@@ -19,10 +19,12 @@ from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
 from pbias.workflows.importing.decoding import decode
 from pbias.workflows.importing.plan import KINDS, make_plan
+from pbias.workflows.importing.positive import coded
 from pbias.workflows.importing.source import Source, read_source
 from pbias.workflows.runs.options import Names
-from pbias.workflows.runs.values import names, text_or_none
+from pbias.workflows.runs.values import each, names, text_or_none
 
+ARGUMENTS = ("id", "label", *KINDS, "positive", "cluster", "threshold")
 IDS = ("image", "id", "image_id", "sample_id", "filename")
 
 logger = logging.getLogger(__name__)
@@ -33,8 +35,9 @@ class TableOptions:
     """The roles of a table's columns; the options of `pbias import table`.
 
     Exactly one of `probability`, `logit` and `prediction` names the scores. These and `label` name
-    one column, or one for each name with `{target}` or `{class}` in place of it. `threshold` is on
-    the scale of the scores. `sep` and `decimal` are those of pandas.
+    one column, or one for each name with `{target}` or `{class}` in place of it. `positive` names
+    the text or texts that mean 1 in labels and predictions; `TARGET=VALUE` is for one of several
+    targets. `threshold` is on the scale of the scores. `sep` and `decimal` are those of pandas.
     """
 
     id: str | None = None
@@ -42,6 +45,7 @@ class TableOptions:
     probability: str | None = None
     logit: str | None = None
     prediction: str | None = None
+    positive: Names | None = None
     targets: Names | None = None
     groups: Names | None = None
     cluster: str | None = None
@@ -71,9 +75,17 @@ def import_table(
         raise UserError(f"{argument('decimal')} is {o.decimal!r}; give one character, '.' or ','")
     source = read_source(path, o.sep)
     kind, score = _score(source, path, o, text_or_none(output))
-    plan = make_plan(source, kind, score, o.label, names(o.targets))
-    logits = _with_samples(decode(source, plan, o.threshold, o.decimal), source, o)
+    positive = each(o.positive)
+    plan = make_plan(source, kind, score, o.label, names(o.targets), binary=bool(positive))
+    decoded = decode(coded(source, plan, positive), plan, o.threshold, o.decimal)
+    logits = _with_samples(decoded, source, o)
     _say(logits, source)
+    if plan.kind == "prediction" and plan.classes and len(plan.targets) == 2 and not o.targets:
+        logger.info(
+            "%s are read as two classes; to make one of them the positive value of one target, add "
+            "%s or %s", " and ".join(plan.targets),
+            *(argument("positive", name) for name in plan.targets),
+        )  # fmt: skip
     if output is not None:
         write_logits(logits, str(output))
     return logits
@@ -103,7 +115,7 @@ def _with_samples(logits: Logits, source: Source, o: TableOptions) -> Logits:
         source.path, {name: np.array(source.cells(name, "groups")) for name in wanted}, len(source)
     )
     clusters = None if o.cluster is None else cluster_names(source.cells(o.cluster, "cluster"))
-    columns = {name: getattr(o, name) for name in ("id", "label", *KINDS, "cluster", "threshold")}
+    columns = {name: getattr(o, name) for name in ARGUMENTS}
     return replace(
         logits,
         ids=ids,

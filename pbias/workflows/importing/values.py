@@ -95,8 +95,9 @@ def binary(source: Source, column: str, cells: list[str]) -> Int8:
         row = next(row for row, cell in enumerate(cells) if cell in odd)
         raise UserError(
             f"{source.where(row, column)} holds '{cells[row]}' ({len(odd)} values are not 0, 1, "
-            f"TRUE or FALSE: {listed(odd, LISTED)}); write 1 for the positive label, or name the "
-            f"columns of the classes with {argument('probability', 'p_{class}')}"
+            f"TRUE or FALSE: {listed(odd, LISTED)}); name each positive value with "
+            f"{argument('positive')}, or the columns of classes with "
+            f"{argument('probability', 'p_{class}')}"
         )
     found = np.array([codes[cell] for cell in cells], np.int8)
     signs = {cell.removesuffix(".0") for cell in codes}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from typing import TYPE_CHECKING
+
+from pbias.files.streams import STDIO
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
@@ -11,16 +14,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def say_never_predicted(run: Logits) -> None:
+VALID = "valid"
+
+
+def say_never_predicted(run: Logits, network: str = "", labels: str = "") -> None:
     """Warn about attributes that are predicted for no sample, although some samples have them.
 
     Without known labels, an attribute may occur. Of classes, one is always predicted, so there is
-    no warning.
+    no warning. `network` and `labels` are the files that validation data can be predicted from,
+    where they are known.
     """
     from pbias.auditing.counts.totals import predictions
     from pbias.errors import listed
     from pbias.files.logits import UNKNOWN
-    from pbias.reporting.verdict import calibrate_hint
 
     if run.activation == "softmax" or not len(run):
         return
@@ -28,4 +34,18 @@ def say_never_predicted(run: Logits) -> None:
     silent = expected & ~predictions(run).s.any(axis=1)
     names = [name for name, never in zip(run.targets, silent.tolist(), strict=True) if never]
     if names:
-        log.warning("%s: never predicted: %s; %s", run.path, listed(names), calibrate_hint())
+        log.warning(
+            "%s: never predicted: %s; %s", run.path, listed(names), _hint(run, network, labels)
+        )
+
+
+def _hint(run: Logits, network: str, labels: str) -> str:
+    """Return the commands that fit thresholds, with the names of files that are known."""
+    from pbias.reporting.verdict import calibrate_hint
+
+    if run.split == VALID and run.path.endswith(".npz"):
+        return calibrate_hint("", run.path)
+    if not network or not labels or STDIO in (network, labels):
+        return calibrate_hint()
+    words = ["pbias", "predict", network, labels, "--split", VALID, "-o", "valid.npz"]
+    return calibrate_hint(f"`{shlex.join(words)}`")

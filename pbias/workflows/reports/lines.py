@@ -23,7 +23,11 @@ def line_names(metas: Sequence[Mapping[str, Any]], sparsities: Sequence[float]) 
     facts = [(architecture_of(meta), strategy_of(meta)) for meta in metas]
     int8 = [is_quantized(meta) for meta in metas]
     pruned = [place for place, sparsity in enumerate(sparsities) if sparsity]
-    apart = [place for place, sparsity in enumerate(sparsities) if sparsity or int8[place]]
+    alike = [
+        [p for p in pruned if facts[p][0] == facts[place][0] and int8[p] == int8[place]]
+        for place in range(len(metas))
+    ]
+    apart = [place for place, sparsity in enumerate(sparsities) if sparsity or not alike[place]]
     telling = [part for part in (0, 1) if len({facts[place][part] for place in apart}) > 1] or [0]
 
     def line(place: int) -> str:
@@ -31,10 +35,6 @@ def line_names(metas: Sequence[Mapping[str, Any]], sparsities: Sequence[float]) 
 
     lines = []
     for place, sparsity in enumerate(sparsities):
-        same = [
-            line(other)
-            for other in pruned
-            if facts[other][0] == facts[place][0] and int8[other] == int8[place]
-        ]
+        same = [line(other) for other in alike[place]]
         lines.append([line(place)] if sparsity or not same else list(dict.fromkeys(same)))
     return lines

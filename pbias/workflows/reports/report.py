@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pbias.auditing.engine import Audit
     from pbias.auditing.findings.finding import Findings
     from pbias.auditing.gates.verdicts import Outcome
-    from pbias.reporting.audit_header import Header
+    from pbias.reporting.audit_header import File, Header
     from pbias.reporting.sections import Section
     from pbias.workflows.results import AuditTable
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 class ReportOptions:
     """Content of a page beyond the audit.
 
-    `curves`: logits files of several sparsities; `images`: the folder of images, of which
-    `examples` per attribute are embedded (None: none). `labels`, the path of a manifest, and
-    `probabilities` apply to the files of `curves`. `evidence`: sections for a technical file.
+    `title`: its title and first heading ("": the names of the files). `curves`: logits files of
+    several sparsities; `images`: the folder of images, of which `examples` per attribute are
+    embedded (None: none). `labels`, the path of a manifest, and `probabilities` apply to the files
+    of `curves`. `evidence`: sections for a technical file.
     """
 
+    title: str = ""
     curves: Sequence[str] = ()
     images: str | None = None
     examples: int = 24
@@ -97,14 +99,27 @@ def page_of(
         _evidence(options),
     ]
     return Page(
-        title=_title(result.header),
+        title=options.title.strip() or _title(result.header),
         facts=[_today(), *header_section(result.header).notes, *_left_out(result, audit)],
         verdict=verdict_lines(result.findings),
         notes=_notes(result.findings),
         gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
         parts=[part for part in parts if part is not None],
         terms=table_parts.terms(result),
+        odd_names=_odd_names(result),
     )
+
+
+def _odd_names(result: AuditTable) -> list[str]:
+    """Return the names that hold the mark that texts put around names."""
+    columns = [result.rows.columns[name] for name in ("attribute", "group", "contrast")]
+    paths = [Path(file.path) for side in _sides(result.header) for file in side]
+    files = [name for path in paths for name in (path.name, path.stem)]
+    return sorted({name for part in (*columns, files) for name in part if "`" in name})
+
+
+def _sides(header: Header) -> list[Sequence[File]]:
+    return [side for side in (header.audited, header.references) if side]
 
 
 def _notes(findings: Findings) -> list[str]:
@@ -114,8 +129,7 @@ def _notes(findings: Findings) -> list[str]:
 
 
 def _title(header: Header) -> str:
-    sides = [side[0].path for side in (header.audited, header.references) if side]
-    names = [Path(path).name or "model" for path in sides]
+    names = [Path(side[0].path).name or "model" for side in _sides(header)]
     return f"Audit of {names[0]}" + (f" against {names[1]}" if len(names) > 1 else "")
 
 

@@ -6,6 +6,7 @@ import logging
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pbias.auditing
@@ -101,7 +102,7 @@ def flags(audit: Audit, found: Risks | None) -> Part | None:
     alone = "the reference" if len(audit.sides) > 1 else "the model"
     intro = (
         f"Which predictions a compression is likely to overturn, from {alone} alone: those it is "
-        f"unsure of, or that are rare in training; at most {share}."
+        f"unsure of, or that are rare in training; at most {share}.{_of_which_runs(audit)}"
     )
     with _said_already():
         sections = _risk_tables(audit, found)
@@ -111,6 +112,16 @@ def flags(audit: Audit, found: Risks | None) -> Part | None:
             sections = [*flag_report.evaluation_sections(table), *sections]
     heading = "What could have been foreseen" if len(audit.sides) > 1 else "What is at risk"
     return Part("flags", heading, intro, sections=sections, folds=ALWAYS)
+
+
+def _of_which_runs(audit: Audit) -> str:
+    """Say which run the flags are of, and which one they are held against, where there are more."""
+    audited, *reference = ([Path(head.path).name for head in side.heads] for side in audit.sides)
+    flagged = reference[0] if reference else audited
+    said = [f"the flags are of `{flagged[0]}`"] if len(flagged) > 1 else []
+    if reference and len(audited) > 1:
+        said.append(f"what they found is of `{audited[0]}`")
+    return f" Of several runs, the first counts: {', and '.join(said)}." if said else ""
 
 
 def _risk_tables(audit: Audit, found: Risks) -> list[Section]:

@@ -124,7 +124,7 @@ class Run:
         logits = predict_logits(model, [valid], device, BATCH_SIZE, precision)
         labels, targets = valid.labels.numpy(), self.plan.targets
         said = Logits.from_arrays(logits, labels, targets=targets, path=self.output)
-        say_never_predicted(said)
+        say_never_predicted(said, self.output, str(self.plan.data.get("path", "")))
 
 
 def unfinished(runs: list[Run], *, resume: bool, threads: int = 0) -> list[Run]:

@@ -73,7 +73,7 @@ def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
         "Too few samples to tell: age 60+ (20). Never predicted: mustache "
         f"({before} of 3000 before, now 0; positive labels: {positive})." in one_hurt.verdict
     )
-    assert "Next: `pbias calibrate" in one_hurt.verdict
+    assert "Next: `pbias predict NET" in one_hurt.verdict
     lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
     assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # not the fewer false alarms
 
@@ -261,8 +261,10 @@ def test_flag_says_it_too_with_the_command(
     say_never_predicted(replace(silent, activation="softmax", thresholds=None))
     said = [r.getMessage() for r in caplog.records if "never predicted" in r.getMessage()]
     assert said == [
-        "s.npz: never predicted: Wearing_Hat; `pbias calibrate VALID.npz -o thresholds.csv` fits "
-        "thresholds on validation data that predict it again; give them by `thresholds`"
+        "s.npz: never predicted: Wearing_Hat; `pbias predict NET LABELS.csv --split valid -o "
+        "valid.npz` (or `import table`) and then `pbias calibrate valid.npz -o thresholds.csv` fit "
+        "thresholds on validation data that predict it again; give them by "
+        "`thresholds='thresholds.csv'`"
     ]
 
 
@@ -290,3 +292,32 @@ def test_no_change_beyond_1_is_said_to_be_missed() -> None:
         "have been missed (power 80 %): changes under 0.112 in half of these numbers, and of any "
         "size where samples are fewest."
     )
+
+
+def test_a_group_with_many_samples_and_few_positives_is_named() -> None:
+    """400 samples a value: `young` has 3 positives, `old` 3 negatives, `middle` 200 of each."""
+    positive = np.concatenate([np.arange(400) < num for num in (3, 200, 397)])
+    age = np.repeat(["young", "middle", "old"], 400)
+    rng = np.random.default_rng(0)
+    right = rng.random((2, 1200)) < 0.97
+    ours, theirs = np.where(right, 1.0, -1.0) * np.where(positive, 1.0, -1.0)
+    labels = positive[:, None].astype(int)
+    result = pbias.audit(
+        ours[:, None], labels, reference=theirs[:, None], groups={"age": age}, targets=["ill"]
+    )
+    said = {small.value: small.size for small in result.findings.too_few}
+    assert said == {"young": "3 positive", "old": "3 negative"}
+    assert "Too few samples to tell: age" in result.verdict
+    assert "age young (3 positive)" in result.verdict and "age old (3 negative)" in result.verdict
+    alone = pbias.audit(ours[:, None], labels, groups={"age": age}, targets=["ill"])
+    assert "age young (3 positive)" in alone.verdict
+    several = pbias.audit(
+        np.stack([ours, ours], 1), np.hstack([labels, labels]), reference=np.stack([theirs] * 2, 1),
+        groups={"age": age}, targets=["ill", "sick"],
+    )  # fmt: skip
+    assert "age young (median 3 positive)" in several.verdict
+    rates = pbias.audit(
+        ours[:, None], labels, reference=theirs[:, None], groups={"age": age}, targets=["ill"],
+        metrics=["accuracy"],
+    )  # fmt: skip
+    assert rates.findings.too_few == ()  # what was not asked for is not judged

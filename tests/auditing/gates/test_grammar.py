@@ -56,9 +56,49 @@ def new_parts(text: str) -> tuple[object, ...] | None:
 @example("abs(change(tpr))@x/y<=1")
 @example("change<=1")
 def test_it_reads_what_the_expression_before_it_read(text: str) -> None:
+    """What it reads besides are names that hold `<` or `>`."""
     old, new = old_parts(text), new_parts(text)
-    assert (old is None) == (new is None)
-    assert not new or new == old
+    if old is None and new:
+        assert any(isinstance(name, str) and re.search("[<>]", name) for name in new)
+    else:
+        assert (old is None) == (new is None)
+        assert not new or new == old
+
+
+NAMES = st.text(st.sampled_from('ab <>=/@"#é'), min_size=1).filter(lambda t: t == t.strip() != "")
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@given(NAMES, NAMES, NAMES, st.sampled_from(["<=", ">="]))
+def test_any_name_in_quotes_is_read_as_it_is(
+    group: str, contrast: str, attribute: str, side: str
+) -> None:
+    text = f"tpr@{quoted(group)} = {quoted(contrast)} /{quoted(attribute)} {side} -0.5"
+    gate = parse_gate(text)
+    assert (gate.group, gate.contrast, gate.attribute) == (group, contrast, attribute)
+    assert (gate.at_most, gate.bound, gate.text) == (side == "<=", -0.5, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "group", "contrast"),
+    [
+        ("tpr@age=<30 >= 0.5", "age", "<30"),
+        ("tpr@age=>=60 <= 0.5", "age", ">=60"),
+        ('tpr@12" screen=x <= 1', '12" screen', "x"),
+    ],
+)
+def test_the_last_sign_begins_the_bound(text: str, group: str, contrast: str) -> None:
+    gate = parse_gate(text)
+    assert (gate.group, gate.contrast) == (group, contrast)
+
+
+@pytest.mark.parametrize("text", ['tpr@"a"b <= 1', 'tpr@"a <= 1', 'tpr@"" <= 1', "tpr@age=<30 < 5"])
+def test_an_error_says_that_names_may_be_quoted(text: str) -> None:
+    with pytest.raises(UserError, match='put names that hold signs in quotes, as @age="<30"'):
+        parse_gate(text)
 
 
 @pytest.mark.parametrize("text", ["tpr{} ", "tpr@a{}b", "tpr@a{}=b{}/c{}", "tpr{}) <= 1", "abs({}"])

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 # The facts about a run that `predict` records: training and compression, nothing about samples.
 _FACTS = (
     "model", "model_arguments", "recipe", "preprocess", "data", "sparsity", "pruning", "parents",
+    "quantization", "int8_share",
 )  # fmt: skip
 
 

@@ -28,6 +28,10 @@ def report(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write the page to FILE.html.")
     ],
+    title: Annotated[
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="Title and first heading of the page."),
+    ] = None,
     ref: References = None,
     curves: Annotated[
         list[str] | None,
@@ -107,7 +111,7 @@ def report(
     )
     if is_table(paths):
         refuse_beside_table(paths[0], others, options, {"images": images, "facts": facts})
-        page = ReportOptions(curves=drawn, probabilities=probabilities)
+        page = ReportOptions(title or "", curves=drawn, probabilities=probabilities)
         read_audit(paths[0], level).report(output, page)
         return
     stated = None if facts is None else Facts.read(facts)
@@ -115,6 +119,7 @@ def report(
     evidence = [] if stated is None else evidence_of(result, paths, others, stated, options)
     result.report(
         output,
+        title=title or "",
         curves=drawn,
         images=images,
         examples=examples,

@@ -30,7 +30,7 @@ def table(
         typer.Option(
             "--label",
             metavar="COLUMN",
-            help="Labels: 0, 1 and empty, or classes; '{target}' for several columns.",
+            help="Labels: 0 and 1, texts, or classes; '{target}' for several columns.",
         ),
     ] = None,
     probability: Annotated[
@@ -50,7 +50,15 @@ def table(
         typer.Option(
             "--prediction",
             metavar="COLUMN",
-            help="Predictions without scores instead: 0 and 1, or classes.",
+            help="Predictions without scores instead: 0 and 1, texts, or classes.",
+        ),
+    ] = None,
+    positive: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--positive",
+            metavar="VALUE",
+            help="Label that counts as 1, others as 0; TARGET=VALUE for one target; repeatable.",
         ),
     ] = None,
     targets: Annotated[
@@ -85,8 +93,9 @@ def table(
     """Convert a table of predictions, with one row per sample, to a logits file.
 
     Give exactly one of --probability, --logit and --prediction. Unknown labels are empty, nan or
-    -1; TRUE and FALSE are 1 and 0. Probabilities keep all their digits. Without scores there is no
-    calibration, uncertainty or AUC. Parquet needs pip install 'pbias[parquet]'.
+    -1; TRUE and FALSE are 1 and 0; for other texts, --positive names those that are 1.
+    Probabilities keep all their digits. Without scores there is no calibration, uncertainty or AUC.
+    Parquet needs pip install 'pbias[parquet]'.
     """
     from pbias.workflows.importing.table import TableOptions, import_table
 
@@ -96,6 +105,7 @@ def table(
         probability=probability,
         logit=logit,
         prediction=prediction,
+        positive=positive,
         targets=targets,
         groups=groups,
         cluster=cluster,

@@ -89,6 +89,21 @@
   const folds = all("details.fold");
   const narrow = matchMedia("(max-width: 45rem)").matches;
   for (const fold of folds) fold.open = !narrow && !fold.matches(".always");
+  // There, long tables of cards show their first rows until all are asked for.
+  const most = 6;
+  for (const table of narrow ? all("table.cards") : []) {
+    const num = all("tbody tr", table).length;
+    if (num <= most + 2) continue;
+    const button = make("button", { type: "button" });
+    const toggle = () => {
+      const short = table.classList.toggle("short");
+      button.textContent = short ? `Show all ${num} rows` : `Show ${most} rows`;
+      button.setAttribute("aria-expanded", String(!short));
+    };
+    button.addEventListener("click", toggle);
+    toggle();
+    table.closest(".wide").after(make("div", { className: "tools" }, button));
+  }
   let opened = [];
   let folded = [];
   addEventListener("beforeprint", () => {
