@@ -10,7 +10,7 @@ buckets, C those of the calibration error, F those of the folds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -28,12 +28,13 @@ from pbias.auditing.counts.ranks.auc_buckets import (
     lower_edges,
     value_cells,
 )
-from pbias.auditing.counts.scores import (
-    Scores,
+from pbias.auditing.counts.ranks.equal_mass import (
+    Near,
     debiased_error,
     equal_mass_of_buckets,
     with_bins_moved,
 )
+from pbias.auditing.counts.scores import Scores
 from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import whole_and_left_out
 from pbias.auditing.counts.tally import Tally
@@ -135,7 +136,9 @@ class BucketedScores:
         counts = self.counts[values, a].sum(axis=0, dtype=np.int64)
         rows = counts.sum(axis=0).reshape(NUM_C, -1).sum(axis=1)
         sums = np.concatenate([rows[:, None], self.moments[values, a].sum(axis=0)], axis=1)
-        return auc_from_buckets(counts), debiased_error(equal_mass_of_buckets(sums[None])[0])
+        return auc_from_buckets(counts), debiased_error(equal_mass_of_buckets(sums[None])[:, :, 0])[
+            0
+        ]
 
     def _changes(self, values: NDArray[np.bool_], a: int, auc: Floats) -> tuple[Floats, Floats]:
         """Return the effect of leaving out each fold on both scores, [J] each.
@@ -148,7 +151,7 @@ class BucketedScores:
         aucs = auc_from_buckets(whole_and_left_out(by_fold).swapaxes(-1, -2)).auc
         moments = np.add.reduceat(self.moments[values, a].sum(axis=0), _first_narrow(), axis=0)
         sums = _share_out(by_fold, moments)
-        errors = debiased_error(with_bins_moved(equal_mass_of_buckets(sums), _near(sums)))
+        errors = debiased_error(with_bins_moved(equal_mass_of_buckets(sums), _near(sums)))[:, 0]
         unlike = np.where(np.abs(aucs[0] - auc) <= _NEAR, 0.0, np.nan)
         return aucs[1:] - aucs[0] + unlike, errors[1:] - errors[0] + unlike
 
@@ -181,13 +184,13 @@ def _first_narrow() -> NDArray[np.intp]:
     return np.searchsorted(_wide(), np.arange(NUM_F))
 
 
-def _near(sums: Floats) -> Callable[[int, int], Floats]:
-    """Rows and moments on both sides of an edge [2, 3], as if even within buckets [J, F, 3]."""
+def _near(sums: Floats) -> Near:
+    """Return what is on both sides of an edge, as if even within buckets [J, F, 3]."""
     before = np.concatenate([np.zeros((1, 3)), sums.sum(axis=0).cumsum(axis=0)])
 
-    def near(edge: int, reach: int) -> Floats:
+    def near(edge: Floats, reach: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         places = np.clip([edge - reach, edge, edge + reach], 0, before[-1, 0])
         found = [np.interp(places, before[:, 0], column) for column in before.T]
-        return np.asarray(np.diff(found, axis=1).T)
+        return np.diff(found, axis=1).swapaxes(0, 1), np.ones(edge.shape, bool)
 
     return near
