@@ -90,7 +90,7 @@ class _Ascending(NamedTuple):
         return cls(order_n, y_n[order_n], error_n[order_n], run_n, folds)
 
     def scores(self, members: Masks, num_folds: int) -> tuple[Floats, Floats]:
-        """Return AUC and calibration error [1+J, S] of strata, whose members are given as bool [S, N]."""
+        """Return AUC and calibration error [1+J, S] of strata with these members, bool [S, N]."""
         num_strata = len(members)
         n_k, sizes = _members_in(self.order_n, members)
         numbers = np.arange(num_strata)

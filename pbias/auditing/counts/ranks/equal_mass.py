@@ -34,7 +34,7 @@ def equal_mass_totals(
     cell_k: NDArray[np.integer] | None = None,
     num_folds: int = 1,
 ) -> Floats:
-    """Totals of equal-mass bins, without each fold where there are any.
+    """Return totals of equal-mass bins, then without each fold if there are folds.
 
     `error_k` is p - y, `cell_k = fold * S + stratum`; runs of different strata have different
     numbers. The r-th of n samples, from 0, lies in bin `10 r // n`, and equal p go with the first
@@ -55,7 +55,7 @@ def equal_mass_totals(
     totals = np.array(parts, np.float64).reshape(3, NUM_BINS, num_folds, num_strata)
 
     def near(edge: Floats, reach: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Where the edge is not within a run of ties longer than that."""
+        """Skip an edge within a run of ties that is longer than that."""
         start, stop, run_k = strata.start_b[:-1], strata.start_b[1:], strata.run_k
         middle, width = start + edge.astype(np.intp), reach.astype(np.intp)
         ends = np.maximum(middle - width, start), middle, np.minimum(middle + width, stop)
@@ -70,7 +70,7 @@ def equal_mass_totals(
 
 
 def equal_mass_of_buckets(sums: Floats) -> Floats:
-    """Such totals by fold, [3, B, J, 1], from sums by fold and bucket, [J, C, 3], in order of p.
+    """Return such totals by fold, [3, B, J, 1], from sums by fold and bucket, [J, C, 3], in order of p.
 
     Samples in one bucket count as equal: a bin ends with the bucket that it would cut.
     """
@@ -84,7 +84,7 @@ def equal_mass_of_buckets(sums: Floats) -> Floats:
 
 
 def with_bins_moved(totals: Floats, near: Near) -> Floats:
-    """Totals [3, B, J, S] by fold as those of all folds, then without each, in bins of its own.
+    """Return totals [3, B, J, S] over all folds, then without each fold, in bins of its own.
 
     Equal-mass bins belong to a sample: without a fold that has many rows below an edge, this edge
     moves up. Where the classes part near an edge, that is most of the error. Which rows cross is
@@ -141,7 +141,7 @@ def _bounds(strata: InOrder) -> NDArray[np.intp]:
 
 
 def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
-    """Sums between neighboring bounds [S, B+1] of strata that lie end to end, [S, B]."""
+    """Return sums between neighboring bounds [S, B+1] of strata that lie end to end."""
     sums = np.zeros((len(bounds), bounds.shape[1] - 1))
     filled = np.diff(bounds, axis=1) > 0
     if filled.any():
@@ -150,7 +150,7 @@ def _segment_sums(values_k: Floats, bounds: NDArray[np.intp]) -> Floats:
 
 
 def _sums_between(values_k: Floats, place: NDArray[np.intp]) -> Floats:
-    """Sums from each place to the next along the last axis, which may be the same."""
+    """Return sums from each place to the next along the last axis, which may be the same."""
     padded = np.append(values_k, 0.0)
     sums = np.add.reduceat(padded, place.ravel()).reshape(place.shape)[..., :-1]
     return np.where(np.diff(place, axis=-1) > 0, sums, 0.0)
@@ -173,7 +173,7 @@ def debiased_error(totals: Floats) -> Floats:
 
 
 def _of_joined(totals: Floats) -> Floats:
-    """Sum over bins [3, B, M] of which some are too small and join others, [M]."""
+    """Return the sum over bins [3, B, M] of which some are too small and join others, [M]."""
     weighted = np.zeros(totals.shape[2])
     open_ = closed = np.zeros_like(totals[:, 0])  # `closed`: the last bin that is large enough
     for bin_ in totals.swapaxes(0, 1):
@@ -186,7 +186,7 @@ def _of_joined(totals: Floats) -> Floats:
 
 
 def _excess(bins: Floats) -> Floats:
-    """n ((sum/n)^2 - var/n) with the sample variance, 0 for a bin under 2 rows."""
+    """Return n ((sum/n)^2 - var/n) with the sample variance, 0 for a bin under 2 rows."""
     n, total, squares = bins
     enough = n >= _SMALLEST_BIN
     n = np.where(enough, n, _SMALLEST_BIN)

@@ -110,12 +110,12 @@ def order_of_folds(fold_k: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def aucs(strata: InOrder) -> Floats:
-    """AUC of each block, [S]."""
+    """Return the AUC of each block, [S]."""
     return _divide(*_wins(strata))
 
 
 def aucs_left_out(strata: InOrder, folds: InOrder, cell_k: NDArray[np.integer]) -> Floats:
-    """AUC of each stratum, then of its samples without each fold, [1+J, S].
+    """Return the AUC of each stratum, then of its samples without each fold, [1+J, S].
 
     `folds` are the same samples by stratum and fold, and `cell_k = fold * S + stratum` of those in
     `strata`. What is left of all pairs is all, less those that a positive or a negative of the fold
@@ -138,7 +138,7 @@ def aucs_left_out(strata: InOrder, folds: InOrder, cell_k: NDArray[np.integer]) 
 
 
 def _pairs(strata: InOrder, positive_s: Integers) -> Floats:
-    """Pairs of both classes that each sample is in and the positive one wins, ties half.
+    """Return how many pairs each sample is in that the positive one wins; ties count half.
 
     Source: Sun and Xu (2014), IEEE Signal Processing Letters 21(11): linear time from ranks.
     """
