@@ -70,9 +70,10 @@ def equal_mass_totals(
 
 
 def equal_mass_of_buckets(sums: Floats) -> Floats:
-    """Return such totals by fold, [3, B, J, 1], from sums by fold and bucket, [J, C, 3], in order of p.
+    """Return such totals by fold, [3, B, J, 1], from sums by fold and bucket, [J, C, 3].
 
-    Samples in one bucket count as equal: a bin ends with the bucket that it would cut.
+    Buckets are in order of p. Samples in one bucket count as equal: a bin ends with the bucket that
+    it would cut.
     """
     ends = np.cumsum(sums[..., 0].sum(axis=0))
     wanted = np.ceil(np.arange(1, NUM_BINS + 1) * ends[-1] / NUM_BINS)
