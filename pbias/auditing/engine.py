@@ -347,12 +347,13 @@ def _is_same(one: _Run, other: _Run) -> bool:
 
 def count_rows(sums: Sums, strata: Strata, joint: JointSums | None) -> RowCounts:
     """Rows behind the numbers; predictions are means over runs."""
-    whole = {
-        "n": sums.num_known,
-        "n_positive": sums.num_positive,
-        "n_predicted_positive": sums.cells[..., 1].sum(-1),
+    whole = replace(sums, cells=sums.cells[:, :1])
+    counts = {
+        "n": whole.num_known,
+        "n_positive": whole.num_positive,
+        "n_predicted_positive": whole.num_said,
     }
-    mean = {name: count[:, 0].mean(axis=0) for name, count in whole.items()}
+    mean = {name: count[:, 0].mean(axis=0) for name, count in counts.items()}
     num_changed: NDArray[np.float64] = np.full_like(mean["n"], np.nan)
     if joint is not None:
         num_changed = joint.num_discordant

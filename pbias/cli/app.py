@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -64,13 +66,26 @@ def main() -> NoReturn:
     if sys.stderr is None:  # `2>&-`: no opened file may take its place
         sys.stderr = open(_occupied(), "w", encoding="utf-8")  # noqa: SIM115
     try:
-        with arguments_named_by(option):
+        with arguments_named_by(option), _without_collector(sys.argv[1:]):
             status = _run(sys.argv[1:])
     except Exception as error:  # raised while another error was reported
         if not _is_out_of_memory(error):
             raise
         status = _without_memory()
     sys.exit(_flushed(status))
+
+
+@contextlib.contextmanager
+def _without_collector(arguments: list[str]) -> Iterator[None]:
+    """Spare `metrics` the search for cycles of objects, a tenth of its time: it makes none."""
+    enabled = gc.isenabled()
+    if arguments[:1] == ["metrics"]:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _without_memory() -> Status:

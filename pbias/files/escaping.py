@@ -5,7 +5,6 @@ Names of groups and attributes, ids and paths come from files that somebody else
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 
@@ -60,6 +59,8 @@ def markdown_line(text: str) -> str:
 
 def html_text(text: str) -> str:
     """Escape text for HTML, between tags or in quotes."""
+    import html  # for pages alone, and slow to import
+
     return html.escape(printable(text))
 
 

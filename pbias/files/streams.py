@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -58,6 +56,8 @@ def spool(path: str) -> IO[bytes]:
         _check_stdin()
     else:
         check_encodable(path, "input")
+    import tempfile  # slow to import, and for pipes and new files alone
+
     found = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 - it is closed with the archive
     try:
         with nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb") as pipe:
@@ -297,6 +297,9 @@ def _replace(target: Path, data: bytes) -> None:
 @contextmanager
 def _prepared(target: Path, data: bytes) -> Iterator[Path]:
     """Provide a file beside the target with these bytes on disk; remove it if it is left over."""
+    import hashlib
+    import tempfile
+
     # Not named after the target, whose name may already have the maximum length.
     own = f".pbias-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:10]}-"
     _remove_abandoned(target.parent, own)

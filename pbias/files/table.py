@@ -14,6 +14,7 @@ from pbias.files.escaping import json_text, spreadsheet
 SCHEMA = 1
 _QUOTE = '"'
 _SPECIAL = re.compile('[",\r\n]').search
+_NUMBERS = {float, int, type(None)}
 COLUMNS = (
     "metric", "attribute", "group", "contrast", "value", "low", "high", "status", "reason",
     "reference", "change", "change_low", "change_high", "change_status", "p", "p_adjusted",
@@ -90,10 +91,14 @@ def _uncomputed(column: Sequence[Any]) -> list[Any]:
 
 def _cells(column: Sequence[Any]) -> list[str]:
     """Return a column as text, quoted where it must be."""
-    if not any(issubclass(kind, str) for kind in set(map(type, column))):
+    kinds = set(map(type, column))
+    if column and kinds <= _NUMBERS:
         # As `_number` does, without a call for each of some hundred thousand cells.
-        return ["" if value is None or value != value else repr(value) for value in column]
+        text = repr(list(column))[1:-1].replace("nan", "").replace("None", "")
+        return text.split(", ")
     quoted = {value: _quoted(value) for value in set(column) if isinstance(value, str)}
+    if kinds == {str}:
+        return list(map(quoted.__getitem__, column))
     return [quoted[v] if isinstance(v, str) else _number(v) for v in column]
 
 

@@ -62,7 +62,8 @@ def reduce_blocks(
     """Return the result of `reduce_whole` for files read in blocks, with samples in the same order.
 
     AUC and debiased calibration error (if `wanted`) come from logits in buckets. Memory: some
-    blocks; 0.6 MiB, or 1 MiB with folds, per file, target and group value; 50 bytes per id.
+    blocks; 0.6 MiB, or 0.8 MiB with folds, per file and target, for everyone and for each value of
+    a group but its last; 50 bytes per id.
     """
     first, files = audited[0], [*audited, *references]
     check_lengths(files)
@@ -88,7 +89,8 @@ def sum_blocks(
 ) -> None:
     """Add all rows of the files to the sums; raises UserError if they do not fit together."""
     join, row = BlockJoin(sums.about.targets), 0
-    for blocks in zip(*(file.blocks() for file in files), strict=True):
+    # `zip` keeps the first tuple that it gave while someone holds it, and with it the first blocks.
+    for blocks in map(list, zip(*(file.blocks() for file in files), strict=True)):
         sums.add(blocks[0], list(join(blocks, row)), folds_of(blocks[0], row))
         row += len(blocks[0])
         if progress is not None:
@@ -131,16 +133,18 @@ class RunSums:
         strata = Strata.of(whole, self.groups)
         labels_an = transposed(joined[0].labels)
         rows = (labels_an, strata, fold_n, self.num_folds)
-        predicted = [predictions(run) for run in joined]
-        for index, run in enumerate(predicted):
+        said: list[Decisions] = []
+        for index, logits in enumerate(joined):
+            run = predictions(logits)
             totals = reduce_rows(run, *rows, products=self.wanted.products)
             before = self.totals[index]
             self.totals[index] = totals if before is None else before + totals
             if self.ranked:
                 self.ranked[index].add(run, labels_an, strata, fold_n)
-        if len(predicted) == self.num_audited:
+            said.append(Decisions.of(run.s, multiclass=run.multiclass))
+            del run  # before the next one is made
+        if len(joined) == self.num_audited:
             return
-        said = [Decisions.of(run.s, multiclass=run.multiclass) for run in predicted]
         pair_rows = PairRows(*rows)
         counted = pair_rows.each if self.every_pair else pair_rows.count
         pairs = list(counted(said[: self.num_audited], said[self.num_audited :]))

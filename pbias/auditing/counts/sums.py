@@ -53,22 +53,27 @@ class Sums:
     @property
     def num_rows(self) -> NDArray[np.int64]:
         """All rows."""
-        return np.asarray(self.cells.sum((-1, -2)))
+        return added(self.cells, 2)
 
     @property
     def num_known(self) -> NDArray[np.int64]:
         """Rows with a known label."""
-        return np.asarray(self.cells[..., :2, :].sum((-1, -2)))
+        return added(self.cells[..., :2, :], 2)
 
     @property
     def num_positive(self) -> NDArray[np.int64]:
         """Rows with a positive label."""
-        return np.asarray(self.cells[..., 1, :].sum(-1))
+        return added(self.cells[..., 1, :])
 
     @property
     def num_predicted(self) -> NDArray[np.int64]:
         """Rows with a known label that are predicted positive."""
-        return np.asarray(self.cells[..., :2, 1].sum(-1))
+        return added(self.cells[..., :2, 1])
+
+    @property
+    def num_said(self) -> NDArray[np.int64]:
+        """All rows that are predicted positive, with a known label or not."""
+        return added(self.cells[..., 1])
 
     @property
     def num_right(self) -> NDArray[np.int64]:
@@ -160,6 +165,15 @@ def put(
     if found[name].dtype == np.int32 and part.max(initial=0) > _LARGEST:
         found[name] = found[name].astype(np.int64)
     found[name][place] = part
+
+
+def added(counts: NDArray[np.integer], num_axes: int = 1) -> NDArray[np.int64]:
+    """Return sums over the last axes, which are short: much faster than numpy's own sum."""
+    flat = counts.reshape(*counts.shape[:-num_axes], -1)
+    total = flat[..., 0].astype(np.int64)
+    for place in range(1, flat.shape[-1]):
+        total += flat[..., place]
+    return total
 
 
 def whole_and_left_out(totals: NDArray[Any]) -> NDArray[Any]:

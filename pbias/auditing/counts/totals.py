@@ -222,13 +222,12 @@ def label_codes(labels: NDArray[np.int8]) -> NDArray[np.int8]:
 
 def _gram(s: NDArray[np.bool_], folds: NDArray[np.intp], num_folds: int) -> NDArray[np.int64]:
     """Return sums of products of the predictions, [J, A+1, A+1]."""
-    design = np.ones((len(s) + 1, s.shape[1]), np.float32)
-    design[1:] = s
-    ends = np.array([0, s.shape[1]])
-    if num_folds > 1:
-        order = np.argsort(folds, kind="stable")
-        ends = np.searchsorted(folds[order], np.arange(num_folds + 1))
-        design = design[:, order]
+    order = np.argsort(folds, kind="stable")
+    ends = np.searchsorted(folds[order], np.arange(num_folds + 1))
     assert np.diff(ends).max() < _EXACT_ROWS
-    parts = [design[:, a:b] @ design[:, a:b].T for a, b in pairwise(ends)]
-    return np.asarray(np.stack(parts), np.int64)
+    gram = np.empty((num_folds, len(s) + 1, len(s) + 1), np.int64)
+    for fold, (start, end) in enumerate(pairwise(ends)):
+        design = np.ones((len(s) + 1, end - start), np.float32)
+        design[1:] = s[:, order[start:end]] if num_folds > 1 else s
+        gram[fold] = design @ design.T
+    return gram

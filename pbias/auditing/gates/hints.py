@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
 
 from pbias.auditing.gates.grammar import Gate, Record, needs_reference
 from pbias.auditing.gates.judged import Judged
@@ -56,6 +55,8 @@ def _rounded(number: float, *, beyond: bool = False) -> float:
     """Round up to three digits; `beyond`: to more than the number even if it has no more."""
     if not math.isfinite(number):
         return number
+    from decimal import ROUND_CEILING, Decimal  # slow to import, and for gates alone
+
     # As it is written, so that a bound that is read back holds.
     exact = Decimal(repr(float(number)))
     step = Decimal(1).scaleb(exact.adjusted() - 2) if exact else Decimal("0.001")

@@ -145,10 +145,13 @@ def ends_of_few(
 
 def _tested(mean: Numbers, where: NDArray[np.bool_], level: float) -> Numbers:
     """With the p of an error as large as the interval reaches towards 0, where there is a p."""
+    where = where & ~np.isnan(mean.p)
+    if not where.any():
+        return mean
     df = np.where(np.isnan(mean.df), np.inf, mean.df)
     found = as_wide(Estimate(mean.value, mean.se, df), mean.low, mean.high, level)
     p = np.where(np.isnan(mean.low), np.nan, p_value(found))
-    return replace(mean, p=np.where(where & ~np.isnan(mean.p), p, mean.p))
+    return replace(mean, p=np.where(where, p, mean.p))
 
 
 def _only(mean: Numbers, each: Numbers, defined: NDArray[np.bool_]) -> Numbers:

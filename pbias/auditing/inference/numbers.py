@@ -235,15 +235,18 @@ def of_change(
         return _values_alone(found, few, _reason_of_both(audited, reference))
     silent, level = _silent(found, audited), setting.level
     few = few | silent
-    (low, high), p = _change_ends(audited, reference, found, setting), p_value(found)
+    low, high = _change_ends(audited, reference, found, setting)
+    tested = found
     if behavior.counted is Counted.CLASSES:
-        p = p_value(as_wide(found, low, high, level))
+        tested = as_wide(found, low, high, level)
     by_flips = few & flips.steady if flips is not None else np.zeros_like(few)
     by_counts = (few | _is_largest(found, audited)) & ~by_flips
     if small.has_counts(audited) and by_counts.any():
         ends = small.change_interval(audited, reference, setting)
-        p_of_ends = p_value(as_wide(found._replace(df=np.full_like(low, np.inf)), *ends, level))
-        low, high, p = _where(by_counts, (*ends, p_of_ends), (low, high, p))
+        wide = as_wide(found._replace(df=np.full_like(low, np.inf)), *ends, level)
+        low, high = _where(by_counts, ends, (low, high))
+        tested = Estimate(*_where(by_counts, wide, tested))
+    p = p_value(tested._replace(se=np.where(by_flips, np.nan, tested.se)))
     if flips is not None and by_flips.any():
         rows = small.flip_interval(flips, found, setting)
         ends = rows.interval(found.value, level)

@@ -62,7 +62,7 @@ def share_of_predicted(model: Model) -> Measure | None:
     """Return `P(g=a* given s=1)` over all rows; its change is excess_ba, which needs no labels."""
     if not model.trained:
         return None
-    return _shares(model.sums.cells[..., 1].sum(-1), model.trained)
+    return _shares(model.sums.num_said, model.trained)
 
 
 def directional_ba(model: Model) -> Measure | None:

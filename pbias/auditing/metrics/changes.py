@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pbias.auditing.counts.sums import JointSums
+from pbias.auditing.counts.sums import JointSums, added
 from pbias.auditing.metrics.amplification import flips_of_share, share_of_predicted
 from pbias.auditing.metrics.entry import Compares, Curve, Good, Metric, Scale
 from pbias.auditing.metrics.flips import FEW, Flips, stacked
@@ -35,34 +35,34 @@ from pbias.auditing.metrics.rates import (
 def churn(joint: JointSums) -> Measure:
     """Return P(s != d), over all rows."""
     c = joint.cells
-    changed = c[..., 0, 1].sum(-1) + c[..., 1, 0].sum(-1)
-    return share_of_pairs(joint, changed, c.sum((-1, -2, -3)), NO_ROWS)
+    changed = added(c[..., 0, 1]) + added(c[..., 1, 0])
+    return share_of_pairs(joint, changed, added(c, 3), NO_ROWS)
 
 
 def nfr(joint: JointSums) -> Measure:
     """Return P(s != y, d = y)."""
     c = joint.cells
-    known = c[..., :2, :, :].sum((-1, -2, -3))
+    known = added(c[..., :2, :, :], 3)
     return share_of_pairs(joint, c[..., 1, 1, 0] + c[..., 0, 0, 1], known, NO_LABELS)
 
 
 def pfr(joint: JointSums) -> Measure:
     """Return P(s = y, d != y)."""
     c = joint.cells
-    known = c[..., :2, :, :].sum((-1, -2, -3))
+    known = added(c[..., :2, :, :], 3)
     return share_of_pairs(joint, c[..., 1, 0, 1] + c[..., 0, 1, 0], known, NO_LABELS)
 
 
 def lost_positives(joint: JointSums) -> Measure:
     """Return P(s = 0, d = 1 given y = 1)."""
     c = joint.cells
-    return share_of_pairs(joint, c[..., 1, 1, 0], c[..., 1, :, :].sum((-1, -2)), NO_POSITIVES)
+    return share_of_pairs(joint, c[..., 1, 1, 0], added(c[..., 1, :, :], 2), NO_POSITIVES)
 
 
 def gained_positives(joint: JointSums) -> Measure:
     """Return P(s = 1, d = 0 given y = 0)."""
     c = joint.cells
-    return share_of_pairs(joint, c[..., 0, 0, 1], c[..., 0, :, :].sum((-1, -2)), NO_NEGATIVES)
+    return share_of_pairs(joint, c[..., 0, 0, 1], added(c[..., 0, :, :], 2), NO_NEGATIVES)
 
 
 def accuracy_gap(model: Model) -> Measure | None:

@@ -16,7 +16,7 @@ from pbias.auditing.counts.strata import Strata
 from pbias.auditing.counts.sums import JointSums, Row
 from pbias.auditing.metrics.entry import Behavior, Counted
 from pbias.auditing.metrics.flips import FEW as FEW
-from pbias.auditing.metrics.flips import Flips
+from pbias.auditing.metrics.flips import Flips, rows_at
 
 MAX = "max"
 MIN = "min"
@@ -64,24 +64,25 @@ class Measure:
 
     def take(self, indices: Sequence[int]) -> Measure:
         """Return some of the rows."""
-        index = list(indices)
+        index = rows_at(indices)
         return replace(
             self,
-            rows=tuple(self.rows[i] for i in index),
+            rows=tuple(self.rows[i] for i in indices),
             value=self.value[:, :, index],
             reason=self.reason[index],
             few=self.few[index],
-            sides=self.sides and (self.sides[0].take(index), self.sides[1].take(index)),
-            quotient=self.quotient and (self.quotient[0].take(index), self.quotient[1].take(index)),
-            raw=self.raw and self.raw.take(index),
-            spread=self.spread and tuple(self.spread[i] for i in index),
-            least=self.least and tuple(self.least[i] for i in index),
+            sides=self.sides and (self.sides[0].take(indices), self.sides[1].take(indices)),
+            quotient=self.quotient
+            and (self.quotient[0].take(indices), self.quotient[1].take(indices)),
+            raw=self.raw and self.raw.take(indices),
+            spread=self.spread and tuple(self.spread[i] for i in indices),
+            least=self.least and tuple(self.least[i] for i in indices),
             successes=None if self.successes is None else self.successes[index],
             trials=None if self.trials is None else self.trials[index],
-            flips=self.flips and self.flips.take(index),
-            errors=self.errors and self.errors.take(index),
+            flips=self.flips and self.flips.take(indices),
+            errors=self.errors and self.errors.take(indices),
             origin=self.origin or self,
-            places=tuple(self.places[i] for i in index) if self.origin else tuple(index),
+            places=tuple(self.places[i] for i in indices) if self.origin else tuple(indices),
         )
 
     def as_metric(
@@ -227,9 +228,11 @@ def mean_over_targets(measure: Measure, defined: NDArray[np.bool_]) -> Measure:
     target that is undefined without some fold, because it depends on that fold alone, keeps its
     value there and so shows no error; inference/means.py adds one.
     """
-    count = defined.sum(axis=1)
+    count, value = defined.sum(axis=1), measure.value
+    if not defined.all() or np.isnan(value).any():
+        value = np.where(defined, _without_gaps(value), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(defined, _without_gaps(measure.value), 0.0).sum(axis=3) / count
+        mean = value.sum(axis=3) / count
     sides = measure.sides
     if sides is not None:
         sides = (mean_over_targets(sides[0], defined), mean_over_targets(sides[1], defined))

@@ -49,7 +49,7 @@ def prevalence(model: Model) -> Measure:
 def predicted_positive_rate(model: Model) -> Measure:
     """Return P(s = 1), over all rows."""
     sums = model.sums
-    return ratio(sums.rows, sums.cells[..., 1].sum(-1), sums.num_rows, NO_ROWS)
+    return ratio(sums.rows, sums.num_said, sums.num_rows, NO_ROWS)
 
 
 def tpr(model: Model) -> Measure:
@@ -136,7 +136,7 @@ def tcb(model: Model) -> Measure:
 def never_predicted(model: Model) -> Measure:
     """Return 1 if a target is never predicted positive, else 0."""
     sums = model.sums
-    never, some = sums.cells[..., 1].sum(-1) == 0, sums.num_rows > 0
+    never, some = sums.num_said == 0, sums.num_rows > 0
     found = ratio(sums.rows, never, some, NO_ROWS, counted=False)
     return Measure(found.rows, found.value, found.reason, np.zeros_like(found.few))
 

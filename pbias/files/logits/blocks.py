@@ -21,7 +21,7 @@ from pbias.files.logits.checks import (
 )
 from pbias.files.logits.npz import KNOWN, Npz
 
-BLOCK_MIB = 40  # for all arrays by row; processing a block takes about four times as much
+BLOCK_MIB = 24  # for all arrays by row; processing a block takes about four times as much
 MIB = 1 << 20
 BY_ROW = ("logits", "probabilities", "labels", "ids", "groups", "clusters")
 
@@ -121,7 +121,9 @@ def _blocks(npz: Npz, block_rows: int) -> Iterator[Logits]:
     rest = (npz.members.keys() & KNOWN) - set(names)
     whole = {name: npz.read(name) for name in rest}
     row = 0
-    for arrays in zip(*(npz.blocks(name, block_rows) for name in names), strict=True):
+    # `zip` keeps the first tuple that it gave while someone holds it, and with it the first block.
+    together = zip(*(npz.blocks(name, block_rows) for name in names), strict=True)
+    for arrays in map(list, together):
         rows: dict[str, NDArray[Any]] = dict(zip(names, arrays, strict=True))
         yield assemble(npz.path, whole | rows, first_row=row)
         row += len(rows["logits"])

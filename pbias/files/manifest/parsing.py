@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -216,6 +215,8 @@ def draw_splits(
 
 def hashed_split(name: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
     """Return a split, with these shares (of 1), by a hash of seed and name only."""
+    import hashlib  # slow to import, and for manifests without splits alone
+
     digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
     draw = int.from_bytes(digest, "big") / 2**64
     bounds = accumulate(shares.values())

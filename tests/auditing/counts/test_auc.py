@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from pbias.auditing.counts import scores
 from pbias.auditing.counts.ranks.ranking import auc_left_out, rank
+from pbias.auditing.counts.strata import build_strata
+from pbias.auditing.counts.totals import predictions
+from pbias.files.logits import Logits
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -80,6 +86,24 @@ def test_each_fold_left_out_is_the_auc_of_the_others(seed: int, num_folds: int) 
     kept = [np.ones(60, bool), *(folds != j for j in range(num_folds))]
     expected = [auc(z[k], y[k]) for k in kept]
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("rows_together", [1, 1 << 20])
+def test_each_stratum_is_scored_as_if_it_were_alone(
+    make_logits: Callable[..., Logits], monkeypatch: pytest.MonkeyPatch, rows_together: int
+) -> None:
+    monkeypatch.setattr(scores, "_ROWS_TOGETHER", rows_together)
+    logits = make_logits(num=300)
+    z, labels = np.round(logits.logits, 1), logits.labels.T.copy()
+    labels[2] = -1
+    strata, folds = build_strata(logits), np.arange(300) % 7
+    found = scores.score_rows(predictions(replace(logits, logits=z)), labels, strata, folds, 7)
+    for s, row in enumerate(strata.rows):
+        for a, y in enumerate(labels):
+            for j in range(8):
+                of = strata.mask(row) & (y >= 0) & (folds != j - 1)
+                np.testing.assert_allclose(found.auc[j, s, a], by_pairs(z[of, a], y[of]))
+    assert len(strata.rows) == 9 and np.isnan(found.calibration[..., 2]).all()
 
 
 @given(hnp.arrays(np.float32, st.integers(0, 50), elements=st.floats(width=32, allow_nan=False)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pbias.files.logits.npz import Npz
 from pbias.files.table import Table
 
 Make = Callable[..., Logits]
+OPENED: list[Npz] = []
 
 
 def rounded(logits: Logits) -> Logits:
@@ -34,7 +35,16 @@ def rounded(logits: Logits) -> Logits:
 def in_blocks(logits: Logits, folder: Path, rows: int = 25, **options: Any) -> LogitsBlocks:
     path = folder / f"{logits.path}.blocks.npz"
     write_logits(logits, str(path))
-    return open_blocks(Npz(str(path)), block_rows=rows, **options)
+    OPENED.append(Npz(str(path)))
+    return open_blocks(OPENED[-1], block_rows=rows, **options)
+
+
+@pytest.fixture(autouse=True)
+def _closing() -> Iterator[None]:
+    """Close the files of a test, which the error that it expects may keep open."""
+    yield
+    while OPENED:
+        OPENED.pop().__exit__()
 
 
 def assert_same(found: Table, expected: Table) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.ranks.ranking import rank
-from pbias.auditing.counts.scores import debiased_error, equal_mass_totals
+from pbias.auditing.counts.ranks.equal_mass import debiased_error, equal_mass_totals
+from pbias.auditing.counts.ranks.ranking import InOrder, rank
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -19,15 +19,16 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def error(p: Array, y: Array) -> float:
     """The error of one target over everyone."""
-    return float(debiased_error(totals(p, y)[0]))
+    return float(debiased_error(totals(p, y))[0])
 
 
 def totals(p: Array, y: Array, folds: Array | None = None, num_folds: int = 1) -> Array:
-    """Those of rows with a known label."""
+    """Those of rows with a known label, [3, 10, 1+J]."""
     known = y >= 0
     order, run = rank(p[known])
     fold = None if folds is None else folds[known][order]
-    return equal_mass_totals((p - y)[known][order], run, fold, num_folds)
+    ascending = InOrder(y[known][order], run, np.array([0, len(order)]))
+    return equal_mass_totals((p - y)[known][order], ascending, fold, num_folds)[..., 0]
 
 
 def by_definition(p: Array, y: Array) -> float:
@@ -82,11 +83,10 @@ def test_a_fold_is_left_out_of_bins_that_are_kept_among_few() -> None:
     rng = np.random.default_rng(3)
     p, y, folds = rng.random(90), rng.integers(-1, 2, 90).astype(np.int8), rng.integers(0, 5, 90)
     found = totals(p, y, folds, 5)
-    np.testing.assert_allclose(found[0], totals(p, y)[0])
-    np.testing.assert_allclose((found[0] - found[1:]).sum(axis=0), found[0])
-    np.testing.assert_array_equal(
-        (found[0] - found[1:])[..., 0].sum(axis=1), np.bincount(folds[y >= 0])
-    )
+    whole, of_folds = found[..., :1], found[..., :1] - found[..., 1:]
+    np.testing.assert_allclose(whole, totals(p, y))
+    np.testing.assert_allclose(of_folds.sum(axis=2, keepdims=True), whole)
+    np.testing.assert_array_equal(of_folds[0].sum(axis=0), np.bincount(folds[y >= 0]))
 
 
 def test_without_a_fold_bins_hold_equal_shares_of_what_is_left() -> None:
@@ -97,9 +97,9 @@ def test_without_a_fold_bins_hold_equal_shares_of_what_is_left() -> None:
     folds[folds == 1] = rng.integers(1, 40, (folds == 1).sum())
     found = totals(p, y, folds, 40)
     num_left = (folds != 0).sum()
-    np.testing.assert_allclose(found[1][:, 0], num_left / 10, atol=0.5)
-    alone = totals(p[folds != 0], y[folds != 0])[0]
-    np.testing.assert_allclose(found[1][:, 1], alone[:, 1], rtol=0.01)
+    np.testing.assert_allclose(found[0, :, 1], num_left / 10, atol=0.5)
+    alone = totals(p[folds != 0], y[folds != 0])[..., 0]
+    np.testing.assert_allclose(found[1, :, 1], alone[1], rtol=0.01)
 
 
 def test_edges_of_bins_stay_within_a_run_of_equal_probabilities() -> None:
@@ -107,7 +107,7 @@ def test_edges_of_bins_stay_within_a_run_of_equal_probabilities() -> None:
     p, y = np.repeat([0.1, 0.9], 500), rng.integers(0, 2, 1000).astype(np.int8)
     folds = rng.integers(0, 20, 1000)
     found = totals(p, y, folds, 20)
-    np.testing.assert_array_equal(found[1:, 0, 0], [(folds[:500] != j).sum() for j in range(20)])
+    np.testing.assert_array_equal(found[0, 0, 1:], [(folds[:500] != j).sum() for j in range(20)])
 
 
 def test_the_error_where_classes_part_at_an_edge_is_seen() -> None:

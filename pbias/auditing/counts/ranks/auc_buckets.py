@@ -69,8 +69,12 @@ def add_to_buckets(
     cell_n = label_cell_n + value_cell_n
     if cell_n.min() < 0:
         cell_n = cell_n[cell_n >= 0]
-    found = np.bincount(cell_n, minlength=counts_vb.size)
-    counts_vb += found.astype(np.uint32).reshape(counts_vb.shape)
+    if not len(cell_n):
+        return
+    # Values behind the last one that occurs are not touched, so that they take no memory.
+    num_values = int(cell_n.max()) // counts_vb[0].size + 1
+    found = np.bincount(cell_n, minlength=num_values * counts_vb[0].size)
+    counts_vb[:num_values] += found.astype(np.uint32).reshape(num_values, *counts_vb.shape[1:])
 
 
 def auc_from_buckets(counts: NDArray[np.integer]) -> BucketedAuc:

@@ -4,13 +4,13 @@ AUC is the share of (positive, negative) pairs in which the positive has the lar
 counted half. It is undefined (NaN) without positives or without negatives. The AUC and the AUC
 without each fold are exact.
 
-Shape suffixes: J folds; n samples; k those of a stratum, ascending, within each block b; t those of
-them that tie; m the positives among them.
+Shape suffixes: J folds; S strata; n samples; k those of some strata, ascending within each block b;
+t those of them that tie; m the positives among them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,17 @@ class Ranking(NamedTuple):
 
     order_n: NDArray[np.intp]
     run_n: NDArray[np.int32]
+
+
+class InOrder(NamedTuple):
+    """Samples of known label in blocks that lie end to end, ascending within each.
+
+    Labels 0 and 1, numbers of the runs of equal values, and where blocks begin, and the end.
+    """
+
+    y_k: NDArray[np.int8]
+    run_k: NDArray[np.int32]
+    start_b: Integers
 
 
 class Ties(NamedTuple):
@@ -68,7 +79,7 @@ def ties(run_k: NDArray[np.int32], start_b: Integers) -> Ties:
 class _Wins(NamedTuple):
     """Pairs that positives win, doubled to make halves whole, and samples of either class."""
 
-    doubled: Integers
+    doubled: Floats
     negative: Integers
     positive: Integers
 
@@ -81,56 +92,87 @@ def auc_left_out(
 ) -> Floats:
     """Return the AUC of samples in ascending order, then without each fold, exactly: [1+J].
 
-    `y_k` are labels 0 and 1, `run_k` numbers of the runs of equal logits. Without folds, [1]. What
-    is left of all pairs is all, less those that a positive or a negative of the fold is in, plus
-    those counted twice because both are. Linear time for all folds together.
+    `y_k` are labels 0 and 1, `run_k` numbers of the runs of equal logits. Without folds, [1].
     """
-    ends = np.array([0, len(y_k)])
-    tied = ties(run_k, ends)
+    whole = InOrder(y_k, run_k, np.array([0, len(y_k)]))
     if fold_k is None:
-        return _divide(*_wins_of_all(y_k, tied))
-    places_k = _below(np.arange(len(y_k) + 1), tied)
-    whole = _wins(y_k, places_k, ends)
-    # numpy's stable sort is a radix sort, in linear time, for 16 bits
-    by_fold = np.argsort(fold_k.astype(np.uint16), kind="stable")
+        return aucs(whole)
+    by_fold = order_of_folds(fold_k)
     start_j = _before(np.bincount(fold_k, minlength=num_folds))
-    inside_k = _below(np.arange(len(y_k) + 1), ties(run_k[by_fold], start_j))
-    inside = _wins(y_k[by_fold], inside_k, start_j)
-    # Source: Sun and Xu (2014), IEEE Signal Processing Letters 21(11): linear time from ranks.
-    positives_k = _below(_before(y_k), tied)
-    wins_k = np.where(y_k == 1, places_k, 2 * whole.positive) - positives_k
+    folds = InOrder(y_k[by_fold], run_k[by_fold], start_j)
+    return aucs_left_out(whole, folds, fold_k)[:, 0]
+
+
+def order_of_folds(fold_k: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Return the samples fold by fold, in the order that they have within each."""
+    # numpy's stable sort is a radix sort, in linear time, for 16 bits
+    return np.argsort(fold_k.astype(np.uint16), kind="stable")
+
+
+def aucs(strata: InOrder) -> Floats:
+    """Return the AUC of each block, [S]."""
+    return _divide(*_wins(strata))
+
+
+def aucs_left_out(strata: InOrder, folds: InOrder, cell_k: NDArray[np.integer]) -> Floats:
+    """Return the AUC of each stratum, then of its samples without each fold, [1+J, S].
+
+    `folds` are the same samples by stratum and fold, and `cell_k = fold * S + stratum` of those in
+    `strata`. What is left of all pairs is all, less those that a positive or a negative of the fold
+    is in, plus those counted twice because both are. Linear time for all folds together.
+    """
+    num_strata = len(strata.start_b) - 1
+    whole = _wins(strata)
+    inside = _wins(folds)
+    in_pairs = np.bincount(cell_k, _pairs(strata, whole.positive), len(inside.doubled))
+
+    def by_fold(part_b: NDArray[Any]) -> NDArray[Any]:
+        return part_b.reshape(num_strata, -1).T
+
     left = _divide(
-        whole.doubled - np.bincount(fold_k, wins_k, num_folds) + inside.doubled,
-        whole.negative - inside.negative,
-        whole.positive - inside.positive,
+        whole.doubled - 2 * in_pairs.reshape(-1, num_strata) + by_fold(inside.doubled),
+        whole.negative - by_fold(inside.negative),
+        whole.positive - by_fold(inside.positive),
     )
-    return np.concatenate([_divide(*whole), left])
+    return np.concatenate([_divide(*whole)[None], left])
 
 
-def _wins_of_all(y_k: NDArray[np.int8], tied: Ties) -> _Wins:
-    """As `_wins` of one block, without the places of all samples: few of them tie."""
-    positive_m = np.flatnonzero(y_k == 1)  # of bool it is fast
-    num = len(positive_m)
-    moved = (tied.first_t + tied.last_t - 1 - 2 * tied.place_t)[y_k[tied.place_t] == 1]
-    doubled = 2 * positive_m.sum() - num * (num - 1) + moved.sum()
-    return _Wins(*(np.array([count]) for count in (doubled, len(y_k) - num, num)))
+def _pairs(strata: InOrder, positive_s: Integers) -> Floats:
+    """Return how many pairs each sample is in that the positive one wins; ties count half.
+
+    Source: Sun and Xu (2014), IEEE Signal Processing Letters 21(11): linear time from ranks.
+    """
+    y_k, start_s = strata.y_k, strata.start_b
+    sizes = np.diff(start_s)
+    counted = _before(y_k)
+    # In a stratum, place and positives before a sample are counted from where it starts.
+    shift = np.repeat(counted[start_s[:-1]], sizes)
+    place_k = np.arange(len(y_k)) - np.repeat(start_s[:-1], sizes)
+    most_k = np.repeat(positive_s, sizes)
+    pairs_k: Floats = np.where(y_k == 1, place_k, most_k) - (counted[:-1] - shift).astype(float)
+    t, first, last = ties(strata.run_k, start_s)
+    if len(t):
+        start_t = t - place_k[t]
+        below_t = (first + last - 2 * start_t) / 2
+        positives_t = (counted[first] + counted[last]) / 2 - shift[t]
+        pairs_k[t] = np.where(y_k[t] == 1, below_t, most_k[t]) - positives_t
+    return pairs_k
 
 
-def _below(counted: Integers, tied: Ties) -> Integers:
-    """Twice the samples below each one, ties and itself half, of counts before each place."""
-    below_k = counted[:-1] + counted[1:]
-    below_k[tied.place_t] = counted[tied.first_t] + counted[tied.last_t]
-    return below_k
-
-
-def _wins(y_k: NDArray[np.int8], places_k: Integers, start_b: Integers) -> _Wins:
+def _wins(blocks: InOrder) -> _Wins:
     """By the sum of the ranks of the positives in each block. Source: Mann and Whitney (1947)."""
-    positive_m = np.flatnonzero(y_k == 1)
+    y_k, start_b = blocks.y_k, blocks.start_b
+    positive_m = np.flatnonzero(y_k == 1)  # of bool it is fast
     start_m = np.searchsorted(positive_m, start_b)
-    ranks = _before(places_k[positive_m])[start_m]
-    positive = start_m[1:] - start_m[:-1]
-    doubled = ranks[1:] - ranks[:-1] - positive * (2 * start_b[:-1] + positive)
-    return _Wins(doubled, start_b[1:] - start_b[:-1] - positive, positive)
+    places = _before(positive_m)[start_m]
+    positive = np.diff(start_m)
+    sizes = np.diff(start_b)
+    doubled = 2.0 * np.diff(places) - positive * (2.0 * start_b[:-1] + positive - 1)
+    t, first, last = ties(blocks.run_k, start_b)
+    if len(t):
+        moved = np.where(y_k[t] == 1, first + last - 1 - 2 * t, 0)
+        doubled += np.bincount(np.searchsorted(start_b, t, "right") - 1, moved, len(sizes))
+    return _Wins(doubled, sizes - positive, positive)
 
 
 def _before(values_k: NDArray[np.integer]) -> Integers:
@@ -140,6 +182,6 @@ def _before(values_k: NDArray[np.integer]) -> Integers:
     return sums
 
 
-def _divide(doubled_wins: Floats | Integers, negative: Integers, positive: Integers) -> Floats:
+def _divide(doubled_wins: Floats, negative: Integers, positive: Integers) -> Floats:
     num_pairs = negative * positive
     return np.where(num_pairs > 0, doubled_wins / np.maximum(2 * num_pairs, 1), np.nan)
