@@ -520,6 +520,7 @@ complete -c pbias -n '__fish_seen_subcommand_from compare' -l groups -x -a '(__p
 complete -c pbias -n '__fish_seen_subcommand_from compare' -l attributes -x -d 'Attributes to use [default: all].'
 complete -c pbias -n '__fish_seen_subcommand_from compare' -l labels -r -d 'Take labels and groups from CSV, by id.'
 complete -c pbias -n '__fish_seen_subcommand_from compare' -l probabilities -l logits -d 'What the files contain; required if all values are in [0, 1].'
+complete -c pbias -n '__fish_seen_subcommand_from compare' -l in-memory -x -d 'Read files with more logits than this in blocks.'
 complete -c pbias -n '__fish_seen_subcommand_from compare' -s o -l output -r -d 'Write the table to FILE.'
 complete -c pbias -n '__fish_seen_subcommand_from compare' -s f -l format -x -a 'auto table csv json md' -d 'auto: table on a terminal, else by file suffix, else CSV.'
 complete -c pbias -n '__fish_seen_subcommand_from compare' -l color -x -a 'auto always never' -d 'When to use color.'

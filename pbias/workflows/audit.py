@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,8 @@ from pbias.errors import UserError, argument
 from pbias.workflows.gates.judging import judge_gates
 from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.counts import are_counts, read_counts, refuse_beside_counts
-from pbias.workflows.inputs.files import (
-    Supplements,
-    check_sides,
-    read_labels,
-    supplement,
-    with_thresholds,
-)
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels
+from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import AuditTable
 
@@ -28,15 +22,10 @@ if TYPE_CHECKING:
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
-    from pbias.files.logits.blocks import LogitsBlocks
-    from pbias.files.logits.npz import Npz
-    from pbias.files.manifest import Manifest
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
 log = logging.getLogger(__name__)
-
-IN_MEMORY_MIB = 256.0
 
 
 @dataclass(frozen=True)
@@ -322,7 +311,12 @@ def _audit_counts(
     return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
 
 
-def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
+def audit_runs(
+    audited: Sequence[Logits],
+    references: Sequence[Logits],
+    options: Options,
+    watch: Watch = silent,
+) -> Audit:
     """Audit runs in memory; warn about files that do not fit the role of their side."""
     from pbias.auditing.engine import Audit
     from pbias.files.logits.comparability import warn_of_copies
@@ -330,7 +324,8 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
     for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     check_models(audited, references)
-    return Audit(audited, references, options)
+    with watch("auditing runs") as progress:
+        return Audit(audited, references, options, progress)
 
 
 def header_of(audit: Audit) -> Header:
@@ -364,40 +359,19 @@ def _reduce(
     options: AuditOptions,
     watch: Watch,
 ) -> Audit:
-    """Open each file once; read it whole, or all in blocks if one of them is large."""
-    from pbias.files.logits import load_logits
-    from pbias.files.logits.npz import KNOWN, Npz
-
-    with ExitStack() as stack:
-        opened = [[stack.enter_context(Npz(path, KNOWN)) for path in side] for side in sides]
-        large = _too_large([file for side in opened for file in side], options.in_memory_mib)
-        if large is not None:
-            _refuse_manifest(large, hows[0].manifest, options.in_memory_mib)
-            return _in_blocks(opened, hows, options.measured(), watch)
-        runs, others = (
-            supplement(map(load_logits, files), how)
-            for files, how in zip(opened, hows, strict=True)
-        )
-    return audit_runs(runs, others, options.measured())
-
-
-def _in_blocks(
-    sides: Sequence[Sequence[Npz]], hows: Sequence[Supplements], options: Options, watch: Watch
-) -> Audit:
+    """Audit files that are read whole, or all in blocks if one of them is large."""
     from pbias.auditing.engine import Audit
-    from pbias.files.logits.blocks import open_blocks
     from pbias.files.logits.comparability import warn_of_copies
 
-    def blocks(files: Sequence[Npz], how: Supplements) -> list[LogitsBlocks]:
-        runs = [open_blocks(file, probabilities=how.probabilities) for file in files]
-        return with_thresholds(runs, how.thresholds, how.attributes)
-
-    runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
-    for side in (runs, others):
-        warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
-    check_models([run.first_row for run in runs], [run.first_row for run in others])
-    with watch("auditing rows") as progress:
-        return Audit(runs, others, options, progress)
+    with opened(sides, hows, options.in_memory_mib) as (whole, blocks):
+        if whole:
+            return audit_runs(whole[0], whole[1], options.measured(), watch)
+        runs, others = blocks
+        for side in (runs, others):
+            warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
+        check_models([run.first_row for run in runs], [run.first_row for run in others])
+        with watch("auditing rows") as progress:
+            return Audit(runs, others, options.measured(), progress)
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
@@ -438,21 +412,3 @@ def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> Non
     check_runs(references)
     warn_of_roles(audited, references)
     warn_unless_alike(audited, references)
-
-
-def _too_large(files: Iterable[Npz], in_memory_mib: float) -> str | None:
-    """Return the first file with more logits than the limit, if any; pipes are in memory anyway."""
-    from pbias.files.logits.blocks import num_mib
-    from pbias.files.streams import is_regular
-
-    large = (f.path for f in files if is_regular(f.path) and num_mib(f) > in_memory_mib)
-    return next(large, None)
-
-
-def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
-    if manifest is not None:
-        raise UserError(
-            f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "
-            f"which {manifest.path} cannot be joined; raise {argument('in_memory')}, or save "
-            "labels in the file"
-        )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
+from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids, same_rows
 from pbias.auditing.counts.fits import r_squared
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.pairs import Decisions, PairRows, by_run
@@ -88,7 +88,7 @@ def sum_blocks(
 ) -> None:
     """Add all rows of the files to the sums; raises UserError if they do not fit together."""
     join, row = BlockJoin(sums.about.targets), 0
-    for blocks in zip(*(file.blocks() for file in files), strict=True):
+    for blocks in zip(*(file.blocks() for file in same_rows(files)), strict=True):
         sums.add(blocks[0], list(join(blocks, row)), folds_of(blocks[0], row))
         row += len(blocks[0])
         if progress is not None:

@@ -75,6 +75,16 @@ StrictGates = Annotated[
 JointGates = Annotated[
     bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
 ]
+InMemory = Annotated[
+    float,
+    typer.Option(
+        "--in-memory",
+        metavar="MIB",
+        min=0,
+        callback=no_nan,
+        help="Read files with more logits than this in blocks.",
+    ),
+]
 MinCell = Annotated[
     int,
     typer.Option(
