@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pbias.auditing.remedies import threshold_fitting
+from pbias.auditing.risk.flagging import Budget
 from pbias.errors import UserError
 from pbias.files.logits import Logits, read_logits, write_logits
 from pbias.files.logits.blocks import open_blocks
@@ -19,6 +20,9 @@ from pbias.files.table import Table
 from pbias.workflows.audit import AuditOptions, audit_files
 from pbias.workflows.calibrate import calibrate_file
 from pbias.workflows.compare import compare_files
+from pbias.workflows.exemplars import ExemplarOptions, find_exemplars
+from pbias.workflows.flag import FlagOptions, flag_files
+from pbias.workflows.override import Override, OverrideInputs
 
 RUNS = ("dense.npz", "s90.npz", "s99.npz")
 FAST = AuditOptions(metrics=["tpr", "churn", "did_tpr", "tcb"])
@@ -80,6 +84,64 @@ def test_calibrate_probabilities(make_logits: Callable[..., Logits]) -> None:
     write_logits(replace(made, logits=p, thresholds=cuts, meta={}), "valid.npz")
     found = calibrate_file("valid.npz", probabilities=True, in_memory_mib=0).rows
     assert found == calibrate_file("valid.npz", probabilities=True).rows
+
+
+@pytest.mark.parametrize("budget", [None, Budget(0), Budget(1), Budget(30), Budget(10, True)])
+@pytest.mark.parametrize("by_group", [False, True])
+@pytest.mark.parametrize("ids", [False, True])
+def test_flag(budget: Budget | None, by_group: bool, ids: bool) -> None:
+    """Rounded logits have many ties, which ids or rows decide."""
+    dense = read_logits("dense.npz")
+    coarse = replace(dense, logits=np.round(dense.logits), ids=dense.ids if ids else None)
+    write_logits(coarse, "coarse.npz")
+    options = FlagOptions(0.2, budget, by_group=by_group)
+    found = flag_files("coarse.npz", (), replace(options, in_memory_mib=0)).rows
+    expected = flag_files("coarse.npz", (), options).rows
+    assert found == expected and (budget == Budget(0) or len(expected) > 0)
+
+
+def test_flag_in_blocks_warns_alike(caplog: pytest.LogCaptureFixture) -> None:
+    dense = read_logits("dense.npz")
+    cuts = np.array([1e3, 0, 0])
+    write_logits(replace(dense, thresholds=cuts, train_counts=None), "silent.npz")
+    said = []
+    for mib in (0.0, 256.0):
+        caplog.clear()
+        flag_files("silent.npz", (), FlagOptions(in_memory_mib=mib))
+        said.append(caplog.messages)
+    assert said[0] == said[1] and "never predicted" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("work", "command"),
+    [
+        (lambda: flag_files("dense.npz", ["s90.npz"]), "flag --evaluate"),
+        (lambda: flag_files("dense.npz", (), FlagOptions(summary=True)), "flag --summary"),
+        (lambda: find_exemplars(RUNS[:1], RUNS[1:], ExemplarOptions(Budget(3))), "exemplars"),
+        (lambda: Override(OverrideInputs("s90.npz", "flags.csv", "dense.npz")), "override"),
+    ],
+)
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(
+    work: Callable[[], object], command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("flags.csv").write_text("id,attribute\n")
+    (tmp_path / "meminfo").write_text("MemAvailable: 9 kB\n")
+    monkeypatch.setattr("pbias.free_memory.MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr("pbias.files.logits.npz.Npz.read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UserError, match=f"'pbias {command}' holds all 60 samples") as error:
+        work()
+    assert "0.0 GiB are free; " in str(error.value)
+
+
+def test_a_list_of_flags_that_does_not_fit_names_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable: 9 kB\n")
+    monkeypatch.setattr("pbias.free_memory.MEMINFO", tmp_path / "meminfo")
+    blocks = FlagOptions(margin=0.5, in_memory_mib=0)
+    with pytest.raises(UserError, match=r"list of 180 flags takes memory.*limit it with `budget`"):
+        flag_files("dense.npz", (), blocks)
+    assert len(flag_files("dense.npz", (), replace(blocks, budget=Budget(5))).rows) == 5
 
 
 def test_float64_and_float32_are_compared() -> None:
