@@ -58,7 +58,8 @@ class Options:
     """What to audit: groups, attributes and metrics by name (None: all).
 
     `level` is that of the intervals; `num_folds` 1 means none. Without `keep_predictions`, the
-    predictions of all runs except the first of a side are released after counting.
+    predictions of all runs except the first of a side are released after counting. Group values
+    with fewer rows than `min_cell` are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -67,6 +68,7 @@ class Options:
     level: float = 0.95
     num_folds: int = NUM_FOLDS
     keep_predictions: bool = True
+    min_cell: int = 0
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
@@ -145,13 +147,15 @@ class Audit:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
             return reduce_whole(
-                *whole_sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
-            )
+                *whole_sides, o.groups, attributes, o.num_folds,
+                wanted=wanted, min_cell=o.min_cell, progress=progress,
+            )  # fmt: skip
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
         return reduce_blocks(
-            *sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
-        )
+            *sides, o.groups, attributes, o.num_folds,
+            wanted=wanted, min_cell=o.min_cell, progress=progress,
+        )  # fmt: skip
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
         """Return all rows, or those of one metric, at `level` (default: the level of the options).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import AuditTable
 
 if TYPE_CHECKING:
+    from pbias.auditing.counts.parts.counts import Counts
     from pbias.auditing.engine import Audit, Options
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
@@ -35,8 +36,8 @@ class AuditOptions:
     `groups`, `attributes` and `metrics` are names (None: all). Intervals have the level `level` and
     come from `folds` folds. Gates are given as texts and as a file, labels and thresholds as paths
     of CSV files. Files with more than `in_memory_mib` MiB of logits are read in blocks.
-    `keep_predictions` keeps the predictions so that a page can draw them. For counts files, group
-    values with fewer than `min_cell` rows are dropped.
+    `keep_predictions` keeps the predictions so that a page can draw them. Group values with fewer
+    than `min_cell` rows are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -70,6 +71,7 @@ class AuditOptions:
             self.level,
             num_folds,
             self.keep_predictions,
+            self.min_cell,
         )
 
 
@@ -214,6 +216,7 @@ def audit(
     The index of a data frame or Series is used to join samples, unless it is a plain numbering of
     rows. Raises UserError for invalid input.
     """
+    from pbias.auditing.counts.parts.counts import Counts
     from pbias.workflows.inputs.arrays import Known, is_path, name_list, read_sides, split_runs
 
     _check_numbers(level, folds, in_memory)
@@ -233,6 +236,14 @@ def audit(
     )
     audited, references = split_runs(logits), split_runs(reference)
     cuts = reference_thresholds
+    if any(isinstance(run, Counts) for run in audited):
+        given = {
+            **{name: value for name, value in vars(known).items() if name != "groups"},
+            "groups": groups if known.groups_given else None,
+            "reference": reference,
+            "reference_thresholds": cuts,
+        }
+        return _audit_counts(audited, given, options, silent)
     in_files = known.by_name and all(map(is_path, [*audited, *references]))
     if in_files and (cuts is None or is_path(cuts)):
         named = {
@@ -266,12 +277,12 @@ def audit_files(
     others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
     check_sides(audited, references, others, itself=True)
     if are_counts([*audited, *references]):
-        return _audit_counts(audited, references, o, watch)
-    if o.min_cell:
-        raise UserError(
-            f"{argument('min_cell')} is for counts files, and {audited[0]} holds logits; leave it "
-            "out, or make counts of it with 'pbias count'"
-        )
+        given = {
+            "reference": list(references), "labels": o.labels, "clusters": o.cluster,
+            "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
+            "probabilities": o.probabilities,
+        }  # fmt: skip
+        return _audit_counts(audited, given, o, watch)
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:
@@ -285,24 +296,24 @@ def audit_files(
 
 
 def _audit_counts(
-    paths: Sequence[str], references: Sequence[str], options: AuditOptions, watch: Watch
+    sources: Sequence[str | Counts],
+    given: Mapping[str, object],
+    options: AuditOptions,
+    watch: Watch,
 ) -> AuditResult:
-    """Audit the sum of counts files, which hold both sides."""
+    """Audit the sum of counts, which hold both sides; nothing may be `given` that needs rows."""
     from pbias.auditing.counts.folds import NUM_FOLDS
     from pbias.auditing.engine import Audit
 
     o = options
-    given = {
-        "reference": list(references), "labels": o.labels, "clusters": o.cluster,
-        "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
-        "probabilities": o.probabilities,
-    }  # fmt: skip
-    refuse_beside_counts(paths[0], given)
+    first = sources[0]
+    holder = f"{first} is a counts file, which holds" if isinstance(first, str) else "counts hold"
+    refuse_beside_counts(holder, given)
     if o.intervals and o.folds != NUM_FOLDS:
         raise UserError(
             f"counts are by {NUM_FOLDS} folds, not by {o.folds}; leave out {argument('folds')}"
         )
-    counts, measured = read_counts(paths, o.measured(), o.min_cell, watch)
+    counts, measured = read_counts(sources, o.measured(), o.min_cell, watch)
     paired = counts.facts.references > 0
     gates = read_gates(o.gates, o.gate_file, paired=paired, intervals=o.intervals)
     audit = Audit(counts, (), measured)

@@ -31,7 +31,7 @@ from pbias.auditing.counts.reduction import (
     say_what_is_missing,
 )
 from pbias.auditing.counts.scores import Scores
-from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.strata import Strata, build_strata, drop_small_values
 from pbias.auditing.counts.sums import (
     JointSums,
     PairTotals,
@@ -57,6 +57,7 @@ def reduce_blocks(
     num_folds: int,
     *,
     wanted: Wanted,
+    min_cell: int = 0,
     progress: Advance | None = None,
 ) -> Reduction:
     """Return the result of `reduce_whole` for files read in blocks, with samples in the same order.
@@ -68,7 +69,13 @@ def reduce_blocks(
     check_lengths(files)
     folds = Folds.of(first, hash_ids(files), num_folds)
     head = select_targets(first.head, attributes) if attributes else first.head
-    about = design(head, build_strata(first.head, groups))
+    strata = build_strata(first.head, groups)
+    if min_cell > 1:
+        # A pass of its own: what is dropped is known when all rows are counted.
+        names = [partition.name for partition in strata.partitions[1:]]
+        rows = sum(Strata.of(block, names).sizes for block in first.blocks())
+        strata, head = drop_small_values(strata, np.asarray(rows), head, min_cell, first.targets)
+    about = design(head, strata)
     heads = [select_targets(file.head, head.targets) for file in files]
     sums = RunSums(about, heads, len(audited), wanted, folds.num)
     sum_blocks(sums, files, lambda block, row: folds.rows(row, row + len(block)), progress)
@@ -128,7 +135,7 @@ class RunSums:
 
     def add(self, whole: Logits, joined: Sequence[Logits], fold_n: NDArray[np.intp]) -> None:
         """Add a block of rows and their folds; `whole` has all targets, which may be groups."""
-        strata = Strata.of(whole, self.groups)
+        strata = Strata.of(whole, self.groups).like(self.about.strata)
         labels_an = transposed(joined[0].labels)
         rows = (labels_an, strata, fold_n, self.num_folds)
         predicted = [predictions(run) for run in joined]

@@ -92,7 +92,7 @@ MinCell = Annotated[
         metavar="NUM",
         min=0,
         max=10**9,
-        help="For counts: drop group values with fewer rows.",
+        help="Drop group values with fewer rows.",
     ),
 ]
 Audited = Annotated[
