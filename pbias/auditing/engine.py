@@ -93,9 +93,10 @@ class Audit:
         """Join the files and check the options; raises UserError as `audit` does.
 
         Counts contain both sides. `progress` takes runs (done, total), or rows for files read in
-        blocks.
+        blocks. While a table is made, `on_metric` takes metrics (done, total).
         """
         self.options = options
+        self.on_metric: Callable[[int, int], None] = lambda done, total: None
         self.metrics = chosen_metrics(options.metrics)
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
@@ -220,9 +221,10 @@ class Audit:
 
     def _blocks_of(self, name: str | None) -> Iterator[Block]:
         """Yield the rows of one metric or of all, in order, skipping empty ones."""
-        for metric in self.metrics:
+        for done, metric in enumerate(self.metrics):
             if name not in (None, metric.name):
                 continue
+            self.on_metric(done, len(self.metrics))
             if metric.name not in self._blocks:
                 found = [block for block in self._of_metric(metric) if block.audited.rows]
                 self._blocks[metric.name] = found

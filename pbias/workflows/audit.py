@@ -14,7 +14,7 @@ from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.counts import are_counts, read_counts, refuse_beside_counts
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels
 from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
-from pbias.workflows.progress import Watch, silent
+from pbias.workflows.progress import Watch, ignore, silent
 from pbias.workflows.results import AuditTable
 
 if TYPE_CHECKING:
@@ -79,10 +79,18 @@ class AuditResult(AuditTable):
     """Result of an audit: the `table`, reports, and the verdict of any gate."""
 
     def __init__(
-        self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False, joint: bool = False
+        self,
+        audit: Audit,
+        gates: Sequence[Gate] = (),
+        *,
+        strict: bool = False,
+        joint: bool = False,
+        watch: Watch = silent,
     ) -> None:
         """Build the table and judge the gates; raise UserError for a gate that no row matches."""
-        super().__init__(audit.table())
+        with watch("computing metrics") as audit.on_metric:
+            super().__init__(audit.table())
+        audit.on_metric = ignore
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -292,7 +300,7 @@ def audit_files(
         for thresholds in (o.thresholds, o.reference_thresholds)
     ]
     audit = _reduce((audited, references), hows, o, watch)
-    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint, watch=watch)
 
 
 def _audit_counts(
@@ -319,7 +327,7 @@ def _audit_counts(
     audit = Audit(counts, (), measured)
     sides = [side.heads for side in audit.sides]
     check_models(sides[0], sides[1] if paired else ())
-    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint, watch=watch)
 
 
 def audit_runs(

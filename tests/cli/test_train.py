@@ -269,6 +269,6 @@ def test_a_dry_run_of_a_wide_network_draws_no_weights(
     monkeypatch.setattr(train, "new_network", seen)
     monkeypatch.chdir(photos.parent)
     caplog.set_level("INFO")
-    options = TrainOptions(dry_run=True, model_args="width=4096", epochs=3)
+    options = TrainOptions(dry_run=True, model_args="width=2048", epochs=3)
     assert train.train("photos/labels.csv", "wide.pt", options) == []
     assert devices == [{"meta"}] and "would write wide.pt after 3 epochs" in caplog.text

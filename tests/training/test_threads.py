@@ -181,6 +181,6 @@ def test_more_threads_than_cores_are_warned_of_or_refused(
         caplog.clear()
         assert Threads.of(asked, CPU).chosen == asked
         assert ("threads on 2 cores wait for each other; 2 are faster" in caplog.text) == warned
-    with pytest.raises(UserError, match="33 threads on 2 cores .* use at most 32, or leave out"):
+    with pytest.raises(UserError, match=r"33 threads on 2 cores .* use at most 32, or leave out"):
         Threads.of(33, CPU)
     torch.set_num_threads(1)
