@@ -133,7 +133,7 @@ class Strata:
         return np.concatenate(counted).astype(np.int64)
 
     def like(self, other: Strata) -> Strata:
-        """The partitions of another one, whose values these have; further values are unknown."""
+        """Return the partitions of another one, whose values these have; others are unknown."""
         own = {p.name: p for p in self.partitions}
         return Strata(tuple(own[p.name].keep(p.values) for p in other.partitions))
 
