@@ -21,9 +21,7 @@ def check_options(argv: Sequence[str]) -> None:
         option = words.pop(0)
         if option not in known or (param := known[option]).param_type_name == "argument":
             if option.startswith("--"):
-                raise UserError(
-                    f"{option} takes a value, or is no option; see 'pbias {argv[1]} -h'"
-                )
+                raise UserError(f"there is no option {option}; see 'pbias {argv[1]} -h'")
             continue
         if param.is_flag:
             if words and not words[0].startswith("-"):
