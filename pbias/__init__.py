@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pbias.files.table import Table
     from pbias.workflows.audit import audit
     from pbias.workflows.compare import compare
+    from pbias.workflows.conversion.count import count
     from pbias.workflows.conversion.export import export
     from pbias.workflows.conversion.quantize import quantize
     from pbias.workflows.flag import flag
@@ -27,6 +28,7 @@ __all__ = [
     "UserError",
     "audit",
     "compare",
+    "count",
     "export",
     "flag",
     "power",
@@ -47,6 +49,7 @@ _MODULES = {
     "UserError": "errors",
     "audit": "workflows.audit",
     "compare": "workflows.compare",
+    "count": "workflows.conversion.count",
     "export": "workflows.conversion.export",
     "flag": "workflows.flag",
     "power": "workflows.gates.power",

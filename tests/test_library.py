@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -17,13 +18,12 @@ import pandas as pd
 import pytest
 
 import pbias as library
-from pbias.files.logits import Logits, read_logits
+from pbias.files.logits import Logits, read_logits, select_rows
 
 Run = Callable[..., CompletedProcess[str]]
 NAMES = [
-    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "export", "flag", "power",
-    "predict", "prune", "quantize", "read_logits", "read_manifest", "select",
-    "train",
+    "Logits", "Manifest", "Table", "UserError", "audit", "compare", "count", "export", "flag",
+    "power", "predict", "prune", "quantize", "read_logits", "read_manifest", "select", "train",
 ]  # fmt: skip
 TEXTS = {
     "metric", "attribute", "group", "contrast", "status", "reason", "change_status", "runs", "run",
@@ -70,6 +70,13 @@ def groups_of(run: Logits) -> dict[str, pd.Series]:
         cells = [None if code < 0 else values[code] for code in run.groups[:, place]]
         found[name] = pd.Series(cells, index=list(run.ids), dtype=object)
     return found
+
+
+@pytest.fixture
+def folder(audit_files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the files, as the working folder."""
+    monkeypatch.chdir(audit_files)
+    return audit_files
 
 
 def small(rows: int = 40, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
@@ -145,6 +152,63 @@ def test_blocks_and_files_in_memory_are_audited_alike(audit_files: Path) -> None
     blocks = library.audit(path, **options, in_memory=0)
     memory = library.audit(read_logits(path), **options)
     pd.testing.assert_frame_equal(blocks.table, memory.table)
+
+
+def test_counts_are_those_of_the_command(pbias: Run, audit_files: Path, tmp_path: Path) -> None:
+    done = pbias("count", "s90.npz", "--ref", "dense.npz", "-o", "a.counts.npz")
+    assert done.returncode == 0
+    found = library.count("s90.npz", reference="dense.npz")
+    found.save(tmp_path / "b.counts.npz")
+    assert (tmp_path / "b.counts.npz").read_bytes() == (tmp_path / "a.counts.npz").read_bytes()
+    expected = library.audit("a.counts.npz").table
+    pd.testing.assert_frame_equal(library.audit(found).table, expected)
+    same(expected, pbias("metrics", "a.counts.npz").stdout)
+    assert repr(found) == "Counts(60 rows, 3 targets, groups: Male, Skin)"
+
+
+def test_counts_of_data_frames_are_those_of_the_files(folder: Path) -> None:
+    """The reference stands in another order: it is joined by its index."""
+    other = arrays(folder / "dense.npz")["logits"].iloc[::-1]
+    found = library.audit(library.count(**arrays(folder / "s90.npz"), reference=other)).table
+    expected = library.audit(library.count("s90.npz", reference="dense.npz")).table
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_counts_of_parts_add_up_in_memory_and_in_files(folder: Path) -> None:
+    run = read_logits("s90.npz")
+    parts = [library.count(select_rows(run, rows)) for rows in np.split(np.arange(60), [25])]
+    parts[1].save("b.counts.npz")
+    whole = library.audit(library.count(run)).table
+    for sources in (parts, [parts[0], "b.counts.npz"], parts):  # twice: nothing is changed
+        pd.testing.assert_frame_equal(library.audit(sources).table, whole)
+
+
+def test_counts_of_probabilities_with_thresholds_and_few_groups(folder: Path) -> None:
+    run = read_logits("s90.npz")
+    p = 1 / (1 + np.exp(-run.logits.astype(np.float64)))
+    given = {"labels": run.labels, "targets": list(run.targets), "ids": run.ids}
+    ours = library.count(p, **given, probabilities=True, thresholds=0.5, metrics=["tpr", "auc"])
+    plain = replace(run, train_counts=None, groups=run.groups[:, :0], group_names=(),
+                    group_values=(), thresholds=np.full(3, 0.5))  # fmt: skip
+    theirs = library.audit(plain, metrics=["tpr"]).table
+    found = library.audit(ours, metrics=["tpr"]).table
+    np.testing.assert_allclose(found["value"], theirs["value"])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"labels": "labels.csv"}, "counts hold no rows for `labels`"),
+        ({"reference": "dense.npz"}, "counts hold no rows for `reference`"),
+        ({"groups": {"sex": ["f"] * 60}}, "counts hold no rows for `groups`"),
+        ({"groups": ["Age"]}, "the counts are not by group 'Age'"),
+        ({"metrics": ["auc"]}, "the parts were not counted for auc"),
+    ],
+)
+def test_what_counts_cannot_answer(folder: Path, more: dict[str, Any], said: str) -> None:
+    found = library.count("s90.npz", metrics="tpr")
+    with pytest.raises(library.UserError, match=said):
+        library.audit(found, **more)
 
 
 def test_compare_is_that_of_the_command(pbias: Run, audit_files: Path) -> None:

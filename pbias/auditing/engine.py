@@ -60,7 +60,8 @@ class Options:
     """What to audit: groups, attributes and metrics by name (None: all).
 
     `level` is that of the intervals; `num_folds` 1 means none. Without `keep_predictions`, the
-    predictions of all runs except the first of a side are released after counting.
+    predictions of all runs except the first of a side are released after counting. Group values
+    with fewer rows than `min_cell` are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -69,6 +70,7 @@ class Options:
     level: float = 0.95
     num_folds: int = NUM_FOLDS
     keep_predictions: bool = True
+    min_cell: int = 0
 
 
 def audit(audited: Files, references: Files = (), options: Options | None = None) -> Table:
@@ -93,9 +95,10 @@ class Audit:
         """Join the files and check the options; raises UserError as `audit` does.
 
         Counts contain both sides. `progress` takes runs (done, total), or rows for files read in
-        blocks.
+        blocks. While a table is made, `on_metric` takes metrics (done, total).
         """
         self.options = options
+        self.on_metric: Callable[[int, int], None] = lambda done, total: None
         self.metrics = chosen_metrics(options.metrics)
         self.sides, joint = self._reduce(audited, references, progress)
         self.design = self.sides[0].design
@@ -148,13 +151,15 @@ class Audit:
             assert len(whole) == len(files), "all files are read in blocks, or none"
             whole_sides = whole[: len(audited)], whole[len(audited) :]
             return reduce_whole(
-                *whole_sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
-            )
+                *whole_sides, o.groups, attributes, o.num_folds,
+                wanted=wanted, min_cell=o.min_cell, progress=progress,
+            )  # fmt: skip
         blocks = [run for run in files if isinstance(run, LogitsBlocks)]
         sides = blocks[: len(audited)], blocks[len(audited) :]
         return reduce_blocks(
-            *sides, o.groups, attributes, o.num_folds, wanted=wanted, progress=progress
-        )
+            *sides, o.groups, attributes, o.num_folds,
+            wanted=wanted, min_cell=o.min_cell, progress=progress,
+        )  # fmt: skip
 
     def table(self, level: float | None = None, metric: str | None = None) -> Table:
         """Return all rows, or those of one metric, at `level` (default: the level of the options).
@@ -219,9 +224,10 @@ class Audit:
 
     def _blocks_of(self, name: str | None) -> Iterator[Block]:
         """Yield the rows of one metric or of all, in order, skipping empty ones."""
-        for metric in self.metrics:
+        for done, metric in enumerate(self.metrics):
             if name not in (None, metric.name):
                 continue
+            self.on_metric(done, len(self.metrics))
             if metric.name not in self._blocks:
                 found = [block for block in self._of_metric(metric) if block.audited.rows]
                 self._blocks[metric.name] = found

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pbias.auditing.counts.block_join import join_blocks
 from pbias.auditing.counts.join import align
 from pbias.auditing.engine import Options, audit
 from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
+from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.logits.comparability import sparsity_of
 from pbias.files.logits.network_facts import architecture_of, seed_of, strategy_of
 from pbias.files.table import Table
@@ -28,23 +30,30 @@ def headline() -> list[Metric]:
     return sorted(found, key=lambda metric: (bool(metric.fact), metric.of_groups))
 
 
-def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
+def compare(
+    runs: Sequence[Logits] | Sequence[LogitsBlocks],
+    options: Options | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
     """Return one row a run: what its file says of the network, means over attributes, and counts.
 
     A mean runs over the attributes defined in all runs, and a column `<metric>_over` counts them
     where some are left out in one run or another: means over different sets cannot be compared.
-    Raises UserError where the runs are not of the same samples.
+    `progress` takes runs (done, total). Raises UserError where runs are not of the same samples.
     """
     chosen = headline()
     values = replace(options or Options(), metrics=[m.name for m in chosen], num_folds=1)
-    tables = [audit([run if run is runs[0] else align(run, runs[0])], (), values) for run in runs]
+    tables, heads = [], [run if isinstance(run, Logits) else run.head for run in runs]
+    for run in runs:
+        tables.append(_audit(run, runs[0], values))
+        progress(len(tables), len(runs))
     groups = list(dict.fromkeys(tables[0].columns["group"]))[1:]
     columns: dict[str, list[Any]] = {
-        "run": [Path(run.path).stem for run in runs],
-        "architecture": [architecture_of(run.meta) for run in runs],
-        "strategy": [strategy_of(run.meta) for run in runs],
-        "sparsity": [sparsity_of(run) for run in runs],
-        "seed": [seed_of(run.meta) for run in runs],
+        "run": [Path(run.path).stem for run in heads],
+        "architecture": [architecture_of(run.meta) for run in heads],
+        "strategy": [strategy_of(run.meta) for run in heads],
+        "sparsity": [sparsity_of(run) for run in heads],
+        "seed": [seed_of(run.meta) for run in heads],
     }
     for metric in chosen:
         if metric.pooled:
@@ -58,6 +67,15 @@ def compare(runs: Sequence[Logits], options: Options | None = None) -> Table:
         else:
             columns |= _means(tables, metric.name, "", metric.name)
     return Table(columns)
+
+
+def _audit(run: Logits | LogitsBlocks, to: Logits | LogitsBlocks, options: Options) -> Table:
+    """Audit a run on the samples of another one."""
+    if isinstance(run, Logits):
+        assert isinstance(to, Logits), "all runs are read in blocks, or none"
+        return audit([run if run is to else align(run, to)], (), options)
+    assert isinstance(to, LogitsBlocks), "all runs are read in blocks, or none"
+    return audit([run if run is to else join_blocks(run, to)], (), options)
 
 
 def _means(tables: Sequence[Table], metric: str, group: str, name: str) -> dict[str, list[Any]]:

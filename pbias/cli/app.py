@@ -44,6 +44,7 @@ OUT_OF_MEMORY = (
     "can't start new thread", "failed to map segment",  # from importing a library
 )  # fmt: skip
 SMALLER = "use a smaller batch, image size or model, fewer files, or a machine with more"
+FEWER = "choose fewer attributes, groups or metrics, fewer files, or a machine with more"
 EXIT_STATUSES = """\b
 Exit status: 0 done, 1 a gate failed, 2 usage or input error, 3 a bug,
 4 a gate is inconclusive, 130 Ctrl-C, 141 reader closed the pipe, 143 terminated."""
@@ -145,7 +146,8 @@ def _run(arguments: list[str]) -> int:
         return Status.INTERRUPTED
     except Exception as error:
         if _is_out_of_memory(error):
-            return _refused(f"out of memory{_said(error)}; {SMALLER}")
+            advice = FEWER if _audits(command) else SMALLER
+            return _refused(f"out of memory{_said(error)}; {advice}")
         if isinstance(error, OSError) and error.errno in FULL:
             return _refused(_unwritable(error))
         if isinstance(error, OSError) and error.filename is not None:
@@ -157,6 +159,12 @@ def _run(arguments: list[str]) -> int:
         _print_traceback()
         console.logger.error("this is a bug in pbias; please report it with the lines above")
         return Status.BUG
+
+
+def _audits(command: str) -> bool:
+    """Return whether a command, by its first word, reads logits and no images."""
+    entry = COMMANDS.get(command)
+    return entry is not None and entry.where.startswith("audits.")
 
 
 def _status(code: object) -> int:

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pbias.cli.console import is_other_process, logger
@@ -15,20 +15,37 @@ if TYPE_CHECKING:
     from pbias.workflows.progress import Advance
 
 LINE_EVERY_S = 30.0
+SHOW_AFTER_S = 1.0
 
 
 @contextmanager
-def bar(label: str, total: int | None = None) -> Iterator[Advance]:
+def bar(label: str) -> Iterator[Advance]:
     """Provide a function (done, total) that shows the progress of `label`, rate and time left."""
     if not logger.isEnabledFor(logging.INFO) or is_other_process():
         yield lambda done, total: None
     elif sys.stderr.isatty():
-        yield from _terminal_bar(label, total)
+        yield from _terminal_bar(label)
     else:
         yield _plain_lines(label)
 
 
-def _terminal_bar(label: str, total: int | None) -> Iterator[Advance]:
+def _terminal_bar(label: str) -> Iterator[Advance]:
+    """Show the bar once the work takes a while, so that short work leaves the terminal alone."""
+    start = time.monotonic()
+    with ExitStack() as stack:
+        shown: list[Advance] = []
+
+        def advance(done: int, total: int) -> None:
+            if not shown and time.monotonic() - start >= SHOW_AFTER_S:
+                shown.append(stack.enter_context(_shown(label, total, start)))
+            for show in shown:
+                show(done, total)
+
+        yield advance
+
+
+@contextmanager
+def _shown(label: str, total: int, start: float) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -47,7 +64,6 @@ def _terminal_bar(label: str, total: int | None) -> Iterator[Advance]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total, rate="")
-        start = time.monotonic()
 
         def advance(done: int, total: int) -> None:
             rate = done / max(time.monotonic() - start, 1e-9)

@@ -8,7 +8,6 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,10 +15,9 @@ import numpy.typing as npt
 
 from pbias.errors import UserError
 from pbias.files.streams import reason
+from pbias.free_memory import free_memory
 
 GIB = 2**30
-CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 
 T = TypeVar("T")
 
@@ -87,22 +85,3 @@ def file_without_name(num_bytes: int, folder: str | None) -> int:
             f"cannot keep {num_bytes / GIB:.1f} GiB of decoded pictures in {where}: "
             f"{reason(error)}; name a folder with room by --cache, or a smaller --image-size"
         ) from error
-
-
-def free_memory() -> int:
-    """Bytes of memory that can be had without swapping, within the limit of a container."""
-    limits = [_system_memory()]
-    try:
-        limit = int((CGROUP / "memory.max").read_text())
-        limits.append(limit - int((CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass  # no container, or one without a limit ("max")
-    return max(0, min(limits))
-
-
-def _system_memory() -> int:
-    try:
-        fields = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

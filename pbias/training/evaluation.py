@@ -139,7 +139,8 @@ def check_input(model: nn.Module, size: int, num_outputs: int) -> None:
     Also raises it for a network that does not return `num_outputs` logits per image.
     """
     try:
-        logits = model.eval()(torch.zeros(1, 3, size, size))
+        where = next((weights.device for weights in model.parameters()), None)
+        logits = model.eval()(torch.zeros(1, 3, size, size, device=where))
     except Exception as error:  # a user's own network can raise any exception
         said = " ".join(str(error).split()) or type(error).__name__
         raise UserError(

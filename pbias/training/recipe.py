@@ -21,6 +21,7 @@ LR_SCHEDULES = ("constant", "linear", "cosine")
 # For attributes that are each present or absent; or for classes, one per image.
 LOSSES = ("binary-cross-entropy", CROSS_ENTROPY)
 PRECISIONS = ("fp32", "bf16", "fp16")
+MAX_EPOCHS = 100_000  # a typing error is more likely
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Recipe:
             raise UserError(
                 f"{self.epochs} epochs of batches of {self.batch_size}; both must be at least 1"
             )
+        if self.epochs > MAX_EPOCHS:
+            raise UserError(f"{self.epochs} epochs are too many; use at most {MAX_EPOCHS:,}")
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"seed {self.seed} is out of range; use 0 to {MAX_SEED}")
         if not (self.lr > 0 and self.weight_decay >= 0):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 import torch
 
 from pbias.cores import FreeCores, asked_by_environment, num_cores
-from pbias.errors import UserError
+from pbias.errors import UserError, argument
 
 BETTER = 1.05  # a rate this many times higher justifies another number of threads
 FALLEN = 1.25  # a speed this many times lower is a reason to compare again
@@ -29,6 +29,7 @@ AGAIN_S = 3.0  # seconds before rates are compared again, at least,
 PATIENCE = 100  # and this many times the cost of the last comparison
 FELL_PATIENCE = 10  # the same after the speed has fallen
 MAX_THREADS = 4096
+MAX_PER_CORE = 16  # that are asked for
 
 Climb = Generator[int, float, tuple[int, float]]
 
@@ -110,9 +111,18 @@ class Threads:
         fixed = asked or asked_by_environment()
         if fixed > MAX_THREADS:
             raise UserError(f"{fixed} threads are more than {MAX_THREADS}; use fewer")
-        if fixed:
-            return cls([fixed])
         most = num_cores()
+        if asked > most * MAX_PER_CORE:
+            raise UserError(
+                f"{asked} threads on {most} cores mostly wait for each other; use at most "
+                f"{most * MAX_PER_CORE}, or leave out {argument('threads')}"
+            )
+        if fixed:
+            if fixed > most:
+                logger.warning(
+                    "%d threads on %d cores wait for each other; %d are faster", fixed, most, most
+                )
+            return cls([fixed])
         return cls(ladder(most) if measure and device.type == "cpu" else [most])
 
     @property

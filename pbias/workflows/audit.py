@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,30 +12,21 @@ from pbias.errors import UserError, argument
 from pbias.workflows.gates.judging import judge_gates
 from pbias.workflows.gates.reading import read_gates
 from pbias.workflows.inputs.counts import are_counts, read_counts, refuse_beside_counts
-from pbias.workflows.inputs.files import (
-    Supplements,
-    check_sides,
-    read_labels,
-    supplement,
-    with_thresholds,
-)
-from pbias.workflows.progress import Watch, silent
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels
+from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
+from pbias.workflows.progress import Watch, ignore, silent
 from pbias.workflows.results import AuditTable
 
 if TYPE_CHECKING:
+    from pbias.auditing.counts.parts.counts import Counts
     from pbias.auditing.engine import Audit, Options
     from pbias.auditing.gates.grammar import Gate
     from pbias.auditing.gates.verdicts import Outcome
     from pbias.files.logits import Logits
-    from pbias.files.logits.blocks import LogitsBlocks
-    from pbias.files.logits.npz import Npz
-    from pbias.files.manifest import Manifest
     from pbias.reporting.audit_header import Header
     from pbias.reporting.sections import Section
 
 log = logging.getLogger(__name__)
-
-IN_MEMORY_MIB = 256.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +36,8 @@ class AuditOptions:
     `groups`, `attributes` and `metrics` are names (None: all). Intervals have the level `level` and
     come from `folds` folds. Gates are given as texts and as a file, labels and thresholds as paths
     of CSV files. Files with more than `in_memory_mib` MiB of logits are read in blocks.
-    `keep_predictions` keeps the predictions so that a page can draw them. For counts files, group
-    values with fewer than `min_cell` rows are dropped.
+    `keep_predictions` keeps the predictions so that a page can draw them. Group values with fewer
+    than `min_cell` rows are dropped.
     """
 
     groups: Sequence[str] | None = None
@@ -81,6 +71,7 @@ class AuditOptions:
             self.level,
             num_folds,
             self.keep_predictions,
+            self.min_cell,
         )
 
 
@@ -88,10 +79,18 @@ class AuditResult(AuditTable):
     """Result of an audit: the `table`, reports, and the verdict of any gate."""
 
     def __init__(
-        self, audit: Audit, gates: Sequence[Gate] = (), *, strict: bool = False, joint: bool = False
+        self,
+        audit: Audit,
+        gates: Sequence[Gate] = (),
+        *,
+        strict: bool = False,
+        joint: bool = False,
+        watch: Watch = silent,
     ) -> None:
         """Build the table and judge the gates; raise UserError for a gate that no row matches."""
-        super().__init__(audit.table())
+        with watch("computing metrics") as audit.on_metric:
+            super().__init__(audit.table())
+        audit.on_metric = ignore
         if audit.same_model:
             log.warning(
                 "%s is held against itself: changes are 0 and no estimates, so that a gate on one "
@@ -228,6 +227,7 @@ def audit(
     The index of a data frame or Series is used to join samples, unless it is a plain numbering of
     rows. Raises UserError for invalid input.
     """
+    from pbias.auditing.counts.parts.counts import Counts
     from pbias.workflows.inputs.arrays import Known, is_path, name_list, read_sides, split_runs
 
     _check_numbers(level, folds, in_memory)
@@ -247,6 +247,14 @@ def audit(
     )
     audited, references = split_runs(logits), split_runs(reference)
     cuts = reference_thresholds
+    if any(isinstance(run, Counts) for run in audited):
+        given = {
+            **{name: value for name, value in vars(known).items() if name != "groups"},
+            "groups": groups if known.groups_given else None,
+            "reference": reference,
+            "reference_thresholds": cuts,
+        }
+        return _audit_counts(audited, given, options, silent)
     in_files = known.by_name and all(map(is_path, [*audited, *references]))
     if in_files and (cuts is None or is_path(cuts)):
         named = {
@@ -280,12 +288,12 @@ def audit_files(
     others = [o.labels, o.thresholds, o.reference_thresholds, o.gate_file]
     check_sides(audited, references, others, itself=True)
     if are_counts([*audited, *references]):
-        return _audit_counts(audited, references, o, watch)
-    if o.min_cell:
-        raise UserError(
-            f"{argument('min_cell')} is for counts files, and {audited[0]} holds logits; leave it "
-            "out, or make counts of it with 'pbias count'"
-        )
+        given = {
+            "reference": list(references), "labels": o.labels, "clusters": o.cluster,
+            "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
+            "probabilities": o.probabilities,
+        }  # fmt: skip
+        return _audit_counts(audited, given, o, watch)
     gates = read_gates(o.gates, o.gate_file, paired=bool(references), intervals=o.intervals)
     manifest = read_labels(o.labels, o.cluster)
     if o.reference_thresholds is not None:
@@ -295,37 +303,42 @@ def audit_files(
         for thresholds in (o.thresholds, o.reference_thresholds)
     ]
     audit = _reduce((audited, references), hows, o, watch)
-    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint, watch=watch)
 
 
 def _audit_counts(
-    paths: Sequence[str], references: Sequence[str], options: AuditOptions, watch: Watch
+    sources: Sequence[str | Counts],
+    given: Mapping[str, object],
+    options: AuditOptions,
+    watch: Watch,
 ) -> AuditResult:
-    """Audit the sum of counts files, which hold both sides."""
+    """Audit the sum of counts, which hold both sides; nothing may be `given` that needs rows."""
     from pbias.auditing.counts.folds import NUM_FOLDS
     from pbias.auditing.engine import Audit
 
     o = options
-    given = {
-        "reference": list(references), "labels": o.labels, "clusters": o.cluster,
-        "thresholds": o.thresholds, "reference_thresholds": o.reference_thresholds,
-        "probabilities": o.probabilities,
-    }  # fmt: skip
-    refuse_beside_counts(paths[0], given)
+    first = sources[0]
+    holder = f"{first} is a counts file, which holds" if isinstance(first, str) else "counts hold"
+    refuse_beside_counts(holder, given)
     if o.intervals and o.folds != NUM_FOLDS:
         raise UserError(
             f"counts are by {NUM_FOLDS} folds, not by {o.folds}; leave out {argument('folds')}"
         )
-    counts, measured = read_counts(paths, o.measured(), o.min_cell, watch)
+    counts, measured = read_counts(sources, o.measured(), o.min_cell, watch)
     paired = counts.facts.references > 0
     gates = read_gates(o.gates, o.gate_file, paired=paired, intervals=o.intervals)
     audit = Audit(counts, (), measured)
     sides = [side.heads for side in audit.sides]
     check_models(sides[0], sides[1] if paired else ())
-    return AuditResult(audit, gates, strict=o.strict, joint=o.joint)
+    return AuditResult(audit, gates, strict=o.strict, joint=o.joint, watch=watch)
 
 
-def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options: Options) -> Audit:
+def audit_runs(
+    audited: Sequence[Logits],
+    references: Sequence[Logits],
+    options: Options,
+    watch: Watch = silent,
+) -> Audit:
     """Audit runs in memory; warn about files that do not fit the role of their side."""
     from pbias.auditing.engine import Audit
     from pbias.files.logits.comparability import warn_of_copies
@@ -333,7 +346,8 @@ def audit_runs(audited: Sequence[Logits], references: Sequence[Logits], options:
     for side in (audited, references):
         warn_of_copies([(run.path, run.logits.tobytes()) for run in side])
     check_models(audited, references)
-    return Audit(audited, references, options)
+    with watch("auditing runs") as progress:
+        return Audit(audited, references, options, progress)
 
 
 def header_of(audit: Audit) -> Header:
@@ -371,40 +385,19 @@ def _reduce(
     options: AuditOptions,
     watch: Watch,
 ) -> Audit:
-    """Open each file once; read it whole, or all in blocks if one of them is large."""
-    from pbias.files.logits import load_logits
-    from pbias.files.logits.npz import KNOWN, Npz
-
-    with ExitStack() as stack:
-        opened = [[stack.enter_context(Npz(path, KNOWN)) for path in side] for side in sides]
-        large = _too_large([file for side in opened for file in side], options.in_memory_mib)
-        if large is not None:
-            _refuse_manifest(large, hows[0].manifest, options.in_memory_mib)
-            return _in_blocks(opened, hows, options.measured(), watch)
-        runs, others = (
-            supplement(map(load_logits, files), how)
-            for files, how in zip(opened, hows, strict=True)
-        )
-    return audit_runs(runs, others, options.measured())
-
-
-def _in_blocks(
-    sides: Sequence[Sequence[Npz]], hows: Sequence[Supplements], options: Options, watch: Watch
-) -> Audit:
+    """Audit files that are read whole, or all in blocks if one of them is large."""
     from pbias.auditing.engine import Audit
-    from pbias.files.logits.blocks import open_blocks
     from pbias.files.logits.comparability import warn_of_copies
 
-    def blocks(files: Sequence[Npz], how: Supplements) -> list[LogitsBlocks]:
-        runs = [open_blocks(file, probabilities=how.probabilities) for file in files]
-        return with_thresholds(runs, how.thresholds, how.attributes)
-
-    runs, others = (blocks(*pair) for pair in zip(sides, hows, strict=True))
-    for side in (runs, others):
-        warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
-    check_models([run.first_row for run in runs], [run.first_row for run in others])
-    with watch("auditing rows") as progress:
-        return Audit(runs, others, options, progress)
+    with opened(sides, hows, options.in_memory_mib) as (whole, blocks):
+        if whole:
+            return audit_runs(whole[0], whole[1], options.measured(), watch)
+        runs, others = blocks
+        for side in (runs, others):
+            warn_of_copies([(run.path, run.npz.checksum("logits")) for run in side])
+        check_models([run.first_row for run in runs], [run.first_row for run in others])
+        with watch("auditing rows") as progress:
+            return Audit(runs, others, options.measured(), progress)
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
@@ -445,21 +438,3 @@ def check_models(audited: Sequence[Logits], references: Sequence[Logits]) -> Non
     check_runs(references)
     warn_of_roles(audited, references)
     warn_unless_alike(audited, references)
-
-
-def _too_large(files: Iterable[Npz], in_memory_mib: float) -> str | None:
-    """Return the first file with more logits than the limit, if any; pipes are in memory anyway."""
-    from pbias.files.logits.blocks import num_mib
-    from pbias.files.streams import is_regular
-
-    large = (f.path for f in files if is_regular(f.path) and num_mib(f) > in_memory_mib)
-    return next(large, None)
-
-
-def _refuse_manifest(path: str, manifest: Manifest | None, in_memory_mib: float) -> None:
-    if manifest is not None:
-        raise UserError(
-            f"{path} holds more than {in_memory_mib:g} MiB of logits and is read in blocks, to "
-            f"which {manifest.path} cannot be joined; raise {argument('in_memory')}, or save "
-            "labels in the file"
-        )

@@ -6,9 +6,10 @@ from pbias.workflows.inputs.files import (
     Supplements,
     check_sides,
     read_labels,
-    read_side,
     refuse_decisions,
 )
+from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
+from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import TableResult
 
 
@@ -19,17 +20,23 @@ def calibrate_file(
     allow_test: bool = False,
     labels: str | None = None,
     probabilities: bool | None = None,
+    in_memory_mib: float = IN_MEMORY_MIB,
+    watch: Watch = silent,
 ) -> TableResult:
     """Fit thresholds to the logits file of a validation split; `labels` is the path of a manifest.
 
-    Raises UserError without labels, for a softmax, and for a test split unless `allow_test` is set.
+    A file with more than `in_memory_mib` MiB of logits is read in blocks, for some targets at a
+    time. Raises UserError without labels, for a softmax, and for a test split unless `allow_test`
+    is set.
     """
     from pbias.auditing.remedies.threshold_fitting import calibrate, check_split
     from pbias.reporting.small_tables import threshold_sections
 
     check_sides([valid], [], [labels])
     how = Supplements(read_labels(labels), probabilities=probabilities)
-    (logits,) = read_side([valid], how)
-    refuse_decisions(logits, "calibrate")
-    check_split(logits, allow_test=allow_test)
-    return TableResult(calibrate(logits, objective), threshold_sections)
+    with opened([[valid]], [how], in_memory_mib) as (whole, blocks):
+        (logits,) = (whole or blocks)[0]
+        refuse_decisions(logits, "calibrate")
+        check_split(logits, allow_test=allow_test)
+        with watch("fitting thresholds") as progress:
+            return TableResult(calibrate(logits, objective, progress), threshold_sections)

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pbias.reporting.small_tables import compare_sections
-from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.inputs.files import Supplements, check_sides, read_labels
+from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
+from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
     from pbias.auditing.engine import Options
     from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
 
 
 def compare(
@@ -59,20 +62,27 @@ def compare_files(
     attributes: Sequence[str] | None = None,
     labels: str | None = None,
     probabilities: bool | None = None,
+    in_memory_mib: float = IN_MEMORY_MIB,
+    watch: Watch = silent,
 ) -> TableResult:
     """Compare logits files, one row per file; `labels` is the path of a manifest.
 
-    Raises UserError if the files do not contain the same samples.
+    If one has more than `in_memory_mib` MiB of logits, all are read in blocks. Raises
+    UserError if the files do not contain the same samples.
     """
     from pbias.auditing.engine import Options
 
     check_sides(paths, [], [labels])
-    runs = read_side(paths, Supplements(read_labels(labels), groups, probabilities=probabilities))
-    return compare_runs(runs, Options(groups, attributes))
+    how = Supplements(read_labels(labels), groups, probabilities=probabilities)
+    with opened([paths], [how], in_memory_mib) as (whole, blocks):
+        return compare_runs((whole or blocks)[0], Options(groups, attributes), watch)
 
 
-def compare_runs(runs: Sequence[Logits], options: Options) -> TableResult:
-    """Compare runs in memory."""
+def compare_runs(
+    runs: Sequence[Logits] | Sequence[LogitsBlocks], options: Options, watch: Watch = silent
+) -> TableResult:
+    """Compare runs in memory or in blocks."""
     from pbias.auditing.run_comparison import compare as table_of
 
-    return TableResult(table_of(runs, options), compare_sections)
+    with watch("comparing runs") as progress:
+        return TableResult(table_of(runs, options, progress), compare_sections)

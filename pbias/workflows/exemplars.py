@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.inputs.memory import check_files
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def read_exemplars(
 
     o = options
     check_sides(sparse, dense, [o.labels])
+    check_files([*dense, *sparse], "exemplars")
     how = Supplements(read_labels(o.labels), o.groups, probabilities=o.probabilities)
     runs, pruned = (read_side(paths, how) for paths in (dense, sparse))
     for side in (runs, pruned):

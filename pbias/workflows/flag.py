@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,16 @@ from pbias.workflows.inputs.files import (
     read_side,
     refuse_decisions,
 )
+from pbias.workflows.inputs.memory import PER_FLAG, check_files, check_room
+from pbias.workflows.inputs.never_predicted import say_never_predicted
+from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
+from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import TableResult
 
 if TYPE_CHECKING:
     from pbias.auditing.risk.flagging import Budget
     from pbias.files.logits import Logits
+    from pbias.files.logits.blocks import LogitsBlocks
     from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -33,7 +39,8 @@ class FlagOptions:
     A prediction is uncertain if its probability is within `margin` of 0.5. `budget` limits the
     number of flags. With `by_group`, the risk uses the training counts of the sample's group, not
     of everyone. With `summary`, the result is the risk of each attribute and group. Labels and
-    thresholds are paths of CSV files.
+    thresholds are paths of CSV files. A file with more than `in_memory_mib` MiB of logits is read
+    in blocks.
     """
 
     margin: float = MARGIN
@@ -46,6 +53,7 @@ class FlagOptions:
     thresholds: str | None = None
     evaluate_thresholds: str | None = None
     probabilities: bool | None = None
+    in_memory_mib: float = IN_MEMORY_MIB
 
 
 def flag(
@@ -107,29 +115,62 @@ def flag(
 
 
 def flag_files(
-    dense: str, evaluate: Sequence[str] = (), options: FlagOptions = FlagOptions()
+    dense: str,
+    evaluate: Sequence[str] = (),
+    options: FlagOptions = FlagOptions(),
+    watch: Watch = silent,
 ) -> TableResult:
     """Flag predictions of a dense model's logits file, or evaluate the flags on pruned models.
 
+    A large file is read in blocks for the list; the other results need the files in memory.
     Raises UserError if files cannot be read or do not match.
     """
     o = options
     check_sides([dense], evaluate, [o.labels, o.thresholds, o.evaluate_thresholds])
+    if o.summary or evaluate:
+        check_files([dense, *evaluate], "flag --summary" if o.summary else "flag --evaluate")
     manifest = read_labels(o.labels, o.cluster)
     logits, pruned = (
         Supplements(manifest, o.groups, o.cluster, thresholds, probabilities=o.probabilities)
         for thresholds in (o.thresholds, o.evaluate_thresholds)
     )
-    (run,) = read_side([dense], logits)
+    in_memory = math.inf if o.summary or evaluate else o.in_memory_mib
+    with opened([[dense]], [logits], in_memory) as (whole, blocks):
+        if blocks:
+            return _flag_in_blocks(blocks[0][0], o, watch)
+    run = whole[0][0]
     say_if_pruned(run)
-    return flag_runs(run, read_side(evaluate, pruned), o)
+    return flag_runs(run, read_side(evaluate, pruned), o, watch)
 
 
-def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -> TableResult:
+def _flag_in_blocks(dense: LogitsBlocks, options: FlagOptions, watch: Watch) -> TableResult:
+    from pbias.auditing.risk.flagging_blocks import flag_blocks
+    from pbias.reporting import flag_report
+
+    o = options
+    say_if_pruned(dense.head)
+    say_never_predicted(dense)
+    refuse_decisions(dense, "flag")
+    _refuse_without_groups(dense.head, o)
+
+    def check(num: int) -> None:
+        what = f"{dense.path}: the list of {num:,} flags takes memory"
+        check_room(num * PER_FLAG, what, f"limit it with {argument('budget')}")
+
+    with watch("flagging predictions") as progress:
+        table = flag_blocks(
+            dense, o.margin, o.budget, by_group=o.by_group, check=check, progress=progress
+        )
+    _say_counts(table, dense.targets, len(dense))
+    return TableResult(table, flag_report.flag_sections)
+
+
+def flag_runs(
+    dense: Logits, evaluate: Sequence[Logits], options: FlagOptions, watch: Watch = silent
+) -> TableResult:
     """Flag predictions of a dense model in memory, like `flag_files`."""
     from pbias.files.logits.comparability import warn_of_roles
     from pbias.reporting import flag_report
-    from pbias.workflows.inputs.never_predicted import say_never_predicted
 
     o = options
     say_never_predicted(dense)
@@ -143,7 +184,10 @@ def flag_runs(dense: Logits, evaluate: Sequence[Logits], options: FlagOptions) -
         from pbias.auditing.risk.evaluation import evaluate as evaluate_flags
 
         warn_of_roles(evaluate, [dense])
-        table = evaluate_flags(dense, evaluate, o.margin, o.budget, by_group=o.by_group)
+        with watch("evaluating flags") as progress:
+            table = evaluate_flags(
+                dense, evaluate, o.margin, o.budget, by_group=o.by_group, progress=progress
+            )
         return TableResult(table, flag_report.evaluation_sections)
     return TableResult(_list(dense, o), flag_report.flag_sections)
 
@@ -187,16 +231,20 @@ def say_if_pruned(logits: Logits) -> None:
 
 def _list(logits: Logits, options: FlagOptions) -> Table:
     """List the flagged predictions; log their number, and in detail their numbers by attribute."""
-    from pbias.auditing.risk.flagging import flag_counts, flag_samples
+    from pbias.auditing.risk.flagging import flag_samples
 
     table = flag_samples(logits, options.margin, options.budget, by_group=options.by_group)
-    every, samples = logits.logits.size, len(set(table.columns["id"]))
+    _say_counts(table, logits.targets, len(logits))
+    return table
+
+
+def _say_counts(table: Table, targets: Sequence[str], num_rows: int) -> None:
+    from pbias.auditing.risk.flagging import flag_counts
+
+    every, samples = num_rows * len(targets), len(set(table.columns["id"]))
     log.info(
         "%d of %d predictions flagged (%.1f %%), of %d of %d samples",
-        len(table), every, 100 * len(table) / every, samples, len(logits),
+        len(table), every, 100 * len(table) / every, samples, num_rows,
     )  # fmt: skip
-    for name, count in flag_counts(table, logits):
-        log.debug(
-            "%s: %d of %d flagged (%.1f %%)", name, count, len(logits), 100 * count / len(logits)
-        )
-    return table
+    for name, count in flag_counts(table, targets):
+        log.debug("%s: %d of %d flagged (%.1f %%)", name, count, num_rows, 100 * count / num_rows)

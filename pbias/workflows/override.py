@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbias.errors import UserError, argument
 from pbias.workflows.inputs.files import Supplements, check_sides, read_labels, read_side
+from pbias.workflows.inputs.memory import check_files
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import TableResult
 
@@ -61,6 +62,7 @@ class Override:
         from pbias.files.flag_list import read_flags
 
         check_sides([inputs.sparse], inputs.models, [inputs.flags, inputs.labels])
+        check_files([inputs.sparse, *inputs.models], "override")
         how = Supplements(read_labels(inputs.labels), probabilities=inputs.probabilities)
         self._logits, *others = read_side([inputs.sparse, *inputs.models], how)
         self._others = [align(other, self._logits) for other in others]

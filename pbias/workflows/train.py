@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pbias.files.manifest.classes import expand_classes
 from pbias.files.manifest.row_filter import keep_where
 from pbias.files.provenance import environment
 from pbias.files.streams import check_inputs, check_output
-from pbias.models.architectures import args_of_weights, new_args
+from pbias.models.architectures import ARCHITECTURES, args_of_weights, new_args
 from pbias.pruning.method import Method
 from pbias.pruning.one_shot import check_method, check_range
 from pbias.pruning.schedule import Ramp
@@ -246,7 +247,10 @@ def _plan(task: _Task, found: _Found, device: torch.device) -> tuple[nn.Module, 
     else:
         args = new_args(arch, task.args)
     args = with_size(arch, args, preprocess.crop)
-    network = new_network(arch, len(labels.targets), task.recipe.seed, args)
+    # A dry run of a dense network looks at shapes alone; weights would take memory.
+    blank = options.dry_run and not (start or task.ramp) and arch in ARCHITECTURES
+    with torch.device("meta") if blank else nullcontext():
+        network = new_network(arch, len(labels.targets), task.recipe.seed, args)
     check_input(network, preprocess.crop, len(labels.targets))
     if start:
         start_from(network, arch, start, args)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbias.files.logits import Logits, select_rows, write_logits
+from pbias.files.logits import Logits, read_logits, select_rows, write_logits
 
 Run = Callable[..., CompletedProcess[str]]
 NUM = 400
@@ -105,6 +105,53 @@ def test_small_groups_leave_neither_the_part_nor_the_audit(parts: Path, pbias: R
     assert "Skin" not in {row["group"] for row in rows_of(fewer.stdout)}
 
 
+@pytest.mark.parametrize("in_memory", ["0", "256"])
+def test_small_groups_of_logits_are_dropped_as_by_hand(
+    parts: Path, pbias: Run, in_memory: str
+) -> None:
+    """Six rows of Skin=I go, which the rows of unknown Skin hide; an intersection goes whole."""
+    (parts / "hand").mkdir()
+    for name in ("dense", "s95"):
+        run = read_logits(str(parts / f"{name}.npz"))
+        assert run.group_names[1] == "Skin" and run.train_counts is not None
+        codes, training = run.groups.copy(), run.train_counts.copy()
+        codes[np.flatnonzero(codes[:, 1] == 0)[6:], 1] = 2
+        assert (codes[:, 1] == -1).sum() > 4
+        write_logits(replace(run, groups=codes), str(parts / f"{name}.npz"))
+        codes[:, 1] = np.where(codes[:, 1] <= 0, -1, codes[:, 1] - 1)
+        training[:, 1] = 0
+        by_hand = replace(
+            run,
+            groups=codes,
+            group_values=(run.group_values[0], ("II", "III")),
+            train_counts=training[:, :, [0, 1, 3]],
+        )
+        write_logits(by_hand, str(parts / "hand" / f"{name}.npz"))
+    more = ("--in-memory", in_memory, "-f", "json")
+    few = ("--min-cell", "10", "--groups", "Male,Skin,Young,Male:Skin")
+    done = pbias("metrics", "s95.npz", "--ref", "dense.npz", *few, *more)
+    hand = ("hand/s95.npz", "--ref", "hand/dense.npz", "--groups", "Male,Skin,Young")
+    expected = pbias("metrics", *hand, *more)
+    assert_same(rows_of(done.stdout), rows_of(expected.stdout))
+    assert {row["group"] for row in rows_of(done.stdout)} == {"", "Male", "Skin", "Young"}
+    said = "dropped, with fewer than 10 rows or to hide such a value"
+    assert f"Skin=I: {said}" in done.stderr and "Male:Skin=0:I, 0:II, 0:III, 1:I, " in done.stderr
+
+
+def test_logits_and_their_counts_drop_the_same_groups(parts: Path, pbias: Run) -> None:
+    files = ("s95.npz", "--ref", "dense.npz")
+    assert pbias("count", *files, "-o", "all.counts.npz").returncode == 0
+    few = ("--min-cell", "110", "-f", "json")
+    counted = pbias("metrics", "all.counts.npz", *few)
+    done = pbias("metrics", *files, "--in-memory", "0", *few)
+    assert_same(rows_of(done.stdout), rows_of(counted.stdout))
+    assert (
+        [x for x in done.stderr.splitlines() if "dropped" in x]
+        == [x for x in counted.stderr.splitlines() if ": dropped, " in x]
+        != []
+    )
+
+
 def test_counts_for_some_metrics_are_smaller_and_say_what_lacks(parts: Path, pbias: Run) -> None:
     pbias("count", "s95.npz", "-o", "all.counts.npz")
     pbias("count", "s95.npz", "--metrics", "tpr,accuracy", "-o", "few.counts.npz")
@@ -132,7 +179,10 @@ def test_counts_for_some_metrics_are_smaller_and_say_what_lacks(parts: Path, pbi
         ("metrics 0.counts.npz --groups Male:Skin", "not by group 'Male:Skin'"),
         ("metrics 0.counts.npz --attributes Smilling", "did you mean 'Smiling'?"),
         ("metrics 0.counts.npz --min-cell 1000", "150 rows in all, fewer than --min-cell 1000"),
-        ("metrics s95.npz --min-cell 10", "--min-cell is for counts files"),
+        (
+            "metrics s95.npz --min-cell 1000",
+            "there are 400 rows in all, fewer than --min-cell 1000",
+        ),
         ("flag 0.counts.npz", "0.counts.npz is a counts file, which holds no rows"),
         ("exemplars --dense 0.counts.npz --sparse 1.counts.npz", "which holds no rows"),
         ("report 0.counts.npz --images . -o a.html", "--images needs rows"),

@@ -61,6 +61,25 @@ def test_verdicts_of_a_sequence_are_those_of_metrics(pbias: Run) -> None:
     assert document["selected"] == "s90.npz"
 
 
+def test_thresholds_blocks_and_small_groups_are_read_as_by_metrics(
+    pbias: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("attribute,threshold\nSmiling,0.5\nWearing_Hat,1\nYoung,-0.5\n")
+    gate = ("--ref", "dense.npz", "--gate", "abs(did_tpr)@Male <= 0.3")
+    more = ("--thresholds", "t.csv", "--ref-thresholds", "t.csv", "--in-memory", "0")
+    more = (*more, "--min-cell", "30", "-f", "json")
+    chosen = pbias("select", "s90.npz", *gate, *more)
+    alone = pbias("metrics", "s90.npz", "--metrics", "did_tpr", *gate, *more)
+    plain = pbias("metrics", "s90.npz", "--metrics", "did_tpr", *gate, "-f", "json")
+    (found,) = json.loads(chosen.stdout)["gates"]
+    assert {k: v for k, v in found.items() if k != "candidate"} == json.loads(alone.stdout)[
+        "gates"
+    ][0]
+    assert json.loads(plain.stdout)["gates"] != json.loads(alone.stdout)["gates"]
+    refused = pbias("select", "s90.npz", *gate, "--min-cell", "601")
+    assert "there are 600 rows in all, fewer than --min-cell 601" in refused.stderr
+
+
 def test_a_sequence_stops_at_the_first_that_does_not_pass(pbias: Run) -> None:
     done = pbias("select", "s99.npz", "s80.npz", *GATE, "--order", "listed")
     assert done.returncode == 1

@@ -13,6 +13,8 @@ import torch
 from pbias.files.checkpoint import load_checkpoint
 from pbias.files.manifest import read_manifest, select, train_counts
 from pbias.files.provenance import sha256
+from pbias.workflows import train
+from pbias.workflows.runs.options import TrainOptions
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -253,3 +255,28 @@ def test_attributes_that_are_never_predicted_are_named(pbias: Run, photos: Path)
     assert "rare; `pbias calibrate v.npz -o thresholds.csv` fits" in done.stderr
     done = pbias("metrics", "v.npz", "--report", "-", "-o", "t.csv")
     assert "pbias predict NET LABELS.csv --split valid -o valid.npz" in done.stdout
+
+
+def test_epochs_that_must_be_a_typing_error_are_refused(pbias: Run, photos: Path) -> None:
+    done = pbias(*TRAIN, "--epochs", "1000000000")
+    assert done.returncode == 2
+    assert done.stderr == "pbias: error: 1000000000 epochs are too many; use at most 100,000\n"
+
+
+def test_a_dry_run_of_a_wide_network_draws_no_weights(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    devices = []
+    found = train.new_network
+
+    def seen(*arguments: object) -> torch.nn.Module:
+        network = found(*arguments)
+        devices.append({weights.device.type for weights in network.parameters()})
+        return network
+
+    monkeypatch.setattr(train, "new_network", seen)
+    monkeypatch.chdir(photos.parent)
+    caplog.set_level("INFO")
+    options = TrainOptions(dry_run=True, model_args="width=2048", epochs=3)
+    assert train.train("photos/labels.csv", "wide.pt", options) == []
+    assert devices == [{"meta"}] and "would write wide.pt after 3 epochs" in caplog.text

@@ -21,6 +21,7 @@ from pbias.data.dataset import (
 )
 from pbias.errors import UserError
 from pbias.files.manifest import read_manifest, select
+from pbias.free_memory import free_memory
 from pbias.models.preprocess import Preprocess
 
 
@@ -191,7 +192,7 @@ def test_what_memory_cannot_hold_goes_to_a_file_without_a_name(
     pictures = draw(tmp_path, [(16, 16)] * 3)
     in_memory = load(pictures, Preprocess.for_crop(16)).images
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable: 2 kB\n")
-    monkeypatch.setattr(image_memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr("pbias.free_memory.MEMINFO", tmp_path / "meminfo")
     (tmp_path / "cache").mkdir()
     caplog.set_level("INFO")
     mapped = load(pictures, Preprocess.for_crop(16), cache=str(tmp_path / "cache")).images
@@ -202,7 +203,7 @@ def test_what_memory_cannot_hold_goes_to_a_file_without_a_name(
 
 def test_a_disk_without_room_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable: 2 kB\n")
-    monkeypatch.setattr(image_memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr("pbias.free_memory.MEMINFO", tmp_path / "meminfo")
     with pytest.raises(UserError, match=r"cannot keep \d+\.\d GiB .* --cache"):
         image_memory.allocate((2**53,), str(tmp_path))
 
@@ -210,7 +211,7 @@ def test_a_disk_without_room_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_memory_limit_of_a_container_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_memory, "CGROUP", tmp_path)
+    monkeypatch.setattr("pbias.free_memory.CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
-    assert image_memory.free_memory() == 3000
+    assert free_memory() == 3000

@@ -62,6 +62,7 @@ def test_out_of_memory_is_one_line_with_advice(
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("pbias: error: out of memory")
     assert "use a smaller batch" in done.stderr
+    assert "choose fewer attributes, groups or metrics" in pbias("count", "a.npz").stderr
 
 
 def test_no_memory_to_report_with_is_one_line_too(

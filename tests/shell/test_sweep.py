@@ -82,9 +82,11 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(
 
 @pytest.mark.slow
 def test_a_failed_job_names_its_log(shell: Run, photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "plan.toml").write_text(PLAN.replace("epochs = 1", 'recipe = "none"', 1))
+    (tmp_path / "plan.toml").write_text(
+        PLAN.replace("epochs = 1", 'precision = "fp16"\ndevice = "cpu"', 1)
+    )
     done = shell("pbias sweep plan.toml --run -- --quiet")
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pbias: error: not all jobs succeeded; read o/logs/resnet_small-3-dense")
-    assert "unknown recipe" in (tmp_path / "o/logs/resnet_small-3-dense.log").read_text()
+    assert "fp16 needs a CUDA device" in (tmp_path / "o/logs/resnet_small-3-dense.log").read_text()

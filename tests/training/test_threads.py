@@ -171,3 +171,16 @@ def test_who_decides(monkeypatch: pytest.MonkeyPatch) -> None:
             Threads.of(5000, CPU)
     finally:
         torch.set_num_threads(before)
+
+
+def test_more_threads_than_cores_are_warned_of_or_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pbias.training.threads.num_cores", lambda: 2)
+    for asked, warned in ((2, False), (3, True), (32, True)):
+        caplog.clear()
+        assert Threads.of(asked, CPU).chosen == asked
+        assert ("threads on 2 cores wait for each other; 2 are faster" in caplog.text) == warned
+    with pytest.raises(UserError, match=r"33 threads on 2 cores .* use at most 32, or leave out"):
+        Threads.of(33, CPU)
+    torch.set_num_threads(1)

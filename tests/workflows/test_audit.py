@@ -13,6 +13,9 @@ import pytest
 
 from pbias.errors import UserError
 from pbias.workflows.audit import AuditOptions, audit_files
+from pbias.workflows.calibrate import calibrate_file
+from pbias.workflows.compare import compare_files
+from pbias.workflows.flag import flag_files
 
 FAST = {"metrics": ["tpr", "churn"], "intervals": False}
 
@@ -70,7 +73,18 @@ def test_progress_goes_to_whoever_asks(files: tuple[str, str]) -> None:
 
     audit_files([files[0]], options=AuditOptions(**FAST | {"metrics": ["tpr"]}, in_memory_mib=0),
                 watch=watch)  # fmt: skip
-    assert seen == [("auditing rows", 60, 60)]
+    assert seen == [("auditing rows", 60, 60), ("computing metrics", 0, 1)]
+    seen.clear()
+    audit_files(files[:1], files[1:], AuditOptions(**FAST), watch)
+    counted = [("auditing runs", 1, 2), ("auditing runs", 2, 2)]
+    assert seen == [*counted, ("computing metrics", 0, 2), ("computing metrics", 1, 2)]
+    seen.clear()
+    compare_files(files, watch=watch)
+    assert seen == [("comparing runs", 1, 2), ("comparing runs", 2, 2)]
+    seen.clear()
+    flag_files(files[1], files[:1], watch=watch)
+    calibrate_file(files[1], watch=watch)
+    assert seen == [("evaluating flags", 1, 1), ("fitting thresholds", 3, 3)]
 
 
 def test_what_is_asked_is_checked_before_anything_is_read(

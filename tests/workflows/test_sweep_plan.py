@@ -12,6 +12,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from pbias.cli.command_tree import commands
+from pbias.workflows.sweeping.running import explained
+from tests.conftest import needs
 
 Run = Callable[..., CompletedProcess[str]]
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -109,6 +111,23 @@ def test_the_workflow_asks_for_a_gpu_and_groups_small_jobs(pbias: Run, tmp_path:
         (('"resnet_small"', '"resnet_smal"'), "holds 'resnet_smal'; did you mean 'resnet_small'?"),
         (("churn/mean", "abs(did_tpr)@Mael"), "'Mael' is not a group of the audit; did you mean"),
         (("churn/mean", "abs(did_tpr)@Age"), "name it in audit.groups (now Male)"),
+        (("epochs = 2", "epochs = 0"), "pbias train: Invalid value for '--epochs': 0 is not in"),
+        (
+            ("epochs = 2", 'lr = "fast"'),
+            "'--lr': 'fast' is not a valid float; see 'pbias train -h'",
+        ),
+        (("epochs = 2", "lr = -1"), "train: learning rate -1 and weight decay 0.0; the first must"),
+        (("epochs = 2", "epochs = true"), "pbias train: --epochs needs a value"),
+        (("augment = false", "augment = 3"), "--augment takes no value, not 3; use true or false"),
+        (("epochs = 2", 'recipe = "none"'), "train: unknown recipe 'none'; use one of"),
+        (("epochs = 2", "epochs = 1000000000"), "1000000000 epochs are too many; use at most"),
+        (
+            ("[audit]", "[from-dense]\nsteps = 0\n[audit]"),
+            "pbias prune: Invalid value for '--steps'",
+        ),
+        (("[audit]", "[predict]\nbatch-size = 0\n[audit]"), "pbias predict: Invalid value for"),
+        (("[audit]", "[audit]\nlevel = 1.5"), "pbias metrics: Invalid value for '--level': 1.5"),
+        (("[0.9, 0.5]", "[1.5]"), "sparsities holds 1.5; use shares such as 0.95"),
     ],
 )
 def test_a_plan_that_does_not_fit_is_one_line(
@@ -118,6 +137,65 @@ def test_a_plan_that_does_not_fit_is_one_line(
     done = pbias("sweep", "plan.toml", "--dry-run")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ('["Male"]', '["Mael"]'),
+            "data.groups: faces/labels.csv has no column 'Mael'; did you mean",
+        ),
+        (
+            ("[audit]", '[audit]\ngroups = ["Male:Age"]'),
+            "audit.groups: faces/labels.csv has no column",
+        ),
+        (
+            ("epochs = 2", 'targets = ["Bold"]'),
+            "train.targets: faces/labels.csv has no column 'Bold'",
+        ),
+        (('"resnet_small"', '"torchvision:resnet19"'), "torchvision has no classifier 'resnet19'"),
+    ],
+)
+@pytest.mark.parametrize("drawn", [False, True])
+def test_names_that_the_data_or_the_library_lack(
+    pbias: Run, tmp_path: Path, change: tuple[str, str], said: str, drawn: bool
+) -> None:
+    write(tmp_path, PLAN.replace(*change, 1))
+    if drawn:
+        assert pbias("synth", "-o", "faces", "--num", "3", "-q").returncode == 0
+    done = pbias("sweep", "plan.toml")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and said in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_executor_that_is_not_installed(pbias: Run, tmp_path: Path) -> None:
+    needs("snakemake")
+    write(tmp_path)
+    for words in (("--executor", "no-such"), ("--executor=no-such",), ("-e", "no-such")):
+        done = pbias("sweep", "plan.toml", "--run", "-q", "--", *words)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        assert "pip install snakemake-executor-plugin-no-such" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("__main__.py: error: unrecognized arguments: --foo", "Snakemake has no option --foo; see"),
+        ("snakemake: error: argument --cores: bad", "refuses its arguments: argument --cores: bad"),
+        (
+            "Error: Directory cannot be locked. Please",
+            "unlock it with: snakemake --unlock -s 'a b'",
+        ),
+        (
+            "MissingInputException in rule a:\nMissing input files:\n affected files:\n  x.csv\n",
+            "x.csv",
+        ),
+    ],
+)
+def test_common_errors_of_snakemake_are_explained(text: str, said: str) -> None:
+    assert said in str(explained(text.splitlines(keepends=True), "a b"))
+    assert explained(["Error in rule train:"], "a b") is None
 
 
 def test_data_that_no_job_makes_must_be_there(pbias: Run, tmp_path: Path) -> None:

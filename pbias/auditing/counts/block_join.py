@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pbias.auditing.counts.folds import fold_rows, folds_of_hashes, hash_owners
 from pbias.auditing.counts.join import check_same, select_targets, sizes_differ, warn_of_position
 from pbias.auditing.counts.reduction import say_how_many_folds
-from pbias.errors import UserError, argument
+from pbias.errors import UserError
 from pbias.files.logits import UNKNOWN, Logits
 from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.logits.checks import check_ids
@@ -32,7 +32,7 @@ class Folds:
         """Assign folds by cluster, by id (their hashes) or by row, as `join_sides` does."""
         if num_folds == 1:
             return cls(1, len(file))
-        owners = _hashes(file, "clusters") if "clusters" in file.npz.members else ids
+        owners = _hashes(file, "clusters") if file.clustered else ids
         if owners is None:
             _, found = fold_rows(0, 0, len(file), num_folds)
             assigned = None
@@ -49,6 +49,34 @@ class Folds:
         if self.assigned is not None:
             return self.assigned[start:stop].astype(np.intp)
         return fold_rows(start, stop, self.num_rows, self.num)[0].astype(np.intp)
+
+
+@dataclass(frozen=True)
+class JoinedBlocks(LogitsBlocks):
+    """The blocks of a file, `pair[1]`, joined to those of another one, `pair[0]`."""
+
+    pair: tuple[LogitsBlocks, ...] = ()
+
+    def blocks(self) -> Iterator[Logits]:
+        """Yield the rows with the targets and labels of the other; raises UserError as `align`."""
+        check_lengths(self.pair)
+        join, row = BlockJoin(self.targets), 0
+        for pair in zip(*(file.blocks() for file in self.pair), strict=True):
+            yield list(join(pair, row))[1]
+            row += len(pair[0])
+
+
+def join_blocks(file: LogitsBlocks, to: LogitsBlocks) -> JoinedBlocks:
+    """Return a file whose samples are checked against those of another one, block by block."""
+    head = select_targets(file.head, to.targets, because=f" but {to.path} does")
+    pair = tuple(same_rows([to, file]))
+    return JoinedBlocks(**{**vars(pair[1]), "head": head}, pair=pair)
+
+
+def same_rows(files: Sequence[LogitsBlocks]) -> list[LogitsBlocks]:
+    """Return files with blocks of the same number of rows; those of wide rows are the smallest."""
+    rows = min(file.block_rows for file in files)
+    return [replace(file, block_rows=rows) for file in files]
 
 
 def check_lengths(files: Sequence[LogitsBlocks]) -> None:
@@ -132,5 +160,5 @@ def _check_order(other: Logits, first: Logits, first_row: int) -> None:
         raise UserError(
             f"{other.path} and {first.path} have different ids in row {first_row + row} "
             f"({other.ids[row]} and {first.ids[row]}), which cannot be joined in blocks; "
-            f"raise {argument('in_memory')}, or predict both on the same split in the same order"
+            "predict both on the same split in the same order, or use 'pbias metrics --in-memory'"
         )

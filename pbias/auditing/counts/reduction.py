@@ -20,7 +20,7 @@ from pbias.auditing.counts.folds import assign_folds, fold_rows
 from pbias.auditing.counts.join import align, select_targets
 from pbias.auditing.counts.pairs import Decisions, PairRows
 from pbias.auditing.counts.scores import Scores, score_rows
-from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.strata import Strata, build_strata, drop_small_values
 from pbias.auditing.counts.sums import (
     JointSums,
     Sums,
@@ -151,13 +151,14 @@ def reduce_whole(
     num_folds: int,
     *,
     wanted: Wanted,
+    min_cell: int = 0,
     progress: Advance | None = None,
 ) -> Reduction:
     """Join and count both sides; raises UserError as `join_sides` does.
 
     `progress` takes runs (done, total).
     """
-    sides = join_sides(audited, references, groups, attributes, num_folds)
+    sides = join_sides(audited, references, groups, attributes, num_folds, min_cell)
     done, total = count(1), len(audited) + len(references)
 
     def advance() -> None:
@@ -175,15 +176,19 @@ def join_sides(
     groups: Sequence[str] | None,
     attributes: Sequence[str] | None,
     num_folds: int,
+    min_cell: int = 0,
 ) -> list[Side]:
     """Return the audited side and, if there is one, the reference side, on the same samples.
 
-    Raises UserError for files that do not fit together and for unknown names.
+    Group values with fewer rows than `min_cell` are dropped. Raises UserError for files that do not
+    fit together and for unknown names.
     """
     first = audited[0]
     if attributes:
         first = select_targets(first, attributes)
     strata = build_strata(audited[0], groups)
+    if min_cell > 1:
+        strata, first = drop_small_values(strata, strata.sizes, first, min_cell, audited[0].targets)
     say_what_is_missing(first, labels=bool((first.labels != UNKNOWN).any()))
     folds, found = sample_folds(first, num_folds)
     sample = Sample(

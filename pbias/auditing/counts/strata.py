@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.errors import UserError, did_you_mean
+from pbias.errors import UserError, argument, did_you_mean, listed
 from pbias.files.logits import UNKNOWN, Logits
 
 MAX_COMBINATIONS = 250  # of the values of several groups
@@ -35,6 +35,14 @@ class Partition:
     def binary(self) -> bool:
         """Whether the values are 0 and 1, contrasted as `1-0`."""
         return self.values == BINARY
+
+    def keep(self, values: tuple[str, ...]) -> Partition:
+        """Return the partition of these values alone; samples with others are unknown."""
+        if values == self.values:
+            return self
+        place = {value: code for code, value in enumerate(values)}
+        codes = np.array([*(place.get(v, UNKNOWN) for v in self.values), UNKNOWN], np.int16)
+        return Partition(self.name, values, codes[self.codes])
 
 
 class Stratum(NamedTuple):
@@ -119,6 +127,17 @@ class Strata:
         return np.asarray(partition.codes == code)
 
     @property
+    def sizes(self) -> NDArray[np.int64]:
+        """The number of rows of each of the P values."""
+        counted = [np.bincount(p.codes[p.codes >= 0], None, len(p.values)) for p in self.partitions]
+        return np.concatenate(counted).astype(np.int64)
+
+    def like(self, other: Strata) -> Strata:
+        """Return the partitions of another one, whose values these have; others are unknown."""
+        own = {p.name: p for p in self.partitions}
+        return Strata(tuple(own[p.name].keep(p.values) for p in other.partitions))
+
+    @property
     def _many(self) -> list[Partition]:
         return [p for p in self.partitions[1:] if not p.binary]
 
@@ -174,3 +193,73 @@ def _intersection(name: str, parts: list[Partition]) -> Partition:
     codes[unknown] = UNKNOWN
     values = tuple(":".join(combination) for combination in product(*(p.values for p in parts)))
     return Partition(name, values, codes)
+
+
+def small_values(
+    rows: NDArray[np.int64], everyone: int, min_cell: int, *, whole: bool
+) -> NDArray[np.bool_]:
+    """Which values of a group are dropped, bool [V]; all of an intersection if any is small.
+
+    Those of fewer rows than `min_cell`, and the next smallest while the difference to everyone
+    would tell what a dropped value was. Values without any rows stay.
+    """
+    small = (rows > 0) & (rows < min_cell)
+    if not small.any():
+        return small
+    if whole:
+        return np.ones(len(rows), bool)
+    for value in np.argsort(rows, kind="stable"):
+        if everyone - rows[~small].sum() >= min_cell:
+            break
+        small[value] |= rows[value] > 0
+    return small if (~small).sum() > 1 else np.ones(len(rows), bool)
+
+
+def drop_small_values(
+    strata: Strata,
+    rows: NDArray[np.int64],
+    first: Logits,
+    min_cell: int,
+    targets: Sequence[str],
+) -> tuple[Strata, Logits]:
+    """Return the strata without small values, and the file without what training says of these.
+
+    `rows` int [P] of each value; `targets` are those of the file, of which `first` may have some.
+    Logs what is dropped; raises UserError for fewer rows in all.
+    """
+    check_size(int(rows[0]), min_cell)
+    kept, start = [strata.partitions[0]], 1
+    training = None if first.train_counts is None else first.train_counts.copy()
+    for partition in strata.partitions[1:]:
+        place = slice(start, start + len(partition.values))
+        start, column = place.stop, partition.name in first.group_names
+        intersection = not column and partition.name not in targets
+        gone = small_values(rows[place], int(rows[0]), min_cell, whole=intersection)
+        values = list(zip(partition.values, gone.tolist(), strict=True))
+        say_dropped(partition.name, [value for value, small in values if small], min_cell)
+        if training is not None and column:
+            group = first.group_names.index(partition.name)
+            trained = training[:, group].sum(-1)
+            if gone.any() or ((trained > 0) & (trained < min_cell)).any():
+                training[:, group] = 0
+        if not gone.all():
+            kept.append(partition.keep(tuple(value for value, small in values if not small)))
+    return Strata(tuple(kept)), replace(first, train_counts=training)
+
+
+def check_size(rows: int, min_cell: int) -> None:
+    """Refuse samples that are fewer than what is dropped."""
+    if rows < min_cell:
+        raise UserError(
+            f"there are {rows} rows in all, fewer than {argument('min_cell', min_cell)}; "
+            "nothing is left"
+        )
+
+
+def say_dropped(group: str, values: Sequence[str], min_cell: int) -> None:
+    """Warn about values of a group that are dropped, if there are any."""
+    if values:
+        log.warning(
+            "%s=%s: dropped, with fewer than %d rows or to hide such a value",
+            group, listed(values, 5), min_cell,
+        )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids
+from pbias.auditing.counts.block_join import BlockJoin, Folds, check_lengths, hash_ids, same_rows
 from pbias.auditing.counts.fits import r_squared
 from pbias.auditing.counts.join import select_targets
 from pbias.auditing.counts.pairs import Decisions, PairRows, by_run
@@ -31,7 +31,7 @@ from pbias.auditing.counts.reduction import (
     say_what_is_missing,
 )
 from pbias.auditing.counts.scores import Scores
-from pbias.auditing.counts.strata import Strata, build_strata
+from pbias.auditing.counts.strata import Strata, build_strata, drop_small_values
 from pbias.auditing.counts.sums import (
     JointSums,
     PairTotals,
@@ -57,6 +57,7 @@ def reduce_blocks(
     num_folds: int,
     *,
     wanted: Wanted,
+    min_cell: int = 0,
     progress: Advance | None = None,
 ) -> Reduction:
     """Return the result of `reduce_whole` for files read in blocks, with samples in the same order.
@@ -69,7 +70,13 @@ def reduce_blocks(
     check_lengths(files)
     folds = Folds.of(first, hash_ids(files), num_folds)
     head = select_targets(first.head, attributes) if attributes else first.head
-    about = design(head, build_strata(first.head, groups))
+    strata = build_strata(first.head, groups)
+    if min_cell > 1:
+        # A pass of its own: what is dropped is known when all rows are counted.
+        names = [partition.name for partition in strata.partitions[1:]]
+        rows = sum(Strata.of(block, names).sizes for block in first.blocks())
+        strata, head = drop_small_values(strata, np.asarray(rows), head, min_cell, first.targets)
+    about = design(head, strata)
     heads = [select_targets(file.head, head.targets) for file in files]
     sums = RunSums(about, heads, len(audited), wanted, folds.num)
     sum_blocks(sums, files, lambda block, row: folds.rows(row, row + len(block)), progress)
@@ -90,7 +97,7 @@ def sum_blocks(
     """Add all rows of the files to the sums; raises UserError if they do not fit together."""
     join, row = BlockJoin(sums.about.targets), 0
     # `zip` keeps the first tuple that it gave while someone holds it, and with it the first blocks.
-    for blocks in map(list, zip(*(file.blocks() for file in files), strict=True)):
+    for blocks in map(list, zip(*(file.blocks() for file in same_rows(files)), strict=True)):
         sums.add(blocks[0], list(join(blocks, row)), folds_of(blocks[0], row))
         row += len(blocks[0])
         if progress is not None:
@@ -130,7 +137,7 @@ class RunSums:
 
     def add(self, whole: Logits, joined: Sequence[Logits], fold_n: NDArray[np.intp]) -> None:
         """Add a block of rows and their folds; `whole` has all targets, which may be groups."""
-        strata = Strata.of(whole, self.groups)
+        strata = Strata.of(whole, self.groups).like(self.about.strata)
         labels_an = transposed(joined[0].labels)
         rows = (labels_an, strata, fold_n, self.num_folds)
         said: list[Decisions] = []

@@ -7,6 +7,7 @@ threshold).
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from pbias.auditing.counts.totals import predictions
 from pbias.auditing.inference.distributions import Floats
 from pbias.errors import UserError, argument
 from pbias.files.logits import UNKNOWN, Logits
+from pbias.files.logits.blocks import LogitsBlocks
 from pbias.files.table import Table
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ NO_POSITIVES = "no positive labels: 0 kept"
 NO_NEGATIVES = "no negative labels: 0 kept"
 NEVER = "never predicted"
 ALWAYS = "always predicted"
+MAX_BYTES = 128 << 20  # of logits and labels in memory, of a file that is read in blocks
 
 
 class Fitted(NamedTuple):
@@ -45,19 +48,20 @@ class _Cuts(NamedTuple):
     fp: NDArray[np.int64]
 
 
-def check_split(logits: Logits, *, allow_test: bool) -> None:
+def check_split(logits: Logits | LogitsBlocks, *, allow_test: bool) -> None:
     """Refuse thresholds from the data that they will be judged on; warn of those from training.
 
     Raises UserError for a file of the test split, or of all splits, unless it is allowed.
     """
-    if logits.split in ("test", "all") and not allow_test:
-        what = "the test split" if logits.split == "test" else "all splits, the test split too"
+    split = (logits if isinstance(logits, Logits) else logits.head).split
+    if split in ("test", "all") and not allow_test:
+        what = "the test split" if split == "test" else "all splits, the test split too"
         raise UserError(
             f"{logits.path} holds {what}, and thresholds fitted to it flatter every "
             f"number that is measured on it; predict {argument('split', 'valid')}, "
             f"or add {argument('allow_test', True)}"
         )
-    if logits.split == "train":
+    if split == "train":
         log.warning(
             "%s is of the training split, where models are surer than elsewhere; use %s",
             logits.path,
@@ -65,38 +69,52 @@ def check_split(logits: Logits, *, allow_test: bool) -> None:
         )
 
 
-def calibrate(logits: Logits, objective: str = POSITIVE_RATE) -> Table:
+def calibrate(
+    logits: Logits | LogitsBlocks,
+    objective: str = POSITIVE_RATE,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
     """Return a threshold for each attribute, with the counts that it gives on this file.
 
     Columns: attribute, threshold, n (known labels), n_positive, n_predicted_before (among these, as
-    the file stands), n_predicted_positive (with the threshold), note. Raises UserError without any
-    labels, and for a softmax, whose largest output is predicted whatever the threshold.
+    the file stands), n_predicted_positive (with the threshold), note. Blocks are read for some
+    targets at a time, with the same result; `progress` takes targets (done, total). Raises
+    UserError without any labels, and for a softmax, whose largest output is predicted whatever the
+    threshold.
     """
     if logits.activation == "softmax":
         raise UserError(
             f"{logits.path} is from a softmax, which predicts its largest output whatever the "
             "threshold; only sigmoid outputs can be calibrated"
         )
-    labels_an = logits.labels.T
-    if (labels_an == UNKNOWN).all():
+    parts = [logits] if isinstance(logits, Logits) else logits.by_targets(MAX_BYTES)
+    columns: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, values in _fitted(part, objective).items():
+            columns.setdefault(name, []).extend(values)
+        progress(len(columns["attribute"]), len(logits.targets))
+    if not any(columns["n"]):
         hint = f"add them with {argument('labels')}"
         raise UserError(f"{logits.path} has no labels to fit thresholds to; {hint}")
+    _say(logits.targets, columns["note"])
+    return Table(columns)
+
+
+def _fitted(logits: Logits, objective: str) -> dict[str, list[Any]]:
+    labels_an = logits.labels.T
     before = predictions(logits)
     fitted = fit_thresholds(before.logits, labels_an, objective)
     after = before.logits > fitted.values[:, None]
     known = labels_an != UNKNOWN
-    _say(logits.targets, fitted.notes)
-    return Table(
-        {
-            "attribute": list(logits.targets),
-            "threshold": fitted.values.tolist(),
-            "n": known.sum(axis=1).tolist(),
-            "n_positive": (labels_an == 1).sum(axis=1).tolist(),
-            "n_predicted_before": (before.s & known).sum(axis=1).tolist(),
-            "n_predicted_positive": (after & known).sum(axis=1).tolist(),
-            "note": fitted.notes,
-        }
-    )
+    return {
+        "attribute": list(logits.targets),
+        "threshold": fitted.values.tolist(),
+        "n": known.sum(axis=1).tolist(),
+        "n_positive": (labels_an == 1).sum(axis=1).tolist(),
+        "n_predicted_before": (before.s & known).sum(axis=1).tolist(),
+        "n_predicted_positive": (after & known).sum(axis=1).tolist(),
+        "note": fitted.notes,
+    }
 
 
 def _say(targets: tuple[str, ...], notes: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ def evaluate(
     num_folds: int = NUM_FOLDS,
     *,
     by_group: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Table:
     """Evaluate the flags of `flag_samples` and the risk of attributes on each pruned model.
 
-    `margin`, `budget` and `by_group` are those of the list; other rankings flag as many.
+    `margin`, `budget` and `by_group` are those of the list; other rankings flag as many. `progress`
+    takes pruned models (done, total).
 
     Measures are described in `score_ranking`, `carried` and `foretold`; rankings of predictions in
     `prediction_rankings`, and of attributes in `attribute_rankings`. Raises UserError if files have
@@ -44,11 +46,11 @@ def evaluate(
     rankings = prediction_rankings(dense, margin, budget, by_group=by_group)
     of_attributes = attribute_rankings(before, flag_risk(dense))
     names = _names([run.path for run in pruned])
-    rows = [
-        {"run": name, **row}
-        for name, run in zip(names, runs, strict=True)
-        for row in _evaluated(before, predictions(run), rankings, of_attributes, level)
-    ]
+    rows: list[dict[str, Any]] = []
+    for done, (name, run) in enumerate(zip(names, runs, strict=True), 1):
+        found = _evaluated(before, predictions(run), rankings, of_attributes, level)
+        rows += [{"run": name, **row} for row in found]
+        progress(done, len(runs))
     return Table({name: [row.get(name) for row in rows] for name in COLUMNS})
 
 

@@ -6,6 +6,7 @@ Shape suffixes as in prediction_risk.py.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,24 +49,34 @@ def flag_samples(
     for each group (empty: unknown), risk, reasons. With `by_group`, the risk uses the training
     counts of the sample's group (see `flag_risk`). Labels are never read.
     """
+    warn_without_counts(logits)
+    risk = flag_risk(logits, by_group=by_group)
+    at = flagged(logits, risk, margin, budget)
+    return Table(flag_columns(logits, risk, at, margin))
+
+
+def warn_without_counts(logits: Logits) -> None:
+    """Warn that risk does not know what is usual in training."""
     if logits.train_counts is None:
         log.warning("%s has no training counts: risk is the model's own doubt alone", logits.path)
-    risk = flag_risk(logits, by_group=by_group)
-    target, row = flagged(logits, risk, margin, budget)
-    ids = np.arange(len(logits)).astype(str) if logits.ids is None else logits.ids
-    at = (target, row)
-    return Table(
-        {
-            "id": ids[row].tolist(),
-            "attribute": np.array(logits.targets)[target].tolist(),
-            "prediction": risk.s[at].astype(int).tolist(),
-            "probability": risk.p[at].tolist(),
-            "margin": risk.margin[at].tolist(),
-            **group_columns(logits, row, COLUMNS),
-            "risk": risk.value[at].tolist(),
-            "reasons": _reasons(logits, risk, risk.uncertain(margin)[at], target, row),
-        }
-    )
+
+
+def flag_columns(
+    logits: Logits, risk: Risk, at: tuple[NDArray[np.intp], ...], margin: float, first_row: int = 0
+) -> dict[str, list[Any]]:
+    """Return the table's columns of predictions (targets, rows); rows count from `first_row`."""
+    target, row = at
+    ids = (row + first_row).astype(str) if logits.ids is None else logits.ids[row]
+    return {
+        "id": ids.tolist(),
+        "attribute": np.array(logits.targets)[target].tolist(),
+        "prediction": risk.s[at].astype(int).tolist(),
+        "probability": risk.p[at].tolist(),
+        "margin": risk.margin[at].tolist(),
+        **group_columns(logits, row, COLUMNS),
+        "risk": risk.value[at].tolist(),
+        "reasons": _reasons(logits, risk, risk.uncertain(margin)[at], target, row),
+    }
 
 
 def flagged(
@@ -95,11 +106,11 @@ def in_order(
     return np.lexsort((target, place[row], *reversed(keys)))
 
 
-def flag_counts(table: Table, logits: Logits) -> list[tuple[str, int]]:
+def flag_counts(table: Table, targets: Sequence[str]) -> list[tuple[str, int]]:
     """Return how many samples are flagged for each attribute, the most first."""
     names, counts = np.unique(table.columns["attribute"], return_counts=True)
     found = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    return sorted(((name, found.get(name, 0)) for name in logits.targets), key=lambda x: -x[1])
+    return sorted(((name, found.get(name, 0)) for name in targets), key=lambda x: -x[1])
 
 
 def _reasons(

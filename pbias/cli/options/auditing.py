@@ -75,6 +75,16 @@ StrictGates = Annotated[
 JointGates = Annotated[
     bool, typer.Option("--gate-joint", help="Hold --level for all gates together (Bonferroni).")
 ]
+InMemory = Annotated[
+    float,
+    typer.Option(
+        "--in-memory",
+        metavar="MIB",
+        min=0,
+        callback=no_nan,
+        help="Read files with more logits than this in blocks.",
+    ),
+]
 MinCell = Annotated[
     int,
     typer.Option(
@@ -82,7 +92,7 @@ MinCell = Annotated[
         metavar="NUM",
         min=0,
         max=10**9,
-        help="For counts: drop group values with fewer rows.",
+        help="Drop group values with fewer rows.",
     ),
 ]
 Audited = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from pbias.files.logits.checks import (
     own_names,
 )
 from pbias.files.logits.npz import KNOWN, Npz
+from pbias.files.logits.relabel import Relabeling
+from pbias.files.manifest import Manifest
 
 BLOCK_MIB = 24  # for all arrays by row; processing a block takes about four times as much
 MIB = 1 << 20
@@ -31,7 +33,7 @@ class LogitsBlocks:
     """A logits file read in blocks of `block_rows` rows.
 
     `head` is its first row: what it says of all rows is said there. `thresholds` float64 [A]
-    replace those of the file.
+    replace those of the file, and `labels` its labels and groups, by id.
     """
 
     npz: Npz
@@ -39,6 +41,7 @@ class LogitsBlocks:
     block_rows: int
     probabilities: bool | None = None
     thresholds: NDArray[np.float64] | None = None
+    labels: Relabeling | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -60,11 +63,24 @@ class LogitsBlocks:
         return self.head.activation
 
     @property
+    def clustered(self) -> bool:
+        """Whether samples belong to clusters."""
+        return self.head.clusters is not None
+
+    @property
     def first_row(self) -> Logits:
         """The head, with the thresholds in use."""
         if self.thresholds is None:
             return self.head
         return replace(self.head, thresholds=self.thresholds)
+
+    def relabeled(
+        self, manifest: Manifest, groups: Sequence[str], cluster: str | None
+    ) -> LogitsBlocks:
+        """Return the file with labels, groups and clusters of a manifest, as `relabel` does."""
+        labels = Relabeling(self.head, manifest, groups, cluster)
+        labels.check(self.column("ids"))
+        return replace(self, head=labels(self.head), labels=labels)
 
     def blocks(self) -> Iterator[Logits]:
         """Yield the rows in order, as logits; raises UserError as `read_logits` and `as_logits` do.
@@ -79,12 +95,46 @@ class LogitsBlocks:
             signs.add(block.labels)
             if self.probabilities:
                 block = as_logits(block, probabilities=True)
+            if self.labels is not None:
+                block = self.labels(block)
             yield block if self.thresholds is None else replace(block, thresholds=self.thresholds)
         check_scale(self.head, low, high, probabilities=self.probabilities)
         signs.check(self.path, self.targets, self.head.meta)
 
+    def by_targets(self, max_bytes: int) -> Iterator[Logits]:
+        """Yield all rows of some targets after the other, with labels and without samples' names.
+
+        The file is read once for as many targets as fit in `max_bytes`.
+        """
+        num = max(1, max_bytes // max(1, len(self) * (np.dtype(np.float64).itemsize + 1)))
+        for start in range(0, len(self.targets), num):
+            yield self._all_rows(slice(start, start + num))
+
+    def _all_rows(self, part: slice) -> Logits:
+        labels_an = np.empty((len(self.targets[part]), len(self)), np.int8)
+        z_an, row = np.empty(0), 0
+        for block in self.blocks():
+            if not row:
+                z_an, cuts = np.empty(labels_an.shape, block.logits.dtype), block.thresholds
+            rows = slice(row, row + len(block))
+            z_an[:, rows], labels_an[:, rows] = block.logits[:, part].T, block.labels[:, part].T
+            row = rows.stop
+        return Logits(
+            logits=z_an.T,
+            labels=labels_an.T,
+            targets=self.targets[part],
+            activation=self.activation,
+            thresholds=None if cuts is None else cuts[part],
+            meta=self.head.meta,
+            path=self.path,
+        )
+
     def column(self, name: str) -> Iterator[NDArray[np.str_]]:
         """Ids or clusters in blocks of rows, as text."""
+        labels = self.labels if name == "clusters" else None
+        if labels is not None and labels.has_clusters:
+            yield from map(labels.clusters, self.column("ids"))
+            return
         names = [name, *(["ids"] if name != "ids" and "ids" in self.npz.members else [])]
         row = 0
         for arrays in zip(*(self.npz.blocks(n, self.block_rows) for n in names), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 import tokenize
@@ -61,21 +62,27 @@ class Npz:
         *,
         what: str = "",
         again: str = "write it again with numpy",
+        packed: bytes | None = None,
     ) -> None:
         """Open the archive and read every header, or only those of `names`.
 
-        `what` names the expected content (default: logits). Raises UserError naming the error, and
-        `again`, what to do.
+        The bytes are `packed`, if given. `what` names the expected content (default: logits).
+        Raises UserError naming the error, and `again`, what to do.
         """
         self.path = input_name(path)
         self._what, self._again = what or "NPZ file", again
         self._closing = ExitStack()
-        check_inputs([path])
+        if packed is None:
+            check_inputs([path])
         try:
-            whole = path == STDIO or not is_regular(path)
-            source: Any = self._closing.enter_context(spool(path)) if whole else path
+            source: Any = path
+            if packed is not None:
+                source = io.BytesIO(packed)
+            elif path == STDIO or not is_regular(path):
+                source = self._closing.enter_context(spool(path))
             if not what:
-                check_is_logits(first_of(source) if whole else first_bytes(path), self.path)
+                first = first_bytes(path) if source is path else first_of(source)
+                check_is_logits(first, self.path)
             self._zip = self._closing.enter_context(zipfile.ZipFile(source))
             self.members = {
                 info.filename.removesuffix(".npy"): self._header(info)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pbias.auditing.counts.parts.counts import Counts
 from pbias.errors import UserError, argument
 from pbias.files.logits import UNKNOWN, Logits, as_logits, read_logits
 from pbias.files.logits.coding import cluster_names, group_codes, known_labels
@@ -176,7 +177,7 @@ def _read_all(source: Any, known: Known, name: str) -> list[Logits]:
 
 def _is_run(value: Any) -> bool:
     """Return whether an entry of a list is a run, not a row of numbers."""
-    if is_path(value) or isinstance(value, Logits) or hasattr(value, "to_numpy"):
+    if is_path(value) or isinstance(value, Logits | Counts) or hasattr(value, "to_numpy"):
         return True
     return np.ndim(value) > 1
 

@@ -32,28 +32,31 @@ def are_counts(paths: Sequence[str]) -> bool:
     return any(found)
 
 
-def refuse_beside_counts(path: str, given: Mapping[str, object]) -> None:
-    """Refuse arguments that need rows; `given` contains the arguments by name."""
+def refuse_beside_counts(holder: str, given: Mapping[str, object]) -> None:
+    """Refuse arguments that need rows; `given` contains the arguments by name.
+
+    `holder` is who holds the counts, as the message begins.
+    """
     for name, value in given.items():
         if value is not None and value != []:
             raise UserError(
-                f"{path} is a counts file, which holds no rows for "
+                f"{holder} no rows for "
                 f"{argument(name, value if name == 'probabilities' else None)}; leave it out, "
                 "and give it to 'pbias count'"
             )
 
 
 def read_counts(
-    paths: Sequence[str], options: Options, min_cell: int, watch: Watch
+    sources: Sequence[str | Counts], options: Options, min_cell: int, watch: Watch
 ) -> tuple[Counts, Options]:
-    """Return the sum of counts files, and the options with the metrics that were counted."""
+    """Return the sum of counts and the options with the metrics that were counted."""
     from pbias.auditing.counts.parts.reading import read_parts
     from pbias.auditing.engine import wanted_by
     from pbias.auditing.metrics.registry import chosen_metrics
 
     metrics = chosen_metrics(options.metrics)
     with watch("adding counts files") as progress:
-        counts = read_parts(paths, wanted_by(metrics), progress)
+        counts = read_parts(sources, wanted_by(metrics), progress)
     facts = counts.facts
     lost = [
         metric.name
@@ -77,15 +80,12 @@ def drop_groups(counts: Counts, min_cell: int) -> Counts:
     Raises UserError if there are fewer rows in total.
     """
     from pbias.auditing.counts.parts.counts import drop_small
+    from pbias.auditing.counts.strata import check_size, say_dropped
 
     facts = counts.facts
     if min_cell < 2:
         return counts
-    if facts.rows < min_cell:
-        raise UserError(
-            f"there are {facts.rows} rows in all, fewer than {argument('min_cell', min_cell)}; "
-            "nothing is left"
-        )
+    check_size(facts.rows, min_cell)
     found = drop_small(counts, min_cell)
     for before, after in zip(facts.groups, found.facts.groups, strict=True):
         gone = [
@@ -93,9 +93,5 @@ def drop_groups(counts: Counts, min_cell: int) -> Counts:
             for value, was, now in zip(after.values, before.dropped, after.dropped, strict=True)
             if now and not was
         ]
-        if gone:
-            log.warning(
-                "%s=%s: dropped, with fewer than %d rows or to hide such a value",
-                after.name, listed(gone, 5), min_cell,
-            )  # fmt: skip
+        say_dropped(after.name, gone, min_cell)
     return found

@@ -33,6 +33,11 @@ class Supplements:
     attributes: Sequence[str] | None = None
     probabilities: bool | None = None
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the named groups, of which intersections have two."""
+        return [part for name in self.groups or [] for part in name.split(":")]
+
 
 def expand(paths: Sequence[str]) -> list[str]:
     """List the files of quoted globs, in order; a path that exists or matches nothing stays."""
@@ -102,8 +107,7 @@ def supplement(runs: Iterable[Logits], supplements: Supplements) -> list[Logits]
     if s.manifest is not None:
         from pbias.files.logits.relabel import relabel
 
-        parts = [part for name in s.groups or [] for part in name.split(":")]
-        converted = [relabel(run, s.manifest, parts, s.cluster) for run in converted]
+        converted = [relabel(run, s.manifest, s.columns, s.cluster) for run in converted]
     return with_thresholds(converted, s.thresholds, s.attributes)
 
 
@@ -163,11 +167,12 @@ def refuse_softmax(runs: Sequence[Run], thresholds: str) -> None:
             )
 
 
-def refuse_decisions(run: Logits, purpose: str) -> None:
+def refuse_decisions(run: Logits | LogitsBlocks, purpose: str) -> None:
     """Raise UserError for a file of predictions without scores if scores are needed."""
     from pbias.auditing.metrics.models import no_scores
+    from pbias.files.logits import Logits
 
-    found = no_scores(run)
+    found = no_scores(run if isinstance(run, Logits) else run.head)
     if len(found) == len(run.targets):
         raise UserError(
             f"{run.path} holds only predictions ({found[run.targets[0]]}), and {purpose} needs "

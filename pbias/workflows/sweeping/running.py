@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from pbias.cores import num_cores
@@ -16,6 +21,8 @@ from pbias.workflows.sweeping.jobs import Job
 from pbias.workflows.sweeping.plan import Plan
 
 LOCK = ".pbias-sweep.lock"
+OWN_EXECUTORS = ("local", "dryrun", "touch")
+LAST_LINES = 200
 
 
 def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str]) -> None:
@@ -30,6 +37,7 @@ def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str
         given = ["--cores", str(num_cores()), *given]
     if plan.resources.get("gpus") and "--executor" not in given and "--resources" not in given:
         given += ["--resources", f"gpu={plan.resources['gpus']}"]  # one job per GPU
+    check_executor(given)
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", workflow, "--rerun-incomplete"),
         # The lock below ends with the processes that hold it; Snakemake's outlives a kill.
@@ -37,18 +45,59 @@ def run_sweep(plan: Plan, jobs: Sequence[Job], workflow: str, more: Sequence[str
     ]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with _alone(plan.folder / plan.out) as lock:
-        status = _wait(command, {**os.environ, "PATH": path}, lock)
+        status, said = _wait(command, {**os.environ, "PATH": path}, lock)
     if status:
-        raise UserError(_failed(plan, jobs, status))
+        raise UserError(explained(said, workflow) or _failed(plan, jobs, status))
 
 
-def _wait(command: Sequence[str], environment: dict[str, str], lock: int) -> int:
-    """Run Snakemake and end it with this process, so that no job is orphaned."""
+def check_executor(arguments: Sequence[str]) -> None:
+    """Refuse an executor whose plugin is not installed; Snakemake would list all its modules."""
+    words = [part for word in arguments for part in word.split("=", 1)]
+    for option, name in itertools.pairwise(words):
+        if option not in ("--executor", "-e") or name in OWN_EXECUTORS:
+            continue
+        if find_spec(f"snakemake_executor_plugin_{name.replace('-', '_')}") is None:
+            raise UserError(
+                f"the executor '{name}' is not installed; install it with "
+                f"pip install snakemake-executor-plugin-{name}, or leave {option} out"
+            )
+
+
+def explained(said: Sequence[str], workflow: str) -> str | None:
+    """Return in a line what is wrong and what to do, for common errors of Snakemake."""
+    text = "\n".join(said)
+    if found := re.search(r"unrecognized arguments: (.*)", text):
+        return f"Snakemake has no option {found[1]}; see 'snakemake -h'"
+    if found := re.search(r"(?m)^\S+: error: (.*)", text):
+        return f"Snakemake refuses its arguments: {found[1]}; see 'snakemake -h'"
+    if "LockException" in text or "cannot be locked" in text:
+        return (
+            "Snakemake's folder is locked by another run or one that was killed; if none is "
+            f"running, unlock it with: snakemake --unlock -s {shlex.quote(workflow)}"
+        )
+    if found := re.search(r"MissingInputException.*?(?:affected files:)\s+(\S+)", text, re.DOTALL):
+        return f"no job makes {found[1]}, and it does not exist; restore it and run the sweep again"
+    return None
+
+
+def _wait(
+    command: Sequence[str], environment: dict[str, str], lock: int
+) -> tuple[int, Sequence[str]]:
+    """Run Snakemake and end it with this process, so that no job is left alone.
+
+    Its messages go to stderr; return its status and the last of them.
+    """
+    last: deque[str] = deque(maxlen=LAST_LINES)
     running = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[lock]
-    )
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, pass_fds=[lock], text=True, errors="replace",
+    )  # fmt: skip
+    assert running.stdout is not None
     try:
-        return running.wait()
+        for line in running.stdout:
+            last.append(line)
+            sys.stderr.write(line)
+        return running.wait(), last
     finally:
         if running.poll() is None:
             running.terminate()

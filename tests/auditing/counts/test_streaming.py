@@ -241,7 +241,7 @@ def test_samples_in_another_order_are_refused_with_the_remedy(
     assert dense.ids is not None
     other = replace(make_logits(), ids=dense.ids[::-1])
     message = refusal(other, tmp_path, dense)
-    assert "different ids in row 0" in message and "raise `in_memory`" in message
+    assert "different ids in row 0" in message and "'pbias metrics --in-memory'" in message
 
 
 def test_files_of_different_lengths_are_refused(make_logits: Make, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_missing_training_counts_are_said(dense: Logits, caplog: pytest.LogCaptu
 def test_counts_by_attribute_name_all_of_them_most_first(dense: Logits) -> None:
     bare = replace(dense, train_counts=None)
     sure = replace(bare, logits=bare.logits * np.array([1, 50, 0.1], np.float32))
-    counts = flag_counts(flag_samples(sure), sure)
+    counts = flag_counts(flag_samples(sure), sure.targets)
     p = 1 / (1 + np.exp(-sure.logits.astype(float)))
     near = (np.abs(p - 0.5) < 0.4).sum(axis=0)
     assert [name for name, _ in counts] == ["Young", "Smiling", "Wearing_Hat"]

@@ -7,6 +7,7 @@ the number of runs of both sides, the audited first; K that of their pairs, in t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from pbias.auditing.counts.ranks.auc_buckets import NUM_BUCKETS
 from pbias.auditing.counts.ranks.bucketed_scores import NUM_C, NUM_F
+from pbias.auditing.counts.strata import small_values
 from pbias.auditing.counts.totals import NUM_BINS, NUM_LABELS
-from pbias.files.counts_file import NUM_FOLDS, Facts, Group
+from pbias.errors import listed
+from pbias.files.counts_file import NUM_FOLDS, Facts, Group, write_counts
 
 Layout = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 Arrays = dict[str, NDArray[Any]]
@@ -29,12 +32,25 @@ NOT_BY_FOLD, NOT_BY_VALUE = ("buckets", "moments"), ("gram", "train_counts")
 _UINT32 = 1 << 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counts:
-    """A description of the counts, and the arrays by name, with the shapes of `layout`."""
+    """Totals of a part of the samples, from `pbias.count`: no rows and no ids; they add up.
+
+    `facts` say what was counted; `arrays` are by name, in the shapes of `layout`.
+    """
 
     facts: Facts
     arrays: Arrays
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a counts file, to standard output for `-`; equal content gives equal bytes."""
+        write_counts(os.fspath(path), self.facts, self.arrays)
+
+    def __repr__(self) -> str:
+        """Say what was counted; the arrays are large."""
+        f = self.facts
+        groups = listed([group.name for group in f.groups]) or "none"
+        return f"Counts({f.rows:,} rows, {len(f.targets)} targets, groups: {groups})"
 
 
 def num_pairs(facts: Facts) -> int:
@@ -94,17 +110,13 @@ def places(facts: Facts) -> Iterator[tuple[Group, slice]]:
 
 
 def drop_small(counts: Counts, min_cell: int) -> Counts:
-    """Drop group values with fewer rows, and those that would reveal fewer rows.
-
-    The remaining values must not reveal a dropped value by their difference from everyone. Values
-    without any rows stay. The counts are changed in place.
-    """
+    """Drop the group values that `small_values` names. The counts are changed in place."""
     facts = counts.facts
     rows = counts.arrays["cells"][0, :, :, 0].sum((0, -1, -2))
     groups, gone = [], np.zeros(len(rows), bool)
     for group, place in places(facts):
         intersection = not group.column and group.name not in facts.targets
-        small = _small(rows[place], int(rows[0]), min_cell, whole=intersection)
+        small = small_values(rows[place], int(rows[0]), min_cell, whole=intersection)
         dropped = small | np.array(group.dropped)
         gone[place] = dropped
         groups.append(replace(group, dropped=tuple(dropped.tolist())))
@@ -115,22 +127,6 @@ def drop_small(counts: Counts, min_cell: int) -> Counts:
             array[:, :, gone] = 0
     _drop_training(counts, groups, min_cell)
     return Counts(replace(facts, groups=tuple(groups)), counts.arrays)
-
-
-def _small(
-    rows: NDArray[np.int64], everyone: int, min_cell: int, *, whole: bool
-) -> NDArray[np.bool_]:
-    """Return which values of a group are dropped, bool [V]; an intersection as a whole."""
-    small = (rows > 0) & (rows < min_cell)
-    if not small.any():
-        return small
-    if whole:
-        return np.ones(len(rows), bool)
-    for value in np.argsort(rows, kind="stable"):
-        if everyone - rows[~small].sum() >= min_cell:
-            break
-        small[value] |= rows[value] > 0
-    return small if (~small).sum() > 1 else np.ones(len(rows), bool)
 
 
 def _drop_training(counts: Counts, groups: list[Group], min_cell: int) -> None:

@@ -54,6 +54,7 @@ def calibrate(
 
     The table can be passed to --thresholds of predict, metrics and flag.
     """
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.calibrate import calibrate_file
 
@@ -64,5 +65,6 @@ def calibrate(
         allow_test=allow_test,
         labels=labels,
         probabilities=probabilities,
+        watch=bar,
     )
     write_table(result.rows, result.sections, output, form, color, command="calibrate")

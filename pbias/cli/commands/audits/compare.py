@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pbias.cli.options.auditing import Attributes, LabelsOfIds, Probabilities
+from pbias.cli.options.auditing import Attributes, InMemory, LabelsOfIds, Probabilities
 from pbias.cli.options.common import (
     Color,
     ColorWhen,
@@ -31,6 +31,7 @@ def compare(
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
     probabilities: Probabilities = None,
+    in_memory: InMemory = 256,
     output: Table = "-",
     form: TableFormat = Format.AUTO,
     color: ColorWhen = Color.AUTO,
@@ -39,6 +40,7 @@ def compare(
     verbose: Verbose = 0,
 ) -> None:
     """Compare runs of the same samples: one row per file, over attributes defined in all files."""
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.compare import compare_files
     from pbias.workflows.inputs.files import expand
@@ -51,5 +53,7 @@ def compare(
         attributes=names(attributes),
         labels=labels,
         probabilities=probabilities,
+        in_memory_mib=in_memory,
+        watch=bar,
     )
     write_table(result.rows, result.sections, output, form, color, command="compare")

@@ -96,6 +96,7 @@ def flag(
     The command uses only the dense model and the training counts. The riskiest predictions come
     first: those that the model is uncertain of, and those that are unusual in training.
     """
+    from pbias.cli.progress import bar
     from pbias.cli.tables import check_table_output, write_table
     from pbias.workflows.flag import FlagOptions, flag_files, refuse_combinations
     from pbias.workflows.inputs.budget import parse_budget
@@ -117,7 +118,7 @@ def flag(
     refuse_combinations(options, evaluate=bool(pruned))
     inputs = [path, *pruned, labels, thresholds, evaluate_thresholds]
     check_table_output(output, form, inputs, no_clobber=no_clobber)
-    result = flag_files(path, pruned, options)
+    result = flag_files(path, pruned, options, bar)
     write_table(result.rows, result.sections, output, form, color, command="flag")
 
 

@@ -12,6 +12,7 @@ from pbias.cli.options.auditing import (
     GateFile,
     Gates,
     Groups,
+    InMemory,
     JointGates,
     LabelsOfIds,
     Level,
@@ -32,7 +33,6 @@ from pbias.cli.options.common import (
     TableFormat,
     Verbose,
     names,
-    no_nan,
 )
 
 
@@ -83,16 +83,7 @@ def metrics(
             help="Add a column with this text to the table; repeatable.",
         ),
     ] = None,
-    in_memory: Annotated[
-        float,
-        typer.Option(
-            "--in-memory",
-            metavar="MIB",
-            min=0,
-            callback=no_nan,
-            help="Read files with more logits than this in blocks.",
-        ),
-    ] = 256,
+    in_memory: InMemory = 256,
     min_cell: MinCell = 0,
     output: Table = "-",
     form: TableFormat = Format.AUTO,

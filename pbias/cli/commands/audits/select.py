@@ -12,11 +12,15 @@ from pbias.cli.options.auditing import (
     GateFile,
     Gates,
     Groups,
+    InMemory,
     JointGates,
     LabelsOfIds,
     Level,
+    MinCell,
     Probabilities,
+    ReferenceThresholds,
     StrictGates,
+    Thresholds,
 )
 from pbias.cli.options.common import (
     Color,
@@ -60,9 +64,13 @@ def select(
     groups: Groups = None,
     attributes: Attributes = None,
     labels: LabelsOfIds = None,
+    thresholds: Thresholds = None,
+    ref_thresholds: ReferenceThresholds = None,
     probabilities: Probabilities = None,
     cluster: ClusterOfLabels = None,
     level: Level = 0.95,
+    in_memory: InMemory = 256,
+    min_cell: MinCell = 0,
     report: Annotated[
         str | None,
         typer.Option("--report", metavar="FILE", help="Also write the report as Markdown."),
@@ -89,7 +97,14 @@ def select(
     from pbias.workflows.inputs.files import expand
 
     runs, others = [expand([path]) for path in candidates], expand(ref)
-    inputs = [*(path for side in runs for path in side), *others, labels, gate_file]
+    inputs = [
+        *(path for side in runs for path in side),
+        *others,
+        labels,
+        thresholds,
+        ref_thresholds,
+        gate_file,
+    ]
     check_table_output(output, form, inputs, no_clobber=no_clobber)
     check_report(report, output, inputs, no_clobber=no_clobber)
     options = AuditOptions(
@@ -102,7 +117,11 @@ def select(
         joint=gate_joint,
         labels=labels,
         cluster=cluster,
+        thresholds=thresholds,
+        reference_thresholds=ref_thresholds,
         probabilities=probabilities,
+        in_memory_mib=in_memory,
+        min_cell=min_cell,
     )
     result = select_files(runs, others, options, order, bar)
     header = {"command": "select", "selected": result.selected, "gates": result.gates}

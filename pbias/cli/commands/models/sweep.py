@@ -41,11 +41,12 @@ def sweep(
     pbias. A restarted sweep does not repeat finished jobs. The results are a table of all runs,
     curves, and a report for each architecture.
     """
+    from pbias.cli.command_lines import check_options
     from pbias.workflows.sweeping import sweep as workflow
 
     if dry_run:
         terminal = sys.stdout.isatty()
-        for line in workflow.command_lines(plan):
+        for line in workflow.command_lines(plan, check_options):
             print(printable(line) if terminal else line)
         return
-    workflow.sweep(plan, output, more or [], run=run, no_clobber=no_clobber)
+    workflow.sweep(plan, check_options, output, more or [], run=run, no_clobber=no_clobber)
