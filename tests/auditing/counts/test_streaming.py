@@ -166,7 +166,9 @@ def refusal(logits: Logits, folder: Path, *references: Logits, **options: Any) -
     files = [in_blocks(file, folder, **options) for file in (logits, *references)]
     with pytest.raises(UserError) as caught:
         audit(files[:1], files[1:])
-    return str(caught.value)
+    said = str(caught.value)
+    del caught  # whose traceback would keep this frame, and with it the open files
+    return said
 
 
 def test_a_logit_that_is_none_is_named_by_its_row(make_logits: Make, tmp_path: Path) -> None:
