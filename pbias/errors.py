@@ -60,11 +60,12 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def listed(names: Sequence[object], most: int = 3) -> str:
-    """Join the first names of a list, and say how many more there are.
+    """Join the first names of a list, and say how many more there are; a single one is named, too.
 
-    >>> listed(["a", "b", "c"], 2), listed([])
-    ('a, b, and 1 more', '')
+    >>> listed(["a", "b", "c", "d"], 2), listed(["a", "b", "c"], 2), listed([])
+    ('a, b, and 2 more', 'a, b, c', '')
     """
+    most += len(names) == most + 1
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(str, names[:most])) + more
 

@@ -43,7 +43,16 @@ def num_lost(record: Record, share: float = 1.0) -> float:
 def counted(num: float, total: float) -> str:
     """Return how often the reference predicted what is lost.
 
-    >>> counted(1, 120), counted(1.5, 120)
-    ('1 of 120', '1.5 of 120')
+    >>> counted(1, 120), counted(1.5, 120), counted(1234, 5000)
+    ('1 of 120', '1.5 of 120', '1234 of 5000')
     """
-    return f"{num:.3g} of {total:.0f}"
+    return f"{count_of(num)} of {count_of(total)}"
+
+
+def count_of(num: float) -> str:
+    """Format a count, which may be a mean over runs.
+
+    >>> count_of(1234.0), count_of(2.25)
+    ('1234', '2.2')
+    """
+    return f"{num:.1f}".removesuffix(".0")

@@ -80,14 +80,21 @@ class AuditTable(Result):
     @cached_property
     def findings(self) -> Findings:
         """What got worse or better beyond correction, and what is unknown."""
+        from dataclasses import replace
+
         from pbias.auditing.findings.finding import find
 
-        return find(self.rows, self.level, self.at_level)
+        header = self.header
+        return replace(
+            find(self.rows, self.level, self.at_level),
+            num_clusters=header.num_clusters,
+            effective_clusters=header.effective_clusters,
+        )
 
     @property
     def verdict(self) -> str:
         """The findings in words; begins with `Worst:` if something got worse."""
-        from pbias.reporting.verdict import verdict
+        from pbias.reporting.verdict.paragraphs import verdict
 
         return verdict(self.findings)
 
@@ -124,7 +131,7 @@ class AuditTable(Result):
 
     def _about(self) -> list[Section]:
         from pbias.reporting.audit_header import header_section
-        from pbias.reporting.verdict import verdict_section
+        from pbias.reporting.verdict.paragraphs import verdict_section
 
         return [verdict_section(self.findings), header_section(self.header)]
 

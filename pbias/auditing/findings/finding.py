@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pbias.auditing.findings.labels import group_values, other_side
-from pbias.auditing.findings.selection import (
-    AtLevel,
-    Widened,
-    holding,
-    key_of,
-    selection_level,
-    told_columns,
+from pbias.auditing.findings.candidates import (
+    Candidates,
+    Finding,
+    Record,
+    changes,
+    gaps,
+    spoken_metrics,
+    with_ends,
 )
+from pbias.auditing.findings.labels import group_values
+from pbias.auditing.findings.selection import AtLevel, Widened, holding, selection_level
 from pbias.auditing.findings.unknowns import (
     NeverPredicted,
     SmallGroup,
@@ -33,43 +36,7 @@ from pbias.auditing.table_rows import SAME_MODEL
 from pbias.files.table import Table
 
 MAX_NAMED = 3
-Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A number that changed, or differs between groups, and holds after correction.
-
-    `group` and `group_value` "": everyone; `attribute` "": all classes together. `reference` is the
-    value before, or the value of the group value `against` which this one is compared. `low` to
-    `high` is the interval of the change, adjusted for selection.
-    """
-
-    metric: str
-    attribute: str
-    group: str
-    group_value: str
-    n: float
-    reference: float
-    audited: float
-    change: float
-    low: float
-    high: float
-    p_adjusted: float
-    worse: bool
-    few: bool
-    against: str = ""
-
-    @property
-    def spoken(self) -> str:
-        """The name of the metric in a sentence."""
-        metric = METRICS[self.metric]
-        return metric.spoken or metric.title
-
-    @property
-    def nearer_end(self) -> float:
-        """The minimum size of the change."""
-        return max(self.low, -self.high)
+MAX_PROBABILITIES = 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +49,10 @@ class Findings:
     five, and `missed_most` the largest of them. `attributes` are those with any examined number.
     `beside` is the worst finding's number for the other values of its group, with intervals at
     `level`. `changed`: how many predictions changed, of how many; of attributes, not of classes.
+    `suspect` is the largest number that got worse by its interval at `level` but does not hold.
+    `probabilities` are numbers from probabilities that got worse, corrected over those `of_scores`.
+    `all_too_few`: no value of any group has enough samples. `effective_clusters` of equal size say
+    as much as the samples, which are from `num_clusters`; None: many.
     """
 
     paired: bool
@@ -100,6 +71,12 @@ class Findings:
     attributes: tuple[str, ...] = ()
     beside: tuple[Finding, ...] = ()
     changed: tuple[float, float] | None = None
+    suspect: Finding | None = None
+    probabilities: tuple[Finding, ...] = ()
+    of_scores: int = 0
+    all_too_few: bool = False
+    num_clusters: int | None = None
+    effective_clusters: float | None = None
 
     @property
     def worse(self) -> tuple[Finding, ...]:
@@ -133,7 +110,7 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
     records = table.records()
     paired = any(":" in record["runs"] for record in records)
     metrics = spoken_metrics(records)
-    looked_at = _changes(records, metrics) if paired else _gaps(records, metrics)
+    looked_at = changes(records, metrics) if paired else gaps(records, metrics)
     rows = [row for row, _ in looked_at]
     p, adjusted = (np.array([r[k] for r in rows], float) for k in ("p", "p_adjusted"))
     held = holding(p, adjusted, 1.0 - level)
@@ -141,11 +118,14 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
     selected = selection_level(level, max(int(held.sum()), 1), num)
     widened = Widened(level, at_level)
     found = [
-        _with_ends(finding, row, widened, selected)
+        with_ends(finding, row, widened, selected)
         for (row, finding), holds in zip(looked_at, held, strict=True)
         if holds
     ]
     never = never_predicted(records, p, 1.0 - level, paired=paired)
+    too_few = small_groups(records, metrics)
+    of_scores, probabilities = _probabilities(records if paired else [], metrics, widened)
+    values = {(group, value) for group, known in group_values(records).items() for value in known}
     found.sort(key=lambda f: (not f.worse, -f.nearer_end))
     sizes = [row["detectable"] for row in rows if row["detectable"] == row["detectable"]]
     return Findings(
@@ -158,93 +138,17 @@ def find(table: Table, level: float = 0.95, at_level: AtLevel | None = None) -> 
         found=_lost_once(found, never.names if paired else ()),
         missed=median(sizes) if sizes else float("nan"),
         missed_most=max(sizes, default=float("nan")),
-        too_few=small_groups(records, metrics),
+        too_few=too_few,
         never=never,
         undefined=undefined(records, metrics),
         metrics=metrics,
         attributes=tuple(dict.fromkeys(r["attribute"] for r in rows if r["attribute"])),
         beside=_beside(found, looked_at, widened) if paired else (),
         changed=num_changed(records, metrics) if paired else None,
-    )
-
-
-def spoken_metrics(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return the metrics of a table that verdicts mention.
-
-    For classes, one of which is always predicted, the accuracy of each one says little.
-    """
-    known = dict.fromkeys(record["metric"] for record in records)
-    metrics = [METRICS[name] for name in known]
-    chosen = [m for m in metrics if m.spoken] or [
-        m for m in metrics if m.good is not Good.NEITHER and not (m.is_change or m.fact)
-    ]
-    of_classes = any(m.pooled for m in chosen)
-    return tuple(m.name for m in chosen if not (of_classes and m.binary_only))
-
-
-def _is_told(record: Record) -> bool:
-    """Return whether a row is about one attribute that is not its own group, or all classes."""
-    if METRICS[record["metric"]].pooled:
-        return not record["attribute"]
-    return record["attribute"] not in ("", record["group"])
-
-
-def _changes(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
-    """Return the changes for everyone and each group value."""
-    values = group_values(records)
-    found = []
-    for row in records:
-        mine = row["metric"] in metrics and _is_told(row)
-        if not mine or (row["group"] and row["contrast"] not in values.get(row["group"], ())):
-            continue
-        value, *_ = (row[name] for name in told_columns(row))
-        if value != value:
-            continue
-        found.append((row, _finding(row, row["contrast"], row["reference"], row["value"], value)))
-    return found
-
-
-def _gaps(records: Sequence[Record], metrics: Sequence[str]) -> list[tuple[Record, Finding]]:
-    """Return the gaps of one model between group values, each seen from the worse-off value.
-
-    A group of two values has one gap; with more values, each is compared with the rest.
-    """
-    values = group_values(records)
-    by_key = {key_of(record): record for record in records}
-    found = []
-    for row in records:
-        mine = row["metric"] in metrics and _is_told(row) and row["value"] == row["value"]
-        sides = other_side(row["contrast"], values.get(row["group"], ())) if mine else None
-        if sides is None:
-            continue
-        value, against, mirrored = sides
-        gap = row["value"]
-        good = METRICS[row["metric"]].good
-        if mirrored and (gap > 0) == (good is Good.HIGHER):
-            value, against, gap = against, value, -gap
-        own = by_key[row["metric"], row["attribute"], row["group"], value]
-        other = own["value"] - gap
-        finding = _finding(own, value, other, own["value"], gap)
-        found.append((row, replace(finding, against=against, p_adjusted=row["p_adjusted"])))
-    return found
-
-
-def _finding(row: Record, value: str, before: float, after: float, change: float) -> Finding:
-    higher = METRICS[row["metric"]].good is not Good.LOWER
-    return Finding(
-        metric=row["metric"],
-        attribute=row["attribute"],
-        group=row["group"],
-        group_value=value,
-        n=row["n"],
-        reference=before,
-        audited=after,
-        change=change,
-        low=float("nan"),
-        high=float("nan"),
-        p_adjusted=row["p_adjusted"],
-        worse=(change < 0) == higher,
-        few="low_power" in (row["status"], row["change_status"]),
+        suspect=_suspect(looked_at, held, never.names, widened),
+        probabilities=probabilities,
+        of_scores=of_scores,
+        all_too_few={(small.group, small.value) for small in too_few} == values,
     )
 
 
@@ -261,14 +165,14 @@ def _lost_once(found: Sequence[Finding], lost: Sequence[str]) -> tuple[Finding, 
 
 
 def _beside(
-    found: Sequence[Finding], looked_at: Sequence[tuple[Record, Finding]], widened: Widened
+    found: Sequence[Finding], looked_at: Candidates, widened: Widened
 ) -> tuple[Finding, ...]:
     """Return the worst finding's number for the other values of its group, worst first."""
     if not found or not (found[0].worse and found[0].group):
         return ()
     worst = found[0]
     others = [
-        _with_ends(other, row, widened, widened.level)
+        with_ends(other, row, widened, widened.level)
         for row, other in looked_at
         if (other.metric, other.attribute, other.group)
         == (worst.metric, worst.attribute, worst.group)
@@ -277,8 +181,45 @@ def _beside(
     return tuple(sorted(others, key=lambda f: (not f.worse, -abs(f.change))))
 
 
-def _with_ends(finding: Finding, row: Record, widened: Widened, level: float) -> Finding:
-    ends = widened.ends(row, level)
-    turned = finding.against and (row["value"] < 0) != (finding.change < 0)
-    low, high = (-ends.high, -ends.low) if turned else ends
-    return replace(finding, low=low, high=high)
+def _suspect(
+    looked_at: Candidates, held: NDArray[Any], lost: Sequence[str], widened: Widened
+) -> Finding | None:
+    """Return the number that is worst by its own interval among those that do not hold.
+
+    Lost attributes are told anyway. None if the intervals of all others contain 0.
+    """
+    found = [
+        with_ends(finding, row, widened, widened.level)
+        for (row, finding), holds in zip(looked_at, held, strict=True)
+        if finding.worse and not holds and row["p"] == row["p"] and finding.attribute not in lost
+    ]
+    return max((f for f in found if f.nearer_end > 0), key=lambda f: f.nearer_end, default=None)
+
+
+def _probabilities(
+    records: Sequence[Record], metrics: Sequence[str], widened: Widened
+) -> tuple[int, tuple[Finding, ...]]:
+    """Return how many changes of probabilities were looked at, and the worst that hold.
+
+    At most `MAX_PROBABILITIES` of different metrics. What is among the `metrics` of the verdict is
+    looked at there.
+    """
+    names = [
+        m.name for m in METRICS.values()
+        if m.of_scores and m.good is not Good.NEITHER and not m.is_change and m.name not in metrics
+    ]  # fmt: skip
+    looked_at = changes(records, names)
+    p, adjusted = (np.array([row[k] for row, _ in looked_at], float) for k in ("p", "p_adjusted"))
+    held = holding(p, adjusted, 1.0 - widened.level)
+    own = [
+        (with_ends(finding, row, widened, widened.level), row)
+        for (row, finding), holds in zip(looked_at, held, strict=True)
+        if holds and finding.worse
+    ]
+    worst: dict[str, tuple[Finding, Record]] = {}
+    for finding, row in sorted(own, key=lambda one: -one[0].nearer_end):
+        worst.setdefault(finding.metric, (finding, row))
+    num = int((~np.isnan(p)).sum())
+    selected = selection_level(widened.level, max(int(held.sum()), 1), num)
+    named = list(worst.values())[:MAX_PROBABILITIES]
+    return num, tuple(with_ends(finding, row, widened, selected) for finding, row in named)

@@ -71,7 +71,7 @@ class NeverPredicted:
     """
 
     new: tuple[Never, ...] = ()
-    before: tuple[str, ...] = ()
+    before: tuple[Never, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,8 +140,8 @@ def never_predicted(
     """
     facts = [r for r in records if METRICS[r["metric"]].fact and not r["group"] and r["attribute"]]
     holds = [r for r in facts if r["value"] == 1]
-    before = tuple(r["attribute"] for r in holds if paired and r["reference"] == 1)
-    mine = [r for r in holds if r["attribute"] not in before]
+    before = [r for r in holds if paired and r["reference"] == 1]
+    mine = [r for r in holds if not (paired and r["reference"] == 1)]
     lost = [num_lost(r, r["value"] - r["reference"]) if paired else math.nan for r in mine]
     of_losses = [p_of_loss(num) if num == num else math.nan for num in lost]
     adjusted = benjamini_hochberg([*p, *of_losses])[len(p) :]
@@ -149,7 +149,8 @@ def never_predicted(
         Never(r["attribute"], num, r["n"], r["n_positive"], bool(corrected <= error))
         for r, num, corrected in zip(mine, lost, adjusted, strict=True)
     ]
-    return NeverPredicted(tuple(new), before)
+    neither = tuple(Never(r["attribute"], 0.0, r["n"], r["n_positive"]) for r in before)
+    return NeverPredicted(tuple(new), neither)
 
 
 def num_changed(records: Sequence[Record], metrics: Sequence[str]) -> tuple[float, float] | None:

@@ -17,6 +17,7 @@ from pbias.auditing.counts.sums import Row
 from pbias.auditing.inference.distributions import Floats, floats
 
 FEW_CLUSTERS = 20
+TOO_FEW_CLUSTERS = 10  # more samples of so few hardly help
 
 
 def effective_number(share: Floats, size: Floats) -> Floats:
@@ -29,6 +30,15 @@ def effective_number(share: Floats, size: Floats) -> Floats:
     each = share * size
     squares = (each**2).sum(axis=0)
     return floats(each.sum(axis=0) ** 2 / np.where(squares > 0, squares, np.nan))
+
+
+def are_too_few(effective: float | None) -> bool:
+    """Return whether more samples of the same clusters hardly help; None: there are many.
+
+    >>> are_too_few(2.5), are_too_few(12.0), are_too_few(None)
+    (True, False, False)
+    """
+    return effective is not None and effective < TOO_FEW_CLUSTERS
 
 
 def in_words(effective: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.auditing.findings.finding import spoken_metrics
+from pbias.auditing.findings.candidates import spoken_metrics
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.charts.cells import HEADER, Cell, every_cell
 from pbias.reporting.sections import Record, Section

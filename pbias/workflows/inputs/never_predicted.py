@@ -50,7 +50,7 @@ def say_never_predicted(run: Logits | LogitsBlocks, network: str = "", labels: s
 def _hint(run: Logits | LogitsBlocks, network: str, labels: str) -> str:
     """Return the commands that fit thresholds, with the names of files that are known."""
     from pbias.files.logits import Logits
-    from pbias.reporting.verdict import calibrate_hint
+    from pbias.reporting.verdict.unknowns import calibrate_hint
 
     head = run if isinstance(run, Logits) else run.head
     if head.split == VALID and run.path.endswith(".npz"):

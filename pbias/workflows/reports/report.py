@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import NARROW, Gate, Page, Part
-from pbias.reporting.verdict import explained, verdict_lines, words_explained
+from pbias.reporting.verdict.paragraphs import verdict_lines
+from pbias.reporting.verdict.sentences import explained, words_explained
 from pbias.workflows.reports import predicted_parts, risk_parts, table_parts
 
 if TYPE_CHECKING:

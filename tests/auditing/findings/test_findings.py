@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import pbias
-from pbias.auditing.findings.finding import Finding, Findings
+from pbias.auditing.findings.candidates import Finding
+from pbias.auditing.findings.finding import Findings
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.findings.unknowns import Never, NeverPredicted, SmallGroup
 from pbias.auditing.metrics.entry import Good
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.logits import Logits
-from pbias.reporting.verdict import verdict
+from pbias.reporting.verdict.paragraphs import verdict
 from pbias.workflows.audit import AuditResult
 from pbias.workflows.inputs.never_predicted import say_never_predicted
 
@@ -73,7 +74,7 @@ def test_what_is_not_known_and_what_comes_next(one_hurt: AuditResult) -> None:
         "Too few samples to tell: age 60+ (20). Never predicted: mustache "
         f"({before} of 3000 before, now 0; positive labels: {positive})." in one_hurt.verdict
     )
-    assert "Next: `pbias predict NET" in one_hurt.verdict
+    assert "Next: to make these attributes predicted again, fit" in one_hurt.verdict
     lost = [f for f in one_hurt.findings.found if f.attribute == "mustache"]
     assert [(f.metric, f.worse) for f in lost] == [("tpr", True)]  # not the fewer false alarms
 
@@ -119,9 +120,10 @@ def test_where_nobody_was_hurt_hardly_any_draw_says_so() -> None:
     nothing = next(found for found in said if not found.found)
     assert nothing.looked_at == 12  # two attributes, two metrics, everyone and two group values
     assert verdict(nothing).startswith(
-        "Nothing got worse that holds after correction over the 12 numbers looked at. What could "
-        f"have been missed (power 80 %): changes under {nothing.missed:.3f} in half of these "
-        f"numbers, and under {nothing.missed_most:.3f} where samples are fewest."
+        "Nothing got worse that holds after correction over the 12 numbers looked at (accuracy, "
+        "sensitivity). This audit would miss (one time in five or more) changes of up to "
+        f"{nothing.missed:.3f} in half of these numbers, and of up to {nothing.missed_most:.3f} "
+        "where samples are fewest."
     )
 
 
@@ -261,10 +263,10 @@ def test_flag_says_it_too_with_the_command(
     say_never_predicted(replace(silent, activation="softmax", thresholds=None))
     said = [r.getMessage() for r in caplog.records if "never predicted" in r.getMessage()]
     assert said == [
-        "s.npz: never predicted: Wearing_Hat; `pbias predict NET LABELS.csv --split valid -o "
-        "valid.npz` (or `import table`) and then `pbias calibrate valid.npz -o thresholds.csv` fit "
-        "thresholds on validation data that predict it again; give them by "
-        "`thresholds='thresholds.csv'`"
+        "s.npz: never predicted: Wearing_Hat; to make these attributes predicted again, fit "
+        "thresholds on validation data: `pbias predict NET LABELS.csv --split valid -o valid.npz` "
+        "(or `import table`), then `pbias calibrate valid.npz -o thresholds.csv`, then give them "
+        "by `thresholds='thresholds.csv'`"
     ]
 
 
@@ -288,9 +290,9 @@ def test_the_direction_is_that_of_the_words() -> None:
 def test_no_change_beyond_1_is_said_to_be_missed() -> None:
     nothing = replace(FOUND, found=(), missed=0.112, missed_most=1.132)
     assert verdict(nothing).startswith(
-        "Nothing got worse that holds after correction over the 100 numbers looked at. What could "
-        "have been missed (power 80 %): changes under 0.112 in half of these numbers, and of any "
-        "size where samples are fewest."
+        "Nothing got worse that holds after correction over the 100 numbers looked at (accuracy, "
+        "sensitivity). This audit would miss (one time in five or more) changes of up to 0.112 in "
+        "half of these numbers, and of any size where samples are fewest."
     )
 
 

@@ -260,7 +260,7 @@ def test_a_class_that_is_never_predicted_has_no_threshold_to_calibrate() -> None
     logits = silent.logits.copy()
     logits[:, 3] -= 100
     said = pbias.audit(replace(silent, logits=logits), reference=silent).verdict
-    assert "Never predicted: d." in said and "calibrate" not in said
+    assert "Never predicted: d (120 of 400 before" in said and "calibrate" not in said
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:
