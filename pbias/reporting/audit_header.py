@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pbias.auditing.gates.together import tally
+from pbias.auditing.gates.verdicts import in_words
 from pbias.reporting.sections import Section
 
 MAX_FILES = 3
@@ -143,9 +145,10 @@ def gate_sections(records: Sequence[Mapping[str, Any]], together: str = "") -> l
     """
     if not records:
         return []
-    rows = [[r["gate"], r["verdict"], r["covers"], _counts(r), r["note"]] for r in records]
+    rows = [[r["gate"], in_words(r), r["covers"], _counts(r), r["note"]] for r in records]
     header = ["gate", "verdict", "covers", "rows", "which"]
-    return [Section("Gates", header, rows, [together] if together else [])]
+    title = f"Gates: {tally([r['verdict'] for r in records])}"
+    return [Section(title, header, rows, [together] if together else [])]
 
 
 def _counts(record: Mapping[str, Any]) -> str:

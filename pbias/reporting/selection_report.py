@@ -19,7 +19,7 @@ def selection_sections(selection: Selection, level: float, judged_at: float) -> 
     for candidate in selection.candidates:
         records = [outcome.record() for outcome in candidate.outcomes]
         (gates,) = gate_sections(records, summary(candidate.outcomes))
-        title = f"Gates of {candidate.name}"
+        title = gates.title.replace("Gates", f"Gates of {candidate.name}", 1)
         sections.append(Section(title, gates.header, gates.rows, gates.notes))
     return sections
 

@@ -171,6 +171,7 @@ class AuditResult(AuditTable):
         return judge_gates(
             audit.table, audit.samples_behind, self.rows, gates,
             level=audit.options.level if level is None else level, strict=strict, joint=joint,
+            clusters=audit.few_clusters,
         )  # fmt: skip
 
     @property

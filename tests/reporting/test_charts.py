@@ -263,7 +263,7 @@ def test_gates_are_drawn_with_the_row_that_decides() -> None:
     assert names == ["FAIL: tpr@sex <= 0.2", "PASS: tpr@sex/young >= 0.01"]
     assert gates([nothing]) is None
     assert figure.caption.endswith(
-        " Not drawn, because there is no interval: tpr@sex/bald >= 0.01: pass."
+        " Not drawn, because there is no interval: tpr@sex/bald >= 0.01: pass (1 of 1 not checked)."
     )
     drawn = gates([fails, passes])
     assert drawn is not None and "Not drawn" not in drawn.caption

@@ -59,7 +59,7 @@ def test_gates_are_judged_and_recorded(files: tuple[str, str], tmp_path: Path) -
     assert [s.title for s in result.headline()] == [
         "Verdict",
         "Audit",
-        "Gates",
+        "Gates: fail (1 pass, 1 fail)",
         "Means over attributes",
     ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pbias.auditing.gates.grammar import Gate
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.inference.distributions import critical, normal_ppf
+from pbias.auditing.inference.effective_clusters import are_too_few
 
 # The smallest group value behind a row (attribute, group, contrast), and its labeled samples.
 Samples = Callable[[str, str, str], tuple[str, int]]
@@ -52,9 +53,16 @@ def samples_needed(gate: Gate, row: Judged, error: float, num: int) -> int | Non
 
 
 def would_decide(
-    gate: Gate, undecided: Sequence[Judged], error: float, samples: Samples | None
+    gate: Gate,
+    undecided: Sequence[Judged],
+    error: float,
+    samples: Samples | None,
+    clusters: float | None = None,
 ) -> str:
-    """Say how many samples would decide: a single row outside fails a gate, all inside pass."""
+    """Say how many samples would decide: a single row outside fails a gate, all inside pass.
+
+    Where samples are worth as much as very few `clusters` of equal size, more clusters would.
+    """
     if samples is None:
         return ""
     known = [r for r in undecided if not math.isnan(times_as_many(gate, r, error))]
@@ -63,13 +71,16 @@ def would_decide(
     outside = [r for r in known if (r.value > gate.bound) == gate.at_most]
     pick, rows = (min, outside) if outside else (max, known)
     row = pick(rows, key=lambda r: times_as_many(gate, r, error))
+    if clusters is not None and are_too_few(clusters):
+        now = max(round(clusters), 1)
+        return f"more clusters may decide it, not more samples of these (now as good as {now})"
     name, num = samples(row.attribute, row.group, row.contrast)
     who, needed = f" of {name}" if name else "", samples_needed(gate, row, error, num)
     if needed is None:
         if abs(row.value - gate.bound) <= ON_BOUND:
             return "the value lies on the bound, which no number of samples decides"
         more = f"more than {MOST:.0f} times as many labeled samples{who} would decide it"
-        return f"{more}, because the value is so near the bound (now {num:,})"
+        return f"{more}, because the value is almost at the bound (now {num:,})"
     said = f"about {needed:,} labeled samples{who} would decide it (now {num:,})"
     # More samples do not reduce the variation between runs.
     return f"{said} if runs differed by chance alone, else more runs" if row.of_runs else said

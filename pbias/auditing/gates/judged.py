@@ -14,7 +14,8 @@ class Judged(NamedTuple):
 
     `left`: what a mean leaves out; `certain`: the value is no estimate; `of_runs`: a mean over
     several; `loss`: how often the reference predicts what the audited model does not, in words;
-    `changes`: how few predictions changed, in words.
+    `changes`: how few predictions changed, in words; `stuck`: a fact of both models, which cannot
+    change.
     """
 
     place: str
@@ -32,6 +33,7 @@ class Judged(NamedTuple):
     of_runs: bool = False
     loss: str = ""
     changes: str = ""
+    stuck: bool = False
 
     def words(self) -> str:
         """Name the row, with its number or the reason why there is none."""
@@ -39,9 +41,9 @@ class Judged(NamedTuple):
         if self.value != self.value:
             why = "; ".join(filter(None, (self.reason or "undefined in the reference", self.loss)))
             return f"{name} ({why}){self._lost()}"
-        ends = "" if self.low != self.low else f" [{self.low:.4g}, {self.high:.4g}]"
+        ends = "" if self.low != self.low else f" [{self.low:.3g}, {self.high:.3g}]"
         loss = f" ({self.loss})" if self.loss else ""
-        return f"{name} {self.value:.4g}{ends}{loss}{self._over()}{self._lost()}"
+        return f"{name} {self.value:.3g}{ends}{loss}{self._over()}{self._lost()}"
 
     def _over(self) -> str:
         """Return over how many attributes a mean is, where some have no number."""

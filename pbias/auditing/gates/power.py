@@ -14,6 +14,7 @@ from pbias.auditing.gates.deciding import POWER, samples_needed, strays, would_d
 from pbias.auditing.gates.grammar import MEAN
 from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.verdicts import Outcome, Verdict
+from pbias.auditing.inference.effective_clusters import are_too_few
 from pbias.errors import argument, listed
 from pbias.files.table import Table
 
@@ -32,6 +33,7 @@ class Drawn:
     def __init__(self, audit: Audit) -> None:
         """Start without any tables."""
         self.samples_behind = audit.samples_behind
+        self.few_clusters = audit.few_clusters
         self.table = cache(audit.table)
 
 
@@ -42,6 +44,7 @@ class Expected:
         """Combine `draws`, which have the same files and options."""
         self.draws = draws
         self.samples_behind = draws[0].samples_behind
+        self.few_clusters = draws[0].few_clusters
         self.table = cache(self._table)
 
     def _table(self, level: float | None = None, metric: str | None = None) -> Table:
@@ -61,7 +64,7 @@ def power_table(
     true value that fails the gate with 80 % power; place: where the mean row lies; inside, outside:
     the share of draws in which the row lies there; smallest_group and n: the group value with the
     fewest labeled samples, and their number; n_needed: how many would decide the row with 80 %
-    power, if its value is true.
+    power, if its value is true (None if that takes more clusters).
     """
     records = [
         {
@@ -94,7 +97,8 @@ def said_of(outcome: Outcome, drawn: Sequence[Outcome], discordance: float) -> d
     inside = outcome.at("inside")
     often_open = verdicts.count(Verdict.INCONCLUSIVE) > (1 - POWER) * len(drawn)
     if outcome.verdict is Verdict.PASS and often_open and inside:
-        needed = would_decide(outcome.gate, inside, outcome.error, outcome.samples)
+        o = outcome
+        needed = would_decide(o.gate, inside, o.error, o.samples, o.clusters)
         kept["note"] = "; ".join(filter(None, (kept["note"], needed)))
     return {**kept, "draws": len(drawn), **{v.value: verdicts.count(v) for v in Verdict}}
 
@@ -165,7 +169,9 @@ def _shares(row: Judged, places: Sequence[str]) -> dict[str, Any]:
 
 def _samples(outcome: Outcome, row: Judged, expected: Expected) -> dict[str, Any]:
     name, num = expected.samples_behind(row.attribute, row.group, row.contrast)
-    needed = samples_needed(outcome.gate, row, outcome.error, num)
+    needed = None
+    if not are_too_few(outcome.clusters):
+        needed = samples_needed(outcome.gate, row, outcome.error, num)
     return {"smallest_group": name, "n": num, "n_needed": needed}
 
 

@@ -10,7 +10,20 @@ from pbias.errors import argument, listed
 
 def overall(outcomes: Sequence[Outcome]) -> Verdict:
     """Return the verdict of all gates together."""
-    verdicts = {outcome.verdict for outcome in outcomes}
+    return _overall([outcome.verdict for outcome in outcomes])
+
+
+def tally(verdicts: Sequence[str]) -> str:
+    """Return the verdict of all gates together, and how many have each.
+
+    >>> tally(["pass", "inconclusive", "pass"]), tally(["fail"])
+    ('inconclusive (2 pass, 1 inconclusive)', 'fail')
+    """
+    said = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
+    return f"{_overall(verdicts)} ({said})" if len(verdicts) > 1 else str(_overall(verdicts))
+
+
+def _overall(verdicts: Sequence[str]) -> Verdict:
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         if verdict in verdicts:
             return verdict
@@ -24,11 +37,9 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     """
     if len(outcomes) < 2:
         return ""
-    verdicts = [outcome.verdict for outcome in outcomes]
-    said = ", ".join(f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts)
     facts = [outcome for outcome in outcomes if outcome.of_facts]
     parts = [
-        f"{len(outcomes)} gates: {overall(outcomes)} ({said})",
+        f"{len(outcomes)} gates: {tally([outcome.verdict for outcome in outcomes])}",
         _errors(outcomes[0], len(outcomes) - len(facts), len(facts)),
         _of_facts(facts),
     ]

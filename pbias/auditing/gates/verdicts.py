@@ -37,7 +37,8 @@ class Outcome:
     """A verdict with its rows, those farthest beyond the bound first.
 
     `strict`: rows that are not assessable keep it open. `error`: the maximum rate of wrong fails or
-    passes; `joint`: for all gates together. `samples`: the group behind a row.
+    passes; `joint`: for all gates together. `samples`: the group behind a row; `clusters`: as how
+    many of equal size they count, if few.
     """
 
     gate: Gate
@@ -47,6 +48,7 @@ class Outcome:
     error: float = 0.05
     joint: bool = False
     samples: Samples | None = None
+    clusters: float | None = None
 
     @property
     def of_facts(self) -> bool:
@@ -99,6 +101,8 @@ class Outcome:
             effect = f"{argument('strict', True)} counts them"
             effect = "keep the gate open" if self.strict else effect
             parts.append(f"{_named('not assessable', missing)} ({effect})")
+        if stuck := [row.attribute for row in self.rows if row.stuck]:
+            parts.append(f"{self.gate.metric.fact.lower()} in both models: {listed(stuck)}")
         measured = self.at("undecided") or self.at("inside")
         if self.gate.attribute == WORST and self.largest():
             parts.insert(0, f"largest harm: {self.largest()}")
@@ -112,7 +116,7 @@ class Outcome:
                 parts.append(f"open, for the mean leaves out {len(names)} ({listed(names)})")
             elif not (self.strict and missing) and not any(row.loss for row in open_rows):
                 parts += [decided_at(self.gate, self.rows)]
-                needed = would_decide(self.gate, open_rows, self.error, self.samples)
+                needed = would_decide(self.gate, open_rows, self.error, self.samples, self.clusters)
                 parts += filter(None, [needed, open_rows[0].changes])
         return "; ".join(parts)
 
@@ -124,7 +128,8 @@ class Outcome:
         said += f", {missing} not assessable" if missing else ""
         note = self.note()
         rows = f"{len(self.rows)} row" + "s" * (len(self.rows) != 1)
-        text = f"gate '{self.gate.text}': {self.verdict}; covers {self.covers()}; of {rows} {said}"
+        words = in_words({"verdict": self.verdict, **self.counts()})
+        text = f"gate '{self.gate.text}': {words}; covers {self.covers()}; of {rows} {said}"
         return f"{text}; {note}" if note else text
 
     def record(self) -> dict[str, Any]:
@@ -152,6 +157,7 @@ def judge(
     error: float = 0.05,
     joint: bool = False,
     samples: Samples | None = None,
+    clusters: float | None = None,
 ) -> Outcome:
     """Return the verdict on an audit, from ordinary and simultaneous intervals over all rows.
 
@@ -182,7 +188,20 @@ def judge(
     else:
         open_ = strict and "not_assessable" in places
         verdict = Verdict.INCONCLUSIVE if open_ else Verdict.PASS
-    return Outcome(gate, verdict, rows, strict, error, joint, samples)
+    return Outcome(gate, verdict, rows, strict, error, joint, samples, clusters)
+
+
+def in_words(record: Mapping[str, Any]) -> str:
+    """Return the verdict in an outcome's record; a pass says how many rows were not checked.
+
+    >>> counts = {"inside": 8, "outside": 0, "undecided": 0, "not_assessable": 2}
+    >>> in_words({"verdict": "pass", **counts}), in_words({"verdict": "fail", **counts})
+    ('pass (2 of 10 not checked)', 'fail')
+    """
+    verdict, missing = str(record["verdict"]), record["not_assessable"]
+    if verdict != Verdict.PASS or not missing:
+        return verdict
+    return f"{verdict} ({missing} of {sum(record[place] for place in PLACES)} not checked)"
 
 
 def _counted(num: int, what: str) -> str:
@@ -227,7 +246,8 @@ def _judged(
         place = _place(gate, row)
         if place == "inside" and _stays_open(row, strict=strict):
             place = "undecided"
-    return row._replace(place=place)
+    both = gate.change and record["value"] == record["reference"] == 1
+    return row._replace(place=place, stuck=bool(gate.metric.fact and row.attribute and both))
 
 
 def _share_lost(gate: Gate, row: Judged) -> float:

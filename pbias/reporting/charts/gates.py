@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbias.auditing.gates.verdicts import Outcome, Verdict
+from pbias.auditing.gates.verdicts import Outcome, Verdict, in_words
 from pbias.files.escaping import printable
 from pbias.reporting.charts.figure import COLORS, INK, QUIET, Figure, Spec, whole
 from pbias.reporting.sections import Section, number
@@ -34,7 +34,8 @@ def gates(outcomes: Sequence[Outcome]) -> Figure | None:
         deciding = outcome.at("outside") or outcome.at("undecided") or outcome.at("inside")
         known = [row for row in deciding if row.low == row.low]
         if not known:
-            missing.append(f"{printable(outcome.gate.text)}: {outcome.verdict}")
+            words = in_words({"verdict": outcome.verdict, **outcome.counts()})
+            missing.append(f"{printable(outcome.gate.text)}: {words}")
             continue
         worst, gate = known[0], outcome.gate
         verdict = outcome.verdict.value

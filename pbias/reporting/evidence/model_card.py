@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pbias.auditing.gates.verdicts import in_words
 from pbias.reporting.evidence.facts import facts_section
 from pbias.reporting.evidence.pack import DISCLAIMER, Evidence
 from pbias.reporting.evidence.rates_by_group import group_tables
@@ -17,7 +18,7 @@ INDEXED = {"accuracy": "accuracy", "auc": "roc_auc", "f1": "f1"}
 
 def render_card(evidence: Evidence) -> str:
     """Write README.md: `model-index` results as YAML, facts, gates and tables by group."""
-    gates = [[g["gate"], g["verdict"], g["note"]] for g in evidence.gates]
+    gates = [[g["gate"], in_words(g), g["note"]] for g in evidence.gates]
     sections = [
         facts_section(dict(evidence.facts)),
         *([Section("Acceptance criteria", ["gate", "verdict", "which"], gates)] if gates else []),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pbias.auditing.gates.verdicts import in_words
 from pbias.reporting.audit_report import missed_section, undefined_section
 from pbias.reporting.evidence.facts import facts_section
 from pbias.reporting.evidence.rates_by_group import Sizes, group_tables
@@ -117,7 +118,7 @@ def _shown(value: Any) -> str:
 
 
 def _criteria(gates: Sequence[Mapping[str, Any]]) -> Section:
-    rows = [[g["gate"], g["covers"], g["verdict"], g["note"]] for g in gates]
+    rows = [[g["gate"], g["covers"], in_words(g), g["note"]] for g in gates]
     notes = [] if rows else ["None was stated; state them with gates before the audit is run."]
     return Section("Acceptance criteria", ["gate", "covers", "verdict", "which"], rows, notes)
 

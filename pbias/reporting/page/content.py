@@ -24,11 +24,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate with its verdict and the number that decided it."""
+    """A gate with its verdict and the number that decided it.
+
+    `said` is the verdict in words, with how many rows of a pass were not checked.
+    """
 
     text: str
     verdict: str
     note: str
+    said: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Part:
 class Page:
     """A whole page: its subject, the verdict as text, gates, parts, and explained terms.
 
+    `together` is the verdict of all gates, and how many have each.
+
     `notes` describe its intervals. `odd_names` contain a backtick, which texts otherwise put around
     names.
     """
@@ -65,6 +71,7 @@ class Page:
     verdict: Sequence[str]
     notes: Sequence[str] = ()
     gates: Sequence[Gate] = ()
+    together: str = ""
     parts: Sequence[Part] = ()
     terms: Sequence[Term] = field(default_factory=tuple)
     odd_names: Sequence[str] = ()

@@ -23,11 +23,13 @@ def judge_gates(
     level: float,
     strict: bool = False,
     joint: bool = False,
+    clusters: float | None = None,
 ) -> list[Outcome]:
     """Return the outcome of each gate; `rows` is the audit's whole table.
 
     `table_at` computes the rows of a metric with intervals of a level. `joint`: `level` holds for
-    all gates together (Bonferroni). Raises UserError for a gate that no row matches.
+    all gates together (Bonferroni). `clusters`: as how many of equal size the samples count, if
+    few. Raises UserError for a gate that no row matches.
     """
     from pbias.auditing.gates.matching import covered
     from pbias.auditing.gates.verdicts import judge
@@ -38,8 +40,9 @@ def judge_gates(
         num = len(covered(gate, rows))
         ordinary, wide = (table_at(1.0 - share, gate.metric.name) for share in (error, error / num))
         outcome = judge(
-            gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples
-        )
+            gate, ordinary, wide, strict=strict, error=error, joint=joint, samples=samples,
+            clusters=clusters,
+        )  # fmt: skip
         found.append(outcome)
     return found
 

@@ -162,7 +162,7 @@ def power_runs(
     def judged(audit: rooms.Drawn | rooms.Expected) -> list[Outcome]:
         return judge_gates(
             audit.table, audit.samples_behind, rows, gates, level=o.level, strict=o.strict,
-            joint=o.joint,
+            joint=o.joint, clusters=audit.few_clusters,
         )  # fmt: skip
 
     outcomes, drawn = judged(expected), [judged(draw) for draw in draws]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pbias.auditing.gates.together import tally
+from pbias.auditing.gates.verdicts import in_words
 from pbias.errors import UserError, argument
 from pbias.extras import load_extra
 from pbias.reporting.page.content import NARROW, Gate, Page, Part
@@ -104,7 +106,8 @@ def page_of(
         facts=[_today(), *header_section(result.header).notes, *_left_out(result, audit)],
         verdict=verdict_lines(result.findings),
         notes=_notes(result.findings),
-        gates=[Gate(r["gate"], r["verdict"], r["note"]) for r in result.verdicts],
+        gates=[Gate(r["gate"], r["verdict"], r["note"], in_words(r)) for r in result.verdicts],
+        together=tally([r["verdict"] for r in result.verdicts]),
         parts=[part for part in parts if part is not None],
         terms=table_parts.terms(result),
         odd_names=_odd_names(result),

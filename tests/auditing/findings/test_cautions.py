@@ -61,6 +61,8 @@ def test_what_neither_model_predicts_is_no_good_news(unsure: AuditResult) -> Non
     (row,) = unsure.rows.where(metric="never_predicted", attribute="hat", group="")
     said = f"hat (0 of {row['n_positive']} positives found): unchanged rates say nothing about it."
     assert row["n_positive"] > 200 and f"Neither model ever predicts {said}" in unsure.verdict
+    gate = unsure.gate("change(never_predicted) <= 0")
+    assert gate.verdict == "pass" and gate.note().endswith("; never predicted in both models: hat")
 
 
 def test_the_largest_change_that_may_be_chance_is_named_as_such() -> None:
@@ -108,6 +110,8 @@ def test_few_clusters_are_a_caveat_of_the_verdict_and_of_gates() -> None:
         "Most samples come from few clusters (42, as good as 2 of equal size): more samples of the "
         "same clusters will not help." in result.verdict
     )
+    gate = result.gate("change(accuracy) >= -0.01")
+    assert "more clusters may decide it" in gate.note() and "labeled samples" not in gate.note()
     even = pbias.audit(other, labels, **given | {"clusters": np.arange(320) // 2})
     assert "few clusters" not in even.verdict
 

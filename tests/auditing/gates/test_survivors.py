@@ -133,7 +133,7 @@ def test_an_open_gate_of_several_runs_says_that_samples_may_not_be_all_it_takes(
         (
             (0.0596, 0.1796),
             "more than 400 times as many labeled samples of Male=1 would decide it, because the "
-            "value is so near the bound (now 500)",
+            "value is almost at the bound (now 500)",
         ),
     ],
 )
@@ -151,6 +151,15 @@ def test_one_row_that_would_fail_decides() -> None:
     found = judged("ppv <= 0.1", rows((0.1, 0.2), (0.0, 0.19)), rows((0.05, 0.25), (-1, 1)))
     said = would_decide(gate, found.at("undecided"), 0.05, lambda name, *_: (name, 100))
     assert said == "about 600 labeled samples of A1 would decide it (now 100)"
+
+
+def test_few_clusters_ask_for_more_of_them() -> None:
+    """With 10 of equal size, samples are counted; with fewer, more of the same would not help."""
+    gate, found = parse_gate("ppv <= 0.1"), rows((0.04, 0.12))
+    undecided = judged("ppv <= 0.1", found, found).at("undecided")
+    said = [would_decide(gate, undecided, 0.05, lambda *_: ("", 100), num) for num in (10.0, 2.4)]
+    assert said[0].startswith("about ") and said[0].endswith("would decide it (now 100)")
+    assert said[1] == "more clusters may decide it, not more samples of these (now as good as 2)"
 
 
 def test_a_model_against_itself_passes_gates_on_changes_where_0_does(

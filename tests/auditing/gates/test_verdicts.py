@@ -61,6 +61,7 @@ def test_rows_that_are_not_assessable_are_named_with_the_option_that_counts_them
     said = line("tpr <= 0.3", ends(0.1, 0.2), *[{"reason": "no positive labels"}] * 5)
     assert "worst: A0 0.15 [0.1, 0.2]; not assessable: A1 (no positive labels), " in said
     assert said.endswith("A3 (no positive labels), and 2 more (`strict=True` counts them)")
+    assert "gate 'tpr <= 0.3': pass (5 of 6 not checked); covers" in said
 
 
 def test_a_strict_gate_with_such_rows_names_no_bound_that_would_pass() -> None:
