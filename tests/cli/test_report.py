@@ -96,7 +96,7 @@ def test_examples_take_every_kind_and_group_in_turn(
     assert done.returncode == 0
     page = (tmp_path / "a.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 24
-    assert "24 pictures of samples are in this file" in page
+    assert "This file contains 24 pictures of samples" in page
     assert "lost positive" in page and "Male=0" in page and "Male=1" in page
 
 

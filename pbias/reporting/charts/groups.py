@@ -9,7 +9,7 @@ from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.escaping import printable
 from pbias.reporting.charts.figure import COLORS, QUIET, Figure, Spec, whole
-from pbias.reporting.sections import Record, Section, interval, number, signed
+from pbias.reporting.sections import Record, Section, number, signed, span
 
 MAX_VALUES = 12  # of a group
 SHOWN = ("accuracy", "tpr", "fpr", "predicted_positive_rate")
@@ -57,21 +57,21 @@ def _row(r: Record, place: str) -> Spec:
         "metric": r["metric"], "label": label, "place": printable(place), "after": r["value"],
         "before": r["reference"] if paired else None,
         "low": None if low != low else low, "high": None if high != high else high,
-        "kind": SURE if low > 0 or high < 0 else CHANCE, "change": r["change"],
+        "kind": SURE if low > 0 or high < 0 else CHANCE,
     }  # fmt: skip
-    span = interval(low, high)
-    told = number(r["value"]) + span
+    said = span(r, changed=paired)
+    told = number(r["value"]) + said
+    change = signed(r["change"]) + said
     if paired:
-        change = signed(r["change"]) + span
         told = f"{number(r['reference'])} to {number(r['value'])}, {change}"
-    return row | {"text": f"{label}, {row['place']}: {told}", "told": told}
+    return row | {"text": f"{label}, {row['place']}: {told}", "told": told, "change": change}
 
 
 def _cells(row: Spec, *, paired: bool) -> list[str]:
     if not paired:
         return [row["label"], row["place"], row["told"]]
-    change = signed(row["change"]) + interval(row["low"], row["high"])
-    return [row["label"], row["place"], number(row["before"]), number(row["after"]), change]
+    ends = [number(row[key]) for key in ("before", "after")]
+    return [row["label"], row["place"], *ends, row["change"]]
 
 
 def _spec(rows: Sequence[Spec], order: Sequence[str], *, paired: bool) -> Spec:

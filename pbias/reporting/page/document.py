@@ -19,7 +19,7 @@ from pbias.files.escaping import html_text, printable
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
-from pbias.reporting.sections import Section
+from pbias.reporting.sections import Section, num_of
 
 _CODE = r"`([^`]+)`"
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
@@ -100,6 +100,7 @@ def _render(name: str, odd_names: Sequence[str], **values: Any) -> str:
         "code": lambda text: safe(code(text, odd_names)),
         "lines": lambda texts: safe("&#10;").join(map(printable, texts)),
         "columns": _numeric,
+        "num_of": num_of,
         "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
