@@ -27,6 +27,7 @@ from pbias.reporting.charts.gates import gates
 from pbias.reporting.charts.groups import groups
 from pbias.reporting.charts.heatmap import heatmap
 from pbias.reporting.charts.scores import scores
+from pbias.reporting.page.number_table import number_table
 from tests.conftest import Run, needs
 
 NAN = float("nan")
@@ -189,7 +190,9 @@ def test_what_moved_most_is_sorted_by_size_whatever_the_number_of_samples() -> N
 
 def test_the_legend_of_rates_names_the_colors_that_are_drawn() -> None:
     def kinds(*changes: float) -> list[str]:
-        figure = groups([row("", value, change) for value, change in zip("fm", changes)])
+        figure = groups(
+            [row("", value, change) for value, change in zip("fm", changes, strict=True)]
+        )
         assert figure is not None
         (panel,) = figure.spec["hconcat"]
         return list(panel["layer"][0]["encoding"]["color"]["scale"]["domain"])
@@ -197,6 +200,24 @@ def test_the_legend_of_rates_names_the_colors_that_are_drawn() -> None:
     assert kinds(-0.05, 0.0) == ["the change may be chance"]
     assert kinds(-0.2, 0.3) == ["the interval of the change excludes 0"]
     assert kinds(-0.2, 0.0) == ["the interval of the change excludes 0", "the change may be chance"]
+
+
+def test_all_numbers_begin_with_what_is_beyond_chance() -> None:
+    """Also of a metric that verdicts do not name; narrow intervals around 0 come late."""
+    rows = [
+        row("young", "f", 0.0, change_low=-0.001, change_high=0.001),
+        row("hat", "f", -0.05),
+        row("smiling", "f", 0.25),
+        row("bald", "f", NAN, p_adjusted=NAN),
+        row("smiling", "f", 0.02, metric="brier", change_low=0.01, change_high=0.03,
+            p_adjusted=0.01),
+    ]  # fmt: skip
+    table = number_table(rows)
+    found = [(one[2], one[5]) for one in table.rows]
+    assert found == [("brier", "+0.020"), ("TPR", "+0.250"), ("TPR", "-0.050"), ("TPR", "+0.000"),
+                     ("TPR", "")]  # fmt: skip
+    (kept, also) = number_table(rows, max_rows=2).rows
+    assert [kept[2], also[2]] == ["TPR", "TPR"]
 
 
 def test_a_metric_without_numbers_has_no_chart() -> None:

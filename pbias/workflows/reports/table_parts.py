@@ -56,8 +56,9 @@ def numbers(result: AuditTable) -> Part:
 
     table = number_table(result.rows.records())
     intro = (
-        "The surest come first. With scripts, a heading sorts by its column; words filter rows, "
-        "and words in quotation marks are whole cells."
+        "Numbers beyond chance come first, then those whose interval is furthest from 0, then the "
+        "largest. With scripts, a heading sorts by its column; words filter rows, and words in "
+        "quotation marks are whole cells."
     )
     return Part("numbers", "All numbers", " ".join([intro, *table.notes]), numbers=table)
 
