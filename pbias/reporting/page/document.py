@@ -54,6 +54,15 @@ def unbroken(text: str) -> str:
     return _INTERVAL.sub("\\1\xa0", text)
 
 
+def breakable(path: str) -> str:
+    """Return a path as HTML that may break after its separators, and not within an ending.
+
+    >>> breakable("a/b_1<.jpg")
+    'a/<wbr>b_<wbr>1&lt;.jpg'
+    """
+    return "<wbr>".join(html_text(part) for part in re.split(r"(?<=[/\\_-])", printable(path)))
+
+
 def code(text: str, odd_names: Sequence[str] = ()) -> str:
     """Return a text as HTML, in which names and commands in backticks are code.
 
@@ -103,6 +112,7 @@ def _render(name: str, odd_names: Sequence[str], **values: Any) -> str:
         "num_of": num_of,
         "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),
+        "breakable": lambda text: safe(breakable(text)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
     }
     return str(environment.get_template(name).render(**values))
