@@ -98,6 +98,9 @@ def test_examples_take_every_kind_and_group_in_turn(
     assert page.count("data:image/jpeg;base64,") == 24
     assert "This file contains 24 pictures of samples" in page
     assert "lost positive" in page and "Male=0" in page and "Male=1" in page
+    assert page.count("s, d: predictions of the audited (sparse)") == 1  # symbols, once
+    sentence = "The share found, of the samples that have the attribute. Formula: P(s = 1 given y"
+    assert f'<dt id="term-tpr">tpr: true-positive rate</dt><dd>{sentence} = 1).' in page
     assert "A prediction is positive if its probability is above 0.5. It is sure if its" in page
     assert re.search('<span class="note">images/<wbr>00[0-9]{2}.png</span>', page)
     told = re.findall("label ([01]), reference ([0-9.]+), audited ([0-9.]+)(; Male=[01])?", page)

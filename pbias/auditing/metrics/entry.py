@@ -97,6 +97,7 @@ class Metric(Behavior):
 
     name: str
     # Descriptions for people.
+    plain: str  # a sentence without symbols
     title: str
     formula: str
     range: str

@@ -59,7 +59,7 @@ def _kind(cell: Cell) -> str:
 
 def _spec(order: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spec:
     names = [f"{cell.attribute}, {cell.place}" for cell in order]
-    values = [
+    values: list[Spec] = [
         {
             "name": name,
             "number": cell.number,
