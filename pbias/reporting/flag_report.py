@@ -88,7 +88,10 @@ def found_in_words(table: Table, share: str) -> str:
         found, by_chance = cells[outcome, "risk"], cells[outcome, "random"]
         num, (noun, what) = found["n_outcome"], OUTCOMES[outcome]
         if 0 < num < FEW:
-            said.append(f"{what[0].upper()}{what[1:]} {num_of(num, noun)}: too few to tell.")
+            few = f"{what[0].upper()}{what[1:]} {num_of(num, noun)}"
+            said.append(f"{few}: too few to tell what the flags find.")
+            if outcome == "flips":  # lost positives are some of them
+                break
         elif num:
             bounds = ""
             if not math.isnan(found["low"] + found["high"]):
@@ -118,7 +121,7 @@ def _of_run(run: str, records: list[Record]) -> list[Section]:
         sections.append(_ranked(title, [r for r in ranks if r["group"] == group], _outcome))
     shown = [section for section in sections if section.rows]
     left = [f"{s.title}: {'; '.join(s.notes)}" for s in sections if not s.rows]
-    return [*shown, Section("What the flags cannot be judged by", [], [], left)] if left else shown
+    return [*shown, Section("What could not be evaluated", [], [], left)] if left else shown
 
 
 def _outcome(record: Record) -> str:
@@ -149,7 +152,10 @@ def _without_value(records: list[Record], column: Callable[[Record], str]) -> li
             name = column(r)
             which = f"{name} by {_short(r['ranking'])}" if name in known else name
             found.setdefault(r["reason"], {})[which] = None
-    return [f"Undefined, {why}: {', '.join(what)}" for why, what in found.items()]
+    return [
+        f"Undefined, {why.removeprefix('undefined ')}: {', '.join(what)}"
+        for why, what in found.items()
+    ]
 
 
 def _short(text: str) -> str:

@@ -16,7 +16,11 @@ FEW, FEW_SAMPLES, FEW_EXEMPLARS = "few", "few samples", "few exemplars"
 LEGEND = "few: fewer than 10 samples decide it, so that its interval is made from counts."
 # In place of an interval that holds every value that the number can have, and what it says.
 NO_INFORMATION = "[no information]"
-VACUOUS = "no information: the interval covers every value that the number can have."
+VACUOUS = (
+    "no information: the interval covers every value that the number can have (of a ratio: all "
+    "from 0 to 2, where 1 is right)."
+)
+MOST_OF_RATIO = 2.0  # a ratio can be larger, but an interval from 0 to here says nothing already
 CONTRASTS = ("1-0", "-rest", "max-min")
 SHOWN = 5e-4  # half of the last digit: an end this near to the end of a range is shown as equal
 Record = dict[str, Any]
@@ -86,7 +90,7 @@ def span(record: Record, *, changed: bool) -> str:
     """
     low, high = (record[name] for name in (OF_CHANGE if changed else OF_VALUE)[1:])
     metric = METRICS[record["metric"]]
-    least, most = metric.bounds
+    least, most = (0.0, MOST_OF_RATIO) if metric.range == "0 and up" else metric.bounds
     contrast = metric.contrasted and record["contrast"].endswith(CONTRASTS)
     for _ in range(changed + contrast):
         least, most = least - most, most - least

@@ -96,7 +96,8 @@ def test_a_list_widens_its_intervals_for_the_choice(table: Table) -> None:
         ("bias_amplification", "", -1.0, 1.0, "+0.500 [-1.000, +1.000]"),  # from -2 to 2
         ("bias_amplification", "", -2.0, 2.0, "+0.500 [no information]"),
         ("tpr", "1-0", -1.0, 1.0, "+0.500 [-1.000, +1.000]"),  # a change of a difference
-        ("tcb", "", -9.0, 9.0, "+0.500 [-9.000, +9.000]"),  # a ratio has no largest value
+        ("tcb", "", -1.9, 9.0, "+0.500 [-1.900, +9.000]"),
+        ("tcb", "", -9.0, 9.0, "+0.500 [no information]"),  # a ratio, of which 1 is right
         ("did_tpr", "1-0", -4.0, 4.0, "+0.500 [no information]"),
     ],
 )

@@ -257,8 +257,10 @@ def test_flags_are_held_against_chance_in_words() -> None:
     assert found_in_words(nothing, "5 %") == "The audited model overturned no prediction."
     few = found_in_words(Table(columns | {"n_outcome": [12, 12, 1, 1, 9, 9]}), "5 %")
     assert few.startswith("Of the 12 predictions that")
-    assert few.endswith(" found 4 %. It lost 1 true positive: too few to tell.")
-    fewer = found_in_words(Table(columns | {"n_outcome": [9, 9, 0, 0, 9, 9]}), "5 %")
-    assert fewer == "The audited model changed 9 predictions: too few to tell."
+    assert few.endswith(" found 4 %. It lost 1 true positive: too few to tell what the flags find.")
+    fewer = found_in_words(Table(columns | {"n_outcome": [9, 9, 1, 1, 9, 9]}), "5 %")
+    assert fewer == (
+        "The audited model changed 9 predictions: too few to tell what the flags find."
+    )
     unflagged = Table(columns | {"n_flagged": [0] * 6})
     assert found_in_words(unflagged, "5 %") == "No prediction was flagged."

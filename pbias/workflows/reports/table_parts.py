@@ -125,4 +125,5 @@ def _term(metric: Metric) -> Term:
         f"{m.plain} Formula: {m.formula}. Range: {m.range}. Good: {m.better}. Undefined: "
         f"{m.undefined}."
     )
-    return Term(m.name, f"{m.name}: {m.title}", text, list(dict.fromkeys(words)))
+    title = m.name if m.name == m.title else f"{m.name}: {m.title}"
+    return Term(m.name, title, text, list(dict.fromkeys(words)))
