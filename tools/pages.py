@@ -24,7 +24,8 @@ def metrics_page() -> str:
             "Source": one.source,
         }
         listed = "\n".join(f"* {key}: {text}" for key, text in lines.items())
-        parts.append(f"## {name}\n\n{one.title[0].upper()}{one.title[1:]}.\n\n{listed}\n")
+        said = " ".join(filter(None, [f"{one.title[0].upper()}{one.title[1:]}.", one.plain]))
+        parts.append(f"## {name}\n\n{said}\n\n{listed}\n")
     for name, column in COLUMNS.items():
         title = f"{column.title[0].upper()}{column.title[1:]} (a column of tables)"
         listed = f"* Content: {column.content}\n* Empty: {column.empty}"

@@ -7,7 +7,7 @@ for changes that could have been missed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -17,10 +17,25 @@ from pbias.auditing.metrics.entry import Metric
 from pbias.auditing.metrics.registry import METRICS
 from pbias.errors import argument, listed
 from pbias.files.table import Table
-from pbias.reporting.change_lists import Ranking, chosen_lists, moved_apart, strongest
+from pbias.reporting.change_lists import (
+    UNDEFINED,
+    Ranking,
+    chosen_lists,
+    moved_apart,
+    strongest,
+)
 from pbias.reporting.class_tables import are_classes, class_sections
 from pbias.reporting.group_tables import group_sections
-from pbias.reporting.sections import Record, Section, few_left, number, numbers, over, with_legend
+from pbias.reporting.sections import (
+    CONTRASTS,
+    Record,
+    Section,
+    few_left,
+    number,
+    numbers,
+    over,
+    with_legend,
+)
 
 SMALL = 0.05  # a change that people who ship a model would want to know about
 
@@ -46,7 +61,9 @@ def audit_sections(
             elif compared:
                 sections.append(moved_apart(metric, metric.part, group, mine, ranking))
     sections += chosen_lists(records, asked or [], ranking)
-    sections += [undefined_section(records), *missed_section(records, asked)]
+    empty = [section.title for section in sections if section.notes == [UNDEFINED]]
+    sections = [section for section in sections if section.title not in empty]
+    sections += [undefined_section(records, empty), *missed_section(records, asked)]
     return [with_scope(section, records) for section in sections]
 
 
@@ -134,12 +151,15 @@ def _over(record: Record) -> str:
     return "none" if record["status"] == "undefined" else over(record) or "all"
 
 
-def undefined_section(records: Iterable[Record]) -> Section:
-    """Return undefined values by reason, without contrasts, which repeat their two sides."""
+def undefined_section(records: Iterable[Record], empty: Sequence[str] = ()) -> Section:
+    """Return undefined values by reason, without contrasts, which repeat their two sides.
+
+    `empty` are the titles of sections that would have no row; a note names them.
+    """
     metrics: dict[str, dict[str, None]] = defaultdict(dict)
     places: dict[str, dict[str, None]] = defaultdict(dict)
     for r in records:
-        contrast = r["contrast"].endswith(("1-0", "-rest", "max-min"))
+        contrast = r["contrast"].endswith(CONTRASTS)
         if r["status"] == "undefined" and not contrast and r["attribute"] not in ("", r["group"]):
             place = " ".join(filter(None, (r["attribute"], r["group"], r["contrast"])))
             metrics[r["reason"]][r["metric"]] = None
@@ -154,6 +174,8 @@ def undefined_section(records: Iterable[Record]) -> Section:
         notes.append(
             f"Training counts: {argument('train_labels')} adds them from rows of split train."
         )
+    if empty:
+        notes.append(f"Left out, undefined for every attribute: {'; '.join(empty)}.")
     return Section("Undefined, and why", ["reason", "metrics", "places", "where"], rows, notes)
 
 

@@ -21,14 +21,15 @@ from pbias.reporting.sections import (
     TOP,
     Record,
     Section,
-    interval,
     mark,
     number,
     numbers,
     signed,
+    span,
 )
 
 STILL = 1e-12  # a difference of rates due to rounding
+UNDEFINED = "undefined for all"  # the note of a section that has nothing to list
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def strongest(
     columns = ["reference", "audited", "change"] if paired else ["value"]
     rows = [[r["attribute"], *numbers(r, paired), mark(r)] for r in first]
     title = f"{group}: {metric.spotlight}, " + ("largest changes" if paired else "largest values")
-    notes = ranking.note(mine, first) if rows else ["undefined for all"]
+    notes = ranking.note(mine, first) if rows else [UNDEFINED]
     return Section(title, ["attribute", *columns, ""], rows, notes)
 
 
@@ -92,7 +93,7 @@ def moved_apart(
     of_two = bool(first) and all(side and side[2] for side in found)
     rows = []
     for r, side in zip(first, found, strict=True):
-        shown = signed(r["value"]) + interval(r["low"], r["high"])
+        shown = signed(r["value"]) + span(r, changed=False)
         named = (side[:2] if of_two else side[:1]) if side else ()
         moves = [_move(rates.get((r["attribute"], value))) for value in named]
         rows.append([r["attribute"], r["contrast"], shown, *(moves or [""]), mark(r)])
@@ -101,7 +102,7 @@ def moved_apart(
     if of_two and found[0]:
         of_sides = [f"{rate} of {group}={value}" for value in found[0][:2]]
     header = ["attribute", "contrast", f"DiD of {rate}", *of_sides, ""]
-    nothing = "none moved" if known else "undefined for all"
+    nothing = "none moved" if known else UNDEFINED
     notes = ranking.note(moved, first) if rows else [nothing]
     return Section(f"{group}: {metric.spotlight}", header, rows, notes)
 

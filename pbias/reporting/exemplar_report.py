@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from pbias.files.table import Table
-from pbias.reporting.sections import FEW_EXEMPLARS, Section, interval, number, signed, with_legend
+from pbias.reporting.sections import (
+    FEW_EXEMPLARS,
+    Section,
+    interval,
+    num_of,
+    number,
+    signed,
+    with_legend,
+)
 
 SHOWN = 20
 LEFT_OUT = ("top", "dense_share", "sparse_share")
@@ -18,7 +26,7 @@ def exemplar_sections(table: Table) -> list[Section]:
     rows = [[_cell(record[name]) for name in shown] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
     notes = [f"and {rest} more: -o cie.csv writes all"] if rest else []
-    title = f"{len(table)} compression identified exemplars, furthest apart first"
+    title = f"{num_of(len(table), 'compression identified exemplar')}, furthest apart first"
     header = [name.replace("_probability", " p") for name in shown]
     return [Section(title, header, rows, notes)]
 

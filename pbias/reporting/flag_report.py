@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from pbias.auditing.metrics.flips import FEW
 from pbias.files.table import Table
-from pbias.reporting.sections import Section, interval, number, signed, with_legend
+from pbias.reporting.sections import Section, interval, num_of, number, signed, with_legend
 
 SHOWN = 20
 VERDICTS = ("high", "raised", "low", "undefined")
 OUTCOMES = {
-    "flips": "predictions that the audited model changed",
-    "lost_positives": "true positives that it lost",
+    "flips": ("prediction", "the audited model changed"),
+    "lost_positives": ("true positive", "it lost"),
 }
 Record = dict[str, Any]
 
@@ -24,7 +25,7 @@ def flag_sections(table: Table) -> list[Section]:
     rows = [[_cell(value) for value in record.values()] for record in table.records()[:SHOWN]]
     rest = len(table) - len(rows)
     notes = [f"and {rest} more: -o flags.csv writes all"] if rest else []
-    title = f"{len(table)} predictions at risk, riskiest first"
+    title = f"{num_of(len(table), 'prediction')} at risk, riskiest first"
     return [Section(title, list(table.columns), rows, notes)]
 
 
@@ -76,7 +77,7 @@ def found_in_words(table: Table, share: str) -> str:
     """Say how many predictions with each outcome the flags found, compared with random flags.
 
     `share` is the share of flags in words. Only the first run counts. Outcomes that never happened
-    and undefined intervals are left out.
+    and undefined intervals are left out. Fewer than 10 outcomes are too few to tell a share.
     """
     records = [r for r in table.records() if r["measure"] == "recall"]
     cells = {(r["outcome"], r["ranking"]): r for r in reversed(records)}
@@ -85,12 +86,18 @@ def found_in_words(table: Table, share: str) -> str:
     said = []
     for outcome in dict.fromkeys(r["outcome"] for r in records):
         found, by_chance = cells[outcome, "risk"], cells[outcome, "random"]
-        if found["n_outcome"]:
+        num, (noun, what) = found["n_outcome"], OUTCOMES[outcome]
+        if 0 < num < FEW:
+            few = f"{what[0].upper()}{what[1:]} {num_of(num, noun)}"
+            said.append(f"{few}: too few to tell what the flags find.")
+            if outcome == "flips":  # lost positives are some of them
+                break
+        elif num:
             bounds = ""
             if not math.isnan(found["low"] + found["high"]):
                 bounds = f" [{round(100 * found['low'])}, {round(100 * found['high'])}]"
             said.append(
-                f"Of the {found['n_outcome']} {OUTCOMES[outcome]}, {round(100 * found['value'])} %"
+                f"Of the {num_of(num, noun)} that {what}, {round(100 * found['value'])} %"
                 f"{bounds} were among the flags; as many chosen at random, {share}, found "
                 f"{round(100 * by_chance['value'])} %."
             )
@@ -102,7 +109,7 @@ def _of_run(run: str, records: list[Record]) -> list[Section]:
     found = [r for r in records if r["measure"] not in ("share_of_change", "spearman")]
     sections = []
     for outcome in dict.fromkeys(r["outcome"] for r in found):
-        title = f"{run}: {_short(outcome)} that {flagged} flagged predictions found"
+        title = f"{run}: {_short(outcome)} that {num_of(flagged, 'flagged prediction')} found"
         mine = [r for r in found if r["outcome"] == outcome]
         sections.append(_ranked(title, mine, lambda r: r["measure"]))
     shares = [r for r in records if r["measure"] == "share_of_change"]
@@ -112,7 +119,9 @@ def _of_run(run: str, records: list[Record]) -> list[Section]:
     for group in dict.fromkeys(r["group"] for r in ranks):
         title = f"{run}: rank correlation of attributes and change, {group or 'everyone'}"
         sections.append(_ranked(title, [r for r in ranks if r["group"] == group], _outcome))
-    return sections
+    shown = [section for section in sections if section.rows]
+    left = [f"{s.title}: {'; '.join(s.notes)}" for s in sections if not s.rows]
+    return [*shown, Section("What could not be evaluated", [], [], left)] if left else shown
 
 
 def _outcome(record: Record) -> str:
@@ -143,7 +152,10 @@ def _without_value(records: list[Record], column: Callable[[Record], str]) -> li
             name = column(r)
             which = f"{name} by {_short(r['ranking'])}" if name in known else name
             found.setdefault(r["reason"], {})[which] = None
-    return [f"Undefined, {why}: {', '.join(what)}" for why, what in found.items()]
+    return [
+        f"Undefined, {why.removeprefix('undefined ')}: {', '.join(what)}"
+        for why, what in found.items()
+    ]
 
 
 def _short(text: str) -> str:

@@ -13,11 +13,12 @@ from pbias.reporting.sections import (
     Record,
     Section,
     few_left,
-    interval,
     mark,
+    num_of,
     number,
     over,
     signed,
+    span,
 )
 
 MAX_VALUES = 12
@@ -40,7 +41,7 @@ def group_sections(records: Sequence[Record], *, paired: bool, of_classes: bool)
         found = [_Rows.of(m, mine, values, shown, paired=paired) for m in metrics]
         means = "means over classes" if of_classes else "means over attributes"
         what = f"`{shown}`" if shown else means
-        sections += _tables(group, [rows for rows in found if rows.rows], values, what, paired)
+        sections += _tables(group, found, values, what, paired)
     return sections
 
 
@@ -50,6 +51,7 @@ class _Rows:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.rows: list[list[str]] = []
+        self.blank = True  # undefined for every value
         self.means: list[tuple[str, Record]] = []  # by what they are called
 
     @classmethod
@@ -71,6 +73,7 @@ class _Rows:
             size = f"{round(max(sizes))}" if sizes else ""
             record = numbers[value]
             said = _numbers(record, paired=paired), over(record).partition(" (")[0]
+            found.blank = found.blank and all(cell == "-" for cell in said[0])
             found.rows.append([value, size, *said[0], said[1], FEW * bool(mark(record))])
             found.means.append((f"{metric.label} of {record['group']}={value}", record))
         return found
@@ -78,8 +81,8 @@ class _Rows:
 
 def _numbers(record: Record, *, paired: bool) -> list[str]:
     if not paired:
-        return [number(record["value"]) + interval(record["low"], record["high"])]
-    change = signed(record["change"]) + interval(record["change_low"], record["change_high"])
+        return [number(record["value"]) + span(record, changed=False)]
+    change = signed(record["change"]) + span(record, changed=True)
     ends = [number(record[key]) for key in ("reference", "value")]
     return ["-" if ends == ["-", "-"] else " to ".join(ends), change]
 
@@ -87,11 +90,14 @@ def _numbers(record: Record, *, paired: bool) -> list[str]:
 def _tables(
     group: str, found: Sequence[_Rows], values: Sequence[str], what: str, paired: bool
 ) -> list[Section]:
+    blank = [rows.metric.label for rows in found if rows.rows and rows.blank]
+    found = [rows for rows in found if not rows.blank]
+    undefined = [f"Undefined for every value: {', '.join(blank)}."] if blank else []
     if not found:
-        return []
+        return [Section(f"{group}: each value, {what}", [], [], undefined)] if blank else []
     columns = ["from, to", "change"] if paired else ["value"]
     more = len(values) - MAX_VALUES
-    notes = [f"and {more} more values: -f csv has all"] if more > 0 else []
+    notes = [f"and {num_of(more, 'more value')}: -f csv has all"] if more > 0 else []
     if any(row[-2] for rows in found for row in rows.rows):
         columns.append("over")
         notes.append("over: how many attributes have a number; the mean is over these alone.")
@@ -99,6 +105,7 @@ def _tables(
     else:  # all means are over all attributes
         for rows in found:
             rows.rows = [[*row[:-2], row[-1]] for row in rows.rows]
+    notes += undefined
     if max(map(len, values[:MAX_VALUES])) > WIDE:
         header = ["n", group, *columns, ""]  # long names may break, but only in the first column
         parts = [

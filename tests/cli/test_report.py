@@ -96,8 +96,33 @@ def test_examples_take_every_kind_and_group_in_turn(
     assert done.returncode == 0
     page = (tmp_path / "a.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 24
-    assert "24 pictures of samples are in this file" in page
+    assert "This file contains 24 pictures of samples" in page
     assert "lost positive" in page and "Male=0" in page and "Male=1" in page
+    assert page.count("s, d: predictions of the audited (sparse)") == 1  # symbols, once
+    sentence = "The share found, of the samples that have the attribute. Formula: P(s = 1 given y"
+    assert f'<dt id="term-tpr">tpr: true-positive rate</dt><dd>{sentence} = 1).' in page
+    assert "A prediction is positive if its probability is above 0.5. It is sure if its" in page
+    assert re.search('<span class="note">images/<wbr>00[0-9]{2}.png</span>', page)
+    told = re.findall("label ([01]), reference ([0-9.]+), audited ([0-9.]+)(; Male=[01])?", page)
+    assert len(told) == 24 and all(len(p) == 5 for one in told for p in one[1:3])  # 0.123
+
+
+def test_an_example_without_a_known_group_names_none(
+    tmp_path: Path, make_logits: Callable[..., Logits], pbias: Run
+) -> None:
+    for row in range(60):
+        Image.new("RGB", (20, 20), (4 * row, 0, 0)).save(tmp_path / f"{row:04d}.png")
+    ids = np.array([f"{row:04d}.png" for row in range(60)])
+    unknown = np.full((60, 2), -1, np.int16)
+    logits = make_logits(ids=ids, thresholds=np.full(3, 0.5), groups=unknown)
+    write_logits(logits, str(tmp_path / "s90.npz"))
+    done = pbias("report", "s90.npz", "--images", ".", "--examples", "2", "-o", "a.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "a.html").read_text()
+    captions = re.findall('<span class="note">(label [^<]*)</span>', page)
+    assert len(captions) == 6
+    assert all(re.fullmatch("label [01], probability [01][.][0-9]{3}", one) for one in captions)
+    assert "A prediction is positive if it is above the threshold of its attribute." in page
 
 
 def test_flags_and_exemplars_are_those_of_their_commands(

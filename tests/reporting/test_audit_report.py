@@ -18,7 +18,7 @@ from pbias.files.table import Table
 from pbias.reporting.audit_report import audit_sections, value_sections
 from pbias.reporting.change_lists import Ranking, chosen_lists
 from pbias.reporting.renderers.terminal import render_terminal
-from pbias.reporting.sections import Section, with_legend
+from pbias.reporting.sections import Section, numbers, with_legend
 
 MakeLogits = Callable[..., Logits]
 CHOSEN = ["tpr", "churn"]
@@ -86,6 +86,47 @@ def test_a_list_widens_its_intervals_for_the_choice(table: Table) -> None:
     (section,) = chosen_lists(rows, ["tpr"], Ranking(Widened(0.95)))
     assert {row[4] for row in section.rows} == {"+0.500 [+0.386, +0.614]"}
     assert section.notes[0].endswith("nearer 0; intervals allow for this choice.")
+
+
+@pytest.mark.parametrize(
+    ("metric", "contrast", "low", "high", "said"),
+    [
+        ("tpr", "", -1.0, 0.9996, "+0.500 [no information]"),  # a change of a share
+        ("tpr", "", -0.99, 1.0, "+0.500 [-0.990, +1.000]"),
+        ("bias_amplification", "", -1.0, 1.0, "+0.500 [-1.000, +1.000]"),  # from -2 to 2
+        ("bias_amplification", "", -2.0, 2.0, "+0.500 [no information]"),
+        ("tpr", "1-0", -1.0, 1.0, "+0.500 [-1.000, +1.000]"),  # a change of a difference
+        ("tcb", "", -1.9, 9.0, "+0.500 [-1.900, +9.000]"),
+        ("tcb", "", -9.0, 9.0, "+0.500 [no information]"),  # a ratio, of which 1 is right
+        ("did_tpr", "1-0", -4.0, 4.0, "+0.500 [no information]"),
+    ],
+)
+def test_an_interval_of_every_possible_change_holds_no_information(
+    table: Table, metric: str, contrast: str, low: float, high: float, said: str
+) -> None:
+    blank = table.where(metric="tpr", group="", attribute="Smiling")[0]
+    row = blank | {"metric": metric, "contrast": contrast, "change": 0.5}
+    shown = numbers(row | {"change_low": low, "change_high": high}, changed=True)
+    assert shown[-1] == said
+    notes = with_legend(Section("", ["", "", ""], [shown])).notes
+    assert any(note.startswith("no information: ") for note in notes) == ("[no" in said)
+
+
+def test_what_is_undefined_everywhere_is_one_line(make_logits: MakeLogits) -> None:
+    """Nothing is predicted, so that precision and bias amplification are undefined."""
+    dense, worse = (
+        replace(one, logits=np.full_like(one.logits, -1.0), thresholds=None)
+        for one in (make_logits(num=300), make_logits(num=300, path="s.npz"))
+    )
+    table = audit([worse], [dense], Options(("Male",)))
+    found = {section.title: section for section in audit_sections(table)}
+    assert "Male: bias amplification, largest changes" not in found
+    assert found["Undefined, and why"].notes[-1] == (
+        "Left out, undefined for every attribute: Male: bias amplification, largest changes."
+    )
+    (by_value,) = value_sections(table)
+    assert {row[0] for row in by_value.rows} == {"accuracy", "positive", "TPR", "FPR"}
+    assert "Undefined for every value: PPV, impact." in by_value.notes
 
 
 def test_contrasts_that_mirror_each_other_are_listed_once(make_logits: MakeLogits) -> None:

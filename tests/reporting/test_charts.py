@@ -17,14 +17,17 @@ from pbias.auditing.gates.judged import Judged
 from pbias.auditing.gates.verdicts import Outcome, Verdict
 from pbias.auditing.score_bins import score_bins
 from pbias.files.logits import Logits, write_logits
+from pbias.reporting.charts.axes import axis_of
 from pbias.reporting.charts.calibration import calibration
 from pbias.reporting.charts.cells import cells
 from pbias.reporting.charts.curves import Place, curves
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.forest import forest
 from pbias.reporting.charts.gates import gates
+from pbias.reporting.charts.groups import groups
 from pbias.reporting.charts.heatmap import heatmap
 from pbias.reporting.charts.scores import scores
+from pbias.reporting.page.number_table import number_table
 from tests.conftest import Run, needs
 
 NAN = float("nan")
@@ -101,7 +104,62 @@ def test_a_heat_map_whose_every_cell_is_of_few_samples_is_hatched() -> None:
     drawn = re.findall(r'<path [^>]*d="(M-[^"]+L[^"]+M-[^"]+)"', render.svg(figure))
     num_cells = len(cells(few, "tpr"))
     assert len(drawn) == num_cells + 1  # plus one in the legend
-    assert all(7 < max(map(float, re.findall(r"[.\d]+", path))) < 9 for path in drawn)
+    # Cells are 72 by 28 pixels, 28 / 18 times as high as in a large map.
+    assert all(11 < max(map(float, re.findall(r"[.\d]+", path))) < 13 for path in drawn)
+
+
+def test_a_caption_explains_the_marks_that_are_drawn_alone() -> None:
+    def caption(*kept: str) -> str:
+        figure = heatmap([r for r in ROWS if r["attribute"] in kept])
+        assert figure is not None
+        return figure.caption
+
+    first = "Rows are sorted by their largest number."
+    triangle = "A triangle marks a change beyond chance, corrected for how many numbers were"
+    assert caption("hat") == f"{first} Crossed cells are undefined."
+    assert caption("young") == f"{first} {triangle} looked at."
+    assert caption("smiling") == f"{first} {triangle} looked at. Hatched cells rest on few samples."
+
+
+def test_cells_are_larger_where_they_are_few() -> None:
+    def steps(num_attributes: int, num_values: int) -> tuple[int, int]:
+        rows = [
+            row(f"a{i}", f"v{j}", -0.1) for i in range(num_attributes) for j in range(num_values)
+        ]
+        figure = heatmap(rows)
+        assert figure is not None
+        return figure.spec["width"]["step"], figure.spec["height"]["step"]
+
+    assert steps(2, 2) == (72, 28)
+    assert steps(20, 6) == (330 // 6, 400 // 20)
+    assert steps(40, 20) == (22, 18)
+
+
+@pytest.mark.parametrize(
+    ("values", "domain", "labels"),
+    [
+        ([0.0, 0.0], [-0.005, 0.105], ["0.00", "0.05", "0.10"]),  # all equal
+        ([0.855, 0.880], [0.8125, 0.9225], ["0.85", "0.90"]),  # 0.1 long around 0.8675
+        ([0.99, 1.0], [0.895, 1.005], ["0.90", "0.95", "1.00"]),  # not beyond 1
+        ([0.2, 0.8], [0.17, 0.83], ["0.2", "0.4", "0.6", "0.8"]),
+    ],
+)
+def test_an_axis_has_room_and_labels_that_differ(
+    values: list[float], domain: list[float], labels: list[str]
+) -> None:
+    found = axis_of(values, least=0.1, most_ticks=4, within=(0.0, 1.0))
+    assert found["scale"]["domain"] == pytest.approx(domain)
+    digits = found["axis"]["format"]
+    assert [f"{tick:{digits}}" for tick in found["axis"]["values"]] == labels
+
+
+@pytest.mark.parametrize("span", [0.021, 0.2, 1.7, 37.0, 4200.0])
+@pytest.mark.parametrize("start", [-1.0, -0.0123, 0.0, 0.333, 250.0])
+def test_no_two_labels_of_an_axis_are_equal(start: float, span: float) -> None:
+    found = axis_of([start, start + span], least=0.02, most_ticks=7)
+    labels = [f"{tick:{found['axis']['format']}}" for tick in found["axis"]["values"]]
+    assert 2 <= len(labels) == len(set(labels)) <= 7 and "-0" not in labels
+    assert [float(label) for label in labels] == pytest.approx(found["axis"]["values"])
 
 
 def test_a_forest_plot_begins_with_what_is_beyond_chance() -> None:
@@ -113,6 +171,53 @@ def test_a_forest_plot_begins_with_what_is_beyond_chance() -> None:
     first = figure.spec["data"]["values"][0]
     assert (first["low"], first["high"]) == (pytest.approx(0.15), pytest.approx(0.35))
     assert forest(ROWS, top=1) != figure
+    assert figure.caption.endswith(
+        " Changes beyond chance come first, then the others, each by size. "
+        "One beside 0 may be chance too, because many numbers were looked at."
+    )
+
+
+def test_what_moved_most_is_sorted_by_size_whatever_the_number_of_samples() -> None:
+    small = row("upper", "f", 0.0)
+    large = row("t_shirt", "f", -0.05, change_status="low_power")
+    figure = forest([small, large])
+    assert figure is not None
+    kinds = [(v["name"], v["kind"]) for v in figure.spec["data"]["values"]]
+    assert kinds == [("t_shirt, sex=f", "few samples"), ("upper, sex=f", "may be chance")]
+    assert figure.caption.endswith(" The largest changes come first. A line that crosses 0 may be "
+                                   "chance.")  # fmt: skip
+
+
+def test_the_legend_of_rates_names_the_colors_that_are_drawn() -> None:
+    def kinds(*changes: float) -> list[str]:
+        figure = groups(
+            [row("", value, change) for value, change in zip("fm", changes, strict=True)]
+        )
+        assert figure is not None
+        (panel,) = figure.spec["hconcat"]
+        return list(panel["layer"][0]["encoding"]["color"]["scale"]["domain"])
+
+    assert kinds(-0.05, 0.0) == ["the change may be chance"]
+    assert kinds(-0.2, 0.3) == ["the interval of the change excludes 0"]
+    assert kinds(-0.2, 0.0) == ["the interval of the change excludes 0", "the change may be chance"]
+
+
+def test_all_numbers_begin_with_what_is_beyond_chance() -> None:
+    """Also of a metric that verdicts do not name; narrow intervals around 0 come late."""
+    rows = [
+        row("young", "f", 0.0, change_low=-0.001, change_high=0.001),
+        row("hat", "f", -0.05),
+        row("smiling", "f", 0.25),
+        row("bald", "f", NAN, p_adjusted=NAN),
+        row("smiling", "f", 0.02, metric="brier", change_low=0.01, change_high=0.03,
+            p_adjusted=0.01),
+    ]  # fmt: skip
+    table = number_table(rows)
+    found = [(one[2], one[5]) for one in table.rows]
+    assert found == [("brier", "+0.020"), ("TPR", "+0.250"), ("TPR", "-0.050"), ("TPR", "+0.000"),
+                     ("TPR", "")]  # fmt: skip
+    (kept, also) = number_table(rows, max_rows=2).rows
+    assert [kept[2], also[2]] == ["TPR", "TPR"]
 
 
 def test_a_metric_without_numbers_has_no_chart() -> None:
@@ -255,6 +360,8 @@ def test_gates_are_drawn_with_the_row_that_decides() -> None:
     nothing = Outcome(parse_gate("tpr@sex/bald >= 0.01"), Verdict.PASS, (lost,))
     figure = gates([fails, passes, nothing])
     assert figure is not None
+    low, high = figure.spec["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert low < 0.01 and high > 0.5  # of the lowest bound and the highest end
     assert figure.data.rows == [
         ["tpr@sex <= 0.2", "fail", "smiling sex f", "0.400", "0.300", "0.500", "0.200"],
         ["tpr@sex/young >= 0.01", "pass", "young sex f", "0.100", "0.050", "0.150", "0.010"],

@@ -21,12 +21,12 @@ def test_an_undefined_interval_is_left_out(low: float, high: float, said: str) -
             "outcome": ["flips", "flips"],
             "ranking": ["risk", "random"],
             "n_flagged": [3, 3],
-            "n_outcome": [2, 2],
+            "n_outcome": [20, 20],
             "value": [0.5, 0.0],
             "low": [low, nan],
             "high": [high, nan],
         }
     )
     found = found_in_words(table, "5 % of all")
-    assert f"Of the 2 predictions that the audited model changed, {said} among the flags" in found
+    assert f"Of the 20 predictions that the audited model changed, {said} among the flags" in found
     assert found.endswith("5 % of all, found 0 %.")

@@ -246,14 +246,21 @@ def test_flags_are_held_against_chance_in_words() -> None:
         "value": [0.5, 0.04, nan, nan, 0.9, 0.1],
         "low": [0.4, 0.0, nan, nan, 0.8, 0.0],
         "high": [0.6, 0.1, nan, nan, 1.0, 0.2],
-        "n_outcome": [8, 8, 0, 0, 9, 9],
+        "n_outcome": [80, 80, 0, 0, 9, 9],
         "n_flagged": [20] * 6,
     }
     assert found_in_words(Table(columns), "5 % of all") == (
-        "Of the 8 predictions that the audited model changed, 50 % [40, 60] were among the flags; "
+        "Of the 80 predictions that the audited model changed, 50 % [40, 60] were among the flags; "
         "as many chosen at random, 5 % of all, found 4 %."
     )
     nothing = Table(columns | {"n_outcome": [0] * 6})
     assert found_in_words(nothing, "5 %") == "The audited model overturned no prediction."
+    few = found_in_words(Table(columns | {"n_outcome": [12, 12, 1, 1, 9, 9]}), "5 %")
+    assert few.startswith("Of the 12 predictions that")
+    assert few.endswith(" found 4 %. It lost 1 true positive: too few to tell what the flags find.")
+    fewer = found_in_words(Table(columns | {"n_outcome": [9, 9, 1, 1, 9, 9]}), "5 %")
+    assert fewer == (
+        "The audited model changed 9 predictions: too few to tell what the flags find."
+    )
     unflagged = Table(columns | {"n_flagged": [0] * 6})
     assert found_in_words(unflagged, "5 %") == "No prediction was flagged."

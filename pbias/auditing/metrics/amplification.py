@@ -203,7 +203,9 @@ def unassessable(
 
 
 BIAS_AMPLIFICATION = Metric(
-    name="bias_amplification", title="bias amplification (BA)",
+    name="bias_amplification",
+    plain="How much more closely predictions tie the attribute to a group than labels do.",
+    title="bias amplification (BA)",
     formula="P(g = a* given s = 1) - P(g = a* given y = 1), a* the group value with the largest "
     "training rate P(y = 1 given g)",
     range="-1 to 1",
@@ -216,7 +218,9 @@ BIAS_AMPLIFICATION = Metric(
     spotlight="bias amplification", curve=Curve.GROUPS,
 )  # fmt: skip
 DIRECTIONAL_BA = Metric(
-    name="directional_ba", title="directional bias amplification, attribute to task",
+    name="directional_ba",
+    plain="How much predictions exaggerate which group has the attribute more often in training.",
+    title="directional bias amplification, attribute to task",
     formula="mean over group values of +-[P(s = 1 given g) - P(y = 1 given g)], plus where "
     "training over-represents the pair",
     range="-1 to 1", better="0", undefined="no training counts; no known labels in a group",

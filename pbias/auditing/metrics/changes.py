@@ -121,26 +121,35 @@ def _differences(part: Metric) -> Callable[[Model], Measure | None]:
 
 
 CHURN = Metric(
-    name="churn", title="share of changed predictions", formula="P(s != d)", range="0 to 1",
+    name="churn",
+    plain="The share of samples whose prediction compression changed.",
+    title="share of changed predictions", formula="P(s != d)", range="0 to 1",
     better="lower", undefined=NO_ROWS, source="Milani Fard et al. 2016", labels=False,
     compute=churn, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.OVERALL,
     good=Good.LOWER,
 )  # fmt: skip
 NFR = Metric(
-    name="nfr", title="negative flips", formula="P(s != y, d = y)", range="0 to 1", better="lower",
+    name="nfr",
+    plain="The share of samples that the reference gets right and the audited model wrong.",
+    title="negative flips", formula="P(s != y, d = y)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Yan et al. 2021",
     compute=nfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     good=Good.LOWER,
 )  # fmt: skip
 PFR = Metric(
-    name="pfr", title="positive flips", formula="P(s = y, d != y)", range="0 to 1", better="higher",
+    name="pfr",
+    plain="The share of samples that the reference gets wrong and the audited model right.",
+    title="positive flips", formula="P(s = y, d != y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="Yan et al. 2021",
     compute=pfr, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     good=Good.HIGHER,
 )  # fmt: skip
 LOST_POSITIVES = Metric(
-    name="lost_positives", title="positives found before and missed now",
+    name="lost_positives",
+    plain="The share that the reference finds and the audited model misses, of the samples "
+    "that have the attribute.",
+    title="positives found before and missed now",
     formula="P(s = 0, d = 1 given y = 1)", range="0 to 1", better="lower", undefined=NO_POSITIVES,
     source="this tool",
     compute=lost_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
@@ -148,14 +157,19 @@ LOST_POSITIVES = Metric(
     good=Good.LOWER,
 )  # fmt: skip
 GAINED_POSITIVES = Metric(
-    name="gained_positives", title="false alarms that are new",
+    name="gained_positives",
+    plain="The share with a false alarm by the audited model alone, of the samples without the "
+    "attribute.",
+    title="false alarms that are new",
     formula="P(s = 1, d = 0 given y = 0)", range="0 to 1", better="lower", undefined=NO_NEGATIVES,
     source="this tool",
     compute=gained_positives, compares=Compares.PREDICTIONS, scale=Scale.LOGIT, contrasted=True,
     good=Good.LOWER,
 )  # fmt: skip
 DID_TPR = Metric(
-    name="did_tpr", title="difference in differences of TPR",
+    name="did_tpr",
+    plain="How far compression moved the true-positive rates of two groups apart.",
+    title="difference in differences of TPR",
     formula="(tpr_s[g=1] - tpr_s[g=0]) - (tpr_d[g=1] - tpr_d[g=0])", range="-2 to 2", better="0",
     undefined="tpr undefined in a group, in either model",
     source="metrics of this tool: signed and linear",
@@ -163,23 +177,30 @@ DID_TPR = Metric(
     spotlight="true-positive rates that moved apart (difference in differences)",
 )  # fmt: skip
 DID_FPR = Metric(
-    name="did_fpr", title="difference in differences of FPR", formula="as did_tpr, of fpr",
+    name="did_fpr",
+    plain="How far compression moved the false-positive rates of two groups apart.",
+    title="difference in differences of FPR", formula="as did_tpr, of fpr",
     range="-2 to 2", better="0", undefined="fpr undefined in a group, in either model",
     source="as did_tpr", compute=_differences(FPR), compares=Compares.MODELS, part=FPR,
 )  # fmt: skip
 DID_PPV = Metric(
-    name="did_ppv", title="difference in differences of PPV", formula="as did_tpr, of ppv",
+    name="did_ppv",
+    plain="How far compression moved the precision of two groups apart.",
+    title="difference in differences of PPV", formula="as did_tpr, of ppv",
     range="-2 to 2", better="0", undefined="ppv undefined in a group, in either model",
     source="as did_tpr", compute=_differences(PPV), compares=Compares.MODELS, part=PPV,
 )  # fmt: skip
 DID_ACCURACY = Metric(
-    name="did_accuracy", title="difference in differences of accuracy",
+    name="did_accuracy",
+    plain="How far compression moved the accuracy of two groups apart.",
+    title="difference in differences of accuracy",
     formula="as did_tpr, of accuracy", range="-2 to 2", better="0",
     undefined="no known labels in a group", source="as did_tpr",
     compute=_differences(ACCURACY), compares=Compares.MODELS, part=ACCURACY,
 )  # fmt: skip
 DID_PREDICTED_POSITIVE_RATE = Metric(
     name="did_predicted_positive_rate",
+    plain="How far compression moved the shares of positive predictions of two groups apart.",
     title="difference in differences of the predicted-positive rate",
     formula="as did_tpr, of predicted_positive_rate", range="-2 to 2", better="0",
     undefined="an empty group", source="as did_tpr", labels=False,
@@ -187,7 +208,10 @@ DID_PREDICTED_POSITIVE_RATE = Metric(
     part=PREDICTED_POSITIVE_RATE,
 )  # fmt: skip
 EXCESS_BA = Metric(
-    name="excess_ba", title="bias amplification against the reference",
+    name="excess_ba",
+    plain="How much more closely the audited model ties the attribute to a group than the "
+    "reference does.",
+    title="bias amplification against the reference",
     formula="P(g = a* given s = 1) - P(g = a* given d = 1)", range="-1 to 1",
     better="0; above 0 compression added",
     undefined="no training counts; as bias_amplification, without the rules on labels; never "
@@ -196,7 +220,9 @@ EXCESS_BA = Metric(
     compute=share_of_predicted, flips=flips_of_share, compares=Compares.MODELS, of_groups=True,
 )  # fmt: skip
 CEAG = Metric(
-    name="ceag", title="compression's effect on the accuracy gap",
+    name="ceag",
+    plain="How much more accuracy a group lost than all samples together.",
+    title="compression's effect on the accuracy gap",
     formula="(acc_d,g - acc_s,g) - (acc_d - acc_s) for each value of the group, and the largest of "
     "these as max; overall accuracy over rows with a known label and group",
     range="-2 to 2", better="0; above 0 this group lost more than all",

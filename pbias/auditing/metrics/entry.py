@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,7 @@ class Metric(Behavior):
 
     name: str
     # Descriptions for people.
+    plain: str  # a sentence without symbols
     title: str
     formula: str
     range: str
@@ -134,6 +136,17 @@ class Metric(Behavior):
     def is_change(self) -> bool:
         """Whether the metric measures a change by compression, so that it needs a reference."""
         return self.compares is not Compares.NOTHING
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value by `range`; infinite if it names no two ends.
+
+        >>> from pbias.auditing.metrics.registry import METRICS
+        >>> METRICS["did_tpr"].bounds, METRICS["tcb"].bounds
+        ((-2.0, 2.0), (-inf, inf))
+        """
+        ends = re.fullmatch(r"(-?[\d.]+) to (-?[\d.]+)", self.range)
+        return (float(ends[1]), float(ends[2])) if ends else (-math.inf, math.inf)
 
     @property
     def label(self) -> str:

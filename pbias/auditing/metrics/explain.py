@@ -17,6 +17,8 @@ class Words(Protocol):
     @property
     def title(self) -> str: ...  # noqa: D102
     @property
+    def plain(self) -> str: ...  # noqa: D102
+    @property
     def formula(self) -> str: ...  # noqa: D102
     @property
     def range(self) -> str: ...  # noqa: D102
@@ -41,6 +43,7 @@ class Score:
     undefined: str
     source: str
     labels: bool = False
+    plain: str = ""  # the title says it
 
 
 # Scores of `pbias flag` and `pbias exemplars`, which are not metrics of an audit.
@@ -178,6 +181,7 @@ def describe(name: str) -> str:
         return describe_column(name)
     one: Words = explained()[name]
     lines = {
+        "in words": one.plain,
         "formula": one.formula,
         "range": one.range,
         "good": one.better,
@@ -185,7 +189,7 @@ def describe(name: str) -> str:
         "labels": "needed" if one.labels else "not needed",
         "source": one.source,
     }
-    told = "".join(f"  {key:<10} {text}\n" for key, text in lines.items())
+    told = "".join(f"  {key:<10} {text}\n" for key, text in lines.items() if text)
     return f"{name}: {one.title}\n{told}\n{legend()}"
 
 

@@ -134,14 +134,20 @@ def _flips_of_impact_ratio(model: Model) -> Flips | None:
 
 
 EOD = Metric(
-    name="eod", title="equalized-odds difference",
+    name="eod",
+    plain="The larger of two gaps between groups: in the true-positive and in the "
+    "false-positive rate.",
+    title="equalized-odds difference",
     formula="max(abs(difference of TPR), abs(difference of FPR)), over values of a group",
     range="0 to 1", better="0", undefined="TPR or FPR undefined in a group",
     source="Hardt et al. 2016",
     compute=eod, noise=Noise.LARGEST, of_groups=True, good=Good.LOWER,
 )  # fmt: skip
 IMPACT_RATIO = Metric(
-    name="impact_ratio", title="impact ratio (four-fifths rule)",
+    name="impact_ratio",
+    plain="How often the attribute is predicted in a group, as a share of how often it is in "
+    "the group with most.",
+    title="impact ratio (four-fifths rule)",
     formula="P(s = 1 given g) / the largest P(s = 1 given g') of any value of the group; row min: "
     "the smallest of these", range="0 to 1", better="1; often asked to be 0.8 or more",
     undefined="never predicted; no samples in group",

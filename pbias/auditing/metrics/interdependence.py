@@ -31,6 +31,7 @@ def interdependence(model: Model) -> Measure | None:
 
 INTERDEPENDENCE = Metric(
     name="interdependence",
+    plain="How well the predictions of the other attributes determine those of this one.",
     title="how well the other attributes' predictions predict this one's",
     formula="R^2 of a least-squares fit with intercept of s on the s of all other attributes",
     range="0 to 1", better="near that of the dense model", undefined="constant predictions",

@@ -103,7 +103,9 @@ def _flips_of_uncertainty(model: Model) -> Flips | None:
 
 
 AUC = Metric(
-    name="auc", title="area under the ROC curve",
+    name="auc",
+    plain="How often the model ranks a sample with the attribute above one without it.",
+    title="area under the ROC curve",
     formula="P(z of a positive > z of a negative) + P(equal) / 2, on logits", range="0 to 1",
     better="higher", undefined="no positive or no negative labels; an interval needs 2 of each",
     source="Mann and Whitney 1947", short="AUC",
@@ -112,7 +114,9 @@ AUC = Metric(
     good=Good.HIGHER,
 )  # fmt: skip
 UNCERTAINTY = Metric(
-    name="uncertainty", title="share of unsure predictions",
+    name="uncertainty",
+    plain="The share of predictions whose probability is between 0.1 and 0.9.",
+    title="share of unsure predictions",
     formula="P(abs(p - 0.5) < 0.4), over all samples", range="0 to 1", better="lower",
     undefined=NO_ROWS, source=PAPER, labels=False, short="uncertain",
     compute=uncertainty, flips=_flips_of_uncertainty, of_scores=True, scale=Scale.LOGIT,
@@ -120,7 +124,9 @@ UNCERTAINTY = Metric(
     good=Good.LOWER,
 )  # fmt: skip
 ECE = Metric(
-    name="ece", title="expected calibration error",
+    name="ece",
+    plain="How far predicted probabilities are from the shares of samples that have the attribute.",
+    title="expected calibration error",
     formula="sum over 10 equal-width bins of p (p = 1 in the last) of n_b/N abs(mean p - mean y)",
     range="0 to 1",
     better="lower; grows as groups shrink: compare calibration_error_debiased across groups",
@@ -129,18 +135,25 @@ ECE = Metric(
     good=Good.LOWER,
 )  # fmt: skip
 BRIER = Metric(
-    name="brier", title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
+    name="brier",
+    plain="The mean squared distance of predicted probabilities from labels.",
+    title="Brier score", formula="mean((p - y)^2)", range="0 to 1", better="lower",
     undefined=NO_LABELS, source="Brier 1950",
     compute=brier, errors=_wrong, risen=_risen_brier, of_scores=True, scale=Scale.LOGIT,
     contrasted=True, good=Good.LOWER,
 )  # fmt: skip
 CALIBRATION_GAP = Metric(
-    name="calibration_gap", title="confidence against frequency", formula="mean(p) - mean(y)",
+    name="calibration_gap",
+    plain="How much higher predicted probabilities are on average than the share of samples "
+    "that have the attribute.",
+    title="confidence against frequency", formula="mean(p) - mean(y)",
     range="-1 to 1", better="0", undefined=NO_LABELS, source="standard",
     compute=calibration_gap, of_scores=True, signed=True, contrasted=True,
 )  # fmt: skip
 CALIBRATION_ERROR_DEBIASED = Metric(
-    name="calibration_error_debiased", title="calibration error, comparable between group sizes",
+    name="calibration_error_debiased",
+    plain="How far probabilities are from shares, squared and corrected for the size of the group.",
+    title="calibration error, comparable between group sizes",
     formula="sum over 10 equal-mass bins of n_b/N [(mean p - mean y)^2 - var(p - y)/n_b]; bins "
     "under 2 rows join their neighbor; not clipped at 0",
     range="about 0 to 1", better="0", undefined="fewer than 2 known labels",

@@ -276,7 +276,9 @@ def _errors_of_underprediction(model: Model) -> Flips:
 
 
 TOP1_ACCURACY = Metric(
-    name="top1_accuracy", title="top-1 accuracy of a classifier",
+    name="top1_accuracy",
+    plain="The share of samples whose largest output is that of their class.",
+    title="top-1 accuracy of a classifier",
     formula="P(the class with the largest output is the sample's class), over samples of exactly "
     "one known class",
     range="0 to 1", better="higher", undefined="no sample of one known class; attributes instead "
@@ -286,64 +288,85 @@ TOP1_ACCURACY = Metric(
     good=Good.HIGHER, spoken="top-1 accuracy", by_value=True,
 )  # fmt: skip
 ACCURACY = Metric(
-    name="accuracy", title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
+    name="accuracy",
+    plain="The share of predictions that are right.",
+    title="accuracy", formula="P(s = y)", range="0 to 1", better="higher",
     undefined=NO_LABELS, source="standard",
     compute=accuracy, flips=_flips_of_right, scale=Scale.LOGIT,
     contrasted=True, headline=True, watched=True, curve=Curve.OVERALL,
     good=Good.HIGHER, spoken="accuracy", by_value=True, binary_only=True,
 )  # fmt: skip
 PREVALENCE = Metric(
-    name="prevalence", title="share of positive labels", formula="P(y = 1)", range="0 to 1",
+    name="prevalence",
+    plain="The share of samples that have the attribute.",
+    title="share of positive labels", formula="P(y = 1)", range="0 to 1",
     better="a property of the data", undefined=NO_LABELS, source="standard",
     compute=prevalence, scale=Scale.LOGIT, of_labels=True, contrasted=True,
 )  # fmt: skip
 PREDICTED_POSITIVE_RATE = Metric(
-    name="predicted_positive_rate", title="share of positive predictions",
+    name="predicted_positive_rate",
+    plain="The share of samples for which the attribute is predicted.",
+    title="share of positive predictions",
     formula="P(s = 1), over all samples", range="0 to 1", better="near the prevalence",
     undefined=NO_ROWS, source="standard", labels=False,
     compute=predicted_positive_rate, flips=_flips_of_predictions, scale=Scale.LOGIT,
     contrasted=True, short="positive", by_value=True, binary_only=True,
 )  # fmt: skip
 TPR = Metric(
-    name="tpr", title="true-positive rate", formula="P(s = 1 given y = 1)", range="0 to 1",
+    name="tpr",
+    plain="The share found, of the samples that have the attribute.",
+    title="true-positive rate", formula="P(s = 1 given y = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
     short="TPR", compute=tpr, flips=_flips_of_positives, scale=Scale.LOGIT, contrasted=True,
     curve=Curve.CONTRASTS,
     good=Good.HIGHER, spoken="sensitivity", by_value=True,
 )  # fmt: skip
 FPR = Metric(
-    name="fpr", title="false-positive rate", formula="P(s = 1 given y = 0)", range="0 to 1",
+    name="fpr",
+    plain="The share with a false alarm, of the samples without the attribute.",
+    title="false-positive rate", formula="P(s = 1 given y = 0)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_NEGATIVES, source="Hardt et al. 2016",
     short="FPR", compute=fpr, flips=_flips_of_negatives, scale=Scale.LOGIT, contrasted=True,
     good=Good.LOWER, spoken="false-alarm rate", by_value=True,
 )  # fmt: skip
 FNR = Metric(
-    name="fnr", title="false-negative rate", formula="P(s = 0 given y = 1)", range="0 to 1",
+    name="fnr",
+    plain="The share missed, of the samples that have the attribute.",
+    title="false-negative rate", formula="P(s = 0 given y = 1)", range="0 to 1",
     better="lower, and equal between groups", undefined=NO_POSITIVES, source="Hardt et al. 2016",
     short="FNR", compute=fnr, flips=_flips_of_misses, scale=Scale.LOGIT, contrasted=True,
     good=Good.LOWER,
 )  # fmt: skip
 PPV = Metric(
-    name="ppv", title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
+    name="ppv",
+    plain="The share that is right, of the predictions that the attribute is there.",
+    title="precision", formula="P(y = 1 given s = 1)", range="0 to 1",
     better="higher, and equal between groups", undefined=NEVER_PREDICTED, source="standard",
     short="PPV", compute=ppv, flips=_flips_of_ppv, scale=Scale.LOGIT, contrasted=True,
     good=Good.HIGHER, spoken="precision", by_value=True,
 )  # fmt: skip
 F1 = Metric(
-    name="f1", title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",
+    name="f1",
+    plain="Precision and the true-positive rate in one number, their harmonic mean.",
+    title="F1 score", formula="2 tp / (2 tp + fp + fn)", range="0 to 1", better="higher",
     undefined="no positive labels or predictions", source="van Rijsbergen 1979; interval: Hand et "
     "al. 2021", short="F1", compute=f1, flips=_flips_of_f1, scale=Scale.LOGIT, contrasted=True,
     good=Good.HIGHER,
 )  # fmt: skip
 BALANCED_ACCURACY = Metric(
-    name="balanced_accuracy", title="balanced accuracy", formula="(TPR + TNR) / 2", range="0 to 1",
+    name="balanced_accuracy",
+    plain="The accuracy if samples with and without the attribute had equal weight.",
+    title="balanced accuracy", formula="(TPR + TNR) / 2", range="0 to 1",
     better="higher; 0.5 says nothing of the label", undefined="no positive or no negative labels",
     source="Brodersen et al. 2010", compute=balanced_accuracy,
     flips=_flips_of_balanced_accuracy, scale=Scale.LOGIT, contrasted=True,
     good=Good.HIGHER,
 )  # fmt: skip
 TCB = Metric(
-    name="tcb", title="threshold calibration bias",
+    name="tcb",
+    plain="How often the rarer value of an attribute is predicted, as a multiple of how often "
+    "it is true.",
+    title="threshold calibration bias",
     formula="predicted share of the value that is rarer in training (1 of two that are as frequent)"
     " / its true share, over samples with a known label",
     range="0 and up", better="1; below 1 the rare value is under-predicted",
@@ -353,7 +376,9 @@ TCB = Metric(
     contrasted=True, headline=True, curve=Curve.OVERALL,
 )  # fmt: skip
 UNDERPREDICTION = Metric(
-    name="underprediction", title="predicted against true positives",
+    name="underprediction",
+    plain="How often the attribute is predicted, as a multiple of how often it is true.",
+    title="predicted against true positives",
     formula="P(s = 1 given g) / P(y = 1 given g)", range="0 and up", better="1",
     undefined=NO_POSITIVES, source=PAPER,
     compute=underprediction, flips=_flips_of_underprediction,
@@ -361,7 +386,9 @@ UNDERPREDICTION = Metric(
     contrasted=True,
 )  # fmt: skip
 NEVER = Metric(
-    name="never_predicted", title="the attribute is never predicted",
+    name="never_predicted",
+    plain="Whether the attribute is predicted for no sample at all.",
+    title="the attribute is never predicted",
     formula="1 if no sample is predicted positive, else 0", range="0 or 1", better="0",
     undefined=NO_ROWS, source="this tool", labels=False, short="never pred.",
     mean_title="share never predicted", fact="Never predicted", compute=never_predicted,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.escaping import printable
-from pbias.reporting.sections import Record, interval, number, signed
+from pbias.reporting.sections import Record, number, signed, span
 
 SURE = 0.05
 SPREADS = ("max-min", "max", "min")
@@ -19,7 +19,8 @@ class Cell:
     """The number of an attribute and a place (`GROUP=VALUE`, or a contrast of two values).
 
     `number` is the change if there is a reference, otherwise the value; NaN if undefined. `holds`
-    means that it differs from 0 after correction for everything that was examined.
+    means that it differs from 0 after correction for everything that was examined; `span` is its
+    interval as text.
     """
 
     attribute: str
@@ -34,6 +35,7 @@ class Cell:
     few: bool
     holds: bool
     reason: str
+    span: str
 
     @property
     def defined(self) -> bool:
@@ -59,7 +61,7 @@ class Cell:
         where = f"{label} of {self.attribute}, {self.place}"
         if not self.defined:
             return f"{where}: undefined, {self.reason}"
-        span = interval(self.low, self.high)
+        span = f" {self.span}" if self.span else ""
         if self.before == self.before:
             told = f"{number(self.before)} to {number(self.after)}, {signed(self.number)}{span}"
         else:
@@ -71,7 +73,7 @@ class Cell:
         """Return the cells of the data table, in the order of `HEADER`."""
         return [
             self.attribute, self.place, number(self.before), number(self.after),
-            signed(self.number), interval(self.low, self.high).strip() or "-",
+            signed(self.number), self.span or "-",
             "-" if self.n != self.n else f"{self.n:g}", self.note,
         ]  # fmt: skip
 
@@ -125,4 +127,5 @@ def _cell(r: Record, *, changed: bool, of_values: bool) -> Cell:
         few="low_power" in (r["status"], r["change_status"]),
         holds=bool(r["p_adjusted"] < SURE) and status != "undefined",
         reason=printable(r["reason"] or "in the reference"),
+        span=span(r, changed=changed).strip(),
     )

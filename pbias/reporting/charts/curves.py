@@ -8,11 +8,13 @@ from typing import Any
 
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.escaping import printable
+from pbias.reporting.charts.axes import axis_of
 from pbias.reporting.charts.figure import Figure, Spec, scale_of, series, whole
 from pbias.reporting.sections import Record, Section, number
 
 COLUMNS = 3
 LONGEST = 30  # characters in the title of an axis
+LEAST = 0.02  # length of an axis
 MAX_STEPS = 6  # steps of an axis with whole numbers
 # A panel's axis title stands above its numbers; beside them, it would overlap them.
 ABOVE = {
@@ -102,11 +104,12 @@ def _spec(values: list[Spec], places: Sequence[Sequence[Place]], axis: str) -> S
 
 def _panel(values: list[Spec], names: list[str], order: list[str], axis: str) -> Spec:
     counts = all(v[key] == int(v[key]) for v in values for key in ("low", "high"))
-    whole_steps = {"values": _whole_numbers(values)} if counts else {}
+    axis_y = axis_of([v[key] for v in values for key in ("low", "high")], least=LEAST, most_ticks=5)
+    whole_steps = {"values": _whole_numbers(values), "format": "d"} if counts else {}
     x = {"field": "at", "type": "ordinal", "sort": order, "scale": {"domain": order},
          "title": axis, "axis": {"labelAngle": 0 if len(order) < 7 else -45}}  # fmt: skip
-    y = {"field": "mean", "type": "quantitative", "scale": {"zero": False},
-         "title": values[0]["title"], "axis": {"format": ".4~r"} | ABOVE | whole_steps}  # fmt: skip
+    y = {"field": "mean", "type": "quantitative", "scale": axis_y["scale"],
+         "title": values[0]["title"], "axis": axis_y["axis"] | ABOVE | whole_steps}  # fmt: skip
     shown = series(names, "network")
     color = {key: part for key, part in shown.items() if key == "color"}
     dash = {}

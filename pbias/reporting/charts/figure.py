@@ -48,12 +48,12 @@ def whole(spec: Spec, title: str, subtitle: str = "") -> Spec:
         text |= {"subtitle": subtitle, "subtitleFontSize": 11, "subtitlePadding": 4}
     axis = {
         "labelFont": FONT, "titleFont": FONT, "labelColor": INK, "titleColor": INK,
-        "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": LINE,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": LINE,
         "domainColor": QUIET, "tickColor": QUIET, "labelLimit": 260,
     }  # fmt: skip
     legend = {
         "labelFont": FONT, "titleFont": FONT, "labelColor": INK, "titleColor": INK,
-        "labelFontSize": 11, "titleFontSize": 11, "labelLimit": 260, "symbolSize": 90,
+        "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260, "symbolSize": 90,
         "symbolOpacity": 1,
         "titleLimit": 300,
     }  # fmt: skip

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 from pbias.auditing.gates.verdicts import Outcome, Verdict, in_words
 from pbias.files.escaping import printable
+from pbias.reporting.charts.axes import axis_of
 from pbias.reporting.charts.figure import COLORS, INK, QUIET, Figure, Spec, whole
 from pbias.reporting.sections import Section, number
 
 TITLE = "Bounds of the gates, on the intervals of the rows that decide"
 CAPTION = (
-    "The line is the interval of the row that decides, of those outside the bound if there are any "
-    "the worst. The tick is the bound; its triangle points to what the gate allows. A gate passes "
-    "where whole intervals are allowed, and fails where no part of one is."
+    "The line is the interval of the row that decides the gate, the mark on it the value. The tick "
+    "is the bound, and its triangle points to the side that the gate allows. A gate passes if the "
+    "whole interval of every row is on that side, and fails if that of one is on the other side."
 )
+LEAST = 0.02  # length of the axis
 HEADER = ["gate", "verdict", "row", "value", "low", "high", "bound"]
 # Words, shapes and colors carry the same information.
 LOOKS = {
@@ -71,14 +73,16 @@ def _spec(values: Sequence[Spec]) -> Spec:
     shape = {**field, "scale": {"domain": domain, "range": [LOOKS[v][1] for v in known]}}
     y = {"field": "gate", "type": "nominal", "sort": names, "title": None,
          "axis": {"labelLimit": 420}}  # fmt: skip
+    shown = [value[key] for value in values for key in ("number", "low", "high", "bound")]
     x = {"field": "low", "type": "quantitative", "title": "value of the gate's metric",
-         "scale": {"zero": False}, "axis": {"format": "~g"}}  # fmt: skip
+         **axis_of(shown, least=LEAST, most_ticks=7)}  # fmt: skip
     bound = {"x": {**x, "field": "bound"}, "y": y}
-    ways = {"at most": ("triangle-left", -5), "at least": ("triangle-right", 5)}
+    # At the upper end of the tick, the triangle hides no value that is near the bound.
+    ways = {"at most": ("triangle-left", -4), "at least": ("triangle-right", 4)}
     arrows: list[Spec] = [
         {"transform": [{"filter": {"field": "allowed", "equal": way}}],
          "mark": {"type": "point", "shape": symbol, "filled": True, "size": 60, "color": INK,
-                  "opacity": 1, "xOffset": offset, "aria": False},
+                  "opacity": 1, "xOffset": offset, "yOffset": -10, "aria": False},
          "encoding": bound}
         for way, (symbol, offset) in ways.items()
         if any(v["allowed"] == way for v in values)
@@ -86,11 +90,11 @@ def _spec(values: Sequence[Spec]) -> Spec:
     return {
         "data": {"values": list(values)},
         "width": 380,
-        "height": {"step": 26},
+        "height": {"step": 32},
         "layer": [
             {"mark": {"type": "rule", "strokeWidth": 3, "aria": False},
              "encoding": {"x": x, "x2": {"field": "high"}, "y": y, "color": color}},
-            {"mark": {"type": "tick", "thickness": 2, "size": 20, "color": INK, "aria": False},
+            {"mark": {"type": "tick", "thickness": 2, "size": 24, "color": INK, "aria": False},
              "encoding": bound},
             *arrows,
             {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},

@@ -8,12 +8,15 @@ from typing import Any
 from pbias.auditing.findings.labels import group_values
 from pbias.auditing.metrics.registry import METRICS
 from pbias.files.escaping import printable
+from pbias.reporting.charts.axes import axis_of
 from pbias.reporting.charts.figure import COLORS, QUIET, Figure, Spec, whole
-from pbias.reporting.sections import Record, Section, interval, number, signed
+from pbias.reporting.sections import Record, Section, number, signed, span
 
 MAX_VALUES = 12  # of a group
+LEAST = 0.1  # length of an axis, so that a small difference looks small
 SHOWN = ("accuracy", "tpr", "fpr", "predicted_positive_rate")
 SURE, CHANCE = "the interval of the change excludes 0", "the change may be chance"
+COLOR_OF = {SURE: COLORS[1], CHANCE: QUIET}
 
 
 def groups(records: Sequence[Record]) -> Figure | None:
@@ -35,10 +38,12 @@ def groups(records: Sequence[Record]) -> Figure | None:
     paired = any(row["before"] is not None for row in rows)
     title = "Rates by group value" + (", before and after" if paired else "")
     caption = "Means over attributes. " + (
-        "The filled dot is the reference, the open one the audited model, the line the change."
+        "The filled dot is the reference, the open one the audited model, the line the change; "
+        "the intervals of the changes are in the data below."
         if paired
         else "Lines are confidence intervals."
     )
+    caption += f" Each rate has its own axis, at least {LEAST:g} long."
     order = [printable(f"{group}={value}") for group, value in places]
     spec = whole(_spec(rows, order, paired=paired), title)
     header = (
@@ -57,29 +62,34 @@ def _row(r: Record, place: str) -> Spec:
         "metric": r["metric"], "label": label, "place": printable(place), "after": r["value"],
         "before": r["reference"] if paired else None,
         "low": None if low != low else low, "high": None if high != high else high,
-        "kind": SURE if low > 0 or high < 0 else CHANCE, "change": r["change"],
+        "kind": SURE if low > 0 or high < 0 else CHANCE,
     }  # fmt: skip
-    span = interval(low, high)
-    told = number(r["value"]) + span
+    said = span(r, changed=paired)
+    told = number(r["value"]) + said
+    change = signed(r["change"]) + said
     if paired:
-        change = signed(r["change"]) + span
         told = f"{number(r['reference'])} to {number(r['value'])}, {change}"
-    return row | {"text": f"{label}, {row['place']}: {told}", "told": told}
+    return row | {"text": f"{label}, {row['place']}: {told}", "told": told, "change": change}
 
 
 def _cells(row: Spec, *, paired: bool) -> list[str]:
     if not paired:
         return [row["label"], row["place"], row["told"]]
-    change = signed(row["change"]) + interval(row["low"], row["high"])
-    return [row["label"], row["place"], number(row["before"]), number(row["after"]), change]
+    ends = [number(row[key]) for key in ("before", "after")]
+    return [row["label"], row["place"], *ends, row["change"]]
 
 
 def _spec(rows: Sequence[Spec], order: Sequence[str], *, paired: bool) -> Spec:
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    known = [kind for kind in COLOR_OF if any(row["kind"] == kind for row in rows)]
+    kinds = {"domain": known, "range": [COLOR_OF[kind] for kind in known]}
     panels = [
-        _panel([_plain(r) for r in rows if r["metric"] == metric], order, paired, first=not index)
+        _panel(
+            [_plain(r) for r in rows if r["metric"] == metric],
+            order, kinds, paired=paired, first=not index,
+        )
         for index, metric in enumerate(metrics)
-    ]
+    ]  # fmt: skip
     return {"hconcat": panels, "spacing": 16}
 
 
@@ -87,20 +97,20 @@ def _plain(row: Spec) -> Spec:
     return {k: v for k, v in row.items() if k not in ("told", "change")}
 
 
-def _panel(rows: list[Spec], order: Sequence[str], paired: bool, *, first: bool) -> Spec:
+def _panel(
+    rows: list[Spec], order: Sequence[str], kinds: Spec, *, paired: bool, first: bool
+) -> Spec:
     axis: Spec | None = {} if first else {"labels": False, "ticks": False}
     y = {"field": "place", "type": "nominal", "sort": order, "title": None, "axis": axis,
          "scale": {"domain": order}}  # fmt: skip
+    ends = ("before", "after") if paired else ("low", "high")
+    shown_numbers = [row[key] for row in rows for key in ("after", *ends) if row[key] is not None]
     x = {"field": "after", "type": "quantitative", "title": rows[0]["label"],
-         "scale": {"zero": False, "nice": True},
-         "axis": {"tickCount": 4, "labelFlush": False, "labelOverlap": "greedy",
-                  "labelSeparation": 8}}  # fmt: skip
-    kinds = {"domain": [SURE, CHANCE], "range": [COLORS[1], QUIET]}
+         **axis_of(shown_numbers, least=LEAST, most_ticks=4, within=(0.0, 1.0))}  # fmt: skip
     color = {"field": "kind", "type": "nominal", "scale": kinds, "title": None,
              "legend": {"orient": "bottom", "columns": 1}}  # fmt: skip
     text = {"description": {"field": "text"}}
     shown: Spec = {"color": color} if paired else {"color": {"value": COLORS[0]}}
-    ends = ("before", "after") if paired else ("low", "high")
     line = {
         "mark": {"type": "rule", "strokeWidth": 2, "aria": False},
         "encoding": {"x": {**x, "field": ends[0]}, "x2": {"field": ends[1]}, "y": y, **shown},

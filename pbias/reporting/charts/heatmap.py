@@ -9,7 +9,9 @@ from pbias.reporting.charts.cells import HEADER, Cell, cells, is_change
 from pbias.reporting.charts.figure import INK, ON_COLOR, PADDING, Figure, Spec, whole
 from pbias.reporting.sections import Record, Section
 
-STEP = 18
+STEPS = (22, 18)  # smallest width and height of a cell
+LARGEST = (72, 28)
+ROOM = (330, 400)  # in which cells that are larger than the smallest have to fit
 GAP = 0.06  # between cells, as a share of a step
 SMALLEST = 0.05  # smallest range of the color scale, so that noise alone is pale
 # The title of the rows stands above them; beside them, it would overlap long names.
@@ -22,7 +24,13 @@ MARKS = {
     "few samples": "M-1,0L0,-1M-1,1L1,-1M0,1L1,0",  # hatching
     "undefined": "M-1,-1L1,1M-1,1L1,-1",
 }
-SIZES = {"few samples": 220, "undefined": 110}  # square pixels
+EXPLAINED = {
+    ("rose, beyond chance", "fell, beyond chance"): "A triangle marks a change beyond chance, "
+    "corrected for how many numbers were looked at.",
+    ("few samples",): "Hatched cells rest on few samples.",
+    ("undefined",): "Crossed cells are undefined.",
+}
+SIZES = {"few samples": 220, "undefined": 110}  # square pixels, in the smallest cell
 SIGN_SIZE = 45
 
 
@@ -44,11 +52,9 @@ def heatmap(records: Sequence[Record], metric: str = "tpr") -> Figure | None:
     title = f"{what}, by attribute and group"
     spec = whole(_spec(found, METRICS[metric].label, what, changed=changed), title)
     spec["padding"] = PADDING | {"right": PADDING["right"] + _missing_width(found, title)}
-    caption = (
-        "Rows are sorted by their largest number. A triangle marks a change that is beyond chance, "
-        "corrected for how many numbers were looked at; hatched cells rest on few samples, and "
-        "crossed ones are undefined."
-    )
+    marks = {mark for cell in found for mark in cell.marks}
+    said = [text for names, text in EXPLAINED.items() if marks & set(names)]
+    caption = " ".join(["Rows are sorted by their largest number.", *said])
     data = Section(title, HEADER, [cell.row() for cell in found])
     short, word = METRICS[metric].title, METRICS[metric].label
     return Figure(f"heatmap-{metric}", title, caption, spec, data, short, word)
@@ -58,12 +64,19 @@ def _missing_width(found: Sequence[Cell], title: str) -> int:
     """Estimate by how many pixels the title is wider than the map with its names and legend."""
     names = max(len(cell.attribute) for cell in found)
     places = len({cell.place for cell in found})
-    return max(0, 9 * len(title) - 5 * names - (STEP + 4) * places - 100)
+    return max(0, 9 * len(title) - 5 * names - _step(places, 0) * places - 100)
+
+
+def _step(num: int, side: int) -> int:
+    """Return the width (side 0) or height (side 1) of a cell: larger where cells are few."""
+    return max(STEPS[side], min(LARGEST[side], ROOM[side] // num))
 
 
 def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spec:
     attributes = list(dict.fromkeys(cell.attribute for cell in found))
     places = list(dict.fromkeys(cell.place for cell in found))
+    width, height = _step(len(places), 0), _step(len(attributes), 1)
+    larger = (min(width, height) / STEPS[1]) ** 2
     size = {
         name: max((abs(c.number) for c in found if c.attribute == name and c.defined), default=-1)
         for name in attributes
@@ -116,7 +129,7 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
     size_of = {
         "field": "mark", "type": "nominal", "legend": legend,
         "scale": {"type": "ordinal", "domain": known,
-                  "range": [SIZES.get(name, SIGN_SIZE) for name in known]},
+                  "range": [round(larger * SIZES.get(name, SIGN_SIZE)) for name in known]},
     }  # fmt: skip
     block = {"mark": {"type": "rect", "invalid": None}}
     where = {k: at[k] for k in ("x", "y")}
@@ -128,19 +141,19 @@ def _spec(found: Sequence[Cell], label: str, what: str, *, changed: bool) -> Spe
     }  # fmt: skip
     layers: list[Spec] = [{**block, "encoding": {**at, "color": color}}]
     layers += [sign] if known else []
-    layers += [_filled(name, signs, where) for name in known if name not in SIZES]
+    layers += [_filled(name, signs, where, larger) for name in known if name not in SIZES]
     return {
         "data": {"values": values},
-        "width": {"step": STEP + 4},
-        "height": {"step": STEP},
+        "width": {"step": width},
+        "height": {"step": height},
         "layer": layers,
     }
 
 
-def _filled(name: str, signs: list[Spec], where: Spec) -> Spec:
+def _filled(name: str, signs: list[Spec], where: Spec, larger: float) -> Spec:
     """Return a mark filled with color, visible on hatching; the legend shows its outline."""
     mark = {
-        "type": "point", "shape": MARKS[name], "size": SIGN_SIZE, "color": ON_COLOR,
+        "type": "point", "shape": MARKS[name], "size": round(larger * SIGN_SIZE), "color": ON_COLOR,
         "filled": True, "opacity": 1, "aria": False,
     }  # fmt: skip
     values = [sign for sign in signs if sign["mark"] == name]

@@ -19,7 +19,7 @@ from pbias.files.escaping import html_text, printable
 from pbias.reporting.charts.figure import Figure
 from pbias.reporting.charts.render import inline_svg
 from pbias.reporting.page.content import Page
-from pbias.reporting.sections import Section
+from pbias.reporting.sections import Section, num_of
 
 _CODE = r"`([^`]+)`"
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
@@ -52,6 +52,15 @@ def unbroken(text: str) -> str:
     'fell by 0.1 [0.0,\\xa00.2], or 1'
     """
     return _INTERVAL.sub("\\1\xa0", text)
+
+
+def breakable(path: str) -> str:
+    """Return a path as HTML that may break after its separators, and not within an ending.
+
+    >>> breakable("a/b_1<.jpg")
+    'a/<wbr>b_<wbr>1&lt;.jpg'
+    """
+    return "<wbr>".join(html_text(part) for part in re.split(r"(?<=[/\\_-])", printable(path)))
 
 
 def code(text: str, odd_names: Sequence[str] = ()) -> str:
@@ -100,8 +109,10 @@ def _render(name: str, odd_names: Sequence[str], **values: Any) -> str:
         "code": lambda text: safe(code(text, odd_names)),
         "lines": lambda texts: safe("&#10;").join(map(printable, texts)),
         "columns": _numeric,
+        "num_of": num_of,
         "used": _used,
         "svg": lambda figure: safe(inline_svg(figure)),
+        "breakable": lambda text: safe(breakable(text)),
         "jpeg": lambda data: safe(f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"),
     }
     return str(environment.get_template(name).render(**values))

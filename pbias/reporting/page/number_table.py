@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pbias.auditing.findings.candidates import spoken_metrics
 from pbias.auditing.metrics.registry import METRICS
 from pbias.reporting.charts.cells import HEADER, Cell, every_cell
-from pbias.reporting.sections import Record, Section
+from pbias.reporting.sections import Record, Section, with_legend
 
 MAX_ROWS = 2400  # about 0.3 MB
 
@@ -15,8 +15,8 @@ MAX_ROWS = 2400  # about 0.3 MB
 def number_table(records: Sequence[Record], max_rows: int = MAX_ROWS) -> Section:
     """Return each metric of each attribute, for everyone and by group value, the surest first.
 
-    The metrics of verdicts precede the others. Contrasts are left out, and so are rows beyond
-    `max_rows`, which a note mentions.
+    Contrasts are left out. So are rows beyond `max_rows`, which a note mentions; those of the
+    metrics of verdicts are kept longest, because charts refer to them.
     """
     first = spoken_metrics(records)
     names = dict.fromkeys([*first, *(record["metric"] for record in records)])
@@ -25,17 +25,23 @@ def number_table(records: Sequence[Record], max_rows: int = MAX_ROWS) -> Section
         by_metric[record["metric"]].append(record)
     found = [(name, cell) for name in names for cell in every_cell(by_metric[name], name)]
     found.sort(key=lambda one: (one[0] not in first, *_rank(one[1])))
-    rows = [_row(METRICS[name].label or name, cell) for name, cell in found[:max_rows]]
+    kept = sorted(found[:max_rows], key=lambda one: _rank(one[1]))
+    rows = [_row(METRICS[name].label or name, cell) for name, cell in kept]
     header = [*HEADER[:2], "metric", *HEADER[2:]]
     rest = len(found) - len(rows)
     note = f"{rest} more numbers are in the table that `pbias metrics -o table.csv` writes."
-    return Section("Numbers by attribute, group and metric", header, rows, [note] if rest else [])
+    title, notes = "Numbers by attribute, group and metric", [note] if rest else []
+    return with_legend(Section(title, header, rows, notes))
 
 
-def _rank(cell: Cell) -> tuple[bool, bool, float]:
-    """Rank numbers beyond chance first, undefined ones last, and large ones before small ones."""
-    nearer = max(cell.low, -cell.high) if cell.low == cell.low else 0.0
-    return not cell.holds, not cell.defined, -nearer if nearer == nearer else 0.0
+def _rank(cell: Cell) -> tuple[bool, bool, float, float]:
+    """Rank numbers beyond chance first, undefined ones last.
+
+    Between them, the order is by the distance of the interval from 0, then by size.
+    """
+    distance = max(cell.low, -cell.high, 0.0) if cell.low == cell.low else 0.0
+    size = abs(cell.number) if cell.defined else 0.0
+    return not cell.holds, not cell.defined, -distance, -size
 
 
 def _row(metric: str, cell: Cell) -> list[str]:

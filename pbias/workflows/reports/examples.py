@@ -103,14 +103,14 @@ def _pictures(
         if jpeg is None:
             yield None
             continue
-        probabilities = [f"{side.p[row]:.2f}" for side in reversed(sides)]
+        probabilities = [f"{side.p[row]:.3f}" for side in reversed(sides)]
         told = (
             f"reference {probabilities[0]}, audited {probabilities[1]}"
             if len(sides) > 1
             else f"probability {probabilities[0]}"
         )
         groups = [group for group in _groups_of(logits, row) if group]
-        caption = f"{name}: label {label[row]}, {told}; {', '.join(groups)}"
+        caption = "; ".join(filter(None, [f"label {label[row]}, {told}", ", ".join(groups)]))
         told_of = [*kinds[row], *(mark for mark, rows in marks.items() if rows[row])]
         yield Picture(jpeg, name, attribute, told_of, groups, caption)
 

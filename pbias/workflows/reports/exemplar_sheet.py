@@ -49,6 +49,7 @@ def draw_exemplars(
     """
     from pbias.auditing.remedies.identified_exemplars import exemplar_table
     from pbias.reporting.page.contact_sheet import SIDE, Tile, contact_sheet
+    from pbias.reporting.sections import num_of
 
     found = read_exemplars(dense, sparse, options)
     check_pictures(found.logits, images)
@@ -66,9 +67,10 @@ def draw_exemplars(
             break
     if not tiles:
         raise none_read(num_tried, images, records[0]["id"])
-    title = f"{len(tiles)} of {len(records)} compression identified exemplars, furthest apart first"
+    exemplars = num_of(len(records), "compression identified exemplar")
+    title = f"{len(tiles)} of {exemplars}, furthest apart first"
     if lost := num_tried - len(tiles):
-        title += f"; {lost} pictures could not be read"
+        title += f"; {num_of(lost, 'picture')} could not be read"
     data = io.BytesIO()
     contact_sheet(title, tiles).save(data, format="PNG")
     return data.getvalue()

@@ -33,6 +33,16 @@ def predictions(audit: Audit, worst: Sequence[tuple[str, str]]) -> Part | None:
     return figures_part("predictions", heading, figures, intro, choice="Chart of probabilities")
 
 
+def _when_positive(audit: Audit) -> str:
+    """Say when a prediction of the audited model is positive."""
+    first = audit.sides[0].heads[0]
+    if first.activation == "softmax":
+        return "A prediction is positive for the class with the largest output."
+    if first.thresholds is None:
+        return "A prediction is positive if its probability is above 0.5."
+    return "A prediction is positive if it is above the threshold of its attribute."
+
+
 def examples(
     audit: Audit,
     images: str,
@@ -45,7 +55,7 @@ def examples(
 
     found = gallery(audit, images, num, [attribute for attribute, _ in worst], marks)
     intro = (
-        "What the audited model gets right and wrong. A prediction is sure where its probability "
-        "is under 0.1 or at least 0.9."
+        f"What the audited model gets right and wrong. {_when_positive(audit)} It is sure if its "
+        "probability is at most 0.1 or at least 0.9."
     )
     return Part("examples", "Examples", intro, gallery=found)

@@ -56,8 +56,9 @@ def numbers(result: AuditTable) -> Part:
 
     table = number_table(result.rows.records())
     intro = (
-        "The surest come first. With scripts, a heading sorts by its column; words filter rows, "
-        "and words in quotation marks are whole cells."
+        "Numbers beyond chance come first, then those whose interval is furthest from 0, then the "
+        "largest. With scripts, a heading sorts by its column; words filter rows, and words in "
+        "quotation marks are whole cells."
     )
     return Part("numbers", "All numbers", " ".join([intro, *table.notes]), numbers=table)
 
@@ -103,8 +104,8 @@ def figures_part(
 
 
 def terms(result: AuditTable) -> list[Term]:
-    """Return the metrics and columns to explain, with the text of `pbias explain`."""
-    from pbias.auditing.metrics.explain import COLUMNS
+    """Return symbols, metrics and columns to explain, with the text of `pbias explain`."""
+    from pbias.auditing.metrics.explain import COLUMNS, LEGEND
     from pbias.auditing.metrics.registry import METRICS
 
     names = dict.fromkeys(result.rows.columns["metric"])
@@ -112,11 +113,17 @@ def terms(result: AuditTable) -> list[Term]:
         Term(name, f"{name}: {one.title}", f"{one.content}. Empty: {one.empty}.")
         for name, one in COLUMNS.items()
     ]
-    return [*(_term(METRICS[name]) for name in names), *columns]
+    meanings = "; ".join(f"{symbols}: {meaning}" for symbols, meaning in LEGEND.items())
+    symbols = Term("symbols", "Symbols in formulas", f"{meanings}.")
+    return [symbols, *(_term(METRICS[name]) for name in names), *columns]
 
 
 def _term(metric: Metric) -> Term:
     m = metric
     words = filter(None, (m.label, m.mean_title, m.name, m.name.replace("_", " ")))
-    text = f"{m.formula}. Range: {m.range}. Good: {m.better}. Undefined: {m.undefined}."
-    return Term(m.name, f"{m.name}: {m.title}", text, list(dict.fromkeys(words)))
+    text = (
+        f"{m.plain} Formula: {m.formula}. Range: {m.range}. Good: {m.better}. Undefined: "
+        f"{m.undefined}."
+    )
+    title = m.name if m.name == m.title else f"{m.name}: {m.title}"
+    return Term(m.name, title, text, list(dict.fromkeys(words)))

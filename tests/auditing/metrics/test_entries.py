@@ -32,7 +32,7 @@ Make = Callable[..., Logits]
 
 def entry(compute: Callable[[Any], Any], **behavior: Any) -> Metric:
     """Make a metric with only the required fields."""
-    words = dict.fromkeys(("formula", "range", "better", "undefined", "source"), "so")
+    words = dict.fromkeys(("plain", "formula", "range", "better", "undefined", "source"), "so")
     return Metric(name="toy", title="a toy", compute=compute, **{**words, **behavior})
 
 
@@ -114,7 +114,7 @@ def test_explained_and_documented(toy: Callable[..., Metric]) -> None:
     toy(hits, labels=False)
     assert "toy " in list_metrics() and "a toy" in list_metrics()
     assert describe("toy").startswith("toy: a toy\n") and "not needed" in describe("toy")
-    assert "## toy\n\nA toy.\n" in metrics_page()
+    assert "## toy\n\nA toy. so\n" in metrics_page()
 
 
 @pytest.mark.parametrize("scale", [Scale.IDENTITY, Scale.LOGIT])
@@ -293,3 +293,12 @@ def test_the_largest_change_of_a_group(
     _, table = audit(sides)
     changes = [row(table, group="Male", contrast=value)["value"] for value in "01"]
     assert row(table, group="Male", contrast="max")["value"] == pytest.approx(max(changes))
+
+
+def test_every_metric_has_a_plain_sentence() -> None:
+    for metric in METRICS.values():
+        said = metric.plain
+        assert said[0].isupper() and said.endswith(".") and "P(" not in said and "_" not in said
+        assert f"\n  in words   {said}\n" in describe(metric.name)
+    assert len({metric.plain for metric in METRICS.values()}) == len(METRICS)
+    assert "in words" not in describe("modal")  # a score, whose title says it

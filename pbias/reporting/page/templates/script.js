@@ -69,7 +69,7 @@
         row.hidden = !words.every((word) => cells.has(word) || text.includes(word));
         shown += !row.hidden;
       }
-      count.textContent = `${shown} of ${rows.length} rows`;
+      count.textContent = `${shown} of ${rows.length} row${rows.length === 1 ? "" : "s"}`;
     };
     input.addEventListener("input", filter);
     const save = make("button", { type: "button", textContent: "Save as CSV" });
@@ -203,7 +203,7 @@
           || item.dataset[select.dataset.filter].split("\n").includes(select.value));
         shown += !item.hidden;
       }
-      filters.querySelector("output").textContent = `${shown} of ${items.length} pictures`;
+      filters.querySelector("output").textContent = `${shown} of ${items.length} picture${items.length === 1 ? "" : "s"}`;
     };
     for (const select of selects) select.addEventListener("change", apply);
     apply();
