@@ -313,11 +313,11 @@ def test_large_files_are_read_in_blocks_and_say_what_that_costs(pbias: Run) -> N
     assert found == expected
 
 
-def test_labels_cannot_be_joined_in_blocks(pbias: Run) -> None:
+def test_labels_that_lack_ids_are_refused_in_blocks_too(pbias: Run) -> None:
     Path("labels.csv").write_text("image,split,Smiling\nimages/0000.png,test,1\n")
     done = pbias("metrics", "s90.npz", "--labels", "labels.csv", "--in-memory", "0")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "labels.csv cannot be joined; raise --in-memory" in done.stderr
+    assert "labels.csv lacks 59 of the 60 ids of s90.npz (first: images/0001.png)" in done.stderr
 
 
 def test_thresholds_hold_in_blocks_too(pbias: Run, write_thresholds: Write) -> None:
@@ -359,6 +359,7 @@ def test_options_of_the_engine_are_those_of_the_command() -> None:
         "level",
         "num_folds",
         "keep_predictions",
+        "min_cell",
     }
 
 
