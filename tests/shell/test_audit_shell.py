@@ -262,4 +262,4 @@ def test_control_characters_of_a_plan_are_escaped(tmp_path: Path) -> None:
         '[data]\nlabels = "labels.csv"\n[train]\nrecipe = "a\\u001b[2J"\n'
     )
     status, output = on_terminal(tmp_path, "sweep", "plan.toml", "--dry-run")
-    assert status == 0 and "\x1b" not in output and "a\\x1b[2J" in output
+    assert status == 2 and "\x1b" not in output and "a\\x1b[2J" in output
