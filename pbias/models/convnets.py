@@ -23,8 +23,6 @@ PAIRS = (
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
 )  # fmt: skip
 
-NARROW = 8  # channels that oneDNN handles at once with AVX2
-
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut."""
@@ -147,22 +145,8 @@ def _shortcut(num_in: int, num_out: int, stride: int) -> nn.Module | None:
     """Return a strided 1x1 convolution if the shapes differ."""
     if stride == 1 and num_in == num_out:
         return None
-    kind = _NarrowPointwise if num_in < NARROW else nn.Conv2d
-    conv = kind(num_in, num_out, 1, stride=stride, bias=False)
+    conv = nn.Conv2d(num_in, num_out, 1, stride=stride, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(num_out))
-
-
-class _NarrowPointwise(nn.Conv2d):
-    """A strided 1x1 convolution that drops the pixels it skips first, with the same result.
-
-    On CPUs with AVX2 but without AVX-512, the backward pass of torch 2.13 (oneDNN) writes beyond
-    its memory for strided 1x1 convolutions of fewer than 8 channels with channels last.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [N, C, H, W] to [N, D, H/stride, W/stride], rounded up."""
-        down, across = self.stride
-        return nn.functional.conv2d(x[:, :, ::down, ::across], self.weight)
 
 
 def _join(block: BasicBlock | Bottleneck, x: Tensor, y: Tensor) -> Tensor:

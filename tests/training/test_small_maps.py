@@ -144,3 +144,19 @@ def test_one_picture_without_a_batch_goes_through() -> None:
     convolution = nn.Conv2d(128, 128, 3, padding=1)
     with small_maps_as_products(convolution, CPU):
         assert convolution(torch.randn(128, 1, 1)).shape == (128, 1, 1)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_narrow_shortcuts_train_with_channels_last(size: int) -> None:
+    """oneDNN writes beyond its memory here on CPUs with AVX2 alone: the process would end."""
+    torch.manual_seed(0)
+    narrow = build("resnet_small", 2, width=4).layer2[0].downsample[0]
+    assert narrow.stride == (2, 2) and narrow.weight.shape == (8, 4, 1, 1)
+    x = torch.randn(8, 4, size, size)
+    expected = torch.einsum("dc,nchw->ndhw", narrow.weight[:, :, 0, 0], x[:, :, ::2, ::2])
+    narrow.to(memory_format=torch.channels_last)
+    with small_maps_as_products(narrow, torch.device("cpu")):
+        for _ in range(20):
+            found = narrow(x.to(memory_format=torch.channels_last))
+            found.square().sum().backward()
+    torch.testing.assert_close(found, expected)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
@@ -19,9 +19,11 @@ from pbias.files.manifest import Int16, Int64, Labels, select
 from pbias.models.preprocess import Preprocess
 from pbias.pruning.importance import Sample
 from pbias.pruning.method import OF_DATA, Measure, Method
+from pbias.pruning.weight_scores import Score
 from pbias.training.evaluation import loss_sum
 from pbias.training.objectives.groups import joint
 from pbias.training.processes import processes
+from pbias.training.small_maps import small_maps_as_products
 from pbias.workflows.runs.classes import with_classes
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.training_data import manifest_of
@@ -76,7 +78,13 @@ def measure_of(sample: Sample | None, model: nn.Module, method: Method) -> Measu
     """Return the function that scores the current weights of a network."""
     if sample is None:
         return None
-    return partial(sample.score, model, kind=method.score, how=method.score_reduce)
+
+    def measure(weights: Mapping[str, Tensor]) -> Score:
+        """Score as training computes: its convolutions are also safe where oneDNN's are not."""
+        with small_maps_as_products(model, sample.device):
+            return sample.score(model, weights, kind=method.score, how=method.score_reduce)
+
+    return measure
 
 
 def one_shot_sample(
