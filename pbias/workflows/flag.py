@@ -17,7 +17,7 @@ from pbias.workflows.inputs.files import (
     refuse_decisions,
 )
 from pbias.workflows.inputs.memory import PER_FLAG, check_files, check_room
-from pbias.workflows.inputs.never_predicted import say_never_predicted
+from pbias.workflows.inputs.never_predicted import Predicted, say_never_predicted
 from pbias.workflows.inputs.sides import IN_MEMORY_MIB, opened
 from pbias.workflows.progress import Watch, silent
 from pbias.workflows.results import TableResult
@@ -149,18 +149,20 @@ def _flag_in_blocks(dense: LogitsBlocks, options: FlagOptions, watch: Watch) -> 
 
     o = options
     say_if_pruned(dense.head)
-    say_never_predicted(dense)
     refuse_decisions(dense, "flag")
     _refuse_without_groups(dense.head, o)
+    seen = Predicted(dense.head)
 
     def check(num: int) -> None:
+        seen.say()
         what = f"{dense.path}: the list of {num:,} flags takes memory"
         check_room(num * PER_FLAG, what, f"limit it with {argument('budget')}")
 
     with watch("flagging predictions") as progress:
         table = flag_blocks(
-            dense, o.margin, o.budget, by_group=o.by_group, check=check, progress=progress
-        )
+            dense, o.margin, o.budget,
+            by_group=o.by_group, see=seen.add, check=check, progress=progress,
+        )  # fmt: skip
     _say_counts(table, dense.targets, len(dense))
     return TableResult(table, flag_report.flag_sections)
 

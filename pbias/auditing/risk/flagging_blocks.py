@@ -27,18 +27,19 @@ def flag_blocks(
     budget: Budget | None,
     *,
     by_group: bool = False,
+    see: Callable[[Logits], None],
     check: Callable[[int], None],
     progress: Advance,
 ) -> Table:
     """List the flagged predictions as `flag_samples` does.
 
-    `check` takes their number before they are listed, and may refuse it; `progress` takes rows of
-    both passes (done, total).
+    `see` takes each block of the first pass. `check` takes the number of flags before they are
+    listed, and may refuse it; `progress` takes rows of both passes (done, total).
     """
-    warn_without_counts(file.head)
     most = None if budget is None else budget.of(len(file) * len(file.targets))
-    least, num = _least(file, margin, most, by_group, progress)
+    least, num = _least(file, margin, most, by_group, see, progress)
     check(num)
+    warn_without_counts(file.head)
     parts: dict[str, list[Any]] = {}
     keys: list[tuple[NDArray[Any], ...]] = []
     for block, risk, first_row in _blocks(file, by_group, len(file), progress):
@@ -52,12 +53,18 @@ def flag_blocks(
 
 
 def _least(
-    file: LogitsBlocks, margin: float, most: int | None, by_group: bool, progress: Advance
+    file: LogitsBlocks,
+    margin: float,
+    most: int | None,
+    by_group: bool,
+    see: Callable[[Logits], None],
+    progress: Advance,
 ) -> tuple[float, int]:
     """Return the smallest log odds within the budget, and how many flags have at least these."""
     kept: Floats = np.empty(0)
     num = 0
-    for _, risk, _ in _blocks(file, by_group, 0, progress):
+    for block, risk, _ in _blocks(file, by_group, 0, progress):
+        see(block)
         chosen = risk.log_odds[risk.uncertain(margin) | risk.against]
         num += len(chosen)
         if most:

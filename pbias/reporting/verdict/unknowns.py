@@ -52,9 +52,9 @@ def few_clusters(findings: Findings) -> str:
 def by_neither(findings: Findings) -> str:
     """Name what neither model ever predicts, so that no rate of it can change."""
     named = [_found(never) for never in findings.never.before]
-    what = "it" if len(named) == 1 else "them"
     if not named:
         return ""
+    what = "it" if len(named) == 1 else "them"
     return f"Neither model ever predicts {listed(named)}: unchanged rates say nothing about {what}."
 
 
@@ -91,11 +91,8 @@ def never_predicted(findings: Findings) -> str:
     """Name what is newly never predicted: beyond chance, then perhaps by chance."""
     held, chance = (_never_named(findings, holds=holds) for holds in (True, False))
     told = "No longer predicted, which may be chance" if findings.paired else "Never predicted"
-    said = {
-        "Never predicted": [] if lost_first(findings) else held,
-        told: chance,
-    }
-    return " ".join(f"{what}: {listed(names)}." for what, names in said.items() if names)
+    said = [("Never predicted", [] if lost_first(findings) else held), (told, chance)]
+    return " ".join(f"{what}: {listed(names)}." for what, names in said if names)
 
 
 def undefined(findings: Findings) -> str:

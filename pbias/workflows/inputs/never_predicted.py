@@ -10,50 +10,71 @@ from pbias.files.streams import STDIO
 
 if TYPE_CHECKING:
     from pbias.files.logits import Logits
-    from pbias.files.logits.blocks import LogitsBlocks
+
+VALID = "valid"
 
 log = logging.getLogger(__name__)
 
 
-VALID = "valid"
-
-
-def say_never_predicted(run: Logits | LogitsBlocks, network: str = "", labels: str = "") -> None:
+def say_never_predicted(run: Logits, network: str = "", labels: str = "") -> None:
     """Warn about attributes that are predicted for no sample, although some samples have them.
 
-    Without known labels, an attribute may occur. Of classes, one is always predicted, so there is
-    no warning. `network` and `labels` are the files that validation data can be predicted from,
-    where they are known.
+    `network` and `labels` are the files that validation data can be predicted from, where they are
+    known.
     """
-    import numpy as np
-
-    from pbias.auditing.counts.totals import predictions
-    from pbias.errors import listed
-    from pbias.files.logits import UNKNOWN, Logits
-
-    if run.activation == "softmax" or not len(run):
-        return
-    positive, predicted = np.zeros((2, len(run.targets)), bool)
-    unlabeled = np.ones(len(run.targets), bool)
-    for block in [run] if isinstance(run, Logits) else run.blocks():
-        positive |= (block.labels == 1).any(axis=0)
-        unlabeled &= (block.labels == UNKNOWN).all(axis=0)
-        predicted |= predictions(block).s.any(axis=1)
-    silent = (positive | unlabeled) & ~predicted
-    names = [name for name, never in zip(run.targets, silent.tolist(), strict=True) if never]
-    if names:
-        log.warning(
-            "%s: never predicted: %s; %s", run.path, listed(names), _hint(run, network, labels)
-        )
+    seen = Predicted(run)
+    seen.add(run)
+    seen.say(network, labels)
 
 
-def _hint(run: Logits | LogitsBlocks, network: str, labels: str) -> str:
+class Predicted:
+    """Which attributes are predicted and which occur, over the blocks of a file.
+
+    Without known labels, an attribute may occur. Of classes, one is always predicted.
+    """
+
+    def __init__(self, head: Logits) -> None:
+        """Begin with no rows; `head` has the facts of the file."""
+        import numpy as np
+
+        self._head = head
+        self._positive, self._predicted = np.zeros((2, len(head.targets)), bool)
+        self._unlabeled = np.ones(len(head.targets), bool)
+        self._empty = True
+
+    def add(self, block: Logits) -> None:
+        """Add rows."""
+        from pbias.auditing.counts.totals import predictions
+        from pbias.files.logits import UNKNOWN
+
+        if self._head.activation == "softmax" or not len(block):
+            return
+        self._empty = False
+        self._positive |= (block.labels == 1).any(axis=0)
+        self._unlabeled &= (block.labels == UNKNOWN).all(axis=0)
+        self._predicted |= predictions(block).s.any(axis=1)
+
+    def say(self, network: str = "", labels: str = "") -> None:
+        """Warn about attributes that are predicted nowhere, with the commands that help."""
+        from pbias.errors import listed
+
+        head = self._head
+        silent = (self._positive | self._unlabeled) & ~self._predicted
+        names = [name for name, never in zip(head.targets, silent.tolist(), strict=True) if never]
+        if names and not self._empty:
+            log.warning(
+                "%s: never predicted: %s; %s",
+                head.path,
+                listed(names),
+                _hint(head, network, labels),
+            )
+
+
+def _hint(run: Logits, network: str, labels: str) -> str:
     """Return the commands that fit thresholds, with the names of files that are known."""
-    from pbias.files.logits import Logits
     from pbias.reporting.verdict.unknowns import calibrate_hint
 
-    head = run if isinstance(run, Logits) else run.head
-    if head.split == VALID and run.path.endswith(".npz"):
+    if run.split == VALID and run.path.endswith(".npz"):
         return calibrate_hint("", run.path)
     if not network or not labels or STDIO in (network, labels):
         return calibrate_hint()
