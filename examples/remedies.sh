@@ -3,8 +3,9 @@
 # dense networks, with equal epochs, over several seeds, on faces drawn by the program and, if named, photographs.
 #   bash examples/remedies.sh                                       (faces)
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
-#   SEEDS="0 1" REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 NET=width=48 \
-#       PHOTO_NET=width=16 bash examples/remedies.sh
+#   SEEDS="0 1" SETS=faces REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 \
+#       NET=width=32 PHOTO_NET=width=16 ISIC_EPOCHS=30 ISIC_PRUNE_EPOCHS=12 bash examples/remedies.sh
+# One core takes about three hours for everything. Two cores take half: run the script twice at once, with other SETS.
 # What is there already is kept, and a network that was broken off goes on where it was.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
 # male); each a folder with labels.csv. Remedies may be joined by +, as in distill+balance.
@@ -14,11 +15,12 @@ seeds=${SEEDS:-0 1 2} out=${OUT:-remedies}
 remedies=${REMEDIES:-distill balance dro constrain taylor fisher fisher-groups}
 both=${BOTH:-fisher-groups+balance}   # the two that are tried together
 # Networks are named, so that the numbers stay those of these networks whatever the default is.
-net=${NET:-width=48} photo_net=${PHOTO_NET:-width=16}   # of resnet_small: for faces, for photographs of 64 px
+net=${NET:-width=32} photo_net=${PHOTO_NET:-width=16}   # of resnet_small: for faces, for photographs of 64 px
 sparsities=${SPARSITIES:-0.95 0.98}   # beyond the first only plain pruning and the two together
 for name in CLOTHING ISIC; do
     [ -z "${!name:-}" ] || declare "$name=$(realpath "${!name}")"
 done
+sets=${SETS:-faces${CLOTHING:+ clothing}${ISIC:+ isic}}
 mkdir -p "$out"
 cd "$out"
 
@@ -70,9 +72,9 @@ one() {
     # The audit, over all seeds: against the dense networks, and against plain pruning.
     for s in $sparsities; do
         for name in plain $remedies "$both"; do
-            compgen -G "$set-$s-$name-*.npz" > /dev/null || continue
-            pbias metrics "$set-$s-$name-*.npz" --ref "$set-dense-*.npz" --groups "$group" -o "$set-$s-$name.csv" -q -q
-            [ "$name" = plain ] || pbias metrics "$set-$s-$name-*.npz" --ref "$set-$s-plain-*.npz" \
+            compgen -G "$set-$s-$name-[0-9]*.npz" > /dev/null || continue
+            pbias metrics "$set-$s-$name-[0-9]*.npz" --ref "$set-dense-[0-9]*.npz" --groups "$group" -o "$set-$s-$name.csv" -q -q
+            [ "$name" = plain ] || pbias metrics "$set-$s-$name-[0-9]*.npz" --ref "$set-$s-plain-[0-9]*.npz" \
                 --groups "$group" -o "$set-$s-$name-over-plain.csv" -q -q
         done
         echo; echo "## $set, $s of the weights pruned, group $group"; echo
@@ -80,9 +82,18 @@ one() {
     done
 }
 
-[ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size "${SIZE:-32}" --seed 20
-one faces faces/labels.csv Male "$net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" --groups Male,Young,Chubby,Pale_Skin
-[ -z "${CLOTHING:-}" ] || one clothing "$CLOTHING/labels.csv" kids "$photo_net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" \
-    --groups kids --cluster sender --image-size 64
-[ -z "${ISIC:-}" ] || one isic "$ISIC/labels.csv" male "$photo_net" "${EPOCHS:-10}" "${PRUNE_EPOCHS:-6}" \
-    --groups male,age60plus --image-size 64
+epochs=${EPOCHS:-10} prune_epochs=${PRUNE_EPOCHS:-6}
+for set in $sets; do
+    case $set in
+        faces)
+            [ -e faces/labels.csv ] || pbias synth -o faces --num "${NUM:-8000}" --size "${SIZE:-32}" --seed 20
+            one faces faces/labels.csv Male "$net" "$epochs" "$prune_epochs" --groups Male,Young,Chubby,Pale_Skin ;;
+        clothing)
+            one clothing "$CLOTHING/labels.csv" kids "$photo_net" "$epochs" "$prune_epochs" \
+                --groups kids --cluster sender --image-size 64 ;;
+        isic)   # fewer images, so more epochs
+            one isic "$ISIC/labels.csv" male "$photo_net" "${ISIC_EPOCHS:-30}" "${ISIC_PRUNE_EPOCHS:-12}" \
+                --groups male,age60plus --image-size 64 ;;
+        *) echo "no set '$set'; choose among faces, clothing, isic" >&2; exit 2 ;;
+    esac
+done

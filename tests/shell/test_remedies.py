@@ -9,12 +9,13 @@ from subprocess import CompletedProcess
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = {
     "NUM": "120", "EPOCHS": "1", "PRUNE_EPOCHS": "1", "SEEDS": "0", "OUT": "small",
-    "REMEDIES": "constrain", "BOTH": "plain", "SPARSITIES": "0.95", "PBIAS_WORKERS": "1",
+    "REMEDIES": "fisher fisher-groups", "BOTH": "plain", "SPARSITIES": "0.95", "PBIAS_WORKERS": "1",
 }  # fmt: skip
 
 
@@ -57,9 +58,12 @@ def test_the_script_goes_on_where_it_was(
     lines = done.stdout.splitlines()
     assert "## faces, 0.95 of the weights pruned, group Male" in lines
     rows = [line.split(" | ")[0].strip("| ") for line in lines]
-    assert (rows.count("plain"), rows.count("constrain")) == (1, 2)
+    assert (rows.count("plain"), rows.count("fisher"), rows.count("fisher-groups")) == (1, 2, 2)
+    for name in ("fisher", "fisher-groups"):  # each by itself, though one name begins the other
+        audit = pd.read_csv(tmp_path / "small" / f"faces-0.95-{name}.csv")
+        assert set(audit["runs"]) == {"1:1"}
     made = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "small").glob("*.pt")}
-    assert len(made) == 3
+    assert len(made) == 4
     again = quick_shell(f"bash {EXAMPLES / 'remedies.sh'}", **SMALL)
     assert again.stdout == done.stdout
     later = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "small").glob("*.pt")}
