@@ -4,7 +4,7 @@
 #   bash examples/remedies.sh                                       (faces)
 #   CLOTHING=clothing ISIC=isic2017 bash examples/remedies.sh       (with both sets of photographs)
 #   SEEDS="0 1" SETS=faces REMEDIES="distill constrain" OUT=remedies NUM=8000 SIZE=32 EPOCHS=10 PRUNE_EPOCHS=6 \
-#       NET=width=32 PHOTO_NET=width=16 ISIC_EPOCHS=30 ISIC_PRUNE_EPOCHS=12 bash examples/remedies.sh
+#       NET=width=32 PHOTO_NET=width=16 ISIC_EPOCHS=30 ISIC_PRUNE_EPOCHS=8 bash examples/remedies.sh
 # One core takes about three hours for everything. Two cores take half: run the script twice at once, with other SETS.
 # What is there already is kept, and a network that was broken off goes on where it was.
 # CLOTHING: https://github.com/alexeygrigorev/clothing-dataset (group: kids); ISIC: the ISIC 2017 challenge (group:
@@ -92,7 +92,7 @@ for set in $sets; do
             one clothing "$CLOTHING/labels.csv" kids "$photo_net" "$epochs" "$prune_epochs" \
                 --groups kids --cluster sender --image-size 64 ;;
         isic)   # fewer images, so more epochs
-            one isic "$ISIC/labels.csv" male "$photo_net" "${ISIC_EPOCHS:-30}" "${ISIC_PRUNE_EPOCHS:-12}" \
+            one isic "$ISIC/labels.csv" male "$photo_net" "${ISIC_EPOCHS:-30}" "${ISIC_PRUNE_EPOCHS:-8}" \
                 --groups male,age60plus --image-size 64 ;;
         *) echo "no set '$set'; choose among faces, clothing, isic" >&2; exit 2 ;;
     esac
