@@ -22,6 +22,8 @@ LR_SCHEDULES = ("constant", "linear", "cosine")
 LOSSES = ("binary-cross-entropy", CROSS_ENTROPY)
 PRECISIONS = ("fp32", "bf16", "fp16")
 MAX_EPOCHS = 100_000  # a typing error is more likely
+MAX_TEMPERATURE = 1000.0  # float32 loses the differences of logits beyond it
+MAX_STEP_SIZE = 1000.0  # of the weights of groups; far larger ones overflow
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,27 @@ class Recipe:
                 f"momentum {self.momentum} and {self.warmup_epochs} warm-up epochs; the first must "
                 "be in [0, 1), the second not below 0"
             )
-        if not (0 < self.distill_weight <= 1 and 0 < self.temperature < math.inf):
+        if not (0 < self.distill_weight <= 1):
             raise UserError(
-                f"distillation weight {self.distill_weight} and temperature {self.temperature}; "
-                "the first must be in (0, 1], the second above 0"
+                f"distillation weight {self.distill_weight:g} is out of range; use a number "
+                "above 0, at most 1"
+            )
+        if not 1 / MAX_TEMPERATURE <= self.temperature <= MAX_TEMPERATURE:
+            raise UserError(
+                f"temperature {self.temperature:g} is out of range; use {1 / MAX_TEMPERATURE:g} to "
+                f"{MAX_TEMPERATURE:g}"
             )
         if not 1 <= self.balance_max < math.inf:
             raise UserError(f"a largest balancing weight of {self.balance_max}; use 1 or more")
-        if not 0 < self.group_dro_step_size < math.inf:
-            raise UserError(f"a group DRO step size of {self.group_dro_step_size}; use one above 0")
-        if not 0 < self.constrain_lr < math.inf:
-            raise UserError(f"a step size of multipliers of {self.constrain_lr}; use one above 0")
+        for name, size in (
+            ("group-dro-step-size", self.group_dro_step_size),
+            ("constrain-lr", self.constrain_lr),
+        ):
+            if not 0 < size <= MAX_STEP_SIZE:
+                raise UserError(
+                    f"--{name} {size:g} is out of range; use a number above 0, at most "
+                    f"{MAX_STEP_SIZE:g}"
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:

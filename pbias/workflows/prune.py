@@ -45,7 +45,7 @@ from pbias.workflows.runs.importances import (
 from pbias.workflows.runs.networks import named
 from pbias.workflows.runs.objectives import check_groups, objective_of, read_teacher
 from pbias.workflows.runs.options import PruneOptions
-from pbias.workflows.runs.print_config import config_text
+from pbias.workflows.runs.print_config import config_text, one_shot_text
 from pbias.workflows.runs.run import hold_outputs, say_what_would_be_done, unfinished
 from pbias.workflows.runs.settings import TRAINING, method_of, settings
 from pbias.workflows.runs.training_data import decode, find, image_root, manifest_of, valid_rows
@@ -98,6 +98,9 @@ def prune_config(checkpoint: str | None, options: PruneOptions) -> str:
     The settings start from the named recipe, or else from the checkpoint's recipe.
     """
     method_of(options)  # raises an error for an impossible method
+    if options.one_shot:
+        _check_one_shot(options)
+        return one_shot_text(options)
     before = None
     if checkpoint is not None and options.recipe is None:
         parent = load_network_file(checkpoint)
@@ -131,6 +134,7 @@ def _check_one_shot(options: PruneOptions) -> None:
         "precision": None if options.precision == "auto" else options.precision,
         "compile": options.compile or None,
         "resume": options.resume or None,
+        "teacher": options.teacher,
     }
     useless = "--recipe" if options.recipe else first_given(given)
     if useless:
@@ -243,7 +247,7 @@ def _prune_gradually(
         check_compiler(device)
     bad = BadImages(options.skip_bad_images)
     pictures = find(manifest, labels, recipe.loss, bad, options, watch)
-    check_groups(recipe, labels)
+    check_groups(recipe, labels, "prune reads the groups that the checkpoint was trained with")
     check_score_groups(method, labels)
     parent = _with_data(parent, manifest, recipe, options)
     teacher = parent

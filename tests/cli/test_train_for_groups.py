@@ -1,4 +1,4 @@
-"""`--distill` and `--balance` of train and prune, from the command line."""
+"""Remedies in training and pruning, such as `--distill`, from the command line."""
 
 from __future__ import annotations
 
@@ -174,7 +174,12 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
         ("--balance bnd", "--balance names 'bnd', but the groups are: band; did you mean"),
         ("--group-dro bnd", "--group-dro names 'bnd', but the groups are: band; did you mean"),
         ("--group-dro-step-size 1", "--group-dro-step-size has no effect without --group-dro"),
-        ("--group-dro band --group-dro-step-size 0", "a group DRO step size of 0"),
+        ("--group-dro band --group-dro-step-size 0", "--group-dro-step-size 0 is out of range"),
+        ("--group-dro band --group-dro-step-size 1e9", "use a number above 0, at most 1000"),
+        ("--distill --teacher x.pt --temperature 1e200", "temperature 1e+200 is out of range"),
+        ("--distill --teacher x.pt --temperature 1e-9", "use 0.001 to 1000"),
+        ("--distill --teacher x.pt --distill-weight nan", "distillation weight nan is out of"),
+        ("--constrain 'ceag@band <= x'", "for example 'ceag@sex <= 0.02'"),
         ("--balance band --balance-max 0.5", "a largest balancing weight of 0.5; use 1 or more"),
         ("--distill --teacher photos/labels.csv", "photos/labels.csv"),
         ("--constrain 'ceag@band <= 0.1'", "--constrain needs the dense network; name"),
@@ -189,6 +194,10 @@ def test_a_run_with_all_goes_on_to_the_same_bytes(pbias: Run, photos: Path) -> N
         ("--score-batches 2", "--score-batches has no effect with --score magnitude"),
         ("--score taylor", "--score has no effect without --sparsity; add --sparsity"),
         ("--constrain-lr 1", "--constrain-lr has no effect without --constrain; add it"),
+        (
+            "--constrain 'ceag@band <= 0.1' --teacher x.pt --constrain-lr inf",
+            "--constrain-lr inf is out of range",
+        ),
     ],
 )
 def test_options_without_effect_are_refused(
@@ -203,3 +212,7 @@ def test_one_shot_refuses_them(pbias: Run, photos: Path) -> None:
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
     done = pbias(*shlex.split("prune dense.pt --one-shot --sparsity 0.5 --balance band -o a.pt"))
     assert done.returncode == 2 and "--balance has no effect with --one-shot" in done.stderr
+    one = "prune dense.pt --one-shot --sparsity 0.5 --teacher dense.pt"
+    for options in ("-o a.pt", "--print-config"):
+        done = pbias(*shlex.split(f"{one} {options}"))
+        assert done.returncode == 2 and "--teacher has no effect with --one-shot" in done.stderr

@@ -171,6 +171,14 @@ def test_balancing_serves_a_rare_group_better() -> None:
     assert found[1] > found[0] + 0.2
 
 
+def test_group_dro_survives_large_losses() -> None:
+    """exp(0.5 * 400) overflows float32; the worst group then gets all the weight."""
+    dro = two_groups([0, 1])
+    rows = Rows(torch.tensor([0, 1]))
+    found = dro.of(torch.tensor([[400.0], [1.0]]), torch.ones(2, 1), rows)
+    assert dro.weights.tolist() == [1.0, 0.0] and found.tolist() == [2.0, 0.0]
+
+
 def test_group_dro_serves_the_worst_group_better() -> None:
     data, groups = task(400, 0, skew=0.4)
     test, of_test = task(400, 1)

@@ -28,6 +28,7 @@ NAMES = re.compile(
 )
 SHOWN = 80  # characters of a text that is no gate
 MEAN, WORST = "mean", "worst"
+EXAMPLE = "abs(did_tpr)@Male <= 0.05"
 
 Record = Mapping[str, Any]
 
@@ -47,12 +48,15 @@ class Gate:
     bound: float
 
 
-def parse_gate(text: str) -> Gate:
-    """Parse a gate; raises UserError for invalid text and unknown metrics."""
+def parse_gate(text: str, example: str = EXAMPLE) -> Gate:
+    """Parse a gate; raises UserError, which shows the example, for invalid text.
+
+    Also raises UserError for unknown metrics.
+    """
     parts = _split(text)
     head = None if parts is None else _read_head(parts.head)
     if parts is None or head is None:
-        raise _no_gate(text)
+        raise _no_gate(text, example)
     gate = Gate(
         text=text.strip(),
         metric=known_metric(head.metric),
@@ -130,7 +134,7 @@ def _read_head(text: str) -> _Head | None:
     return _Head(metric, absolute, change)
 
 
-def _no_gate(text: str) -> UserError:
+def _no_gate(text: str, example: str) -> UserError:
     shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
     strict = re.search(r"[<>](?!=)", text)
     if (strict and len(re.findall("[<>]", text)) > 1) or '"' in text:
@@ -139,7 +143,7 @@ def _no_gate(text: str) -> UserError:
         hint = f"use {strict[0]}= in place of {strict[0]}; " if strict else ""
     return UserError(
         f"gate '{shown}' is not of the form METRIC@GROUP/ATTRIBUTE <= NUMBER; "
-        f"{hint}for example 'abs(did_tpr)@Male <= 0.05'"
+        f"{hint}for example '{example}'"
     )
 
 

@@ -46,8 +46,9 @@ class GroupDro:
         self.weights = self.weights.to(losses.device)
         both = torch.stack([(losses * counted).sum(dim=1), counted.sum(dim=1)], dim=1)
         loss, num = self.members.sums(both, rows)[: self.members.num].t()
-        raised = self.weights * torch.exp(self.step_size * loss / num.clamp(min=1))
-        self.weights = raised / raised.sum()
+        # A softmax of logarithms, because exp of a large loss overflows.
+        raised = self.weights.log() + self.step_size * loss / num.clamp(min=1)
+        self.weights = raised.softmax(dim=0)
         of_group = self.weights * num.sum() / num.clamp(min=1)
         table = torch.cat([of_group, torch.ones(1, device=losses.device)])
         return table[self.members.codes[rows.own].to(losses.device)]

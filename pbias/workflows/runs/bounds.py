@@ -15,12 +15,15 @@ from pbias.files.manifest import Int16, Int64, Labels
 from pbias.training.objectives.bounds import Bound
 from pbias.training.objectives.groups import Members
 
-EXAMPLE = "--constrain takes bounds like 'ceag@sex <= 0.02'"
+BOUND = "ceag@sex <= 0.02"
+EXAMPLE = f"--constrain takes bounds like '{BOUND}'"
+MIN_GROUPS = 2
+READ = "add it to --groups"  # how to make training read a group
 
 
 def parse_bound(text: str) -> Gate:
     """Read `ceag@GROUP[=VALUE][/ATTRIBUTE] <= NUMBER`; UserError for any other gate."""
-    gate = parse_gate(text)
+    gate = parse_gate(text, BOUND)
     if gate.metric is not CEAG or gate.absolute or gate.change:
         raise UserError(f"'{gate.text}' cannot be trained for; {EXAMPLE} (only ceag)")
     if gate.group is None:
@@ -35,10 +38,13 @@ def parse_bound(text: str) -> Gate:
     return gate
 
 
-def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
-    """Raise UserError for a bound on a group, value or attribute that the run does not read."""
+def check_bound(text: str, labels: Labels, hint: str = READ, *, classes: bool) -> None:
+    """Raise UserError for a bound on a group, value or attribute that the run does not read.
+
+    `hint` says how to make the run read a group.
+    """
     gate = parse_bound(text)
-    _, values = _groups(gate, labels)
+    _, values = _groups(gate, labels, hint)
     _value(gate, values)
     target = _target(gate, labels)
     if classes and target is not None:
@@ -48,9 +54,13 @@ def check_bound(text: str, labels: Labels, *, classes: bool) -> None:
 
 
 def bound_of(text: str, labels: Labels, train: Int64, valid: Int64) -> Bound:
-    """Return a bound for these rows of the manifest for training and validation."""
+    """Return a bound for these rows of the manifest for training and validation.
+
+    Raises UserError if training images cannot show whether the bound is kept.
+    """
     gate = parse_bound(text)
     codes, values = _groups(gate, labels)
+    _check_train(gate, codes[train], values)
     codes = np.where(codes == UNKNOWN, len(values), codes)
     return Bound(
         gate.text,
@@ -62,17 +72,31 @@ def bound_of(text: str, labels: Labels, train: Int64, valid: Int64) -> Bound:
     )
 
 
+def _check_train(gate: Gate, codes: Int64, values: list[str]) -> None:
+    found = set(np.unique(codes[codes != UNKNOWN]).tolist())
+    if len(found) < MIN_GROUPS:  # nobody differs from everyone
+        raise UserError(
+            f"'{gate.text}': {gate.group} has {len(found)} value(s) among the training images; "
+            "name a group with two or more"
+        )
+    value = _value(gate, values)
+    if value is not None and value not in found:
+        raise UserError(
+            f"'{gate.text}': no training image has this value of {gate.group}; leave the bound out"
+        )
+
+
 def _long(codes: Int64) -> torch.Tensor:
     return torch.from_numpy(codes.astype(np.int64))
 
 
-def _groups(gate: Gate, labels: Labels) -> tuple[Int64, list[str]]:
+def _groups(gate: Gate, labels: Labels, hint: str = READ) -> tuple[Int64, list[str]]:
     """Return the group of each row, and the names of groups; for `A:B` all combinations."""
     assert gate.group is not None
     if gate.group in labels.group_names or ":" not in gate.group:
-        codes, values = _column(gate, gate.group, labels)
+        codes, values = _column(gate, gate.group, labels, hint)
         return codes.astype(np.int64), values
-    columns = [_column(gate, name, labels) for name in gate.group.split(":")]
+    columns = [_column(gate, name, labels, hint) for name in gate.group.split(":")]
     found = np.zeros(len(labels.labels), np.int64)
     for codes, values in columns:
         found = found * len(values) + codes
@@ -80,7 +104,7 @@ def _groups(gate: Gate, labels: Labels) -> tuple[Int64, list[str]]:
     return found, [":".join(names) for names in product(*(values for _, values in columns))]
 
 
-def _column(gate: Gate, name: str, labels: Labels) -> tuple[Int16, list[str]]:
+def _column(gate: Gate, name: str, labels: Labels, hint: str) -> tuple[Int16, list[str]]:
     """Return the codes and values of a group, or of a target as a group."""
     if name in labels.group_names:
         index = labels.group_names.index(name)
@@ -89,7 +113,7 @@ def _column(gate: Gate, name: str, labels: Labels) -> tuple[Int16, list[str]]:
         return labels.labels[:, labels.targets.index(name)].astype(np.int16), list(BINARY)
     known = [*labels.group_names, *labels.targets]
     read = ", ".join(labels.group_names) or "none"
-    hint = did_you_mean(name, known, "add it to --groups")
+    hint = did_you_mean(name, known, hint)
     raise UserError(f"'{gate.text}' names the group '{name}', but the groups are: {read}; {hint}")
 
 

@@ -22,27 +22,33 @@ from pbias.training.objectives.group_dro import GroupDro
 from pbias.training.objectives.groups import members_of
 from pbias.training.objectives.objective import Objective
 from pbias.training.recipe import Recipe
-from pbias.workflows.runs.bounds import bound_of, check_bound
+from pbias.workflows.runs.bounds import READ, bound_of, check_bound
 from pbias.workflows.runs.training_data import TrainingData
 from pbias.workflows.runs.values import names
 
 logger = logging.getLogger(__name__)
 
 
-def check_groups(recipe: Recipe, labels: Labels) -> None:
-    """Raise UserError for groups of the recipe that the run does not read."""
+def check_groups(recipe: Recipe, labels: Labels, hint: str = READ) -> None:
+    """Raise UserError for groups of the recipe that the run does not read.
+
+    `hint` says how to make the run read a group.
+    """
     for option, text in (("--balance", recipe.balance), ("--group-dro", recipe.group_dro)):
         for name in names(text) or []:
             if name not in labels.group_names:
-                hint = did_you_mean(name, labels.group_names, "add it to --groups")
+                end = did_you_mean(name, labels.group_names, hint)
                 read = ", ".join(labels.group_names) or "none"
-                raise UserError(f"{option} names '{name}', but the groups are: {read}; {hint}")
+                raise UserError(f"{option} names '{name}', but the groups are: {read}; {end}")
     for text in recipe.constrain:
-        check_bound(text, labels, classes=recipe.loss == CROSS_ENTROPY)
+        check_bound(text, labels, hint, classes=recipe.loss == CROSS_ENTROPY)
 
 
 def read_teacher(path: str, plan: Checkpoint) -> Checkpoint:
-    """Read the checkpoint of a teacher; UserError unless its inputs and outputs match `plan`."""
+    """Read the checkpoint of a teacher; UserError unless its inputs and outputs match `plan`.
+
+    Its loss must match too, because it says whether outputs are classes or independent attributes.
+    """
     teacher = load_checkpoint(path)
     if teacher.targets != plan.targets:
         raise UserError(
@@ -54,6 +60,12 @@ def read_teacher(path: str, plan: Checkpoint) -> Checkpoint:
         raise UserError(
             f"{path} prepares images as {teacher.preprocess}, not {plan.preprocess}; use the "
             "teacher's --image-size, --resize, --mean and --std"
+        )
+    theirs, ours = teacher.recipe.get("loss"), plan.recipe["loss"]
+    if theirs not in (None, ours):
+        raise UserError(
+            f"{path} was trained with --loss {theirs}, and this run uses {ours}; name a teacher "
+            "that was trained with the same loss"
         )
     return teacher
 

@@ -25,7 +25,15 @@ from pbias.pruning.schedule import (
 from pbias.training.recipe import NamedRecipe, Recipe, find_recipe
 from pbias.workflows.runs.bounds import parse_bound
 from pbias.workflows.runs.options import PruneOptions, TrainOptions
-from pbias.workflows.runs.values import each, first_given, names, numbers, selectors, typed
+from pbias.workflows.runs.values import (
+    each,
+    first_given,
+    joined,
+    names,
+    numbers,
+    selectors,
+    typed,
+)
 
 NUM_STEPS = 20
 STRATEGIES = ("gradual", ACDC)
@@ -44,6 +52,7 @@ NEEDED = {
     "group_dro": ("group_dro_step_size",),
     "constrain": ("constrain_lr",),
 }
+OF_ONE_RUN = ("distill", "constrain")
 PRUNING = ("steps", "pruning_epochs", "pruning_schedule", "initial_sparsity")
 OF_DATA_SCORES = ("score_batches", "score_groups", "score_reduce")
 METHOD = (
@@ -85,13 +94,13 @@ def settings(
     """
     found = find_recipe(options.recipe or "small", use)
     base = before if before and options.recipe is None else found.recipe
-    base = base.replace(distill=False, constrain=())  # the dense network belongs to one run
+    base = base.replace(**_forgotten(options))
     changes = {name: getattr(options, name, None) for name in TRAINING}
     changes["constrain"] = [parse_bound(text).text for text in each(options.constrain)] or None
     for name in ("balance", "group_dro"):
-        changes[name] = changes[name] and ",".join(names(changes[name]) or [])
-    _check_teacher(use, options)
+        changes[name] = changes[name] and joined(names(changes[name]) or [])
     recipe = base.replace(**changes, compile=options.compile or None)
+    _check_teacher(use, options, recipe)
     given = _given(options, PRUNING)
     strategy = _strategy(options, found, use)
     if strategy == ACDC:
@@ -117,11 +126,25 @@ def _strategy(options: TrainOptions | PruneOptions, found: NamedRecipe, use: str
     return given or found.strategy
 
 
-def _check_teacher(use: str, options: TrainOptions | PruneOptions) -> None:
-    """Raise UserError for options that need another one, such as distilling without a teacher."""
+def _forgotten(options: TrainOptions | PruneOptions) -> dict[str, Any]:
+    """Return the values of the checkpoint's recipe that pruning does not continue with.
+
+    The dense network belongs to one run. An option that is given starts from its usual details.
+    """
+    usual = Recipe()
+    new = [name for name in NEEDED if name in OF_ONE_RUN or getattr(options, name) is not None]
+    changed = [*OF_ONE_RUN, *(detail for name in new for detail in NEEDED[name])]
+    return {name: getattr(usual, name) for name in changed}
+
+
+def _check_teacher(use: str, options: TrainOptions | PruneOptions, recipe: Recipe) -> None:
+    """Raise UserError for options that need another one, such as distilling without a teacher.
+
+    `recipe` says what the checkpoint's training continues with.
+    """
     for needed, names_of in NEEDED.items():
         given = {name: getattr(options, name) for name in names_of}
-        if not getattr(options, needed) and (useless := first_given(given)):
+        if not getattr(recipe, needed) and (useless := first_given(given)):
             raise UserError(f"{useless} has no effect without {typed(needed)}; add it")
     if options.teacher is not None and not (options.distill or options.constrain):
         raise UserError("--teacher has no effect without --distill or --constrain; add one of them")

@@ -37,6 +37,17 @@ def names(given: Names | None) -> list[str] | None:
     return list(dict.fromkeys(name.strip() for name in words if name.strip()))
 
 
+def joined(found: Iterable[str]) -> str:
+    """Join names to a text that `names` splits.
+
+    >>> joined(["hat, red", "Male"])
+    '"hat, red",Male'
+    """
+    odd = re.compile('^"|,')
+    quoted = ('"' + name.replace('"', '""') + '"' if odd.search(name) else name for name in found)
+    return ",".join(quoted)
+
+
 def each(given: Names | None) -> list[str]:
     """Return the texts of an option that can be repeated; one text is a list of one."""
     return [given] if isinstance(given, str) else list(given or [])
