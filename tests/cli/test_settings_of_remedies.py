@@ -82,6 +82,17 @@ def test_groups_that_prune_does_not_read_are_explained(pbias: Run, photos: Path)
         assert done.returncode == 2 and said in done.stderr, done.stderr
 
 
+def test_texts_that_name_no_group_or_one_twice(pbias: Run, photos: Path) -> None:
+    pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
+    for options, said in (
+        ("--balance ,", "--balance ',' names no group; name one, as in 'sex'"),
+        ("--score fisher --score-groups ' ,'", "--score-groups ' ,' names no group"),
+        ("--constrain 'ceag@band:band <= 0.1'", "names a group twice; name each once"),
+    ):
+        done = pbias(*shlex.split(f"{PRUNE} {options} -o a.pt"))
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
 def test_a_bound_needs_two_groups_in_training(pbias: Run, photos: Path) -> None:
     rows = list(csv.DictReader(Path("photos/labels.csv").read_text().splitlines()))
     for row in rows:
@@ -93,7 +104,10 @@ def test_a_bound_needs_two_groups_in_training(pbias: Run, photos: Path) -> None:
         writer.writerows(rows)
     pbias(*shlex.split(f"{TRAIN} --epochs 1 -o dense.pt"))
     for bound, said in (
-        ("band", "band has 1 value(s) among the training images; name a group with two or more"),
+        (
+            "band",
+            "band has fewer than two values among the training images; name a group",
+        ),
         ("band:red=young:1", "no training image has this value of band:red; leave the bound out"),
     ):
         options = f"--data photos/apart.csv --constrain 'ceag@{bound} <= 0.1' -o a.pt"

@@ -76,7 +76,7 @@ def _check_train(gate: Gate, codes: Int64, values: list[str]) -> None:
     found = set(np.unique(codes[codes != UNKNOWN]).tolist())
     if len(found) < MIN_GROUPS:  # nobody differs from everyone
         raise UserError(
-            f"'{gate.text}': {gate.group} has {len(found)} value(s) among the training images; "
+            f"'{gate.text}': {gate.group} has fewer than two values among the training images; "
             "name a group with two or more"
         )
     value = _value(gate, values)
@@ -96,12 +96,15 @@ def _groups(gate: Gate, labels: Labels, hint: str = READ) -> tuple[Int64, list[s
     if gate.group in labels.group_names or ":" not in gate.group:
         codes, values = _column(gate, gate.group, labels, hint)
         return codes.astype(np.int64), values
-    columns = [_column(gate, name, labels, hint) for name in gate.group.split(":")]
+    names = gate.group.split(":")
+    if len(set(names)) < len(names):
+        raise UserError(f"'{gate.text}' names a group twice; name each once")
+    columns = [_column(gate, name, labels, hint) for name in names]
     found = np.zeros(len(labels.labels), np.int64)
     for codes, values in columns:
         found = found * len(values) + codes
     found[np.any([codes == UNKNOWN for codes, _ in columns], axis=0)] = UNKNOWN
-    return found, [":".join(names) for names in product(*(values for _, values in columns))]
+    return found, [":".join(combined) for combined in product(*(values for _, values in columns))]
 
 
 def _column(gate: Gate, name: str, labels: Labels, hint: str) -> tuple[Int16, list[str]]:

@@ -131,7 +131,7 @@ def _group_dro(recipe: Recipe, labels: Labels, rows: Int64) -> GroupDro | None:
     members = members_of(*_columns(recipe.group_dro, labels, rows))
     if members.num < 2:
         raise UserError(
-            f"--group-dro {recipe.group_dro} has {members.num} value(s) among the training images; "
+            f"--group-dro {recipe.group_dro} has fewer than two values among the training images; "
             "name a group with two or more"
         )
     return GroupDro(members, recipe.group_dro_step_size)

@@ -28,8 +28,8 @@ from pbias.workflows.runs.options import PruneOptions, TrainOptions
 from pbias.workflows.runs.values import (
     each,
     first_given,
+    groups_of,
     joined,
-    names,
     numbers,
     selectors,
     typed,
@@ -98,7 +98,8 @@ def settings(
     changes = {name: getattr(options, name, None) for name in TRAINING}
     changes["constrain"] = [parse_bound(text).text for text in each(options.constrain)] or None
     for name in ("balance", "group_dro"):
-        changes[name] = changes[name] and joined(names(changes[name]) or [])
+        if text := changes[name]:
+            changes[name] = joined(groups_of(name, text))
     recipe = base.replace(**changes, compile=options.compile or None)
     _check_teacher(use, options, recipe)
     given = _given(options, PRUNING)
@@ -166,7 +167,7 @@ def method_of(options: TrainOptions | PruneOptions) -> Method:
     if options.score_reduce is not None and not options.score_groups:
         raise UserError("--score-reduce has no effect without --score-groups; add it")
     if options.score_groups is not None:
-        of_data["score_groups"] = tuple(names(options.score_groups) or [])
+        of_data["score_groups"] = tuple(groups_of("score_groups", options.score_groups))
     of_data = {name: value for name, value in of_data.items() if value is not None}
     return Method(**{**given, **of_data, **layers})
 

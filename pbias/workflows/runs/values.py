@@ -48,6 +48,14 @@ def joined(found: Iterable[str]) -> str:
     return ",".join(quoted)
 
 
+def groups_of(option: str, given: Names) -> list[str]:
+    """Return the groups that an option names; UserError if it names none."""
+    found = names(given)
+    if not found:
+        raise UserError(f"{typed(option)} '{given}' names no group; name one, as in 'sex'")
+    return found
+
+
 def each(given: Names | None) -> list[str]:
     """Return the texts of an option that can be repeated; one text is a list of one."""
     return [given] if isinstance(given, str) else list(given or [])
