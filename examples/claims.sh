@@ -3,13 +3,15 @@
 # network can be as accurate as the dense one and hardly more biased; with even fewer, it becomes uncertain, its outputs
 # become correlated, and bias grows. Trains dense networks and prunes 80 to 99 % of the weights: starting from the dense
 # network (pt) or, with WAYS="pt ri", also while a network is trained from random weights (ri).
-#   bash examples/claims.sh      (15 networks)
+# The sparsity 0 trains the dense network as long again, so that effects of longer training are not taken for those of
+# pruning.
+#   bash examples/claims.sh      (18 networks)
 #   SEEDS="0 1" WAYS="pt ri" OUT=claims NUM=10000 SIZE=32 EPOCHS=12 PT_EPOCHS=12 NET=width=48 bash examples/claims.sh
 # Existing files are kept: an interrupted run continues with the network that it was training.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 seeds=${SEEDS:-0 1 2} ways=${WAYS:-pt} out=${OUT:-claims} num=${NUM:-10000} size=${SIZE:-32} epochs=${EPOCHS:-12}
-sparsities=${SPARSITIES:-0.8 0.9 0.95 0.99}
+sparsities=${SPARSITIES:-0 0.8 0.9 0.95 0.99}
 net=${NET:-width=48}   # of resnet_small: named, so that figures do not move with the default
 groups=Male,Young,Chubby,Pale_Skin
 pt_epochs=${PT_EPOCHS:-$epochs}
