@@ -3,7 +3,7 @@
     python3 claims.py s0.9.csv s0.95.csv s0.99.csv
     python3 claims.py --common faces/labels.csv
 
-The dense column is the reference in the first file. The other columns are changes from it with
+The first column is the reference in the first file. The other columns are changes from it with
 their intervals, as means over the attributes defined on both sides (with their number in brackets
 if it is not all of them). `--common` prints the attributes that at least a fifth of the training
 faces have and a fifth lack, separated by commas; groups are left out.
@@ -73,12 +73,14 @@ def lines(tables: dict[str, list[Row]]) -> list[list[str]]:
     first = next(iter(tables.values()))
     groups = sorted({row["group"] for row in first if row["metric"] == BY_GROUP and row["group"]})
     whats = [(name, "") for name in MEANS] + [(BY_GROUP, group) for group in groups]
-    cells = [["", "dense", *tables], ["---"] * (len(tables) + 2)]
+    short = [name.rpartition("-")[2] for name in tables]
+    heads = short if len(set(short)) == len(short) else list(tables)
+    cells = [["", "reference", *heads], ["---"] * (len(tables) + 2)]
     for metric, group in whats:
         rows = [mean_row(table, metric, group) for table in tables.values()]
         name = metric.replace("_", " ") + (f" ({group})" if group else "")
-        dense = f"{float(rows[0]['reference']):.3f}" if rows[0]["reference"] else ""
-        cells.append([name, dense, *map(change, rows)])
+        before = f"{float(rows[0]['reference']):.3f}" if rows[0]["reference"] else ""
+        cells.append([name, before, *map(change, rows)])
     for group in groups:
         found = [counts(table, BY_GROUP, group) for table in tables.values()]
         cells.append([f"attributes with changed amplification ({group})", "", *found])
@@ -100,8 +102,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--common"]:
         print(",".join(common(sys.argv[2])))
         sys.exit()
-    named = {Path(path).stem: read(path) for path in sys.argv[1:]}
-    if not named:
+    if not sys.argv[1:]:
         sys.exit(__doc__)
-    for cells in lines(named):
+    tables = {Path(path).stem: read(path) for path in sys.argv[1:]}
+    for cells in lines(tables):
         print("| " + " | ".join(cells) + " |")

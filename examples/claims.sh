@@ -34,6 +34,7 @@ for seed in $seeds; do
     make "dense-$seed.npz" pbias predict "dense-$seed.pt" faces/labels.csv
     for s in $sparsities; do
         for way in $ways; do
+            [ "$way$s" != ri0 ] || continue   # the dense network
             if [ "$way" = ri ]; then
                 make "ri$s-$seed.pt" "${train[@]}" --seed "$seed" --sparsity "$s"
             else
@@ -44,21 +45,34 @@ for seed in $seeds; do
     done
 done
 
-# The audit: all seeds of a sparsity against all dense networks, over all attributes, and over those that at least a
-# fifth of the faces have and a fifth lack. Intervals cover the variation of samples and seeds.
+# The audit: all seeds of a sparsity against all dense networks, and against those that were trained as long again; over
+# all attributes, and over those that at least a fifth of the faces have and a fifth lack. Intervals cover the variation
+# of samples and seeds.
 common=$(python3 "$here/claims.py" --common faces/labels.csv)
+
+# audit WAY REFERENCE: print both tables of a way of pruning, against all seeds of a reference.
+audit() {
+    local way=$1 reference=$2 s name all=() frequent=()
+    for s in $sparsities; do
+        name=$way$s
+        [ -e "$name-${seeds%% *}.npz" ] && [ "$name" != "$reference" ] || continue
+        pbias metrics "$name-*.npz" --ref "$reference-*.npz" -o "$reference-$name.csv" -q -q
+        pbias metrics "$name-*.npz" --ref "$reference-*.npz" --attributes "$common" --groups Male \
+            -o "common-$reference-$name.csv" -q -q
+        all+=("$reference-$name.csv") frequent+=("common-$reference-$name.csv")
+    done
+    python3 "$here/claims.py" "${all[@]}" | tee "$reference-$way.md"
+    echo; echo "The same over the common attributes ($common)"; echo
+    python3 "$here/claims.py" "${frequent[@]}" | tee "common-$reference-$way.md"
+}
+
 for way in $ways; do
     case $way in
-        ri) echo; echo "Pruned while learning from random weights (GMP-RI)" ;;
-        pt) echo; echo "Pruned from the dense network (GMP-PT)" ;;
+        ri) echo; echo "Pruned while learning from random weights (GMP-RI), against the dense networks" ;;
+        pt) echo; echo "Pruned from the dense network (GMP-PT), against the dense networks" ;;
     esac
-    all=() frequent=()
-    for s in $sparsities; do
-        pbias metrics "$way$s-*.npz" --ref 'dense-*.npz' -o "$way$s.csv" -q -q
-        pbias metrics "$way$s-*.npz" --ref 'dense-*.npz' --attributes "$common" --groups Male -o "common-$way$s.csv" -q -q
-        all+=("$way$s.csv") frequent+=("common-$way$s.csv")
-    done
-    echo; python3 "$here/claims.py" "${all[@]}" | tee "$way.md"
-    echo; echo "The same over the common attributes ($common)"; echo
-    python3 "$here/claims.py" "${frequent[@]}" | tee "common-$way.md"
+    echo; audit "$way" dense
+    [ "$way" = pt ] && [ -e "pt0-${seeds%% *}.npz" ] || continue
+    echo; echo "Pruned from the dense network, against dense networks trained as long"
+    echo; audit pt pt0
 done
