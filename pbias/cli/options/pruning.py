@@ -136,7 +136,8 @@ ScoreName = Annotated[
     Score,
     typer.Option(
         "--score",
-        help="Prune the smallest |w|, |w| / L2 norm of its layer, random, |w g| or w² E[g²] first.",
+        help="Prune the smallest |w|, |w| / L2 norm of its layer, random, |w g| or w² E[g²] first. "
+        "Measured on drawn faces: with fisher, pruning costs least.",
     ),
 ]
 ScoreBatches = Annotated[
@@ -153,7 +154,8 @@ ScoreGroups = Annotated[
     typer.Option(
         "--score-groups",
         metavar="A[,B]",
-        help="taylor, fisher: score per group value, to keep weights that any of them needs.",
+        help="taylor, fisher: score per group value, to keep weights that any of them needs. "
+        "Measured on drawn faces: no help beyond fisher.",
     ),
 ]
 ScoreReduce = Annotated[
