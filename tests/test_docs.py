@@ -170,3 +170,18 @@ def test_prose_keeps_to_120_columns(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     prose = [line for line in text.splitlines() if not line.startswith(("|", "!["))]
     assert not [line for line in prose if len(line) > 120]
+
+
+def test_pages_that_include_others_find_their_marks() -> None:
+    """Without a mark the website cannot be built."""
+    marks = [
+        (page.parent / path, mark)
+        for page in PAGES
+        for path, options in re.findall(
+            r"^```\{include\} (\S+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+        )
+        for mark in re.findall(r'^:(?:start-after|end-before): "(.*)"$', options, re.M)
+    ]
+    assert marks
+    for path, mark in marks:
+        assert path.read_text(encoding="utf-8").count(mark) == 1, mark
