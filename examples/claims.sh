@@ -61,6 +61,7 @@ audit() {
             -o "common-$reference-$name.csv" -q -q
         all+=("$reference-$name.csv") frequent+=("common-$reference-$name.csv")
     done
+    ((${#all[@]})) || return 0
     python3 "$here/claims.py" "${all[@]}" | tee "$reference-$way.md"
     echo; echo "The same over the common attributes ($common)"; echo
     python3 "$here/claims.py" "${frequent[@]}" | tee "common-$reference-$way.md"

@@ -13,7 +13,7 @@ from pbias.data.bad_images import BadImages
 from pbias.data.batches import ImageData
 from pbias.data.dataset import find_pictures, load
 from pbias.data.training_images import with_classes as as_classes
-from pbias.errors import UserError, did_you_mean
+from pbias.errors import UserError
 from pbias.files.checkpoint import CROSS_ENTROPY, Checkpoint
 from pbias.files.manifest import Int16, Int64, Labels, select
 from pbias.models.preprocess import Preprocess
@@ -25,6 +25,7 @@ from pbias.training.objectives.groups import joint
 from pbias.training.processes import processes
 from pbias.training.small_maps import small_maps_as_products
 from pbias.workflows.runs.classes import with_classes
+from pbias.workflows.runs.objectives import check_read
 from pbias.workflows.runs.options import PruneOptions
 from pbias.workflows.runs.training_data import manifest_of
 
@@ -35,11 +36,7 @@ logger = logging.getLogger(__name__)
 
 def check_score_groups(method: Method, labels: Labels) -> None:
     """Raise UserError for groups that the run does not read."""
-    for name in method.score_groups:
-        if name not in labels.group_names:
-            hint = did_you_mean(name, labels.group_names, "add it to --groups of train")
-            read = ", ".join(labels.group_names) or "none"
-            raise UserError(f"--score-groups names '{name}', but the groups are: {read}; {hint}")
+    check_read("--score-groups", method.score_groups, labels, "add it to --groups of train")
 
 
 def sample_of(

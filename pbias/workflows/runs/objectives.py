@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -35,13 +36,18 @@ def check_groups(recipe: Recipe, labels: Labels, hint: str = READ) -> None:
     `hint` says how to make the run read a group.
     """
     for option, text in (("--balance", recipe.balance), ("--group-dro", recipe.group_dro)):
-        for name in names(text) or []:
-            if name not in labels.group_names:
-                end = did_you_mean(name, labels.group_names, hint)
-                read = ", ".join(labels.group_names) or "none"
-                raise UserError(f"{option} names '{name}', but the groups are: {read}; {end}")
+        check_read(option, names(text) or [], labels, hint)
     for text in recipe.constrain:
         check_bound(text, labels, hint, classes=recipe.loss == CROSS_ENTROPY)
+
+
+def check_read(option: str, wanted: Iterable[str], labels: Labels, hint: str) -> None:
+    """Raise UserError, which ends with a name like it or the hint, for a group that is not read."""
+    for name in wanted:
+        if name not in labels.group_names:
+            end = did_you_mean(name, labels.group_names, hint)
+            read = ", ".join(labels.group_names) or "none"
+            raise UserError(f"{option} names '{name}', but the groups are: {read}; {end}")
 
 
 def read_teacher(path: str, plan: Checkpoint) -> Checkpoint:
